@@ -1,0 +1,209 @@
+"""The FiftyOne side of a binding, read and written in its MongoDB without the SDK's sample objects (facts §1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any
+
+import polars as pl
+from bson import ObjectId
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from syncd.adapters.fiftyone.dataset import describe
+from syncd.adapters.fiftyone.mapping import LabelMapping
+from syncd.adapters.fiftyone.read import read_labels
+from syncd.adapters.fiftyone.write import Writer
+from syncd.adapters.protocol import Result
+from syncd.errors import FiftyOneUnavailable, SyncdError
+from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot
+from syncd.model.snapshot import SAMPLES_SCHEMA, column
+
+CHUNK = 10_000
+"""Ids per ``$in``: well below MongoDB's 16 MB for one command."""
+
+
+class DatasetChanged(SyncdError):
+    """The dataset was dropped or made anew while it was being read."""
+
+
+class FiftyOneAdapter:
+    """Annotations as labels inside the samples of one dataset."""
+
+    side = Side.FIFTYONE
+
+    def __init__(
+        self, database: Database[dict[str, Any]], dataset: str, identity: str, labels: LabelMapping, mapping: Mapping
+    ) -> None:
+        self.database = database
+        self.dataset = dataset
+        self.identity = identity
+        self.labels = labels
+        self.mapping = mapping
+        self.samples = database[identity.partition("/")[2]]
+        self.writer = Writer(self.samples, labels, mapping)
+        self._replica_set: bool | None = None
+
+    @property
+    def replica_set(self) -> bool:
+        """Whether the server can read at one moment (and has change streams)."""
+        if self._replica_set is None:
+            self._replica_set = "setName" in self.database.client.admin.command("hello")
+        return self._replica_set
+
+    def origin(self) -> Origin:
+        """The dataset's own id and collection, its number of samples, and when it last deleted any."""
+        info = describe(self.database, self.dataset, self.labels.label_field)
+        return Origin(info.identity, self.samples.estimated_document_count(), info.last_deletion_at)
+
+    def now(self) -> datetime:
+        """The server's clock."""
+        moment: datetime = self.database.client.admin.command("hello")["localTime"]
+        return moment.replace(tzinfo=timezone.utc)
+
+    def read_all(self) -> Snapshot:
+        """Every label. The dataset is looked at before and after: one that changed under the read is no snapshot."""
+        self._check_identity()
+        as_of = self.now()
+        rows = self._read({})
+        self._check_identity()
+        return Snapshot(self.side, rows, complete=True, as_of=as_of)
+
+    def read_since(self, since: datetime) -> Snapshot:
+        """All labels of samples stamped at or after ``since``; an indexed range read."""
+        stamp = since.astimezone(timezone.utc).replace(tzinfo=None)
+        match = {"last_modified_at": {"$gte": stamp}}
+        snapshot = self._partial([match])
+        # A sample whose last label was deleted yields no row, and is all the more worth a look.
+        touched = frozenset(str(each["_id"]) for each in self.samples.find(match, {"_id": 1}))
+        return replace(snapshot, touched=touched)
+
+    def read_ids(self, ids: Collection[str]) -> Snapshot:
+        """All labels of the samples in which these annotation ids stand."""
+        path = f"{self.labels.path}.{self.labels.id_attribute}"
+        wanted = sorted(
+            {form for each in ids for form in _stored_forms(each)}, key=lambda each: (str(type(each)), str(each))
+        )
+        return self._partial({path: {"$in": chunk}} for chunk in _chunks(wanted))
+
+    def read_samples(self, sample_ids: Collection[str]) -> Snapshot:
+        """All labels of these samples."""
+        wanted = [ObjectId(each) for each in sorted(set(sample_ids))]
+        return self._partial({"_id": {"$in": chunk}} for chunk in _chunks(wanted))
+
+    def find_samples(self, media: Collection[str]) -> pl.DataFrame:
+        """The samples with these media; ``occupied`` where a single-label field holds a label already."""
+        path = self.labels.media_path
+        wanted = sorted(
+            {form for each in media for form in _stored_forms(each)}, key=lambda each: (str(type(each)), str(each))
+        )
+        rows = []
+        for chunk in _chunks(wanted):
+            projection = {path: 1, f"{self.labels.label_field}._cls": 1}
+            for document in self.samples.find({path: {"$in": chunk}}, projection):
+                held = document.get(self.labels.label_field) is not None
+                rows.append(
+                    {
+                        "sample_id": str(document["_id"]),
+                        "media": str(_dig(document, path)),
+                        "occupied": held and not self.labels.is_list,
+                    }
+                )
+        return pl.DataFrame(rows, schema=SAMPLES_SCHEMA, orient="row")
+
+    def write(self, changes: Sequence[Change]) -> list[Result]:
+        """Writes, then reads the touched samples back: what is there now is what counts."""
+        if not changes:
+            return []
+        try:
+            self._check_identity()
+            self.writer.write(changes)
+        except PyMongoError as error:
+            raise _unavailable("Writing to", error) from error
+        rows = self.read_samples([str(each.sample_id) for each in changes]).rows
+        by_label = {(row["sample_id"], row["label_id"]): row for row in rows.iter_rows(named=True)}
+        by_id = {(row["sample_id"], row["annotation_id"]): row for row in rows.iter_rows(named=True)}
+        return [self._result(each, by_label, by_id) for each in changes]
+
+    def _result(
+        self,
+        change: Change,
+        by_label: dict[tuple[str, str], dict[str, Any]],
+        by_id: dict[tuple[str, str], dict[str, Any]],
+    ) -> Result:
+        sample = str(change.sample_id)
+        if change.action is Action.INSERT:
+            row = by_id.get((sample, str(change.annotation_id)))
+        else:
+            row = by_label.get((sample, str(change.label_id)))
+        if row is None:
+            return Result(change, present=False)
+        label_id = row["label_id"]
+        if change.field == ID_FIELD:
+            return Result(change, present=True, after=row["annotation_id"], label_id=label_id)
+        if change.field is None:
+            return Result(
+                change, present=True, after={name: row[column(name)] for name in self.mapping.names}, label_id=label_id
+            )
+        return Result(change, present=True, after=row[column(change.field)], label_id=label_id)
+
+    def _partial(self, matches: Any) -> Snapshot:
+        as_of = self.now()
+        frames = [self._read(match) for match in matches] or [self._read({"_id": {"$in": []}})]
+        rows = pl.concat(frames)
+        if len(frames) > 1:
+            # A sample may hold ids of two chunks; its labels must not be there twice.
+            rows = _once(rows, frames)
+        return Snapshot(self.side, rows, complete=False, as_of=as_of)
+
+    def _read(self, match: dict[str, Any]) -> pl.DataFrame:
+        try:
+            return read_labels(self.samples, self.labels, self.mapping, match, replica_set=self.replica_set)
+        except PyMongoError as error:
+            raise _unavailable("Reading from", error) from error
+
+    def _check_identity(self) -> None:
+        found = describe(self.database, self.dataset, self.labels.label_field).identity
+        if found != self.identity:
+            raise DatasetChanged(
+                f"The dataset {self.dataset!r} was replaced by another of the same name meanwhile.",
+                remedy="Run `syncd reconcile --full` to look at it as it is now.",
+            )
+
+
+def _once(rows: pl.DataFrame, frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """Keeps each sample's labels from the first frame that holds the sample."""
+    part = pl.concat([pl.Series("part", [index] * frame.height, pl.Int32) for index, frame in enumerate(frames)])
+    first = rows.with_columns(part).with_columns(pl.col("part").min().over("sample_id").alias("first"))
+    return first.filter(pl.col("part") == pl.col("first")).drop("part", "first")
+
+
+def _chunks(values: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]
+
+
+def _stored_forms(value: str) -> Iterator[Any]:
+    """The forms in which an id or a media key may be stored: as text, in capitals, as a number, as an ObjectId."""
+    yield value
+    if value != value.upper() and len(value) == len("00000000-0000-0000-0000-000000000000"):
+        yield value.upper()
+    if value.isascii() and value.lstrip("-").isdigit() and len(value) < len(str(2**63)):
+        yield int(value)
+    if ObjectId.is_valid(value):
+        yield ObjectId(value)
+
+
+def _dig(document: dict[str, Any], path: str) -> Any:
+    found: Any = document
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def _unavailable(doing: str, error: PyMongoError) -> FiftyOneUnavailable:
+    return FiftyOneUnavailable(
+        f"{doing} FiftyOne's MongoDB failed: {str(error).splitlines()[0][:200]}", remedy="Run `syncd doctor`."
+    )

@@ -1,0 +1,119 @@
+"""What FiftyOne's own documents say of a dataset and its label field; read, never written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from pymongo.database import Database
+
+from syncd.errors import MappingError
+from syncd.model import Kind, LabelType
+
+LABELS = "fiftyone.core.labels."
+FIELDS = "fiftyone.core.fields."
+
+KINDS = {
+    "StringField": Kind.TEXT,
+    "IntField": Kind.INTEGER,
+    "FloatField": Kind.FLOAT,
+    "BooleanField": Kind.BOOLEAN,
+    "DateField": Kind.DATE,
+    "DateTimeField": Kind.TIMESTAMP,
+}
+"""FiftyOne's field types that syncd can map; a declared attribute must be written as its own type (facts §6.3).
+
+UUIDs travel as strings: FiftyOne's UUIDField stores one of two binary subtypes, which cannot be read as columns.
+"""
+
+
+class DatasetMissing(MappingError):
+    """FiftyOne has no dataset of that name (any more)."""
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """A dataset as FiftyOne describes it. ``attributes`` are the label's declared attributes."""
+
+    name: str
+    dataset_id: str
+    collection: str
+    label_field: str
+    label_type: LabelType
+    attributes: dict[str, str] = field(default_factory=dict)
+    sample_fields: frozenset[str] = frozenset()
+    last_deletion_at: datetime | None = None
+
+    @property
+    def identity(self) -> str:
+        """Changes when the dataset is deleted and made anew, even under its old name."""
+        return f"{self.dataset_id}/{self.collection}"
+
+    def attribute_kind(self, name: str) -> Kind | None:
+        """The kind of a declared attribute; ``None`` where it is not declared."""
+        declared = self.attributes.get(name)
+        if declared is None:
+            return None
+        kind = KINDS.get(declared)
+        if kind is None:
+            raise MappingError(
+                f"The attribute {name!r} of {self.name}.{self.label_field} is declared as {declared}, "
+                f"expected one of {', '.join(KINDS)}.",
+                remedy="Leave it out of `attributes`, or map another attribute.",
+            )
+        return kind
+
+
+def describe(database: Database[dict[str, Any]], name: str, label_field: str) -> DatasetInfo:
+    """Looks the dataset up; ``MappingError`` names what is missing and what there is instead."""
+    document = database["datasets"].find_one({"name": name})
+    if document is None:
+        names = sorted(each["name"] for each in database["datasets"].find({}, {"name": 1}).limit(20))
+        there = f"it has {', '.join(map(repr, names))}" if names else "it has none"
+        raise DatasetMissing(
+            f"FiftyOne ({database.name}) has no dataset {name!r}; {there}.",
+            remedy="Mend `dataset` of the binding, or create the dataset.",
+        )
+    fields = {each["name"]: each for each in document.get("sample_fields") or []}
+    found = fields.get(label_field)
+    usable = {key: _label_type(each) for key, each in fields.items() if _label_type(each) is not None}
+    if found is None:
+        raise MappingError(
+            f"The dataset {name!r} has no field {label_field!r}; its label fields are "
+            f"{', '.join(map(repr, usable)) or 'none'}.",
+            remedy="Mend `label_field` of the binding.",
+        )
+    label_type = usable.get(label_field)
+    if label_type is None:
+        declared = str(found.get("embedded_doc_type") or found.get("ftype")).rpartition(".")[2]
+        raise MappingError(
+            f"The field {label_field!r} of {name!r} holds {declared}, expected Classification, Classifications or "
+            "Detections.",
+            remedy="Mend `label_field` of the binding.",
+        )
+    deleted = document.get("last_deletion_at")
+    return DatasetInfo(
+        name=name,
+        dataset_id=str(document["_id"]),
+        collection=str(document["sample_collection_name"]),
+        label_field=label_field,
+        label_type=label_type,
+        attributes=_attributes(found, label_type),
+        sample_fields=frozenset(fields),
+        last_deletion_at=deleted.replace(tzinfo=timezone.utc) if isinstance(deleted, datetime) else None,
+    )
+
+
+def _label_type(found: dict[str, Any]) -> LabelType | None:
+    declared = str(found.get("embedded_doc_type") or "")
+    name = declared.removeprefix(LABELS)
+    return LabelType(name) if declared.startswith(LABELS) and name in set(LabelType) else None
+
+
+def _attributes(found: dict[str, Any], label_type: LabelType) -> dict[str, str]:
+    fields = found.get("fields") or []
+    if label_type.list_name is not None:
+        listed: dict[str, Any] = next((each for each in fields if each["name"] == label_type.list_name), {})
+        fields = listed.get("fields") or []
+    return {each["name"]: str(each.get("ftype")).removeprefix(FIELDS) for each in fields}

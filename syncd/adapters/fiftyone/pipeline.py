@@ -1,0 +1,87 @@
+"""The aggregation that turns samples into one flat row per label, on the server.
+
+``odd`` marks labels whose stored types are not the expected ones (a label that became a date, text in a box): such
+values cannot be loaded by FiftyOne itself and must be neither lost nor taken for missing (facts §2.6, §6.3).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+from bson import ObjectId
+
+from syncd.adapters.fiftyone.mapping import LabelMapping, key
+from syncd.model import Kind
+
+ALLOWED: dict[Kind, list[str]] = {
+    Kind.TEXT: ["string"],
+    Kind.INTEGER: ["int", "long"],
+    Kind.FLOAT: ["double", "int", "long"],
+    Kind.BOOLEAN: ["bool"],
+    Kind.DATE: ["date"],
+    Kind.TIMESTAMP: ["date"],
+    Kind.BOX: ["array"],
+}
+"""BSON types in which each stored kind may stand; null and missing are always allowed."""
+
+ARROW: dict[Kind, pa.DataType] = {
+    Kind.TEXT: pa.string(),
+    Kind.INTEGER: pa.int64(),
+    Kind.FLOAT: pa.float64(),
+    Kind.BOOLEAN: pa.bool_(),
+    Kind.DATE: pa.timestamp("ms"),
+    Kind.TIMESTAMP: pa.timestamp("ms"),
+    Kind.BOX: pa.list_(pa.float64()),
+}
+
+ID_TYPES = ["string", "int", "long", "objectId"]
+NOTHING = ["null", "missing", "undefined"]
+
+
+def labels(mapping: LabelMapping, match: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row per label of the samples that match."""
+    label = f"${mapping.path}"
+    stages: list[dict[str, Any]] = [{"$match": match}] if match else []
+    if mapping.is_list:
+        stages.append({"$unwind": label})
+    else:
+        stages.append({"$match": {mapping.path: {"$nin": [None]}}})
+    identifier = f"{label}.{mapping.id_attribute}"
+    project: dict[str, Any] = {
+        "_id": 0,
+        "sample_id": "$_id",
+        "label_id": f"{label}._id",
+        "annotation_id": {"$convert": {"input": identifier, "to": "string", "onError": None, "onNull": None}},
+        "media": {"$convert": {"input": f"${mapping.media_path}", "to": "string", "onError": None, "onNull": None}},
+        "edited_at": "$last_modified_at",
+        "odd": odd(mapping),
+    }
+    project |= {raw_column(name): f"{label}.{key(name)}" for name in mapping.kinds}
+    return [*stages, {"$project": project}]
+
+
+def odd(mapping: LabelMapping) -> dict[str, Any]:
+    """Whether any mapped value of a label stands in a type of its own."""
+    label = f"${mapping.path}"
+    expected = {f"{label}.{mapping.id_attribute}": ID_TYPES}
+    expected |= {f"{label}.{key(name)}": ALLOWED[kind] for name, kind in mapping.kinds.items()}
+    return {"$or": [{"$not": [{"$in": [{"$type": path}, types + NOTHING]}]} for path, types in expected.items()]}
+
+
+def columns(mapping: LabelMapping) -> dict[str, Any]:
+    """The Arrow types of the rows of :func:`labels`."""
+    types: dict[str, Any] = {
+        "sample_id": ObjectId,
+        "label_id": ObjectId,
+        "annotation_id": pa.string(),
+        "media": pa.string(),
+        "edited_at": pa.timestamp("ms"),
+        "odd": pa.bool_(),
+    }
+    return types | {raw_column(name): ARROW[kind] for name, kind in mapping.kinds.items()}
+
+
+def raw_column(name: str) -> str:
+    """Name of a field's raw column in the rows of :func:`labels`."""
+    return "raw_" + name

@@ -1,0 +1,93 @@
+"""What a side must be able to do. Adapters read and write; they decide nothing.
+
+A new system implements :class:`Adapter` (or :class:`LabelStore`, if labels live in samples) and passes the contract
+tests in ``tests/contract``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import polars as pl
+
+from syncd.model import Change, Content, Origin, Side, Snapshot
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one change on the side it was for.
+
+    ``after`` is what is there now, as read back: the value of the field, or the whole annotation after an insert;
+    ``None`` too where the annotation is not there. ``matched`` says whether the compare-and-set found the value it
+    expected (``None``: the side cannot tell, judge by ``after``). ``refused`` is the side's own message when it
+    would not take the value.
+    """
+
+    change: Change
+    present: bool
+    after: Content = None
+    matched: bool | None = None
+    label_id: str | None = None
+    refused: str | None = None
+
+
+class Adapter(Protocol):
+    """One side of a binding."""
+
+    side: Side
+
+    def origin(self) -> Origin:
+        """What this side is at the moment: tells an edited side from one that was replaced."""
+        ...
+
+    def now(self) -> datetime:
+        """The server's clock, UTC."""
+        ...
+
+    def read_all(self) -> Snapshot:
+        """Every annotation; complete, or an error."""
+        ...
+
+    def read_since(self, since: datetime) -> Snapshot:
+        """Annotations stamped at or after ``since`` (and what must be read along with them); never complete."""
+        ...
+
+    def read_ids(self, ids: Collection[str]) -> Snapshot:
+        """The annotations with these ids, as far as they exist; never complete."""
+        ...
+
+    def write(self, changes: Sequence[Change]) -> list[Result]:
+        """Carries out the changes as compare-and-sets; one result per change, in order."""
+        ...
+
+
+class LabelStore(Adapter, Protocol):
+    """A side whose annotations are labels inside samples."""
+
+    def read_samples(self, sample_ids: Collection[str]) -> Snapshot:
+        """All labels of these samples."""
+        ...
+
+    def find_samples(self, media: Collection[str]) -> pl.DataFrame:
+        """The samples with these media (:data:`syncd.model.snapshot.SAMPLES_SCHEMA`)."""
+        ...
+
+
+class RowStore(Adapter, Protocol):
+    """A side whose annotations are rows with ids of their own."""
+
+    @property
+    def stamped(self) -> bool:
+        """Whether rows bear the time of their last change; without one there is no incremental read."""
+        ...
+
+    def origin(self, *, count_rows: bool = True) -> Origin:
+        """As of any adapter; counting the rows may be left out."""
+        ...
+
+    def mint(self, count: int) -> list[str]:
+        """New ids that no row has."""
+        ...

@@ -1,0 +1,15 @@
+"""The clock by which a database's rows are stamped."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from sqlalchemy import Connection
+
+
+def clock(connection: Connection) -> datetime:
+    """The database's clock; of a database without one (SQLite), this machine's."""
+    if connection.dialect.name != "postgresql":
+        return datetime.now(timezone.utc)
+    moment: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+    return moment.astimezone(timezone.utc)

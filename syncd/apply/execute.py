@@ -1,0 +1,107 @@
+"""Executes a plan with the guarantees of DESIGN §5; decides nothing.
+
+Order: intents are committed; FiftyOne is written and read back; then one database transaction holds the database
+writes, the outcomes, the new baseline, the conflicts and the cursors. Only FiftyOne has no transaction, so a run
+that died is settled by looking at what is really there (:mod:`syncd.apply.settle`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from syncd.apply.outcomes import Recorded, forgotten, judge_result, next_baseline, refusals
+from syncd.apply.steps import Step, reached
+from syncd.model import ID_FIELD, Action, Change, Direction, Plan
+from syncd.session import Session
+from syncd.store import baseline, changes, conflicts
+from syncd.store.changes import APPLIED, SUPERSEDED, Outcome
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What became of a plan."""
+
+    recorded: tuple[Recorded, ...]
+    opened: int
+
+
+def apply(session: Session, plan: Plan, run_id: str) -> Applied:
+    """Carries out a plan that no brake holds, up to the last commit, which is the caller's: cursors belong to it."""
+    intended = _with_ids(session, plan.changes)
+    seqs = changes.record_intents(session.state, session.tables, plan.binding, run_id, intended)
+    session.state.commit()
+    reached(Step.INTENTS_COMMITTED)
+
+    outward = [each for each in intended if each.direction is Direction.TO_FIFTYONE]
+    stamps = [_stamp(each) for each in intended if _is_drawn(each)]
+    written = session.fiftyone.write([*outward, *stamps])
+    done = {id(result.change): judge_result(session.mapping, result) for result in written}
+    reached(Step.FIFTYONE_WRITTEN)
+
+    stamped = {each.label_id for each in stamps if done[id(each)].status == APPLIED}
+    homeward = [each for each in intended if each.direction is Direction.TO_DATABASE]
+    ready = [each for each in homeward if not _is_drawn(each) or each.label_id in stamped]
+    for result in session.database.write(ready):
+        done[id(result.change)] = judge_result(session.mapping, result)
+    reached(Step.DATABASE_WRITTEN)
+    if not session.one_transaction:
+        # Two databases have no common transaction; settling looks at the annotations if the second commit fails.
+        session.writing.commit()
+
+    recorded = tuple(_recorded(each, done) for each in intended)
+    opened = _record(session, plan, run_id, seqs, recorded)
+    reached(Step.OUTCOMES_RECORDED)
+    return Applied(recorded, opened)
+
+
+def _record(
+    session: Session,
+    plan: Plan,
+    run_id: str,
+    seqs: Sequence[int],
+    recorded: Sequence[Recorded],
+) -> int:
+    """Everything that is known now, on the state's connection; the caller commits."""
+    state, tables, binding = session.state, session.tables, plan.binding
+    at = session.database.now()
+    outcomes = [Outcome(seq, each.change, each.status) for seq, each in zip(seqs, recorded, strict=True)]
+    changes.finish(state, tables, binding, outcomes, at)
+    baseline.save(state, tables, session.mapping, next_baseline(session.mapping, plan.baseline, recorded))
+    baseline.drop(state, tables, binding, forgotten(plan.dropped, recorded))
+    found = [*plan.conflicts, *refusals(recorded)]
+    return conflicts.update(state, tables, binding, run_id, found, plan.scope, at)
+
+
+def _with_ids(session: Session, planned: Sequence[Change]) -> list[Change]:
+    """Gives drawn labels the ids under which they will be known for ever."""
+    nameless = sum(_is_nameless(each) for each in planned)
+    minted = iter(session.database.mint(nameless) if nameless else [])
+    return [replace(each, annotation_id=next(minted)) if _is_nameless(each) else each for each in planned]
+
+
+def _is_nameless(change: Change) -> bool:
+    return _is_drawn(change) and change.annotation_id is None
+
+
+def _is_drawn(change: Change) -> bool:
+    return change.action is Action.INSERT and change.direction is Direction.TO_DATABASE
+
+
+def _stamp(change: Change) -> Change:
+    """Writes the new id on the label. A label that bears it already (an earlier run died) is found to be done."""
+    return replace(
+        change,
+        direction=Direction.TO_FIFTYONE,
+        action=Action.UPDATE,
+        field=ID_FIELD,
+        old=None,
+        new=change.annotation_id,
+    )
+
+
+def _recorded(change: Change, done: dict[int, Recorded]) -> Recorded:
+    """The outcome of an intent; what only moves the baseline is done with the transaction itself."""
+    if change.direction is None:
+        return Recorded(change, APPLIED)
+    return done.get(id(change)) or Recorded(change, SUPERSEDED)

@@ -1,0 +1,149 @@
+"""From what was read back to what is recorded: outcomes, the new baseline, and conflicts of refused values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from syncd.adapters.protocol import Result
+from syncd.adapters.values import same_content, same_value
+from syncd.diff.content import jsonable
+from syncd.model import Action, Change, Conflict, Direction, Json, Mapping, dtype
+from syncd.model.plan import Content
+from syncd.model.snapshot import baseline_schema, column, known_column
+from syncd.store.changes import APPLIED, SUPERSEDED
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One change, what became of it, and how it was found."""
+
+    change: Change
+    status: str
+    result: Result | None = None
+
+
+def judge_result(mapping: Mapping, result: Result) -> Recorded:
+    """What became of a change, given what the side holds now.
+
+    FiftyOne cannot say which operation of a bulk write matched, so there what was read back decides; the database
+    can, and a value that one of its triggers altered still counts as written.
+    """
+    change = result.change
+    if result.refused is not None:
+        return Recorded(change, SUPERSEDED, result)
+    if result.matched is not None:
+        applied = result.matched
+    elif change.action is Action.DELETE:
+        applied = not result.present
+    else:
+        applied = result.present and same_content(mapping, change.field, result.after, change.new)
+    given = replace(change, label_id=result.label_id) if result.label_id and not change.label_id else change
+    return Recorded(given, APPLIED if applied else SUPERSEDED, result)
+
+
+def refusals(recorded: Iterable[Recorded]) -> list[Conflict]:
+    """A conflict for every value that a side would not take, with the side's own words."""
+    found = []
+    for each in recorded:
+        if each.result is None or each.result.refused is None:
+            continue
+        change = each.change
+        found.append(
+            Conflict(
+                kind="refused_by_database",
+                annotation_id=change.annotation_id,
+                sample_id=change.sample_id,
+                label_id=change.label_id,
+                field=change.field,
+                base=None,
+                fiftyone=_shown(change.new),
+                database=_shown(change.old),
+                suggestions=(each.result.refused,),
+            )
+        )
+    return found
+
+
+def _shown(content: Content) -> Json:
+    if isinstance(content, dict):
+        return {name: jsonable(value) for name, value in content.items()}
+    return jsonable(content)
+
+
+def next_baseline(mapping: Mapping, planned: pl.DataFrame, recorded: Sequence[Recorded]) -> pl.DataFrame:
+    """The baseline rows to store: those the plan moves, with every applied change as it was read back.
+
+    Invariant: a field's baseline moves only where both sides were seen to hold the same value.
+    """
+    applied = [each for each in recorded if each.status == APPLIED and each.change.direction is not None]
+    frame = planned
+    for field in mapping.fields:
+        agreed = [
+            (each.change.annotation_id, each.result.after)
+            for each in applied
+            if each.change.action is Action.UPDATE
+            and each.change.field == field.name
+            and each.result is not None
+            and same_value(field, each.result.after, each.change.new)
+        ]
+        if agreed:
+            frame = _patched(frame, field.name, dtype(field.kind), agreed)
+    rows = [_inserted(mapping, each) for each in applied if each.change.action is Action.INSERT]
+    inserted = pl.DataFrame(rows, schema=baseline_schema(mapping), orient="row")
+    return pl.concat([frame.select(list(baseline_schema(mapping))), inserted])
+
+
+def _patched(
+    frame: pl.DataFrame, name: str, kind: pl.DataType, agreed: list[tuple[str | None, Content]]
+) -> pl.DataFrame:
+    patch = pl.DataFrame(
+        {
+            "annotation_id": pl.Series([each[0] for each in agreed], dtype=pl.String),
+            "patch": pl.Series([each[1] for each in agreed], dtype=kind),
+            "patched": True,
+        }
+    )
+    hit = pl.col("patched").fill_null(value=False)
+    return (
+        frame.join(patch, on="annotation_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.when(hit).then(pl.col("patch")).otherwise(pl.col(column(name))).alias(column(name)),
+            (hit | pl.col(known_column(name))).alias(known_column(name)),
+        )
+        .drop("patch", "patched")
+    )
+
+
+def _inserted(mapping: Mapping, recorded: Recorded) -> dict[str, object]:
+    """The baseline of an annotation that was inserted. A default of the column is not yet FiftyOne's value too."""
+    change = recorded.change
+    after = recorded.result.after if recorded.result else None
+    new = change.new
+    assert isinstance(after, dict) and isinstance(new, dict), "an insert is read back whole"
+    row: dict[str, object] = {
+        "annotation_id": change.annotation_id,
+        "label_id": change.label_id,
+        "sample_id": change.sample_id,
+    }
+    for each in mapping.fields:
+        row[column(each.name)] = after.get(each.name)
+        row[known_column(each.name)] = same_value(each, after.get(each.name), new.get(each.name))
+    return row
+
+
+def forgotten(dropped: Iterable[str], recorded: Iterable[Recorded]) -> list[str]:
+    """Ids whose baseline goes: gone from both sides, or deleted on the side that still had them."""
+    deleted = [
+        str(each.change.annotation_id)
+        for each in recorded
+        if each.status == APPLIED and each.change.action is Action.DELETE and each.change.annotation_id
+    ]
+    return [*dropped, *deleted]
+
+
+def applied_count(recorded: Iterable[Recorded], way: Direction) -> int:
+    """Number of changes applied in that direction."""
+    return sum(each.status == APPLIED and each.change.direction is way for each in recorded)

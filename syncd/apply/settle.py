@@ -1,0 +1,103 @@
+"""Settles what a dead run left: for every intent without an outcome, what is really there decides.
+
+Done before anything else, so that the diff never mistakes syncd's own half-done work for somebody's edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from syncd.adapters.protocol import Result
+from syncd.adapters.values import same_content
+from syncd.apply.outcomes import Recorded, forgotten, next_baseline
+from syncd.model import ID_FIELD, Action, Change, Content, Direction
+from syncd.model.snapshot import column
+from syncd.session import Session
+from syncd.store import baseline, changes
+from syncd.store.changes import ABANDONED, APPLIED, SUPERSEDED, Outcome
+
+
+def settle(session: Session) -> tuple[Recorded, ...]:
+    """Records outcomes for every pending intent of the binding, in one transaction; empty where there is none."""
+    left = changes.pending(session.state, session.tables, session.mapping)
+    if not left:
+        return ()
+    intended = [change for _, change in left]
+    outward = [each for each in intended if each.direction is Direction.TO_FIFTYONE]
+    homeward = [each for each in intended if each.direction is Direction.TO_DATABASE]
+    seen = _seen_in_fiftyone(session, outward) | _seen_in_database(session, homeward)
+    recorded = [_judge(session, each, seen.get(id(each))) for each in intended]
+
+    state, tables, mapping = session.state, session.tables, session.mapping
+    at = session.database.now()
+    outcomes = [Outcome(seq, each.change, each.status) for (seq, _), each in zip(left, recorded, strict=True)]
+    ids = {each.change.annotation_id for each in recorded if each.change.annotation_id is not None}
+    known = baseline.read_some(state, tables, mapping, annotation_ids=ids)
+    changes.finish(state, tables, mapping.binding, outcomes, at)
+    baseline.save(state, tables, mapping, next_baseline(mapping, known, recorded))
+    baseline.drop(state, tables, mapping.binding, forgotten((), recorded))
+    state.commit()
+    return tuple(recorded)
+
+
+def _judge(session: Session, change: Change, seen: Result | None) -> Recorded:
+    """``applied`` where the effect is there, ``abandoned`` where the old state is, ``superseded`` where neither is."""
+    if seen is None:
+        return Recorded(change, ABANDONED)
+    if change.action is Action.DELETE:
+        if not seen.present:
+            return Recorded(change, APPLIED, seen)
+        untouched = same_content(session.mapping, None, seen.after, change.old)
+        return Recorded(change, ABANDONED if untouched else SUPERSEDED, seen)
+    if not seen.present:
+        return Recorded(change, ABANDONED if change.action is Action.INSERT else SUPERSEDED, seen)
+    if change.action is Action.INSERT:
+        # It was inserted; what it holds now may be an edit made since, which the diff will see against the insert.
+        agreed = Result(change, present=True, after=change.new, label_id=seen.label_id)
+        return Recorded(_with_label(change, seen.label_id), APPLIED, agreed)
+    if same_content(session.mapping, change.field, seen.after, change.new):
+        return Recorded(change, APPLIED, seen)
+    untouched = same_content(session.mapping, change.field, seen.after, change.old)
+    return Recorded(change, ABANDONED if untouched else SUPERSEDED, seen)
+
+
+def _with_label(change: Change, label_id: str | None) -> Change:
+    return replace(change, label_id=label_id or change.label_id)
+
+
+def _seen_in_fiftyone(session: Session, intended: Sequence[Change]) -> dict[int, Result]:
+    if not intended:
+        return {}
+    rows = session.fiftyone.read_samples([str(each.sample_id) for each in intended]).rows
+    by_label = {(row["sample_id"], row["label_id"]): row for row in rows.iter_rows(named=True)}
+    by_id = {(row["sample_id"], row["annotation_id"]): row for row in rows.iter_rows(named=True)}
+    found: dict[int, Result] = {}
+    for each in intended:
+        key = (str(each.sample_id), str(each.annotation_id if each.action is Action.INSERT else each.label_id))
+        row = (by_id if each.action is Action.INSERT else by_label).get(key)
+        found[id(each)] = _result(session, each, row)
+    return found
+
+
+def _seen_in_database(session: Session, intended: Sequence[Change]) -> dict[int, Result]:
+    """What the database holds now. Where both are one transaction, an intent without outcome was not carried out."""
+    if session.one_transaction or not intended:
+        return {}
+    rows = session.database.read_ids([str(each.annotation_id) for each in intended]).rows
+    by_id = {row["annotation_id"]: row for row in rows.iter_rows(named=True)}
+    return {id(each): _result(session, each, by_id.get(each.annotation_id)) for each in intended}
+
+
+def _result(session: Session, change: Change, row: dict[str, object] | None) -> Result:
+    if row is None:
+        return Result(change, present=False)
+    after: Content
+    if change.field == ID_FIELD:
+        after = row["annotation_id"]  # type: ignore[assignment]
+    elif change.field is None:
+        after = {name: row[column(name)] for name in session.mapping.names}  # type: ignore[misc]
+    else:
+        after = row[column(change.field)]  # type: ignore[assignment]
+    label = row.get("label_id")
+    return Result(change, present=True, after=after, label_id=None if label is None else str(label))

@@ -1,0 +1,45 @@
+"""The labelled steps of apply, at which tests kill the process; in use they are only written to the debug log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+class Step(str, Enum):
+    """Moments between two effects; the names say what has happened by then."""
+
+    LOCKED = "locked"
+    SETTLED = "settled"
+    PLANNED = "planned"
+    INTENTS_COMMITTED = "intents_committed"
+    FIFTYONE_WRITTEN = "fiftyone_written"
+    DATABASE_WRITTEN = "database_written"
+    OUTCOMES_RECORDED = "outcomes_recorded"
+    COMMITTED = "committed"
+
+
+Observer = Callable[[Step], None]
+_observers: list[Observer] = []
+
+
+def reached(step: Step) -> None:
+    """Says that a step has been reached."""
+    log.debug("step", step=step.value)
+    for observer in _observers:
+        observer(step)
+
+
+@contextmanager
+def observed(observer: Observer) -> Iterator[None]:
+    """Calls ``observer`` at every step within the context."""
+    _observers.append(observer)
+    try:
+        yield
+    finally:
+        _observers.remove(observer)

@@ -1,0 +1,140 @@
+"""One form for both sides: raw columns of either system become canonical columns (see :mod:`syncd.model.kinds`).
+
+A raw value that has no canonical form becomes null in its column and is named in ``problems``: it must never be
+mistaken for a cleared value.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import polars as pl
+
+from syncd.model.kinds import TIMESTAMP_DTYPE, Kind
+
+_UUID = r"^(?i)\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?$"
+_DECIMAL = r"^[+-]?\d+(\.\d+)?$"
+_INTEGER = r"^-?(0|[1-9]\d*)$"
+ISO_TIMESTAMP = "%Y-%m-%dT%H:%M:%S%.fZ"
+
+
+def canonical(raw: Kind, kind: Kind, value: pl.Expr) -> pl.Expr:
+    """A raw column of one kind as a canonical column of another; null where a value has no exact form there."""
+    if kind is Kind.BOX:
+        parts = [value.list.get(index, null_on_oob=True).is_not_null() for index in range(4)]
+        sound = (value.list.len() == 4) & pl.all_horizontal(parts)
+        return pl.when(sound).then(value)
+    if kind is Kind.TEXT:
+        return as_text(raw, value)
+    if kind is Kind.UUID:
+        return as_uuid(value) if raw in (Kind.TEXT, Kind.UUID) else pl.lit(None, pl.String)
+    if kind is Kind.DECIMAL:
+        return as_decimal(raw, value)
+    if kind is Kind.FLOAT:
+        return _as_float(raw, value)
+    if kind is Kind.INTEGER:
+        return _as_integer(raw, value)
+    if kind is Kind.BOOLEAN:
+        return value if raw is Kind.BOOLEAN else pl.lit(None, pl.Boolean)
+    if kind is Kind.DATE:
+        return _as_date(raw, value)
+    return _as_timestamp(raw, value)
+
+
+def as_text(raw: Kind, value: pl.Expr) -> pl.Expr:
+    """The text form of any kind: the one that stands in JSON and in text attributes of FiftyOne."""
+    if raw is Kind.DATE:
+        return value.cast(pl.Datetime("ms")).dt.strftime("%Y-%m-%d")
+    if raw is Kind.TIMESTAMP:
+        return value.dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+    return value.cast(pl.String)
+
+
+def as_uuid(value: pl.Expr) -> pl.Expr:
+    """Lower case with hyphens; null for text that is no UUID."""
+    return pl.when(value.str.contains(_UUID)).then(value.str.replace(_UUID, "$1-$2-$3-$4-$5").str.to_lowercase())
+
+
+def as_decimal(raw: Kind, value: pl.Expr) -> pl.Expr:
+    """Plain digits without an exponent or trailing zeros; null for what is no finite number."""
+    text = value.cast(pl.String)
+    if raw is Kind.FLOAT:
+        # The shortest text that reads back as the same float may have an exponent: rare, so done one by one.
+        text = pl.when(text.str.contains("e")).then(text.map_batches(_plain, return_dtype=pl.String)).otherwise(text)
+    sound = text.str.contains(_DECIMAL)
+    shorn = (
+        pl.when(text.str.contains(".", literal=True))
+        .then(text.str.strip_chars_end("0").str.strip_chars_end("."))
+        .otherwise(text)
+    )
+    shorn = shorn.str.strip_prefix("+")
+    return pl.when(sound).then(pl.when(shorn == "-0").then(pl.lit("0")).otherwise(shorn))
+
+
+def _plain(texts: pl.Series) -> pl.Series:
+    return pl.Series(
+        [format(Decimal(each), "f") if each is not None and "e" in each else each for each in texts],
+        dtype=pl.String,
+    )
+
+
+def _as_float(raw: Kind, value: pl.Expr) -> pl.Expr:
+    if raw in (Kind.TEXT, Kind.DECIMAL):
+        number = value.cast(pl.Float64, strict=False)
+    elif raw in (Kind.INTEGER, Kind.FLOAT):
+        number = value.cast(pl.Float64)
+    else:
+        return pl.lit(None, pl.Float64)
+    return pl.when(number.is_nan().not_()).then(number)
+
+
+def _as_integer(raw: Kind, value: pl.Expr) -> pl.Expr:
+    if raw is Kind.INTEGER:
+        return value.cast(pl.Int64)
+    if raw is Kind.FLOAT:
+        return pl.when(value == value.round(0)).then(value.cast(pl.Int64, strict=False))
+    if raw in (Kind.TEXT, Kind.DECIMAL):
+        return pl.when(value.str.contains(_INTEGER)).then(value.cast(pl.Int64, strict=False))
+    return pl.lit(None, pl.Int64)
+
+
+def _as_date(raw: Kind, value: pl.Expr) -> pl.Expr:
+    if raw in (Kind.DATE, Kind.TIMESTAMP):
+        moment = value.cast(pl.Datetime("ms"))
+        return pl.when(moment == moment.dt.truncate("1d")).then(moment.cast(pl.Date))
+    if raw is Kind.TEXT:
+        return value.str.to_date("%Y-%m-%d", strict=False)
+    return pl.lit(None, pl.Date)
+
+
+def _as_timestamp(raw: Kind, value: pl.Expr) -> pl.Expr:
+    if raw in (Kind.DATE, Kind.TIMESTAMP):
+        return value.cast(TIMESTAMP_DTYPE)
+    if raw is Kind.TEXT:
+        parsed = value.str.to_datetime(ISO_TIMESTAMP, time_unit="ms", strict=False)
+        return parsed.dt.replace_time_zone("UTC")
+    return pl.lit(None, TIMESTAMP_DTYPE)
+
+
+def canonical_id(kind: Kind, value: pl.Expr) -> pl.Expr:
+    """Ids as text: UUIDs in one spelling, all else as it stands (an id of the wrong type matches no row)."""
+    text = value.cast(pl.String)
+    return pl.coalesce(as_uuid(text), text) if kind is Kind.UUID else text
+
+
+def problems(found: dict[str, tuple[pl.Expr, pl.Expr]]) -> pl.Expr:
+    """The ``problems`` column: {field: (is broken, raw value as text)} as JSON text, null where nothing is broken."""
+    if not found:
+        return pl.lit(None, pl.String).alias("problems")
+    parts = [
+        pl.when(broken).then(pl.concat_str([pl.lit(f'"{name}":'), _quoted(raw)]))
+        for name, (broken, raw) in found.items()
+    ]
+    body = pl.concat_str(parts, separator=",", ignore_nulls=True)
+    anything = pl.any_horizontal([broken for broken, _ in found.values()])
+    return pl.when(anything).then(pl.concat_str([pl.lit("{"), body, pl.lit("}")])).alias("problems")
+
+
+def _quoted(raw: pl.Expr) -> pl.Expr:
+    text = pl.struct(raw.cast(pl.String).fill_null("null").alias("v")).struct.json_encode()
+    return text.str.strip_prefix('{"v":').str.strip_suffix("}")

@@ -1,0 +1,58 @@
+"""The configuration: one YAML file, checked as a whole (DESIGN §6)."""
+
+from syncd.config.binding import AttributeConfig, BindingConfig, ColumnsConfig, Direction, DirectionsConfig
+from syncd.config.daemon import (
+    DaemonConfig,
+    DatabaseConfig,
+    FiftyOneConfig,
+    NotifyConfig,
+    ReportConfig,
+    StateConfig,
+)
+from syncd.config.durations import format_duration, parse_duration
+from syncd.config.faults import Fault, InvalidConfig
+from syncd.config.find import find_config
+from syncd.config.kinds import HttpAddress
+from syncd.config.load import load_config, parse_config
+from syncd.config.names import TableName, parse_table_name
+from syncd.config.redact import redact_url
+from syncd.config.review import BrakesConfig, PolicyConfig, ReplaceTag, ReviewConfig
+from syncd.config.schema import Config
+from syncd.config.starter import starter_config, write_starter
+from syncd.config.vocabulary import Vocabulary, VocabularyClasses, VocabularyFile, VocabularyTable
+
+__all__ = [
+    "AttributeConfig",
+    "BindingConfig",
+    "BrakesConfig",
+    "ColumnsConfig",
+    "Config",
+    "DaemonConfig",
+    "DatabaseConfig",
+    "Direction",
+    "DirectionsConfig",
+    "Fault",
+    "FiftyOneConfig",
+    "HttpAddress",
+    "InvalidConfig",
+    "NotifyConfig",
+    "PolicyConfig",
+    "ReplaceTag",
+    "ReportConfig",
+    "ReviewConfig",
+    "StateConfig",
+    "TableName",
+    "Vocabulary",
+    "VocabularyClasses",
+    "VocabularyFile",
+    "VocabularyTable",
+    "find_config",
+    "format_duration",
+    "load_config",
+    "parse_config",
+    "parse_duration",
+    "parse_table_name",
+    "redact_url",
+    "starter_config",
+    "write_starter",
+]

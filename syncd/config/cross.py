@@ -1,0 +1,186 @@
+"""Faults that lie between values: in each binding, and between bindings.
+
+Works on the values as they stand in the file, whether or not the rest of it is right, so that these faults
+are named together with the others. A part of the wrong shape is skipped: its own fault is named elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from syncd.config.document import Document
+from syncd.config.faults import Path, Problem, format_place
+from syncd.config.names import RESERVED_ATTRIBUTES
+from syncd.config.nearest import did_you_mean
+from syncd.config.redact import quote
+
+
+def cross_check(document: Document) -> list[Problem]:
+    """Every fault that no single value shows."""
+    bindings = document.at(("bindings",))
+    paths: list[Path] = [("bindings", i) for i in range(len(bindings))] if isinstance(bindings, (list, tuple)) else []
+    problems = [problem for check in _BETWEEN for problem in check(document, paths)]
+    problems += [problem for path in paths for check in _WITHIN for problem in check(document, path)]
+    return problems
+
+
+def _text(document: Document, *path: str | int) -> str | None:
+    value = document.at(path)
+    return value if isinstance(value, str) else None
+
+
+def _mapping(document: Document, *path: str | int) -> Mapping[object, object]:
+    value = document.at(path)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _texts(document: Document, *path: str | int) -> Iterator[tuple[Path, str]]:
+    value = document.at(path)
+    for index, item in enumerate(value if isinstance(value, (list, tuple)) else ()):
+        if isinstance(item, str):
+            yield (*path, index), item
+
+
+def _elsewhere(document: Document, path: Path) -> str:
+    line = document.line_of(path)
+    return f"{format_place(path)} has it already" + (f", on line {line}" if line else "")
+
+
+def _names(document: Document, bindings: list[Path]) -> Iterator[Problem]:
+    seen: dict[str, Path] = {}
+    for path in bindings:
+        name = _text(document, *path, "name")
+        place = (*path, "name")
+        if name in seen:
+            yield Problem(place, document.show(place), "a name of its own", _elsewhere(document, seen[name]))
+        elif name is not None:
+            seen[name] = place
+
+
+def _fields(document: Document, bindings: list[Path]) -> Iterator[Problem]:
+    seen: dict[tuple[str, str], Path] = {}
+    for path in bindings:
+        dataset, field = _text(document, *path, "dataset"), _text(document, *path, "label_field")
+        if dataset is None or field is None:
+            continue
+        place = (*path, "label_field")
+        if (dataset, field) in seen:
+            expected = "a label field that no other binding of this dataset has"
+            hint = _elsewhere(document, seen[dataset, field])
+            yield Problem(place, document.show(place), expected, hint)
+        else:
+            seen[dataset, field] = place
+
+
+def _columns(document: Document, binding: Path) -> Iterator[Problem]:
+    seen: dict[str, Path] = {}
+    for path, column in _mapped_columns(document, binding):
+        if column in seen:
+            found = document.show(path) if document.at(path) == column else quote(column)
+            yield Problem(path, found, "a column of its own", _elsewhere(document, seen[column]))
+        else:
+            seen[column] = path
+
+
+def _mapped_columns(document: Document, binding: Path) -> Iterator[tuple[Path, str]]:
+    for key in ("id", "label", "media", "updated_at", "updated_by"):
+        mapped = _text(document, *binding, "columns", key)
+        if mapped is not None:
+            yield (*binding, "columns", key), mapped
+    yield from _texts(document, *binding, "columns", "box")
+    for name, attribute in _mapping(document, *binding, "attributes").items():
+        path: Path = (*binding, "attributes", str(name))
+        column: object = attribute
+        if isinstance(attribute, Mapping) and "column" in attribute:
+            path, column = (*path, "column"), attribute["column"]
+        elif attribute is None or isinstance(attribute, Mapping):
+            column = name
+        if isinstance(column, str):
+            yield path, column
+    error_column = _text(document, *binding, "review", "error_column")
+    if error_column is not None:
+        yield (*binding, "review", "error_column"), error_column
+
+
+def _attributes(document: Document, binding: Path) -> Iterator[Problem]:
+    expected = "a name without a meaning of its own"
+    id_attribute = _text(document, *binding, "annotation_id") or "annotation_id"
+    id_place = (*binding, "annotation_id")
+    if id_attribute in RESERVED_ATTRIBUTES:
+        yield Problem(id_place, document.show(id_place), expected, "FiftyOne has it for something else")
+    for name in _mapping(document, *binding, "attributes"):
+        place = (*binding, "attributes", str(name))
+        if name == id_attribute:
+            yield Problem(place, "the id attribute", "any other attribute", "columns.id maps it")
+        elif name in RESERVED_ATTRIBUTES:
+            hint: str | None = "map it under columns" if name in ("label", "box", "bounding_box") else None
+            yield Problem(place, "a reserved name", expected, hint)
+
+
+def _verified(document: Document, binding: Path) -> Iterator[Problem]:
+    place = (*binding, "review", "verified")
+    verified = _text(document, *place)
+    known = [key for key in _mapping(document, *binding, "attributes") if isinstance(key, str)]
+    if verified is not None and verified not in known:
+        hint = None if place in document.sources else did_you_mean(verified, known)
+        yield Problem(place, document.show(place), "the name of a mapped attribute", hint)
+
+
+def _tags(document: Document, binding: Path) -> Iterator[Problem]:
+    approving = {tag: path for path, tag in _texts(document, *binding, "review", "approve")}
+    for path, tag in _texts(document, *binding, "review", "error"):
+        if tag in approving:
+            hint = _elsewhere(document, approving[tag])
+            yield Problem(path, document.show(path), "a tag that does not approve", hint)
+    review = _mapping(document, *binding, "review")
+    if review.get("mode") == "tagged" and review.get("approve", ["default"]) in (None, [], ()):
+        approve = (*binding, "review", "approve")
+        yield Problem(approve, document.show(approve), "at least one tag, since review.mode is tagged")
+
+
+def _aliases(document: Document, binding: Path) -> Iterator[Problem]:
+    aliases = _mapping(document, *binding, "aliases")
+    classes = {term for _, term in _texts(document, *binding, "vocabulary", "classes")}
+    terms = classes | {term for _, term in _texts(document, *binding, "extra_labels")}
+    for alias, term in aliases.items():
+        path = (*binding, "aliases", str(alias))
+        if not isinstance(term, str):
+            continue
+        if term == alias:
+            yield Problem(path, "the alias itself", "the term that it stands for")
+        elif term in aliases:
+            hint = f"{format_place((*binding, 'aliases', term))} is one: name its term here"
+            yield Problem(path, document.show(path), "a term that is no alias itself", hint)
+        elif classes and term not in terms:
+            near = None if path in document.sources else did_you_mean(term, terms)
+            yield Problem(path, document.show(path), "a term of vocabulary.classes or extra_labels", near)
+
+
+def _repeated_labels(document: Document, binding: Path) -> Iterator[Problem]:
+    for parts in (("vocabulary", "classes"), ("extra_labels",)):
+        seen: dict[str, Path] = {}
+        for path, label in _texts(document, *binding, *parts):
+            if label in seen:
+                yield Problem(path, document.show(path), "each label once", _elsewhere(document, seen[label]))
+            seen.setdefault(label, path)
+
+
+def _latest(document: Document, binding: Path) -> Iterator[Problem]:
+    if _text(document, *binding, "policy", "on_conflict") != "latest" or not _mapping(document, *binding, "columns"):
+        return
+    if document.at((*binding, "columns", "updated_at")) is None:
+        place = (*binding, "policy", "on_conflict")
+        expected = "columns.updated_at as well, without which nobody knows which is the latest"
+        yield Problem(place, document.show(place), expected)
+
+
+_BETWEEN: tuple[Callable[[Document, list[Path]], Iterator[Problem]], ...] = (_names, _fields)
+_WITHIN: tuple[Callable[[Document, Path], Iterator[Problem]], ...] = (
+    _columns,
+    _attributes,
+    _verified,
+    _tags,
+    _aliases,
+    _repeated_labels,
+    _latest,
+)

@@ -1,0 +1,65 @@
+"""The parts of the configuration that all bindings share: servers, daemon, notifications, reports."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from syncd.config.kinds import (
+    DatabaseUrl,
+    Duration,
+    Http,
+    HttpAddress,
+    MongoUri,
+    PositiveDuration,
+    SchemaName,
+    Text,
+    WebUrl,
+)
+from syncd.config.section import Section
+
+
+class FiftyOneConfig(Section):
+    """Where FiftyOne keeps its datasets; None leaves it to FiftyOne's own configuration."""
+
+    database_uri: MongoUri | None = None
+    database_name: Text | None = None
+
+
+class DatabaseConfig(Section):
+    """The lab's database, as an SQLAlchemy URL."""
+
+    url: DatabaseUrl
+
+
+class StateConfig(Section):
+    """Where syncd's own tables are; `url` None means `database.url`. `schema_name` is the key ``schema``."""
+
+    url: DatabaseUrl | None = None
+    schema_name: SchemaName = Field(default="syncd", alias="schema")
+
+
+class DaemonConfig(Section):
+    """The pace of the daemon, and where it answers; `http` None means nowhere."""
+
+    poll_interval: PositiveDuration = timedelta(seconds=30)
+    full_scan_interval: PositiveDuration = timedelta(hours=1)
+    overlap: Duration = timedelta(minutes=10)
+    quiet_period: Duration = timedelta(seconds=5)
+    http: Http | None = HttpAddress("127.0.0.1", 9095)
+
+
+class NotifyConfig(Section):
+    """Who is told of what happens."""
+
+    webhook: WebUrl | None = None
+
+
+class ReportConfig(Section):
+    """Reports that the daemon writes by itself; `to` is a folder or ``s3://bucket/prefix``."""
+
+    every: PositiveDuration = timedelta(days=7)
+    to: Text
+    format: Literal["html", "markdown", "csv", "json", "parquet"] = "html"

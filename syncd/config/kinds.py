@@ -1,0 +1,194 @@
+"""The kinds of single values that a configuration holds, each with the words for what is expected."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from pydantic import SecretStr
+
+from syncd.config.durations import parse_duration
+from syncd.config.expect import Expect, Unfit
+from syncd.config.names import is_binding_name, is_field_name, is_select, parse_table_name
+
+_TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_HOST = r"\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)"
+_ADDRESS = re.compile(rf"(?:{_HOST}):(?P<port>[0-9]{{1,5}})")
+_DATABASE = re.compile(r"[a-z][a-z0-9_]*(\+[a-z0-9_]+)?://.*", re.DOTALL)
+_MONGODB = re.compile(r"mongodb(\+srv)?://.+", re.DOTALL)
+_WEB = re.compile(r"https?://[^\s/?#]+[^\s]*")
+_SCHEMA = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
+
+
+class HttpAddress(NamedTuple):
+    """Where the daemon listens; port 0 means any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def plain_text(value: object) -> str:
+    """Text of at least one character, without control characters. Raises Unfit."""
+    if not isinstance(value, str) or not value:
+        raise Unfit
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+        raise Unfit("no line breaks or other control characters")
+    return value
+
+
+def _any_text(value: object) -> str:
+    if isinstance(value, (bool, int, float)):
+        raise Unfit("put it in quotes")
+    return plain_text(value)
+
+
+def _checked(test: Callable[[str], bool], hint: str | None) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        text = _any_text(value)
+        if not test(text):
+            raise Unfit(hint)
+        return text
+
+    return parse
+
+
+def _bool(value: object) -> bool:
+    if isinstance(value, str) and value.lower() in _TRUTH:
+        return _TRUTH[value.lower()]
+    if not isinstance(value, bool):
+        raise Unfit
+    return value
+
+
+def _float(value: object) -> float:
+    # Text, because that is what ${NAME} gives.
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise Unfit
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise Unfit from None
+    if not math.isfinite(number) or number < 0:
+        raise Unfit
+    return number
+
+
+def _fraction(value: object) -> float:
+    number = _float(value)
+    if number > 1:
+        raise Unfit("20 % is 0.2")
+    return number
+
+
+def _count(value: object) -> int:
+    number = _float(value)
+    if number != int(number):
+        raise Unfit
+    return int(number)
+
+
+def _duration(value: object) -> timedelta:
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise Unfit(str(error)) from None
+
+
+def _positive_duration(value: object) -> timedelta:
+    duration = _duration(value)
+    if not duration:
+        raise Unfit("zero would never pause")
+    return duration
+
+
+def _path(value: object) -> Path:
+    return value if isinstance(value, Path) else Path(plain_text(value))
+
+
+def _http(value: object) -> HttpAddress:
+    if isinstance(value, HttpAddress):
+        return value
+    match = _ADDRESS.fullmatch(plain_text(value))
+    if match is None or int(match["port"]) > 65535:
+        raise Unfit("the port is 0 to 65535, an IPv6 host stands in brackets: [::1]:9095")
+    return HttpAddress(match["v6"] or match["host"], int(match["port"]))
+
+
+def _secret(pattern: re.Pattern[str], hint: str | None = None) -> Callable[[object], SecretStr]:
+    def parse(value: object) -> SecretStr:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else plain_text(value)
+        if text.startswith("postgres://"):
+            raise Unfit("write postgresql:// instead of postgres://")
+        if not pattern.fullmatch(text):
+            raise Unfit(hint)
+        return SecretStr(text)
+
+    return parse
+
+
+def _table(value: object) -> str:
+    text = plain_text(value)
+    try:
+        parse_table_name(text)
+    except ValueError as error:
+        raise Unfit(str(error)) from None
+    return text
+
+
+def _readable(value: object) -> str:
+    if isinstance(value, str) and is_select(value):
+        plain_text(re.sub(r"[\r\n\t]", " ", value))
+        return value
+    if isinstance(value, str) and " " in value.strip() and '"' not in value:
+        raise Unfit("a query is one SELECT, without a semicolon; make anything else a view")
+    return _table(value)
+
+
+_FIELD_HINT = "no dot, no $, no underscore in front"
+
+Text = Annotated[str, Expect("text", _any_text)]
+BindingName = Annotated[
+    str, Expect("a name of letters, digits, _, - and .", _checked(is_binding_name, "no dash or dot in front"))
+]
+DatasetName = Annotated[
+    str, Expect("the name of a FiftyOne dataset", _checked(lambda t: t.strip() == t, "no spaces around it"))
+]
+FieldName = Annotated[str, Expect("the name of a FiftyOne field", _checked(is_field_name, _FIELD_HINT))]
+AttributeName = Annotated[str, Expect("the name of a label attribute", _checked(is_field_name, _FIELD_HINT))]
+SampleKey = Annotated[
+    str,
+    Expect(
+        "the name of a sample field",
+        _checked(lambda t: t == "id" or all(map(is_field_name, t.split("."))), "no $, no underscore in front"),
+    ),
+]
+ColumnName = Annotated[str, Expect("a column name", _any_text)]
+TableText = Annotated[str, Expect("a table name", _table)]
+ReadText = Annotated[str, Expect("a table name, a view name or a SELECT", _readable)]
+SchemaName = Annotated[
+    str,
+    Expect("a schema name of small letters, digits and _", _checked(lambda t: bool(_SCHEMA.fullmatch(t)), None)),
+]
+LabelText = Annotated[str, Expect("a label", _any_text)]
+Tag = Annotated[str, Expect("a tag", _any_text)]
+Flag = Annotated[bool, Expect("true or false", _bool)]
+Fraction = Annotated[float, Expect("a number from 0 to 1", _fraction)]
+Count = Annotated[int, Expect("a whole number, zero or more", _count)]
+Tolerance = Annotated[float, Expect("a number, zero or more", _float)]
+Duration = Annotated[timedelta, Expect("a duration such as 30s, 10m or 1h30m", _duration)]
+PositiveDuration = Annotated[timedelta, Expect("a duration above zero, such as 30s, 10m or 1h30m", _positive_duration)]
+FilePath = Annotated[Path, Expect("the path of a file", _path)]
+Http = Annotated[HttpAddress, Expect("host:port, such as 127.0.0.1:9095", _http)]
+DatabaseUrl = Annotated[
+    SecretStr, Expect("a database URL, such as postgresql+psycopg2://user@host/name", _secret(_DATABASE))
+]
+MongoUri = Annotated[SecretStr, Expect("a MongoDB URI, such as mongodb://localhost:27017", _secret(_MONGODB))]
+WebUrl = Annotated[SecretStr, Expect("a web address, http:// or https://", _secret(_WEB))]

@@ -1,0 +1,90 @@
+"""Showing values without the secrets in them."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import SecretStr
+
+HIDDEN = "***"
+
+# An allow-list, because drivers keep inventing parameters with passwords (odbc_connect, sslpassword, …).
+_HARMLESS_PARAMETERS = frozenset(
+    {
+        "application_name",
+        "appname",
+        "authsource",
+        "charset",
+        "client_encoding",
+        "connect_timeout",
+        "connecttimeoutms",
+        "directconnection",
+        "host",
+        "port",
+        "readpreference",
+        "replicaset",
+        "retrywrites",
+        "serverselectiontimeoutms",
+        "sockettimeoutms",
+        "sslmode",
+        "target_session_attrs",
+        "tls",
+        "w",
+    }
+)
+_SECRET_NAME = re.compile(
+    r"(^|_)(ur[il]s?|webhooks?|passw(or)?d|pwd|dsn|secrets?|tokens?|credentials?)($|_)", re.IGNORECASE
+)
+_SECRET_TEXT = re.compile(r"://|(passw(or)?d|pwd|secret|token|credential)\w*\s*[:=]", re.IGNORECASE)
+_SHOWN_CHARACTERS = 60
+
+
+def redact_url(url: str | SecretStr) -> str:
+    """A database, MongoDB or web address that may be shown: no password, no web path, no doubtful parameter.
+
+    Text that is not such an address is hidden whole. Never raises.
+    """
+    text = url.get_secret_value() if isinstance(url, SecretStr) else url
+    scheme, separator, rest = text.partition("://")
+    if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
+        return HIDDEN
+    # A password may hold an unescaped "/", "?" or "@": all up to the last "@" counts as user and password.
+    login, at, address = rest.rpartition("@")
+    if scheme.lower() in ("http", "https"):
+        # The path of a web hook is its key.
+        host = re.split(r"[/?#]", address, maxsplit=1)[0]
+        return escape(f"{scheme}://{host}" + (f"/{HIDDEN}" if host != address else ""))
+    user, colon, _ = login.partition(":")
+    shown_login = (user + (f":{HIDDEN}" if colon else "")) if at else ""
+    address, question, query = address.partition("?")
+    parameters = "&".join(_redact_parameter(p) for p in query.split("&"))
+    return escape(f"{scheme}://{shown_login}{at}{address}{question}{parameters}")
+
+
+def names_secret(name: str) -> bool:
+    """Whether a key of this name holds something that must not be shown (`url`, `webhook`, `password`, …)."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def looks_secret(text: str) -> bool:
+    """Whether this text itself may carry a secret, wherever it stands (an address, ``password=…``)."""
+    return _SECRET_TEXT.search(text) is not None
+
+
+def quote(text: str) -> str:
+    """Text as a fault shows it: in quotes, shortened, escaped, and not at all if it may carry a secret."""
+    if looks_secret(text):
+        return "text (not shown)"
+    if len(text) > _SHOWN_CHARACTERS:
+        text = text[: _SHOWN_CHARACTERS - 1] + "…"
+    return f'"{escape(text)}"'
+
+
+def escape(text: str) -> str:
+    """Text in which nothing can steer a terminal or break an encoder."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _redact_parameter(parameter: str) -> str:
+    name, equals, _ = parameter.partition("=")
+    return parameter if not equals or name.lower() in _HARMLESS_PARAMETERS else f"{name}={HIDDEN}"

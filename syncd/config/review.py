@@ -1,0 +1,69 @@
+"""How people decide: review tags, policies, and the brakes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from syncd.config.expect import Expect, Unfit
+from syncd.config.kinds import AttributeName, ColumnName, Count, Duration, Flag, Fraction, Tag, plain_text
+from syncd.config.section import Section, nothing_is
+
+Tags = Annotated[tuple[Tag, ...], nothing_is(tuple)]
+
+
+@dataclass(frozen=True)
+class ReplaceTag:
+    """What becomes of a review tag once its change is applied: it is replaced by `tag`."""
+
+    tag: str
+
+
+def _after(value: object) -> object:
+    if value in ("remove", "keep") or isinstance(value, ReplaceTag):
+        return value
+    if isinstance(value, Mapping) and list(value) == ["replace"]:
+        return ReplaceTag(plain_text(value["replace"]))
+    raise Unfit("replace needs the new tag: {replace: done}" if value == "replace" else None)
+
+
+After = Annotated[Literal["remove", "keep"] | ReplaceTag, Expect("remove, keep or {replace: TAG}", _after)]
+
+
+class ReviewConfig(Section):
+    """Tags by which reviewers speak, on a label or its sample.
+
+    `verified` names the attribute that approval sets (see `BindingConfig.verified_attribute`), `error_column`
+    the column that an error tag sets.
+    """
+
+    mode: Literal["immediate", "tagged"] = "immediate"
+    approve: Tags = ("reviewed", "ok")
+    error: Tags = ("bad",)
+    class_tags: Flag = True
+    after: After = "remove"
+    error_column: ColumnName | None = None
+    verified: AttributeName | None = None
+
+
+class PolicyConfig(Section):
+    """What to do where the two sides leave more than one answer (DESIGN §4)."""
+
+    on_conflict: Literal["quarantine", "database", "fiftyone", "latest"] = "quarantine"
+    first_sync: Literal["quarantine", "database", "fiftyone"] = "quarantine"
+    on_new: Literal["create", "quarantine", "ignore"] = "create"
+    on_fiftyone_delete: Literal["quarantine", "restore", "delete"] = "quarantine"
+    on_database_delete: Literal["remove", "quarantine"] = "remove"
+    on_stale_revert: Literal["reapply", "quarantine"] = "reapply"
+    stale_window: Duration = timedelta(hours=1)
+
+
+class BrakesConfig(Section):
+    """Limits over a whole plan, as shares of the annotations, 0 to 1; below `min_rows` they do not apply."""
+
+    max_change_fraction: Fraction = 0.2
+    max_delete_fraction: Fraction = 0.02
+    max_into_one_label: Fraction = 0.1
+    min_rows: Count = 50

@@ -1,0 +1,62 @@
+"""Brakes: limits over a whole plan. A plan over them writes nothing and waits for a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from syncd.model.fields import LABEL, Direction
+from syncd.model.plan import Action, Change
+from syncd.model.policy import Brakes
+
+NAMES = {Direction.TO_DATABASE: "the database", Direction.TO_FIFTYONE: "FiftyOne"}
+
+
+def held_by(
+    brakes: Brakes,
+    changes: Sequence[Change],
+    *,
+    known: int,
+    fiftyone: int | None,
+    database: int | None,
+    vanished_in_fiftyone: int,
+    vanished_in_database: int,
+) -> str | None:
+    """The reason why the plan must wait for a person; ``None`` where it may go on.
+
+    ``known`` counts the annotations in the baseline, ``fiftyone`` and ``database`` those read from a side that was
+    read completely (``None`` otherwise). A side that came back empty holds whatever its size; fractions are judged
+    from ``brakes.min_rows`` known annotations upwards. Deletions are counted whether they would be carried over or
+    become conflicts: either way somebody should look first.
+    """
+    for side, count in (("FiftyOne", fiftyone), ("the database", database)):
+        if known and count == 0:
+            return f"{side} came back empty, where {known:,} annotations were known"
+    if known < brakes.min_rows:
+        return None
+    for side, count in (("FiftyOne", vanished_in_fiftyone), ("the database", vanished_in_database)):
+        if count > brakes.max_delete_fraction * known:
+            return (
+                f"{count:,} of {known:,} annotations are gone from {side}: more than "
+                f"max_delete_fraction ({brakes.max_delete_fraction:.2%})"
+            )
+    return _too_many_changes(brakes, changes, known)
+
+
+def _too_many_changes(brakes: Brakes, changes: Sequence[Change], known: int) -> str | None:
+    updates = [each for each in changes if each.action is Action.UPDATE and each.direction is not None]
+    for way, name in NAMES.items():
+        touched = {each.annotation_id for each in updates if each.direction is way}
+        if len(touched) > brakes.max_change_fraction * known:
+            return (
+                f"{len(touched):,} of {known:,} annotations would change in {name}: more than "
+                f"max_change_fraction ({brakes.max_change_fraction:.2%})"
+            )
+        into = Counter(str(each.new) for each in updates if each.direction is way and each.field == LABEL)
+        for label, count in into.most_common(1):
+            if count > brakes.max_into_one_label * known:
+                return (
+                    f"{count:,} of {known:,} annotations would become {label!r} in {name}: more than "
+                    f"max_into_one_label ({brakes.max_into_one_label:.2%})"
+                )
+    return None

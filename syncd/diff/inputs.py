@@ -1,0 +1,74 @@
+"""What the diff is given: three frames, what syncd itself did lately, and a policy. No connection, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+
+from syncd.model.fields import Mapping
+from syncd.model.policy import Policy
+from syncd.model.snapshot import Snapshot, empty_samples
+
+WRITTEN_SCHEMA: dict[str, pl.DataType] = {
+    "annotation_id": pl.String(),
+    "field": pl.String(),
+    "action": pl.String(),
+    "old": pl.String(),
+    "reason": pl.String(),
+}
+OPEN_SCHEMA: dict[str, pl.DataType] = {
+    "annotation_id": pl.String(),
+    "field": pl.String(),
+    "kind": pl.String(),
+    "fiftyone": pl.String(),
+}
+
+
+@dataclass(frozen=True)
+class History:
+    """What syncd itself did and left open.
+
+    ``written`` holds what syncd wrote to FiftyOne within the stale window (``old``: canonical JSON of what it
+    replaced); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``: canonical JSON); ``minted`` ids that syncd gave to drawn labels
+    whose database row was never written, because the run died or the database refused it.
+    """
+
+    written: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WRITTEN_SCHEMA))
+    open_conflicts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OPEN_SCHEMA))
+    minted: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Young:
+    """Edits stamped within ``[after, until]`` are left for the next poll (the App saves while people type).
+
+    A stamp beyond ``until`` comes from a clock that runs ahead; waiting for it could mean waiting for ever.
+    """
+
+    after: datetime
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything the diff looks at.
+
+    ``baseline_size`` counts the whole baseline, of which an incremental run holds only the part in ``baseline``.
+    ``samples`` are the samples found for the media of rows that are new in the database. ``adopt`` accepts labels
+    and samples that were made anew under known annotation ids (a rebuilt dataset that a person has confirmed);
+    ``force`` releases the brakes.
+    """
+
+    mapping: Mapping
+    policy: Policy
+    fiftyone: Snapshot
+    database: Snapshot
+    baseline: pl.DataFrame
+    baseline_size: int
+    samples: pl.DataFrame = field(default_factory=empty_samples)
+    history: History = field(default_factory=History)
+    young: Young | None = None
+    adopt: bool = False
+    force: bool = False

@@ -1,0 +1,54 @@
+"""Baseline, FiftyOne and database side by side, one row per annotation id."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from syncd.diff.compare import differs
+from syncd.model.fields import Field, Mapping
+from syncd.model.snapshot import column, known_column
+
+B, F, D = "b.", "f.", "d."
+"""Prefixes of the baseline's, FiftyOne's and the database's columns in a joined frame."""
+
+
+def join(baseline: pl.DataFrame, fiftyone: pl.DataFrame, database: pl.DataFrame) -> pl.DataFrame:
+    """Joins three frames on ``annotation_id``; ``in_b``, ``in_f`` and ``in_d`` say who has it.
+
+    Ids must be unique within each frame and never null.
+    """
+    sides = [
+        _prefixed(baseline, B, "in_b"),
+        _prefixed(fiftyone, F, "in_f"),
+        _prefixed(database, D, "in_d"),
+    ]
+    joined = sides[0]
+    for side in sides[1:]:
+        joined = joined.join(side, on="annotation_id", how="full", coalesce=True)
+    return joined.with_columns(pl.col("in_b", "in_f", "in_d").fill_null(value=False))
+
+
+def _prefixed(frame: pl.DataFrame, prefix: str, flag: str) -> pl.DataFrame:
+    names = {name: prefix + name for name in frame.columns if name != "annotation_id"}
+    return frame.rename(names).with_columns(pl.lit(value=True).alias(flag))
+
+
+def differ(field: Field, left: str, right: str) -> pl.Expr:
+    """Whether the two sides (by prefix) differ in the field."""
+    return differs(field, pl.col(left + column(field.name)), pl.col(right + column(field.name)))
+
+
+def unreadable(name: str, side: str) -> pl.Expr:
+    """Whether the side's value of the field could not be read as its kind."""
+    # The problems column is null for healthy rows; its keys are field names in JSON quotes, followed by a colon.
+    return pl.col(side + "problems").str.contains(f'"{name}":', literal=True).fill_null(value=False)
+
+
+def any_difference(mapping: Mapping, left: str, right: str) -> pl.Expr:
+    """Whether the two sides differ in any mapped field, or the right one holds something unreadable."""
+    return pl.any_horizontal([differ(each, left, right) | unreadable(each.name, right) for each in mapping.fields])
+
+
+def is_known(name: str) -> pl.Expr:
+    """Whether a value of the field was ever agreed."""
+    return pl.col(B + known_column(name)).fill_null(value=False)

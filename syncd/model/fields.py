@@ -1,0 +1,97 @@
+"""Mapped fields: what is compared, in which direction it may travel, and what each side can hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from syncd.model.kinds import Kind
+
+LABEL = "label"
+BOX = "box"
+ID_FIELD = "annotation_id"
+"""Name under which the annotation id itself appears in changes (``id_restored``)."""
+
+
+class Side(str, Enum):
+    """One of the two parties."""
+
+    FIFTYONE = "fiftyone"
+    DATABASE = "database"
+
+
+class Direction(str, Enum):
+    """Which way a field may travel (of a field), or did travel (of a change; then never ``BOTH``)."""
+
+    BOTH = "both"
+    TO_DATABASE = "to_database"
+    TO_FIFTYONE = "to_fiftyone"
+
+    def allows(self, way: Direction) -> bool:
+        """Whether a field of this direction may be written that way."""
+        return self in (Direction.BOTH, way)
+
+
+@dataclass(frozen=True)
+class Holds:
+    """What one side can hold exactly in one field; ``None`` means no limit."""
+
+    kind: Kind
+    nullable: bool = True
+    max_length: int | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+
+
+@dataclass(frozen=True)
+class Field:
+    """One mapped field. ``tolerance`` is relative, for floats and boxes (0 means exact)."""
+
+    name: str
+    kind: Kind
+    direction: Direction
+    fiftyone: Holds
+    database: Holds
+    tolerance: float = 1e-9
+
+
+class LabelType(str, Enum):
+    """The FiftyOne class of a label field that syncd can bind."""
+
+    CLASSIFICATION = "Classification"
+    CLASSIFICATIONS = "Classifications"
+    DETECTIONS = "Detections"
+
+    @property
+    def list_name(self) -> str | None:
+        """Name of the list inside the field; ``None`` where the field holds one label."""
+        return {"Classifications": "classifications", "Detections": "detections"}.get(self.value)
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Everything the diff must know of a binding's mapping; no connection in it."""
+
+    binding: str
+    fields: tuple[Field, ...]
+    label_type: LabelType
+    can_insert_in_database: bool = True
+    names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(each.name for each in self.fields))
+
+    def field(self, name: str) -> Field:
+        """The field of that name; ``KeyError`` where there is none."""
+        for each in self.fields:
+            if each.name == name:
+                return each
+        raise KeyError(name)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when fields are added, removed or change kind; a baseline is only as good as its mapping."""
+        parts = [f"{each.name}:{each.kind.value}" for each in self.fields]
+        return ",".join([self.label_type.value, *sorted(parts)])

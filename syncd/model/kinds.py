@@ -1,0 +1,114 @@
+"""The kinds of value that both sides know, and the one form in which they are compared.
+
+Every value that reaches the diff is canonical: missing is null, times are UTC to the millisecond (FiftyOne stores
+no finer), decimals and UUIDs are text in one spelling, a box is four floats.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, timezone
+from enum import Enum
+from typing import TypeAlias
+
+import polars as pl
+
+Value: TypeAlias = "str | int | float | bool | date | datetime | list[float] | None"
+"""One canonical value. Decimals and UUIDs are ``str``."""
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+"""What ``json.dumps`` takes."""
+
+
+class Kind(str, Enum):
+    """The type of a mapped field, decided by its database column."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    FLOAT = "float"
+    DECIMAL = "decimal"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    UUID = "uuid"
+    BOX = "box"
+
+
+TIMESTAMP_DTYPE = pl.Datetime("ms", "UTC")
+
+_DTYPES: dict[Kind, pl.DataType] = {
+    Kind.TEXT: pl.String(),
+    Kind.INTEGER: pl.Int64(),
+    Kind.FLOAT: pl.Float64(),
+    Kind.DECIMAL: pl.String(),
+    Kind.BOOLEAN: pl.Boolean(),
+    Kind.DATE: pl.Date(),
+    Kind.TIMESTAMP: TIMESTAMP_DTYPE,
+    Kind.UUID: pl.String(),
+    Kind.BOX: pl.List(pl.Float64),
+}
+
+_WIRE: dict[Kind, pl.DataType] = {Kind.DATE: pl.String(), Kind.TIMESTAMP: pl.String()}
+
+
+def dtype(kind: Kind) -> pl.DataType:
+    """The Polars type of a canonical column of this kind."""
+    return _DTYPES[kind]
+
+
+def wire_dtype(kind: Kind) -> pl.DataType:
+    """The Polars type of this kind as it stands in JSON (dates and times are text there)."""
+    return _WIRE.get(kind, _DTYPES[kind])
+
+
+def to_wire(kind: Kind, column: pl.Expr) -> pl.Expr:
+    """A canonical column in the form that goes into JSON."""
+    if kind is Kind.DATE:
+        return column.dt.strftime("%Y-%m-%d")
+    if kind is Kind.TIMESTAMP:
+        return column.dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+    return column
+
+
+def from_wire(kind: Kind, column: pl.Expr) -> pl.Expr:
+    """The inverse of :func:`to_wire`."""
+    if kind is Kind.DATE:
+        return column.str.to_date("%Y-%m-%d")
+    if kind is Kind.TIMESTAMP:
+        return column.str.to_datetime("%Y-%m-%dT%H:%M:%S%.3fZ", time_unit="ms").dt.replace_time_zone("UTC")
+    return column
+
+
+def to_json(value: Value | dict[str, Value]) -> Json:
+    """One canonical value (or a whole annotation) as JSON; the same text forms as :func:`to_wire`."""
+    if isinstance(value, dict):
+        return {name: to_json(part) for name, part in value.items()}
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list):
+        return [float(part) for part in value]
+    return value
+
+
+def from_json(kind: Kind, value: Json) -> Value:
+    """The inverse of :func:`to_json` for one field."""
+    if value is None:
+        return None
+    if kind is Kind.DATE:
+        return date.fromisoformat(str(value))
+    if kind is Kind.TIMESTAMP:
+        text = str(value).replace("Z", "+00:00")
+        return datetime.fromisoformat(text)
+    if kind is Kind.FLOAT:
+        return float(value)  # type: ignore[arg-type]
+    if kind is Kind.BOX:
+        return [float(part) for part in value]  # type: ignore[union-attr, arg-type]
+    return value  # type: ignore[return-value]
+
+
+def dumps(value: Value | dict[str, Value] | Json) -> str:
+    """Canonical JSON text: sorted keys, no spaces, so that equal values have equal text."""
+    plain = to_json(value)  # type: ignore[arg-type]
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,182 @@
+"""Plans: what the diff decided. Computing one changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import TypeAlias
+
+import polars as pl
+
+from syncd.model.fields import Direction
+from syncd.model.kinds import Json, Value, dumps
+
+Content: TypeAlias = "Value | dict[str, Value]"
+"""The value of one field, or (insert, delete) of all fields of an annotation."""
+
+
+class Action(str, Enum):
+    """What a change does to its target."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field of one annotation, old → new; an insert or a delete concerns the whole annotation.
+
+    ``old`` is what the diff saw on the side to be written: the write is a compare-and-set on it. ``field`` is
+    ``None`` for inserts and deletes, whose content is a dict by field. ``direction`` is ``None`` for entries that
+    only move the baseline (``converged``, ``gone_from_both``). ``annotation_id`` is ``None`` for a label drawn in
+    FiftyOne until apply gives it an id.
+    """
+
+    annotation_id: str | None
+    label_id: str | None
+    sample_id: str | None
+    direction: Direction | None
+    action: Action
+    field: str | None
+    old: Content
+    new: Content
+    reason: str
+    actor: str | None = None
+    edited_at: datetime | None = None
+    media: str | None = None
+
+    @property
+    def sort_key(self) -> tuple[str, str, str, str]:
+        """Orders a plan independently of the order in which rows were read."""
+        way = self.direction.value if self.direction else ""
+        return (self.annotation_id or "~" + (self.label_id or ""), self.field or "", way, self.action.value)
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Something a person must decide: base and both values, as JSON content.
+
+    ``annotation_id`` is ``None`` where a label without id is meant; ``copy_of`` marks one of several labels that
+    claim one id, each a conflict of its own.
+    """
+
+    kind: str
+    annotation_id: str | None
+    sample_id: str | None
+    label_id: str | None
+    field: str | None
+    base: Json
+    fiftyone: Json
+    database: Json
+    suggestions: tuple[str, ...] = ()
+    is_copy: bool = False
+
+    @property
+    def subject(self) -> str:
+        """What the conflict is about; at most one conflict per subject is open in a binding."""
+        label = (self.label_id or self.sample_id or "") if self.is_copy or self.annotation_id is None else ""
+        return "/".join((self.annotation_id or "", self.field or "", label))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the plan leaves alone, in numbers of annotations (``converged``: fields)."""
+
+    scanned_fiftyone: int = 0
+    scanned_database: int = 0
+    converged: int = 0
+    first_met: int = 0
+    awaiting_review: int = 0
+    not_ingested: int = 0
+    too_young: int = 0
+    ignored: int = 0
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which annotations the plan judged, so that conflicts outside of it are left as they are.
+
+    ``everything`` is set after a complete read of both sides; ``left_alone`` are ids within it that were not
+    judged (edited a moment ago).
+    """
+
+    everything: bool
+    annotation_ids: frozenset[str] = frozenset()
+    label_ids: frozenset[str] = frozenset()
+    left_alone: frozenset[str] = frozenset()
+
+    def judged(self, annotation_id: str | None, label_id: str | None) -> bool:
+        """Whether a conflict of that annotation (or label without id) would have been found again."""
+        if annotation_id is not None and annotation_id in self.left_alone:
+            return False
+        if label_id is not None and label_id in self.left_alone:
+            return False
+        if self.everything:
+            return True
+        return annotation_id in self.annotation_ids or (annotation_id is None and label_id in self.label_ids)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one reconcile of one binding is to do.
+
+    ``baseline`` holds the rows of the baseline that this plan moves, as they are if no change succeeds: apply adds
+    what it read back. ``held`` names the brake that stops the plan. ``hints`` says why an incremental read does
+    not suffice (something may have been deleted); a plan with hints is never applied.
+    """
+
+    binding: str
+    changes: tuple[Change, ...]
+    conflicts: tuple[Conflict, ...]
+    baseline: pl.DataFrame
+    dropped: tuple[str, ...]
+    counts: Counts
+    scope: Scope
+    held: str | None = None
+    hints: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def digest(self) -> str:
+        """Identifies what the plan would do: equal digests mean equal changes and conflicts."""
+        content: Json = {
+            "binding": self.binding,
+            "changes": [_change_key(each) for each in self.changes],
+            "conflicts": [_conflict_key(each) for each in self.conflicts],
+        }
+        return hashlib.blake2b(dumps(content).encode(), digest_size=16).hexdigest()
+
+    def count(self, direction: Direction | None) -> int:
+        """Number of changes in that direction."""
+        return sum(each.direction is direction for each in self.changes)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether applying the plan would change neither side."""
+        return all(each.direction is None for each in self.changes)
+
+
+def _change_key(change: Change) -> Json:
+    return [
+        change.annotation_id,
+        change.label_id,
+        change.sample_id,
+        change.direction.value if change.direction else None,
+        change.action.value,
+        change.field,
+        dumps(change.old),
+        dumps(change.new),
+    ]
+
+
+def _conflict_key(conflict: Conflict) -> Json:
+    return [
+        conflict.kind,
+        conflict.subject,
+        dumps(conflict.base),
+        dumps(conflict.fiftyone),
+        dumps(conflict.database),
+    ]

@@ -1,0 +1,113 @@
+"""Snapshots: the annotations of one side at one moment, as columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+
+from syncd.model.fields import Mapping, Side
+from syncd.model.kinds import TIMESTAMP_DTYPE, dtype
+
+PREFIX = "value."
+"""Prefix of a mapped field's column, so that an attribute may bear any name."""
+
+
+def column(name: str) -> str:
+    """Name of the column that holds the mapped field ``name``."""
+    return PREFIX + name
+
+
+META: dict[Side, dict[str, pl.DataType]] = {
+    Side.FIFTYONE: {
+        "annotation_id": pl.String(),
+        "label_id": pl.String(),
+        "sample_id": pl.String(),
+        "media": pl.String(),
+        "edited_at": TIMESTAMP_DTYPE,
+        "problems": pl.String(),
+    },
+    Side.DATABASE: {
+        "annotation_id": pl.String(),
+        "media": pl.String(),
+        "edited_at": TIMESTAMP_DTYPE,
+        "actor": pl.String(),
+        "problems": pl.String(),
+    },
+}
+"""Columns of a snapshot besides the fields.
+
+``problems`` is null, or a JSON object {field: raw value as text} of the values that could not be read as the
+field's kind; such a field is null in its own column and must not be taken for a cleared value.
+"""
+
+SAMPLES_SCHEMA: dict[str, pl.DataType] = {"sample_id": pl.String(), "media": pl.String(), "occupied": pl.Boolean()}
+"""Samples looked up by media: ``occupied`` says that a single-label field already holds a label."""
+
+
+def schema(side: Side, mapping: Mapping) -> dict[str, pl.DataType]:
+    """The exact columns of a snapshot of that side, in order."""
+    return META[side] | {column(each.name): dtype(each.kind) for each in mapping.fields}
+
+
+def baseline_schema(mapping: Mapping) -> dict[str, pl.DataType]:
+    """Columns of a baseline frame; ``known.<field>`` is false where no value was ever agreed for that field."""
+    ids: dict[str, pl.DataType] = {
+        "annotation_id": pl.String(),
+        "label_id": pl.String(),
+        "sample_id": pl.String(),
+    }
+    values = {column(each.name): dtype(each.kind) for each in mapping.fields}
+    known: dict[str, pl.DataType] = {known_column(each.name): pl.Boolean() for each in mapping.fields}
+    return ids | values | known
+
+
+def known_column(name: str) -> str:
+    """Name of the baseline column that says whether a value of the field was ever agreed."""
+    return "known." + name
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What one side held when it was read.
+
+    ``complete`` is true only where every annotation of the side was read without an error: deletions are inferred
+    from complete snapshots alone. ``as_of`` is the server's clock when the read began; ``touched`` are the samples
+    that an incremental read found stamped, those among them included that hold no label (any more).
+    """
+
+    side: Side
+    rows: pl.DataFrame
+    complete: bool
+    as_of: datetime
+    touched: frozenset[str] = frozenset()
+
+    @property
+    def size(self) -> int:
+        """Number of annotations read."""
+        return self.rows.height
+
+
+def empty(side: Side, mapping: Mapping) -> pl.DataFrame:
+    """A snapshot's frame without rows."""
+    return pl.DataFrame(schema=schema(side, mapping))
+
+
+def empty_samples() -> pl.DataFrame:
+    """A frame of looked-up samples without rows."""
+    return pl.DataFrame(schema=SAMPLES_SCHEMA)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a side is, beyond its rows: tells a dataset that was rebuilt from one that was edited.
+
+    ``identity`` is the dataset's own id and collection (or the table's name); ``rows`` a cheap count; ``deleted_at``
+    the side's own hint that something was deleted.
+    """
+
+    identity: str
+    rows: int | None = None
+    deleted_at: datetime | None = None
+    notes: tuple[str, ...] = field(default=())

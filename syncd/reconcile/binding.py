@@ -1,0 +1,49 @@
+"""Reconciles a binding by its name in the configuration."""
+
+from __future__ import annotations
+
+from syncd.adapters.fiftyone.dataset import DatasetMissing
+from syncd.adapters.sql.clock import clock
+from syncd.config import Config
+from syncd.connect import open_database
+from syncd.reconcile.mode import FULL
+from syncd.reconcile.result import RunResult
+from syncd.reconcile.run import Options, reconcile
+from syncd.session import open_session
+from syncd.store import baseline, conflicts, runs
+from syncd.store.lock import one_run
+from syncd.store.tables import tables_for
+
+
+def reconcile_binding(config: Config, name: str, options: Options) -> RunResult:
+    """Opens the binding and reconciles it. A dataset that is gone holds a binding that knew its labels."""
+    try:
+        with open_session(config, name) as session:
+            return reconcile(session, options)
+    except DatasetMissing as missing:
+        held = _hold_missing(config, name, missing, dry_run=options.dry_run)
+        if held is None:
+            raise
+        return held
+
+
+def _hold_missing(config: Config, name: str, missing: DatasetMissing, *, dry_run: bool) -> RunResult | None:
+    """``None`` where the binding was never reconciled: then the dataset is simply not there yet."""
+    schema = config.state.schema_name
+    with open_database(config.state_url.get_secret_value()) as state:
+        tables = tables_for(state, schema)
+        known = baseline.size(state, tables, name)
+        if not known:
+            return None
+        reason = f"{missing.message} {known:,} of its annotations are known, and none of them is taken for deleted"
+        open_now = conflicts.count_open(state, tables, name)
+        state.rollback()
+        run_id = None
+        if not dry_run:
+            with one_run(state, schema, name):
+                at = clock(state)
+                run_id = runs.new_id(at)
+                runs.start(state, tables, name, run_id, FULL, at)
+                runs.close(state, tables, run_id, runs.HELD, at, counts={}, held=reason)
+                state.commit()
+    return RunResult(name, run_id, FULL, dry_run, plan=None, open_conflicts=open_now, held=reason)

@@ -1,0 +1,106 @@
+"""Whether a run may read incrementally, and from where; what holds it before it has read anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from syncd.model import Mapping, Origin, Side, Snapshot
+from syncd.store.cursors import Cursor
+
+INCREMENTAL, FULL = "incremental", "full"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The part of ``daemon`` that concerns one run. ``quiet_period`` is zero for a run that a person asked for."""
+
+    overlap: timedelta = timedelta(minutes=10)
+    full_scan_interval: timedelta = timedelta(hours=1)
+    quiet_period: timedelta = timedelta(0)
+
+
+def why_full(
+    cursors: dict[Side, Cursor],
+    origins: dict[Side, Origin],
+    mapping: Mapping,
+    pace: Pace,
+    now: datetime,
+    *,
+    stamped: bool,
+) -> str | None:
+    """Why everything must be read; ``None`` where an incremental read will do. ``stamped``: rows bear a time."""
+    if not stamped:
+        return "no column is mapped to updated_at"
+    for side, origin in origins.items():
+        cursor = cursors.get(side)
+        if cursor is None or cursor.position is None or cursor.swept_at is None:
+            return "first run"
+        if cursor.mapping != mapping.fingerprint:
+            return "the mapping changed"
+        if cursor.identity != origin.identity:
+            return f"{side.value} is not what it was"
+        if cursor.deleted_at != origin.deleted_at:
+            return f"something was deleted in {side.value}"
+        if side is Side.FIFTYONE and (cursor.rows or 0) > (origin.rows or 0):
+            return "FiftyOne has fewer samples than before"
+        if now - cursor.swept_at >= pace.full_scan_interval:
+            return "a complete sweep is due"
+    return None
+
+
+def rows_unexplained(cursor: Cursor, origin: Origin, new_rows: int) -> bool:
+    """Whether the table's number of rows is not what it was plus the new rows found: some must be gone.
+
+    Overcounting ``new_rows`` only ever makes a complete sweep more likely: it can hide no deletion, since a count
+    that is too high by n would need n rows more than there are.
+    """
+    if cursor.rows is None or origin.rows is None:
+        return False
+    return origin.rows != cursor.rows + new_rows
+
+
+def why_held(cursors: dict[Side, Cursor], origin: Origin, known: int) -> str | None:
+    """A dataset made anew under its old name holds the binding: its labels are not edits of the old ones."""
+    cursor = cursors.get(Side.FIFTYONE)
+    if cursor is None or not known or cursor.identity == origin.identity:
+        return None
+    return "the dataset was deleted and made anew under its name; its labels are not those that were known"
+
+
+def moved(
+    mapping: Mapping,
+    origins: dict[Side, Origin],
+    snapshots: tuple[Snapshot, Snapshot],
+    cursors: dict[Side, Cursor],
+    oldest_left: datetime | None,
+) -> list[Cursor]:
+    """The cursors after a run; never past an edit that was left for the next one."""
+    result = []
+    for snapshot in snapshots:
+        origin = origins[snapshot.side]
+        before = cursors.get(snapshot.side)
+        position = snapshot.as_of
+        if snapshot.side is Side.FIFTYONE and oldest_left is not None:
+            position = min(position, oldest_left)
+        swept = snapshot.as_of if snapshot.complete else before.swept_at if before else None
+        result.append(
+            Cursor(
+                side=snapshot.side,
+                position=position,
+                identity=origin.identity,
+                rows=origin.rows,
+                deleted_at=origin.deleted_at,
+                mapping=mapping.fingerprint,
+                swept_at=swept,
+            )
+        )
+    return result
+
+
+def recounted(cursors: list[Cursor], rows: int) -> list[Cursor]:
+    """The cursors, with the database's number of rows as it is after syncd's own inserts and deletes."""
+    return [
+        replace(each, rows=each.rows + rows) if each.side is Side.DATABASE and each.rows is not None else each
+        for each in cursors
+    ]

@@ -1,0 +1,126 @@
+"""What one run reads of both sides and the baseline; reading judges nothing.
+
+A complete reading takes everything. An incremental one starts from what is stamped since the cursors, and closes
+over it: an annotation is looked at only with its label, its row and its baseline, wherever these now are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from syncd.model import Snapshot
+from syncd.model.snapshot import baseline_schema, empty_samples
+from syncd.session import Session
+from syncd.store import baseline
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Both snapshots, the baseline that belongs to them, and the samples of rows that FiftyOne does not have."""
+
+    fiftyone: Snapshot
+    database: Snapshot
+    baseline: pl.DataFrame
+    baseline_size: int
+    samples: pl.DataFrame
+
+    @property
+    def complete(self) -> bool:
+        """Whether both sides were read completely."""
+        return self.fiftyone.complete and self.database.complete
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to look at."""
+        return not (self.fiftyone.size or self.database.size or self.baseline.height)
+
+
+def read_everything(session: Session, progress: Progress) -> Reading:
+    """A complete reading; the two servers work at the same time."""
+    progress("reading FiftyOne and the database")
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fiftyone") as reader:
+        labels = reader.submit(session.fiftyone.read_all)
+        database = session.database.read_all()
+        known = baseline.read_all(session.state, session.tables, session.mapping, session.arrow)
+        fiftyone = labels.result()
+    samples = _samples(session, fiftyone.rows, database.rows, known)
+    return Reading(fiftyone, database, known, known.height, samples)
+
+
+def read_since(session: Session, labels_since: datetime, rows_since: datetime, progress: Progress) -> Reading:
+    """What is stamped since then on either side, with all that belongs to it."""
+    progress("looking for changes")
+    fiftyone = session.fiftyone.read_since(labels_since)
+    database = session.database.read_since(rows_since)
+    size = baseline.size(session.state, session.tables, session.mapping.binding)
+    if not (fiftyone.size or database.size or fiftyone.touched):
+        nothing = pl.DataFrame(schema=baseline_schema(session.mapping))
+        return Reading(fiftyone, database, nothing, size, empty_samples())
+    labels, known = _labels_and_baseline(session, fiftyone, database)
+    missing = _ids(labels, known) - _ids(database.rows)
+    rows = pl.concat([database.rows, session.database.read_ids(missing).rows]) if missing else database.rows
+    samples = _samples(session, labels, rows, known)
+    return Reading(
+        Snapshot(fiftyone.side, labels, complete=False, as_of=fiftyone.as_of, touched=fiftyone.touched),
+        Snapshot(database.side, rows, complete=False, as_of=database.as_of),
+        known,
+        size,
+        samples,
+    )
+
+
+def _labels_and_baseline(session: Session, fiftyone: Snapshot, database: Snapshot) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Adds the labels and baseline rows that belong to what was read, until nothing more belongs to it."""
+    labels = fiftyone.rows
+    read = set(fiftyone.touched) | set(labels["sample_id"].drop_nulls())
+    asked: set[str] = set()
+    while True:
+        known = baseline.read_some(
+            session.state,
+            session.tables,
+            session.mapping,
+            annotation_ids=_ids(labels, database.rows),
+            sample_ids=read,
+            label_ids=set(labels["label_id"].drop_nulls()),
+        )
+        homes = set(known["sample_id"].drop_nulls()) - read
+        # An id that the baseline does not know may stand on any label.
+        unknown = _ids(database.rows) - _ids(labels, known) - asked
+        if not homes and not unknown:
+            return labels, known
+        found = []
+        if homes:
+            found.append(session.fiftyone.read_samples(homes).rows)
+        if unknown:
+            found.append(session.fiftyone.read_ids(unknown).rows)
+        asked |= unknown
+        read |= homes
+        labels = _with_new_samples(labels, found)
+        read |= set(labels["sample_id"].drop_nulls())
+
+
+def _with_new_samples(labels: pl.DataFrame, found: list[pl.DataFrame]) -> pl.DataFrame:
+    """Labels of samples not read before; a sample read twice is kept as it was read first."""
+    for frame in found:
+        new = frame.join(labels.select("sample_id").unique(), on="sample_id", how="anti")
+        labels = pl.concat([labels, new])
+    return labels
+
+
+def _ids(*frames: pl.DataFrame) -> set[str]:
+    return {each for frame in frames for each in frame["annotation_id"].drop_nulls()}
+
+
+def _samples(session: Session, labels: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The samples on which rows that only the database has could become labels."""
+    new = rows.join(known.select("annotation_id"), on="annotation_id", how="anti")
+    new = new.join(labels.select("annotation_id").drop_nulls(), on="annotation_id", how="anti")
+    media = new["media"].drop_nulls().unique().to_list()
+    return session.fiftyone.find_samples(media) if media else empty_samples()

@@ -1,0 +1,159 @@
+"""The baseline: per annotation the last state on which both sides agreed.
+
+``fields`` is a JSON object of the agreed values; a field that was never agreed is not in it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterable
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects import sqlite
+
+from syncd.adapters.sql.arrow import ArrowReader
+from syncd.model import Mapping
+from syncd.model.kinds import dtype, from_wire, to_wire, wire_dtype
+from syncd.model.snapshot import baseline_schema, column, known_column
+from syncd.store.tables import Tables
+
+RAW = {"annotation_id": pl.String(), "label_id": pl.String(), "sample_id": pl.String(), "fields": pl.String()}
+CHUNK = 10_000
+
+
+def read_all(connection: Connection, tables: Tables, mapping: Mapping, arrow: ArrowReader | None) -> pl.DataFrame:
+    """The whole baseline of a binding."""
+    chosen = _select(tables, mapping.binding)
+    if arrow is not None:
+        compiled = chosen.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+        # psycopg2's parameter style doubles percent signs, which Arrow's driver takes literally.
+        return decode(arrow.frame(str(compiled).replace("%%", "%")), mapping)
+    return decode(_rows(connection, chosen), mapping)
+
+
+def read_some(
+    connection: Connection,
+    tables: Tables,
+    mapping: Mapping,
+    *,
+    annotation_ids: Collection[str] = (),
+    sample_ids: Collection[str] = (),
+    label_ids: Collection[str] = (),
+) -> pl.DataFrame:
+    """The baseline of these annotations, of all that stand on these samples, and of these labels."""
+    wanted = {"annotation_id": annotation_ids, "sample_id": sample_ids, "label_id": label_ids}
+    frames = [pl.DataFrame(schema=RAW)]
+    for name, values in wanted.items():
+        for chunk in _chunks(sorted(set(values))):
+            matches: sa.ColumnElement[bool] = tables.baseline.c[name].in_(chunk)
+            if connection.dialect.name == "postgresql":
+                matches = tables.baseline.c[name] == sa.any_(sa.cast(chunk, sa.ARRAY(sa.Text)))
+            frames.append(_rows(connection, _select(tables, mapping.binding).where(matches)))
+    return decode(pl.concat(frames).unique("annotation_id", keep="first", maintain_order=True), mapping)
+
+
+def size(connection: Connection, tables: Tables, binding: str) -> int:
+    """The number of annotations in the baseline."""
+    counted = sa.select(sa.func.count()).where(tables.baseline.c.binding == binding)
+    return int(connection.execute(counted).scalar_one())
+
+
+def decode(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    """Stored rows as a baseline frame."""
+    wire = pl.Struct({each.name: wire_dtype(each.kind) for each in mapping.fields})
+    parsed = raw.with_columns(pl.col("fields").str.json_decode(wire).alias("parsed"))
+    values, known = [], []
+    for each in mapping.fields:
+        value = from_wire(each.kind, pl.col("parsed").struct.field(each.name))
+        values.append(value.cast(dtype(each.kind)).alias(column(each.name)))
+        # Within a string of the text a quote is always escaped, so that only a key can match.
+        known.append(pl.col("fields").str.contains(f'"{each.name}":', literal=True).alias(known_column(each.name)))
+    return parsed.select("annotation_id", "label_id", "sample_id", *values, *known)
+
+
+def encode(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    """A baseline frame as rows to store."""
+    parts = []
+    for each in mapping.fields:
+        value = pl.struct(to_wire(each.kind, pl.col(column(each.name))).alias(each.name)).struct.json_encode()
+        body = value.str.strip_prefix("{").str.strip_suffix("}")
+        parts.append(pl.when(pl.col(known_column(each.name))).then(body))
+    joined = pl.concat_str([pl.lit("{"), pl.concat_str(parts, separator=",", ignore_nulls=True), pl.lit("}")])
+    return frame.select("annotation_id", "label_id", "sample_id", joined.alias("fields"))
+
+
+def save(connection: Connection, tables: Tables, mapping: Mapping, frame: pl.DataFrame) -> None:
+    """Inserts or replaces these annotations' baseline, inside the caller's transaction."""
+    if frame.is_empty():
+        return
+    frame = frame.select(list(baseline_schema(mapping)))
+    rows = encode(frame, mapping)
+    if connection.dialect.name == "postgresql":
+        _copy(connection, tables, mapping.binding, rows)
+        return
+    insert = sqlite.insert(tables.baseline)
+    # The text is JSON already: the column's own serializer would quote it once more.
+    insert = insert.values(
+        binding=mapping.binding,
+        annotation_id=sa.bindparam("annotation_id"),
+        label_id=sa.bindparam("label_id"),
+        sample_id=sa.bindparam("sample_id"),
+        fields=sa.bindparam("fields", type_=sa.Text()),
+    )
+    upsert = insert.on_conflict_do_update(
+        index_elements=["binding", "annotation_id"],
+        set_={name: insert.excluded[name] for name in ("label_id", "sample_id", "fields")},
+    )
+    connection.execute(upsert, rows.to_dicts())
+
+
+def drop(connection: Connection, tables: Tables, binding: str, annotation_ids: Iterable[str]) -> None:
+    """Forgets these annotations, inside the caller's transaction."""
+    for chunk in _chunks(list(annotation_ids)):
+        connection.execute(
+            sa.delete(tables.baseline).where(
+                tables.baseline.c.binding == binding, tables.baseline.c.annotation_id.in_(chunk)
+            )
+        )
+
+
+def _select(tables: Tables, binding: str) -> sa.Select[tuple[str, str, str, str]]:
+    table = tables.baseline
+    return sa.select(
+        table.c.annotation_id, table.c.label_id, table.c.sample_id, sa.cast(table.c.fields, sa.Text).label("fields")
+    ).where(table.c.binding == binding)
+
+
+def _rows(connection: Connection, chosen: sa.Select[tuple[str, str, str, str]]) -> pl.DataFrame:
+    rows = connection.execute(chosen).all()
+    return pl.DataFrame([tuple(row) for row in rows], schema=RAW, orient="row")
+
+
+def _copy(connection: Connection, tables: Tables, binding: str, rows: pl.DataFrame) -> None:
+    """COPY into a temporary table, then one upsert: the same for ten rows and a million."""
+    driver = connection.connection.driver_connection
+    assert driver is not None, "a live connection has its driver's"
+    target = f'"{tables.schema}"."{tables.baseline.name}"'
+    with driver.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMPORARY TABLE IF NOT EXISTS syncd_baseline_in "
+            "(annotation_id text, label_id text, sample_id text, fields json) ON COMMIT DELETE ROWS"
+        )
+        cursor.execute("TRUNCATE syncd_baseline_in")
+        buffer = io.BytesIO()
+        rows.write_csv(buffer, include_header=False, null_value="\\N", quote_style="necessary")
+        buffer.seek(0)
+        cursor.copy_expert("COPY syncd_baseline_in FROM STDIN (FORMAT csv, NULL '\\N')", buffer)
+        cursor.execute(
+            f"INSERT INTO {target} AS b (binding, annotation_id, label_id, sample_id, fields) "
+            "SELECT %s, annotation_id, label_id, sample_id, fields FROM syncd_baseline_in "
+            "ON CONFLICT (binding, annotation_id) DO UPDATE SET label_id = excluded.label_id, "
+            "sample_id = excluded.sample_id, fields = excluded.fields",
+            (binding,),
+        )
+
+
+def _chunks(values: list[str]) -> Iterable[list[str]]:
+    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))

@@ -1,0 +1,127 @@
+"""Conflicts as durable rows: opened once, updated while they last, closed when settled or resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from syncd.diff.inputs import OPEN_SCHEMA
+from syncd.model import Conflict, Scope, dumps
+from syncd.store.changes import storable
+from syncd.store.tables import Tables
+
+OPEN, RESOLVED = "open", "resolved"
+SETTLED = "settled"
+"""Resolution of a conflict whose cause went away: the sides agree again, the duplicate is gone, the id is known."""
+
+
+def open_frame(connection: Connection, tables: Tables, binding: str) -> pl.DataFrame:
+    """The open conflicts as the diff takes them."""
+    table = tables.conflict
+    chosen = sa.select(table.c.annotation_id, table.c.field, table.c.kind, table.c.fiftyone).where(
+        table.c.binding == binding, table.c.status == OPEN, table.c.annotation_id.is_not(None)
+    )
+    rows = [(*row[:3], dumps(row[3])) for row in connection.execute(chosen)]
+    return pl.DataFrame(rows, schema=OPEN_SCHEMA, orient="row")
+
+
+def count_open(connection: Connection, tables: Tables, binding: str) -> int:
+    """Number of open conflicts of a binding."""
+    table = tables.conflict
+    counted = sa.select(sa.func.count()).where(table.c.binding == binding, table.c.status == OPEN)
+    return int(connection.execute(counted).scalar_one())
+
+
+def update(
+    connection: Connection,
+    tables: Tables,
+    binding: str,
+    run_id: str,
+    conflicts: Sequence[Conflict],
+    scope: Scope,
+    at: datetime,
+) -> int:
+    """Brings the table in line with what the diff found within its scope; returns how many were opened.
+
+    Runs inside the caller's transaction. A conflict that was open stays the same row, with its first ``opened_at``.
+    """
+    table = tables.conflict
+    columns = ("id", "subject", "annotation_id", "label_id", "kind", "suggestions")
+    known = sa.select(*(table.c[name] for name in columns)).where(table.c.binding == binding, table.c.status == OPEN)
+    existing = {row["subject"]: dict(row) for row in connection.execute(known).mappings()}
+    found = {each.subject: _row(each) | {"updated_at": at} for each in conflicts}
+    opened = [
+        row | {"binding": binding, "subject": subject, "run_id": run_id, "status": OPEN, "opened_at": at}
+        for subject, row in found.items()
+        if subject not in existing
+    ]
+    if opened:
+        connection.execute(sa.insert(table), opened)
+    renewed = [_renewed(row, existing[subject]) for subject, row in found.items() if subject in existing]
+    if renewed:
+        names = [name for name in renewed[0] if name != "key"]
+        values = {name: sa.bindparam("new_" + name, type_=table.c[name].type) for name in names}
+        connection.execute(
+            sa.update(table).where(table.c.id == sa.bindparam("key")).values(values),
+            [{"key": row["key"]} | {"new_" + name: row[name] for name in names} for row in renewed],
+        )
+    gone = [
+        row["id"]
+        for subject, row in existing.items()
+        if subject not in found and scope.judged(row["annotation_id"], row["label_id"])
+    ]
+    if gone:
+        connection.execute(
+            sa.update(table)
+            .where(table.c.id.in_(gone))
+            .values(status=RESOLVED, resolution=SETTLED, resolved_at=at, updated_at=at)
+        )
+    return len(opened)
+
+
+def _renewed(row: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """A conflict found again. What was once said of it (the database's own message) is not said every time."""
+    words = row["suggestions"] or (known["suggestions"] if row["kind"] == known["kind"] else [])
+    return row | {"key": known["id"], "suggestions": words}
+
+
+def _row(conflict: Conflict) -> dict[str, Any]:
+    return {
+        "annotation_id": conflict.annotation_id,
+        "sample_id": conflict.sample_id,
+        "label_id": conflict.label_id,
+        "kind": conflict.kind,
+        "field": conflict.field,
+        "base": storable(conflict.base),
+        "fiftyone": storable(conflict.fiftyone),
+        "database": storable(conflict.database),
+        "suggestions": list(conflict.suggestions),
+    }
+
+
+def query(
+    connection: Connection,
+    tables: Tables,
+    *,
+    bindings: Sequence[str] = (),
+    ids: Sequence[int] = (),
+    kind: str | None = None,
+    field: str | None = None,
+    status: str | None = OPEN,
+) -> list[dict[str, Any]]:
+    """Conflicts that match, the oldest first; ``status=None`` takes them all."""
+    table = tables.conflict
+    chosen = sa.select(table)
+    if bindings:
+        chosen = chosen.where(table.c.binding.in_(bindings))
+    if ids:
+        chosen = chosen.where(table.c.id.in_(ids))
+    for name, value in {"kind": kind, "field": field, "status": status}.items():
+        if value is not None:
+            chosen = chosen.where(table.c[name] == value)
+    return [dict(row) for row in connection.execute(chosen.order_by(table.c.binding, table.c.id)).mappings()]

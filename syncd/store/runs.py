@@ -1,0 +1,80 @@
+"""Runs: one row per reconcile of a binding."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from syncd.store.tables import Tables
+
+RUNNING, DONE, HELD, FAILED, DEAD = "running", "done", "held", "failed", "dead"
+
+
+def new_id(at: datetime) -> str:
+    """A run's id: sorts by time, says when to a person, is unique over all hosts."""
+    return f"{at:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def start(connection: Connection, tables: Tables, binding: str, run_id: str, mode: str, at: datetime) -> None:
+    """Opens a run; any run of the binding that was still open is dead, since this one holds the lock."""
+    table = tables.run
+    connection.execute(
+        sa.update(table)
+        .where(table.c.binding == binding, table.c.status == RUNNING)
+        .values(status=DEAD, finished_at=at, error="the process ended before the run did")
+    )
+    connection.execute(
+        sa.insert(table).values(
+            id=run_id,
+            binding=binding,
+            mode=mode,
+            status=RUNNING,
+            started_at=at,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            counts={},
+        )
+    )
+
+
+def close(
+    connection: Connection,
+    tables: Tables,
+    run_id: str,
+    status: str,
+    at: datetime,
+    *,
+    mode: str | None = None,
+    counts: dict[str, Any] | None = None,
+    held: str | None = None,
+    error: str | None = None,
+) -> None:
+    """Closes a run with what came of it."""
+    values: dict[str, Any] = {"status": status, "finished_at": at, "held": held, "error": error}
+    if counts is not None:
+        values["counts"] = counts
+    if mode is not None:
+        values["mode"] = mode
+    connection.execute(sa.update(tables.run).where(tables.run.c.id == run_id).values(values))
+
+
+def latest(connection: Connection, tables: Tables, binding: str) -> dict[str, Any] | None:
+    """The newest run of a binding."""
+    table = tables.run
+    chosen = sa.select(table).where(table.c.binding == binding).order_by(table.c.started_at.desc()).limit(1)
+    found = connection.execute(chosen).mappings().first()
+    return None if found is None else dict(found)
+
+
+def ids_like(connection: Connection, tables: Tables, text: str) -> Sequence[str]:
+    """Run ids that begin with the text a person typed."""
+    table = tables.run
+    chosen = sa.select(table.c.id).where(table.c.id.startswith(text, autoescape=True)).order_by(table.c.id)
+    return list(connection.execute(chosen).scalars())

@@ -1,0 +1,173 @@
+"""syncd's own tables (DESIGN §8), as declared; ``migrations/`` builds the same, and a test compares the two.
+
+JSON columns are of type JSON and not JSONB: the hash chain covers their text, which JSONB would rewrite.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Connection, Index, MetaData, Table, text
+from sqlalchemy.dialects import postgresql
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+MOMENT = sa.DateTime(timezone=True).with_variant(postgresql.TIMESTAMP(timezone=True), "postgresql")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The five tables, in one schema (PostgreSQL) or under one prefix (databases without schemas)."""
+
+    metadata: MetaData
+    schema: str | None
+    run: Table
+    baseline: Table
+    change: Table
+    conflict: Table
+    cursor: Table
+
+
+def tables_for(connection: Connection, schema: str) -> Tables:
+    """The tables as they are named in this connection's database."""
+    if connection.dialect.name == "sqlite":
+        return tables(None, f"{schema}_")
+    return tables(schema, "")
+
+
+@lru_cache
+def tables(schema: str | None, prefix: str) -> Tables:
+    """Declares the tables under a schema or a prefix."""
+    metadata = MetaData(schema=schema, naming_convention=NAMING)
+    return Tables(
+        metadata=metadata,
+        schema=schema,
+        run=_run(metadata, prefix),
+        baseline=_baseline(metadata, prefix),
+        change=_change(metadata, prefix),
+        conflict=_conflict(metadata, prefix),
+        cursor=_cursor(metadata, prefix),
+    )
+
+
+def _run(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        prefix + "run",
+        metadata,
+        Column("id", sa.Text, primary_key=True),
+        Column("binding", sa.Text, nullable=False),
+        Column("mode", sa.Text, nullable=False),
+        Column("status", sa.Text, nullable=False),
+        Column("started_at", MOMENT, nullable=False),
+        Column("finished_at", MOMENT),
+        Column("host", sa.Text),
+        Column("pid", sa.Integer),
+        Column("held", sa.Text),
+        Column("error", sa.Text),
+        Column("counts", sa.JSON, nullable=False),
+        Index(None, "binding", "started_at"),
+    )
+
+
+def _baseline(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        prefix + "baseline",
+        metadata,
+        Column("binding", sa.Text, primary_key=True),
+        Column("annotation_id", sa.Text, primary_key=True),
+        Column("label_id", sa.Text),
+        Column("sample_id", sa.Text),
+        Column("fields", sa.JSON, nullable=False),
+        Index(None, "binding", "label_id"),
+        Index(None, "binding", "sample_id"),
+    )
+
+
+def _change(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        prefix + "change",
+        metadata,
+        Column("seq", BIG, primary_key=True, autoincrement=True),
+        Column("run_id", sa.Text, nullable=False),
+        Column("binding", sa.Text, nullable=False),
+        Column("annotation_id", sa.Text),
+        Column("sample_id", sa.Text),
+        Column("label_id", sa.Text),
+        Column("direction", sa.Text),
+        Column("action", sa.Text, nullable=False),
+        Column("field", sa.Text),
+        Column("old", sa.JSON(none_as_null=True)),
+        Column("new", sa.JSON(none_as_null=True)),
+        Column("reason", sa.Text, nullable=False),
+        Column("actor", sa.Text),
+        Column("edited_at", MOMENT),
+        Column("applied_at", MOMENT),
+        Column("status", sa.Text, nullable=False),
+        Column("undo_of", BIG),
+        Column("hash", sa.Text),
+        Index(None, "binding", "annotation_id"),
+        Index(None, "binding", "run_id"),
+        Index(
+            "ix_change_pending",
+            "binding",
+            "seq",
+            postgresql_where=text("status = 'pending'"),
+            sqlite_where=text("status = 'pending'"),
+        ),
+        Index(None, "binding", "applied_at"),
+    )
+
+
+def _conflict(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        prefix + "conflict",
+        metadata,
+        Column("id", BIG, primary_key=True, autoincrement=True),
+        Column("binding", sa.Text, nullable=False),
+        Column("subject", sa.Text, nullable=False),
+        Column("annotation_id", sa.Text),
+        Column("sample_id", sa.Text),
+        Column("label_id", sa.Text),
+        Column("kind", sa.Text, nullable=False),
+        Column("field", sa.Text),
+        Column("base", sa.JSON(none_as_null=True)),
+        Column("fiftyone", sa.JSON(none_as_null=True)),
+        Column("database", sa.JSON(none_as_null=True)),
+        Column("suggestions", sa.JSON, nullable=False),
+        Column("status", sa.Text, nullable=False),
+        Column("resolution", sa.Text),
+        Column("run_id", sa.Text, nullable=False),
+        Column("opened_at", MOMENT, nullable=False),
+        Column("updated_at", MOMENT, nullable=False),
+        Column("resolved_at", MOMENT),
+        Index(
+            "uq_conflict_open",
+            "binding",
+            "subject",
+            unique=True,
+            postgresql_where=text("status = 'open'"),
+            sqlite_where=text("status = 'open'"),
+        ),
+        Index(None, "binding", "annotation_id"),
+    )
+
+
+def _cursor(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        prefix + "cursor",
+        metadata,
+        Column("binding", sa.Text, primary_key=True),
+        Column("side", sa.Text, primary_key=True),
+        Column("position", MOMENT),
+        Column("identity", sa.Text, nullable=False),
+        Column("rows", BIG),
+        Column("deleted_at", MOMENT),
+        Column("mapping", sa.Text, nullable=False),
+        Column("swept_at", MOMENT),
+    )

@@ -1,0 +1,141 @@
+"""Servers, started when a test first asks for one, and a FiftyOne that keeps to itself.
+
+postgres_url     a PostgreSQL for the whole session (SQLAlchemy URL, may create databases)
+database_url     a fresh, empty database on it for one test
+mongo_uri        a MongoDB replica set for the whole session
+mongo_database   (uri, name) of a fresh database on it for one test
+fiftyone         the module, connected to ``mongo_uri``; its datasets are gone after the test
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+import servers
+
+NO_SERVER_YET = "mongodb://ask-for-the-fixture-mongo_uri.invalid/?serverSelectionTimeoutMS=200"
+ORIGINS = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give FiftyOne a home of its own before anything can import it; it reads these variables only then."""
+    config.stash[ORIGINS] = []
+    home = Path(tempfile.mkdtemp(prefix="syncd-test-fiftyone-"))
+    config.add_cleanup(lambda: _remove(home))
+    os.environ.update(
+        {
+            "FIFTYONE_DATABASE_URI": NO_SERVER_YET,  # otherwise it would start a mongod of its own
+            "FIFTYONE_DATABASE_NAME": f"syncd_test_{uuid.uuid4().hex[:12]}",
+            "FIFTYONE_DATABASE_DIR": str(home / "mongo"),
+            "FIFTYONE_CONFIG_PATH": str(home / "config.json"),
+            "FIFTYONE_APP_CONFIG_PATH": str(home / "app_config.json"),
+            "FIFTYONE_ANNOTATION_CONFIG_PATH": str(home / "annotation_config.json"),
+            "FIFTYONE_EVALUATION_CONFIG_PATH": str(home / "evaluation_config.json"),
+            "FIFTYONE_DEFAULT_DATASET_DIR": str(home / "datasets"),
+            "FIFTYONE_DATASET_ZOO_DIR": str(home / "zoo"),
+            "FIFTYONE_MODEL_ZOO_DIR": str(home / "models"),
+            "FIFTYONE_PLUGINS_DIR": str(home / "plugins"),
+            "FIFTYONE_DO_NOT_TRACK": "true",
+            "FIFTYONE_SHOW_PROGRESS_BARS": "false",
+        }
+    )
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[str]:
+    """A PostgreSQL for the session."""
+    with servers.postgres_server(tmp_path_factory.mktemp("postgres")) as server:
+        pytestconfig.stash[ORIGINS].append(server.origin)
+        yield server.address
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> Iterator[str]:
+    """A fresh, empty PostgreSQL database, dropped afterwards, whoever is still connected."""
+    name = f"syncd_test_{uuid.uuid4().hex[:12]}"
+    admin = servers.engine_for_admin(postgres_url)
+    with admin.connect() as connection:
+        connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
+    yield sa.make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(sa.text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
+@pytest.fixture(scope="session")
+def mongo_uri(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[str]:
+    """A MongoDB for the session, which FiftyOne is told to use."""
+    with servers.mongo_server(tmp_path_factory.mktemp("mongo")) as server:
+        pytestconfig.stash[ORIGINS].append(server.origin)
+        os.environ["FIFTYONE_DATABASE_URI"] = server.address
+        if loaded := sys.modules.get("fiftyone"):
+            loaded.config.database_uri = server.address
+        yield server.address
+        _disconnect_fiftyone()
+        with servers.mongo_client(server.address) as client:
+            client.drop_database(os.environ["FIFTYONE_DATABASE_NAME"])
+
+
+def _disconnect_fiftyone() -> None:
+    """Let go of the server before it stops.
+
+    FiftyOne's own clean-up at exit would wait half a minute for it.
+    """
+    import atexit
+
+    if database := sys.modules.get("fiftyone.core.odm.database"):
+        atexit.unregister(database._delete_non_persistent_datasets_if_allowed)
+        database._disconnect()
+
+
+@pytest.fixture
+def mongo_database(mongo_uri: str) -> Iterator[tuple[str, str]]:
+    """The URI and name of a fresh MongoDB database, dropped afterwards."""
+    name = f"syncd_test_{uuid.uuid4().hex[:12]}"
+    yield mongo_uri, name
+    with servers.mongo_client(mongo_uri) as client:
+        client.drop_database(name)
+
+
+@pytest.fixture
+def fiftyone(mongo_uri: str) -> Iterator[ModuleType]:
+    """FiftyOne on the session's MongoDB, in the database ``fiftyone.config.database_name``."""
+    import fiftyone as module
+
+    yield module
+    for name in module.list_datasets():
+        module.delete_dataset(name)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say which servers the tests ran against."""
+    for origin in sorted(set(config.stash[ORIGINS])):
+        terminalreporter.write_line(f"ran against {origin}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker of pytest-xdist says."""
+    node.config.stash[ORIGINS].extend(getattr(node, "workeroutput", {}).get("servers", []))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the controller of pytest-xdist, where this is a worker of it."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["servers"] = list(session.config.stash[ORIGINS])
