@@ -54,8 +54,10 @@ def _missing(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
             found.hints.append(f"{unexplained.height} known annotations were not where they were")
         return
     only_database = gone_in_fiftyone.filter(pl.col("in_d"))
-    found.vanished_in_fiftyone = only_database.height
-    found.vanished_in_database = gone_in_database.height
+    # Those that somebody has been told of already must not hold the binding for ever.
+    told = _open_whole(inputs)
+    found.vanished_in_fiftyone = only_database.join(told, on="annotation_id", how="anti").height
+    found.vanished_in_database = gone_in_database.join(told, on="annotation_id", how="anti").height
     _deleted_in_fiftyone(inputs, only_database, found)
     _deleted_in_database(inputs, gone_in_database, found)
     for row in gone_in_fiftyone.filter(~pl.col("in_d")).iter_rows(named=True):

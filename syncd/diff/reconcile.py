@@ -10,7 +10,7 @@ import polars as pl
 
 from syncd.diff.brakes import held_by
 from syncd.diff.fields import decide, judge, next_baseline
-from syncd.diff.identity import Identified, identify
+from syncd.diff.identity import identify
 from syncd.diff.inputs import Inputs, Young
 from syncd.diff.joined import B, D, F, any_difference, is_known, join, unreadable
 from syncd.diff.presence import Findings, judge_presence
@@ -24,7 +24,7 @@ def diff(inputs: Inputs) -> Plan:
     mapping = inputs.mapping
     fiftyone, young = _without_young(inputs.fiftyone.rows, inputs.baseline, inputs.young)
     baseline = _without(inputs.baseline, young)
-    database, notes, twice = _sound(mapping, _without(inputs.database.rows, young))
+    database, notes, twice = _sound(_without(inputs.database.rows, young))
 
     identified = identify(mapping, fiftyone, baseline, adopt=inputs.adopt)
     held = identified.held | twice.keys()
@@ -44,9 +44,9 @@ def diff(inputs: Inputs) -> Plan:
         baseline=next_baseline(mapping, work).sort("annotation_id"),
         dropped=tuple(sorted(found.dropped)),
         counts=_counts(inputs, found, changes, young, in_both),
-        scope=_scope(inputs, joined, identified, held, young),
+        scope=_scope(inputs, joined, held, young),
         held=None if inputs.force else _held(inputs, found, changes),
-        hints=tuple(found.hints),
+        hints=(*found.hints, *_relabelled(inputs, joined)),
         notes=notes,
     )
 
@@ -88,7 +88,7 @@ def _without_young(
     return rows.join(samples, on="sample_id", how="anti"), frozenset(ids.to_list())
 
 
-def _sound(mapping: Mapping, rows: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...], dict[str, Conflict]]:
+def _sound(rows: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...], dict[str, Conflict]]:
     """Rows of the database with an id of their own; rows that share one are a conflict, rows without one a note."""
     notes: tuple[str, ...] = ()
     without = rows["annotation_id"].null_count()
@@ -127,17 +127,25 @@ def _counts(
     )
 
 
-def _scope(
-    inputs: Inputs, joined: pl.DataFrame, identified: Identified, held: frozenset[str], young: frozenset[str]
-) -> Scope:
+def _scope(inputs: Inputs, joined: pl.DataFrame, held: frozenset[str], young: frozenset[str]) -> Scope:
+    """What was judged. Where not everything was read, an annotation that a side lacks was not."""
     if inputs.fiftyone.complete and inputs.database.complete:
         return Scope(everything=True, left_alone=young)
+    missing = pl.col("in_b") & ~(pl.col("in_f") & pl.col("in_d"))
     return Scope(
         everything=False,
-        annotation_ids=frozenset(joined["annotation_id"].to_list()) | held,
+        annotation_ids=frozenset(joined.filter(~missing)["annotation_id"].to_list()) | held,
         label_ids=frozenset(inputs.fiftyone.rows["label_id"].drop_nulls().to_list()),
         left_alone=young,
     )
+
+
+def _relabelled(inputs: Inputs, joined: pl.DataFrame) -> list[str]:
+    """Known ids on labels that are not the known ones: only a complete read tells whether there are more of them."""
+    if inputs.fiftyone.complete:
+        return []
+    strange = joined.filter(pl.col("in_b") & pl.col("in_f") & (pl.col(F + "label_id") != pl.col(B + "label_id")))
+    return [f"{strange.height} known ids stand on new labels"] if strange.height else []
 
 
 def _held(inputs: Inputs, found: Findings, changes: list[Change]) -> str | None:

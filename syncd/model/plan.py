@@ -116,7 +116,9 @@ class Scope:
             return False
         if self.everything:
             return True
-        return annotation_id in self.annotation_ids or (annotation_id is None and label_id in self.label_ids)
+        if label_id is not None and label_id not in self.label_ids:
+            return False
+        return annotation_id is None or annotation_id in self.annotation_ids
 
 
 @dataclass(frozen=True)

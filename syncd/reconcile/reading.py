@@ -91,8 +91,8 @@ def _labels_and_baseline(session: Session, fiftyone: Snapshot, database: Snapsho
             label_ids=set(labels["label_id"].drop_nulls()),
         )
         homes = set(known["sample_id"].drop_nulls()) - read
-        # An id that the baseline does not know may stand on any label.
-        unknown = _ids(database.rows) - _ids(labels, known) - asked
+        # An id that the baseline does not know may stand on any label, and on several.
+        unknown = _ids(database.rows, labels) - _ids(known) - asked
         if not homes and not unknown:
             return labels, known
         found = []
