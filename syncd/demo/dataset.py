@@ -20,7 +20,7 @@ from syncd.errors import SetupError
 
 def fiftyone() -> Any:
     """FiftyOne itself, imported at the first use."""
-    import fiftyone as fo  # noqa: PLC0415 - takes seconds and connects to MongoDB
+    import fiftyone as fo
 
     return fo
 

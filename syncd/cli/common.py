@@ -1,0 +1,121 @@
+"""What all commands share: options, output, and how errors end."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec
+
+import typer
+from pymongo.errors import PyMongoError
+from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
+
+from syncd.config import Config, find_config, load_config
+from syncd.connect import first_line
+from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable, SyncdError
+from syncd.model.kinds import Json
+
+P = ParamSpec("P")
+
+DONE, FAILED, USAGE, CONFLICTS, HELD = 0, 1, 2, 3, 4
+INTERRUPTED = 130
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="The configuration file [dim](default: $SYNCD_CONFIG, else ./syncd.yaml)[/dim].",
+        show_default=False,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+BindingsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(help="Names of bindings [dim](default: all)[/dim].", metavar="[BINDING]...", show_default=False),
+]
+BindingArgument = Annotated[str, typer.Argument(help="Name of the binding.", metavar="BINDING")]
+
+_given: dict[str, Path | None] = {"config": None}
+
+
+def set_config(path: Path | None) -> None:
+    """Takes ``syncd --config FILE COMMAND``; a command's own ``--config`` comes first."""
+    _given["config"] = path
+
+
+def configuration(path: Path | None) -> Config:
+    """The configuration that this call means; ``ConfigError`` with every fault."""
+    return load_config(find_config(path or _given["config"]))
+
+
+def chosen(config: Config, names: list[str] | None) -> list[str]:
+    """The bindings named, each once, or all of them; ``ConfigError`` for a name that is none."""
+    wanted = names or [each.name for each in config.bindings]
+    return list(dict.fromkeys(config.binding(name).name for name in wanted))
+
+
+def print_json(document: Json | Any) -> None:
+    """One JSON document on standard output, and nothing else there."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def handled(command: Callable[P, int | None]) -> Callable[P, None]:
+    """Turns a command's return into an exit code, and its errors into sentences without a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            code = command(*args, **kwargs) or DONE
+        except (SyncdError, SQLAlchemyError, PyMongoError) as error:
+            raise typer.Exit(show_error(_told(error))) from error
+        except KeyboardInterrupt:
+            err.print("[yellow]Interrupted.[/yellow] Whatever was under way is settled by the next run.")
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            # The reader of our output has gone (`syncd log | head`): there is nobody left to tell.
+            sys.stderr.close()
+            raise typer.Exit(DONE) from None
+        raise typer.Exit(code)
+
+    return run
+
+
+def _told(error: Exception) -> SyncdError:
+    """An error of a driver that nobody expected, as one of ours: the server failed while we were using it."""
+    if isinstance(error, SyncdError):
+        return error
+    if isinstance(error, PyMongoError):
+        return FiftyOneUnavailable(f"FiftyOne's MongoDB failed: {first_line(error)}", remedy="Run `syncd doctor`.")
+    cause = getattr(error, "orig", None) or error
+    return DatabaseUnavailable(f"The database failed: {first_line(cause)}", remedy="Run `syncd doctor`.")
+
+
+def show_error(error: SyncdError) -> int:
+    """Prints an error for a person and returns the exit code."""
+    err.print("[bold red]error:[/bold red]", end=" ")
+    err.print(error.message, markup=False, soft_wrap=True)
+    if error.remedy:
+        err.print("[cyan]→[/cyan]", end=" ")
+        err.print(error.remedy, markup=False, soft_wrap=True)
+    return error.exit_code
+
+
+@contextmanager
+def progress(name: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Shows what a run is doing: a spinner on a terminal, lines on standard error elsewhere."""
+    if quiet:
+        yield lambda _: None
+    elif err.is_terminal:
+        with err.status(f"{name}: starting") as status:
+            yield lambda phase: status.update(f"{name}: {phase}")
+    else:
+        yield lambda phase: err.print(f"{name}: {phase}", markup=False)

@@ -1,0 +1,163 @@
+"""``syncd demo``: the whole story on embedded servers, from two separate sides to agreement."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from syncd.cli.common import FAILED, err, handled, out
+from syncd.cli.render.conflicts import show_conflicts
+from syncd.cli.render.log import show_log
+from syncd.cli.render.plan import show_plan
+from syncd.cli.render.result import show_result
+from syncd.cli.render.values import plural
+from syncd.cli.render.verdict import show_verdict
+from syncd.demo.data import notice
+from syncd.demo.lab import BINDING
+from syncd.demo.review import play_review
+from syncd.demo.stage import DATASET, SEED, Stage, gather, stage
+from syncd.reconcile.binding import reconcile_binding
+from syncd.reconcile.run import Options
+from syncd.session import open_session
+from syncd.store import changes, conflicts
+from syncd.verify import Verdict, verify
+
+
+@handled
+def demo(
+    pack: Annotated[
+        Path | None,
+        typer.Option(
+            "--pack",
+            help="A folder with annotations.csv and images, instead of generated ones.",
+            metavar="DIR",
+        ),
+    ] = None,
+    size: Annotated[int, typer.Option("--size", help="How many images to generate.")] = 150,
+    app: Annotated[bool, typer.Option("--app", help="Open the FiftyOne App on it, until Ctrl-C.")] = False,
+    stay: Annotated[bool, typer.Option("--stay", help="Keep the servers running until Ctrl-C, to try more.")] = False,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--dir",
+            help="Where to put it all [dim](default: a temporary folder)[/dim].",
+            metavar="DIR",
+            show_default=False,
+        ),
+    ] = None,
+) -> int:
+    """Watch a dataset and a table, edited on both sides, come into agreement."""
+    with _folder(folder) as place:
+        err.print("[dim]Preparing images, PostgreSQL and MongoDB …[/dim]")
+        data = gather(place, pack, size)
+        with stage(place, data) as scene:
+            verdict = _play(scene)
+            if app or stay:
+                _wait(scene, app=app)
+            else:
+                _farewell()
+    return FAILED if verdict.unexplained else 0
+
+
+@contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    if given is not None:
+        given.mkdir(parents=True, exist_ok=True)
+        yield given.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="syncd-demo-") as temporary:
+        yield Path(temporary)
+
+
+def _heading(number: int, text: str) -> None:
+    out.print()
+    out.rule(f"[bold]{number}. {escape(text)}[/bold]", align="left", style="dim")
+
+
+def _play(scene: Stage) -> Verdict:
+    data = scene.data
+    _heading(1, "Two sides that know nothing of each other")
+    out.print(f"{plural(len(data.rows), 'annotation')} on {plural(len(data.images), 'image')}, in the lab's own table")
+    out.print(f"public.annotation and, as Detections with the same ids, in the FiftyOne dataset {DATASET!r}.")
+    out.print(f"[yellow]{escape(notice(data))}[/yellow]")
+
+    _heading(2, "They meet: what is equal on both sides becomes the baseline")
+    show_result(out, reconcile_binding(scene.config, BINDING, Options()))
+
+    _heading(3, "A review: people edit both sides")
+    for step in play_review(DATASET, scene.url, data, SEED):
+        colour = "cyan" if step.side == "fiftyone" else "magenta"
+        name = "FiftyOne" if step.side == "fiftyone" else "database"
+        out.print(f"  [{colour}]{name:8}[/{colour}]  {escape(step.sentence)}")
+
+    _heading(4, "syncd reconcile --dry-run: what it would do, and why")
+    planned = reconcile_binding(scene.config, BINDING, Options(dry_run=True))
+    if planned.plan is not None:
+        show_plan(out, planned.plan)
+
+    _heading(5, "syncd reconcile")
+    done = reconcile_binding(scene.config, BINDING, Options())
+    show_result(out, done)
+
+    _heading(6, "syncd log: each change once, with its reason")
+    with open_session(scene.config, BINDING) as session:
+        show_log(out, changes.query(session.state, session.tables, run_id=done.run_id))
+        _heading(7, "syncd conflicts list: what nobody but a person should decide")
+        open_now = conflicts.query(session.state, session.tables)
+        show_conflicts(out, open_now, datetime.now(timezone.utc))
+        _heading(8, "syncd verify: both sides read whole and compared")
+        session.state.rollback()
+        verdict = verify(session, lambda _: None)
+        show_verdict(out, verdict)
+
+    _heading(9, "Once more: nothing is left to do")
+    show_result(out, reconcile_binding(scene.config, BINDING, Options(full=True)))
+    return verdict
+
+
+def _farewell() -> None:
+    """What to try next."""
+    _heading(10, "What to try next")
+    for command, what in (
+        ("syncd demo --stay", "the same, and the servers stay up for commands of your own"),
+        ("syncd demo --app", "the same, in the FiftyOne App: edit a label, then reconcile"),
+        ("syncd demo --pack DIR", "with your own images and an annotations.csv"),
+        ("syncd init", "a configuration for your own dataset and table"),
+    ):
+        out.print(f"  [bold]{command:22}[/bold] {what}")
+
+
+def _wait(scene: Stage, *, app: bool) -> None:
+    """Keeps the servers up until Ctrl-C; that is the way out here, not an error."""
+    _heading(10, "Your turn")
+    out.print("In another terminal:", end="\n\n")
+    out.print(f"  export SYNCD_CONFIG={scene.config_file}", soft_wrap=True, markup=False)
+    for command in ("syncd status", "syncd conflicts show 1", f"syncd reconcile {BINDING} --dry-run", "syncd doctor"):
+        out.print(f"  {command}", markup=False)
+    out.print(
+        f"\n  psql {scene.config.database.url.get_secret_value().replace('+psycopg2', '')!r}",
+        soft_wrap=True,
+        markup=False,
+    )
+    try:
+        if app:
+            _open_app()
+        out.print("\n[dim]Ctrl-C ends the demo.[/dim]")
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        out.print()
+
+
+def _open_app() -> None:
+    import fiftyone as fo
+
+    session = fo.launch_app(fo.load_dataset(DATASET), auto=False)
+    out.print(f"\nThe FiftyOne App is on [bold]{session.url}[/bold]")

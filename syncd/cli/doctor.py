@@ -1,0 +1,52 @@
+"""``syncd doctor``."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+
+from syncd.cli.common import (
+    FAILED,
+    ConfigOption,
+    JsonOption,
+    configuration,
+    handled,
+    out,
+    print_json,
+)
+from syncd.cli.render.values import plural
+from syncd.doctor import Finding, diagnose
+
+SIGNS = {
+    "ok": "[green]✓[/green]",
+    "warning": "[yellow]![/yellow]",
+    "fault": "[bold red]✗[/bold red]",
+    "skipped": "[dim]·[/dim]",
+}
+
+
+@handled
+def doctor(config: ConfigOption = None, json: JsonOption = False) -> int:
+    """Check each connection, permission and mapping in order, each with its remedy."""
+    settings = configuration(config)
+    found: list[Finding] = []
+    for finding in diagnose(settings):
+        if not json:
+            _show(finding, first=not found or found[-1].scope != finding.scope)
+        found.append(finding)
+    faults = sum(each.status == "fault" for each in found)
+    warnings = sum(each.status == "warning" for each in found)
+    if json:
+        print_json({"healthy": not faults, "findings": [dict(vars(each)) for each in found]})
+    else:
+        verdict = "[bold red]not healthy[/bold red]" if faults else "[bold green]healthy[/bold green]"
+        out.print(f"\n{verdict}: {plural(faults, 'fault')}, {plural(warnings, 'warning')}.")
+    return FAILED if faults else 0
+
+
+def _show(finding: Finding, *, first: bool) -> None:
+    if first:
+        out.print(f"\n[bold]{escape(finding.scope)}[/bold]")
+    detail = f"  [dim]{escape(finding.detail)}[/dim]" if finding.detail else ""
+    out.print(f"  {SIGNS[finding.status]} {escape(finding.check)}{detail}", soft_wrap=True)
+    if finding.remedy:
+        out.print(f"    [cyan]→[/cyan] {escape(finding.remedy)}", soft_wrap=True)

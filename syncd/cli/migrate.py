@@ -1,0 +1,24 @@
+"""``syncd migrate``."""
+
+from __future__ import annotations
+
+from syncd.cli.common import ConfigOption, JsonOption, configuration, handled, out, print_json
+from syncd.connect import open_database
+from syncd.store.migrate import migrate as bring_up_to_date
+
+
+@handled
+def migrate(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Create or upgrade syncd's own tables. Harmless when they are current."""
+    settings = configuration(config)
+    schema = settings.state.schema_name
+    with open_database(settings.state_url.get_secret_value()) as connection:
+        done = bring_up_to_date(connection, schema)
+    if json:
+        print_json({"schema": schema, "before": done.before, "after": done.after})
+    elif done.before == done.after:
+        out.print(f"syncd's tables in schema [bold]{schema}[/bold] are current (version {done.after}).")
+    elif done.before is None:
+        out.print(f"Created syncd's tables in schema [bold]{schema}[/bold] (version {done.after}).")
+    else:
+        out.print(f"Upgraded syncd's tables in schema [bold]{schema}[/bold] from {done.before} to {done.after}.")

@@ -1,0 +1,102 @@
+"""``syncd reconcile``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from syncd import planfile
+from syncd.cli.common import (
+    BindingsArgument,
+    ConfigOption,
+    JsonOption,
+    chosen,
+    configuration,
+    err,
+    handled,
+    out,
+    print_json,
+    progress,
+    show_error,
+)
+from syncd.cli.render.plan import show_plan
+from syncd.cli.render.result import show_result
+from syncd.config import Config
+from syncd.errors import ConfigError, ConnectionFailed, SyncdError
+from syncd.reconcile.binding import reconcile_binding
+from syncd.reconcile.mode import Pace
+from syncd.reconcile.result import RunResult
+from syncd.reconcile.run import Options
+
+
+@handled
+def reconcile(
+    bindings: BindingsArgument = None,
+    config: ConfigOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan; change nothing.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Read everything, whatever the timestamps say.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Release the brakes, once. Look at the plan with --dry-run first.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Save the plan for `syncd apply`; changes nothing (implies --dry-run).",
+            metavar="PLAN",
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> int:
+    """Bring both sides of the bindings into agreement, once."""
+    settings = configuration(config)
+    dry_run = dry_run or output is not None
+    results: list[RunResult] = []
+    failed: list[tuple[str, SyncdError]] = []
+    for name in chosen(settings, bindings):
+        with progress(name, quiet=json) as phase:
+            options = Options(
+                dry_run=dry_run, full=full or output is not None, force=force, pace=_pace(settings), progress=phase
+            )
+            try:
+                results.append(reconcile_binding(settings, name, options))
+            except ConfigError:
+                raise
+            except SyncdError as error:
+                failed.append((name, error))
+                if isinstance(error, ConnectionFailed):
+                    break
+                continue
+        if not json:
+            _show(results[-1])
+    if output is not None and not failed:
+        planfile.save(output, [each.plan for each in results if each.plan is not None], forced=force)
+        if not json:
+            out.print(f"Saved to [bold]{output}[/bold]. Apply it with [bold]syncd apply {output}[/bold].")
+    if json:
+        documents = [each.as_json() for each in results]
+        documents += [{"binding": name, "error": error.message} for name, error in failed]
+        print_json({"bindings": documents})
+    codes = [show_error(error) for _, error in failed] + [each.exit_code for each in results]
+    return worst(codes)
+
+
+def worst(codes: list[int]) -> int:
+    """One exit code for several bindings: a failure before a held binding before open conflicts."""
+    return next((code for code in (2, 1, 4, 3) if code in codes), 0)
+
+
+def _pace(settings: Config) -> Pace:
+    """The configured pace; a person who asks for a run wants every edit in it, so there is no quiet period."""
+    return Pace(overlap=settings.daemon.overlap, full_scan_interval=settings.daemon.full_scan_interval)
+
+
+def _show(result: RunResult) -> None:
+    if result.dry_run and result.plan is not None:
+        show_plan(out, result.plan)
+    show_result(out, result)
+    for note in result.notes:
+        err.print(f"[yellow]note:[/yellow] {note}")

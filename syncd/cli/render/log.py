@@ -1,0 +1,58 @@
+"""The change log: under each run its changes, the newest last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from syncd.cli.render.values import arrow, marked, short_id, when, words
+
+WAYS = {
+    "to_database": "[cyan]→ database[/cyan]",
+    "to_fiftyone": "[magenta]→ FiftyOne[/magenta]",
+    None: "[dim]both[/dim]",
+}
+
+
+def show_log(console: Console, entries: Sequence[dict[str, Any]]) -> None:
+    """Prints log entries, those of one run together."""
+    if not entries:
+        console.print("No change matches.")
+        return
+    for (run_id, binding), group in groupby(entries, key=lambda each: (each["run_id"], each["binding"])):
+        rows = list(group)
+        console.print(
+            f"[bold]{escape(binding)}[/bold] [dim]run[/dim] {run_id} [dim]{when(rows[-1]['applied_at'])}[/dim]"
+        )
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
+        for position in range(6):
+            table.add_column(justify="right" if position == 0 else "left", no_wrap=position in (0, 1, 2))
+        for entry in rows:
+            table.add_row(
+                f"  {entry['seq']}",
+                WAYS[entry["direction"]],
+                short_id(entry["annotation_id"]),
+                escape(entry["field"] or entry["action"]),
+                _what(entry),
+                _why(entry),
+            )
+        console.print(table)
+
+
+def _what(entry: dict[str, Any]) -> str:
+    if entry["action"] == "insert":
+        return "[green]+[/green] " + marked(entry["new"], "green")
+    if entry["action"] == "delete":
+        return "[red]-[/red] " + marked(entry["old"], "red")
+    return arrow(entry["old"], entry["new"])
+
+
+def _why(entry: dict[str, Any]) -> str:
+    actor = f" by {escape(entry['actor'])}" if entry["actor"] else ""
+    status = "" if entry["status"] == "applied" else f" [yellow]{entry['status']}[/yellow]"
+    return f"[dim]{words(entry['reason'])}{actor}[/dim]{status}"

@@ -1,0 +1,103 @@
+"""A plan: what would change, from → to, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from syncd.cli.render.values import arrow, marked, plural, short_id, versus, words
+from syncd.model import Action, Change, Conflict, Direction, Plan
+
+SHOWN = 40
+"""Rows printed of each part; the rest is counted, and whole in ``--json`` and in a saved plan."""
+
+SECTIONS = (
+    (Direction.TO_DATABASE, "FiftyOne → database", "cyan"),
+    (Direction.TO_FIFTYONE, "database → FiftyOne", "magenta"),
+    (None, "only the record moves", "dim"),
+)
+SIGNS = {Action.INSERT: "[green]+[/green]", Action.UPDATE: "[yellow]~[/yellow]", Action.DELETE: "[red]-[/red]"}
+
+
+def show_plan(console: Console, plan: Plan) -> None:
+    """Prints the changes by direction, the conflicts, and the totals."""
+    console.print(f"[bold]Plan for {escape(plan.binding)}[/bold]")
+    for direction, title, style in SECTIONS:
+        changes = [each for each in plan.changes if each.direction is direction]
+        if changes:
+            _show_changes(console, title, style, changes)
+    if plan.conflicts:
+        _show_conflicts(console, plan.conflicts)
+    if not plan.changes and not plan.conflicts:
+        console.print("  Nothing to do: both sides agree.")
+    totals = _totals(plan)
+    if totals:
+        console.print("\n  " + "; ".join(totals) + ".")
+
+
+def _table() -> Table:
+    return Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
+
+
+def _show_changes(console: Console, title: str, style: str, changes: Sequence[Change]) -> None:
+    console.print(f"\n  [{style} bold]{title}[/{style} bold]  {plural(len(changes), 'change')}")
+    table = _table()
+    for each in changes[:SHOWN]:
+        table.add_row(
+            "  " + SIGNS[each.action],
+            short_id(each.annotation_id),
+            escape(each.field or each.action.value),
+            _what(each),
+            f"[dim]{words(each.reason)}{' by ' + escape(each.actor) if each.actor else ''}[/dim]",
+        )
+    console.print(table)
+    _rest(console, len(changes))
+
+
+def _what(change: Change) -> str:
+    if change.action is Action.INSERT:
+        return marked(change.new, "green")
+    if change.action is Action.DELETE:
+        return marked(change.old, "red")
+    return arrow(change.old, change.new)
+
+
+def _show_conflicts(console: Console, conflicts: Sequence[Conflict]) -> None:
+    console.print(f"\n  [yellow bold]for a person[/yellow bold]  {plural(len(conflicts), 'conflict')}")
+    table = _table()
+    for each in conflicts[:SHOWN]:
+        said = f" [dim]{escape(each.suggestions[0])}[/dim]" if each.suggestions else ""
+        name = short_id(each.annotation_id or each.label_id)
+        kind = f"[yellow]{words(each.kind)}[/yellow]"
+        table.add_row("  [yellow]?[/yellow]", name, escape(each.field or "label"), kind, versus(vars(each)) + said)
+    console.print(table)
+    _rest(console, len(conflicts))
+
+
+def _rest(console: Console, count: int) -> None:
+    if count > SHOWN:
+        console.print(f"   [dim]… and {count - SHOWN:,} more (all of them with --json)[/dim]")
+
+
+def _totals(plan: Plan) -> list[str]:
+    labels = Counter(
+        f"{each.old} → {each.new}"
+        for each in plan.changes
+        if each.field == "label" and each.direction is not None and each.action is Action.UPDATE
+    )
+    totals = [
+        f"{plan.count(Direction.TO_DATABASE):,} to the database, {plan.count(Direction.TO_FIFTYONE):,} to FiftyOne"
+    ]
+    if labels:
+        (most, times), *_ = labels.most_common(1)
+        if times > 1:
+            totals.append(f"most often {escape(most)} ({times:,})")
+    if plan.counts.first_met:
+        totals.append(f"{plural(plan.counts.first_met, 'annotation')} met for the first time")
+    if plan.counts.not_ingested:
+        totals.append(f"{plural(plan.counts.not_ingested, 'row')} without a sample in the dataset")
+    return totals if plan.changes or plan.conflicts or len(totals) > 1 else []

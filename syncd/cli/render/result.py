@@ -1,0 +1,53 @@
+"""What a run did, in a line or two."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+
+from syncd.cli.render.values import plural
+from syncd.reconcile.result import RunResult
+
+
+def show_result(console: Console, result: RunResult) -> None:
+    """Prints the outcome of one run."""
+    name = f"[bold]{escape(result.binding)}[/bold]"
+    if result.held is not None:
+        console.print(f"{name}: [bold red]held[/bold red]. {escape(result.held)}.")
+        console.print(
+            f"  Nothing was written. Look with [bold]syncd reconcile {escape(result.binding)} --dry-run[/bold]; if it is "
+            "what was meant, run it again with [bold]--force[/bold].",
+            soft_wrap=True,
+        )
+        return
+    if result.dry_run:
+        console.print(f"{name}: dry run, nothing was changed ({_read(result)}).")
+        return
+    parts = [f"{result.to_database:,} to the database, {result.to_fiftyone:,} to FiftyOne"]
+    counts = result.plan.counts if result.plan else None
+    if counts and counts.first_met:
+        parts.append(f"{plural(counts.first_met, 'annotation')} met for the first time")
+    if counts and counts.converged:
+        parts.append(f"{plural(counts.converged, 'field')} changed alike on both sides")
+    if result.superseded:
+        parts.append(f"[yellow]{result.superseded:,} overtaken by newer edits (the next run takes them)[/yellow]")
+    if counts and counts.too_young:
+        parts.append(f"{plural(counts.too_young, 'edit')} too young")
+    if counts and counts.not_ingested:
+        parts.append(f"{plural(counts.not_ingested, 'row')} without a sample")
+    if result.settled:
+        parts.append(f"{plural(len(result.settled), 'change')} of a run that died settled")
+    console.print(f"{name}: " + "; ".join(parts) + f" ({_read(result)}).", soft_wrap=True)
+    if result.open_conflicts:
+        newly = f", {result.opened:,} of them new" if result.opened else ""
+        console.print(
+            f"  [yellow]{plural(result.open_conflicts, 'conflict')} open{newly}:[/yellow] "
+            f"[bold]syncd conflicts list {escape(result.binding)}[/bold]"
+        )
+
+
+def _read(result: RunResult) -> str:
+    scanned = result.plan.counts if result.plan else None
+    labels = scanned.scanned_fiftyone if scanned else 0
+    rows = scanned.scanned_database if scanned else 0
+    return f"{result.mode}: {plural(labels, 'label')} and {plural(rows, 'row')} looked at in {result.seconds:.2f} s"

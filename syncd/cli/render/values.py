@@ -1,0 +1,98 @@
+"""Values, ids and times for people."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from rich.markup import escape
+
+from syncd.model import to_json
+
+LONGEST = 60
+
+
+def short_id(value: str | None) -> str:
+    """An id, shortened where it is a long one: enough to recognise it; ``--json`` has it whole."""
+    if value is None:
+        return "(new)"
+    return value if len(value) <= 12 else value[:8] + "…"
+
+
+def shown(value: Any) -> str:
+    """A value as plain text: words without quotes, numbers without noise, nothing as ∅.
+
+    A whole annotation is shown by its label.
+    """
+    plain = to_json(value)
+    if plain is None:
+        return "∅"
+    if isinstance(plain, str):
+        text = plain or '""'
+    elif isinstance(plain, float):
+        text = f"{plain:.6g}"
+    elif isinstance(plain, list):
+        text = "[" + ", ".join(f"{part:.4g}" if isinstance(part, float) else str(part) for part in plain) + "]"
+    elif isinstance(plain, dict):
+        text = shown(plain.get("label")) if plain.get("label") is not None else "(no label)"
+    else:
+        text = json.dumps(plain)
+    text = " ".join(text.split()) if text.strip() else repr(text)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def in_full(value: Any) -> str:
+    """A value with nothing left out: a whole annotation field by field."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {in_full(part)}" for name, part in value.items())
+    return "∅" if value is None else value if isinstance(value, str) else json.dumps(to_json(value), ensure_ascii=False)
+
+
+def marked(value: Any, style: str) -> str:
+    """A value as Rich markup; whatever it contains stays text."""
+    return f"[{style}]{escape(shown(value))}[/{style}]"
+
+
+def arrow(old: Any, new: Any) -> str:
+    """Old → new, as Rich markup."""
+    return f"{marked(old, 'red')} [dim]→[/dim] {marked(new, 'green')}"
+
+
+def versus(conflict: Any) -> str:
+    """FiftyOne's value ≠ the database's (and what it was), as Rich markup; from anything with the three values."""
+    sides = f"{marked(conflict['fiftyone'], 'cyan')} [dim]≠[/dim] {marked(conflict['database'], 'magenta')}"
+    base = conflict.get("base")
+    if base is None or isinstance(base, dict):
+        return sides
+    return f"{sides} [dim]was {escape(shown(base))}[/dim]"
+
+
+def words(name: str) -> str:
+    """A reason or kind as words: ``changed_at_home`` as ``changed at home``."""
+    return name.replace("_", " ")
+
+
+def when(moment: datetime | None) -> str:
+    """A moment in local time, to the second."""
+    if moment is None:
+        return "–"
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return f"{aware.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """How long ago, in the largest unit that says something."""
+    if moment is None:
+        return "never"
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    passed = max(now - aware, timedelta(0))
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if passed.total_seconds() >= 2 * length:
+            return f"{int(passed.total_seconds() // length)} {unit} ago"
+    return f"{int(passed.total_seconds())} s ago"
+
+
+def plural(count: int, word: str, many: str | None = None) -> str:
+    """``1 change``, ``2 changes``."""
+    return f"{count:,} {word if count == 1 else many or word + 's'}"

@@ -1,0 +1,42 @@
+"""What ``syncd verify`` found."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from syncd.cli.render.values import plural, short_id, versus, words
+from syncd.verify import Verdict
+
+SHOWN = 40
+
+
+def show_verdict(console: Console, verdict: Verdict) -> None:
+    """Prints the verdict first, then every difference with what explains it."""
+    name = f"[bold]{escape(verdict.binding)}[/bold]"
+    compared = f"{plural(verdict.compared, 'annotation')} compared field by field in {verdict.seconds:.2f} s"
+    if not verdict.differences:
+        console.print(f"{name}: [bold green]in agreement[/bold green]. {compared}.")
+    elif not verdict.unexplained:
+        console.print(
+            f"{name}: [bold yellow]in agreement but for open conflicts[/bold yellow] "
+            f"({len(verdict.differences):,}). {compared}."
+        )
+    else:
+        console.print(
+            f"{name}: [bold red]not in agreement[/bold red]: {plural(len(verdict.unexplained), 'difference')} without "
+            f"an open conflict. {compared}."
+        )
+    if verdict.not_ingested:
+        console.print(f"  {plural(verdict.not_ingested, 'row')} of the database without a sample in the dataset.")
+    if not verdict.differences:
+        return
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
+    for each in verdict.differences[:SHOWN]:
+        reason = f"[dim]conflict {each.conflict}[/dim]" if each.conflict else "[red]unexplained[/red]"
+        what = escape(each.field or words(each.kind))
+        table.add_row("  ", short_id(each.annotation_id or each.label_id), what, versus(vars(each)), reason)
+    console.print(table)
+    if len(verdict.differences) > SHOWN:
+        console.print(f"  [dim]… and {len(verdict.differences) - SHOWN:,} more (all of them with --json)[/dim]")

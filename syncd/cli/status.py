@@ -1,0 +1,32 @@
+"""``syncd status``."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from syncd.cli.common import (
+    BindingsArgument,
+    ConfigOption,
+    JsonOption,
+    chosen,
+    configuration,
+    handled,
+    out,
+    print_json,
+)
+from syncd.cli.render.status import show_status
+from syncd.cli.state import open_state
+from syncd.status import status_of
+
+
+@handled
+def status(bindings: BindingsArgument = None, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Show how each binding stands: in agreement or not, lag, open conflicts, last run."""
+    settings = configuration(config)
+    now = datetime.now(timezone.utc)
+    with open_state(settings) as state:
+        found = [status_of(state.connection, state.tables, name, now) for name in chosen(settings, bindings)]
+    if json:
+        print_json({"bindings": [each.as_json() for each in found]})
+    else:
+        show_status(out, found, now)

@@ -1,0 +1,196 @@
+"""Proof that both sides agree, independent of baseline and cursors: everything is read and compared.
+
+A difference is *explained* where a conflict about it is open: somebody has been told.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import polars as pl
+
+from syncd.diff.compare import differs
+from syncd.diff.content import content_of, shown
+from syncd.diff.joined import D, F, unreadable
+from syncd.model import Field, Json, Mapping
+from syncd.model.snapshot import column
+from syncd.session import Session
+from syncd.store import conflicts
+
+DIFFERS, ONLY_FIFTYONE, ONLY_DATABASE, NO_ID, DUPLICATE = (
+    "differs",
+    "only_in_fiftyone",
+    "only_in_database",
+    "no_id",
+    "duplicate_id",
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing on which the two sides do not agree; ``conflict`` is the id of the open conflict that explains it."""
+
+    kind: str
+    annotation_id: str | None
+    sample_id: str | None
+    label_id: str | None
+    field: str | None
+    fiftyone: Json
+    database: Json
+    conflict: int | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a verification found. ``compared`` counts annotations that both sides hold."""
+
+    binding: str
+    compared: int
+    fiftyone: int
+    database: int
+    not_ingested: int
+    differences: tuple[Difference, ...]
+    seconds: float
+
+    @property
+    def unexplained(self) -> tuple[Difference, ...]:
+        """Differences about which no conflict is open."""
+        return tuple(each for each in self.differences if each.conflict is None)
+
+    @property
+    def exit_code(self) -> int:
+        """0 in agreement; 3 where open conflicts explain every difference; 1 otherwise."""
+        if self.unexplained:
+            return 1
+        return 3 if self.differences else 0
+
+    def as_json(self) -> dict[str, Json]:
+        """The verdict as JSON."""
+        return {
+            "binding": self.binding,
+            "agrees": not self.differences,
+            "compared": self.compared,
+            "scanned": {"fiftyone": self.fiftyone, "database": self.database},
+            "not_ingested": self.not_ingested,
+            "explained": len(self.differences) - len(self.unexplained),
+            "unexplained": len(self.unexplained),
+            "differences": [dict(vars(each)) for each in self.differences],
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def verify(session: Session, progress: Callable[[str], None]) -> Verdict:
+    """Reads both sides completely and compares every annotation, field by field."""
+    begun = time.monotonic()
+    progress("reading FiftyOne and the database")
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fiftyone") as reader:
+        labels = reader.submit(session.fiftyone.read_all)
+        rows = session.database.read_all().rows
+        found = labels.result().rows
+    progress("comparing")
+    mapping = session.mapping
+    differences: list[Difference] = []
+    sound_labels = _sound(mapping, found, differences, from_fiftyone=True)
+    sound_rows = _sound(mapping, rows, differences, from_fiftyone=False)
+    both = _prefixed(sound_labels, F).join(_prefixed(sound_rows, D), on="annotation_id", how="inner")
+    for each in mapping.fields:
+        differences.extend(_field_differences(each, both))
+    differences.extend(_only(mapping, sound_labels, sound_rows, ONLY_FIFTYONE))
+    missing = sound_rows.join(sound_labels, on="annotation_id", how="anti")
+    media = missing["media"].drop_nulls().unique().to_list()
+    placed = session.fiftyone.find_samples(media) if media else None
+    not_ingested = missing.height
+    if placed is not None:
+        ingested = missing.join(placed.select("media").unique(), on="media", how="semi")
+        not_ingested = missing.height - ingested.height
+        differences.extend(_only(mapping, ingested, sound_labels, ONLY_DATABASE))
+    return Verdict(
+        binding=mapping.binding,
+        compared=both.height,
+        fiftyone=found.height,
+        database=rows.height,
+        not_ingested=not_ingested,
+        differences=_explained(session, differences),
+        seconds=time.monotonic() - begun,
+    )
+
+
+def _prefixed(frame: pl.DataFrame, prefix: str) -> pl.DataFrame:
+    return frame.rename({name: prefix + name for name in frame.columns if name != "annotation_id"})
+
+
+def _sound(
+    mapping: Mapping, frame: pl.DataFrame, differences: list[Difference], *, from_fiftyone: bool
+) -> pl.DataFrame:
+    """Rows that bear an id of their own; the others are differences."""
+    doubtful = frame.filter(pl.col("annotation_id").is_null() | pl.col("annotation_id").is_duplicated())
+    for row in doubtful.iter_rows(named=True):
+        content = content_of(mapping, row)
+        differences.append(
+            Difference(
+                kind=NO_ID if row["annotation_id"] is None else DUPLICATE,
+                annotation_id=row["annotation_id"],
+                sample_id=row.get("sample_id"),
+                label_id=row.get("label_id"),
+                field=None,
+                fiftyone=content if from_fiftyone else None,
+                database=None if from_fiftyone else content,
+            )
+        )
+    return frame.filter(pl.col("annotation_id").is_not_null() & ~pl.col("annotation_id").is_duplicated())
+
+
+def _field_differences(field: Field, both: pl.DataFrame) -> list[Difference]:
+    name = column(field.name)
+    apart = differs(field, pl.col(F + name), pl.col(D + name)) | unreadable(field.name, F) | unreadable(field.name, D)
+    return [
+        Difference(
+            kind=DIFFERS,
+            annotation_id=row["annotation_id"],
+            sample_id=row[F + "sample_id"],
+            label_id=row[F + "label_id"],
+            field=field.name,
+            fiftyone=shown(row, field.name, F),
+            database=shown(row, field.name, D),
+        )
+        for row in both.filter(apart).sort("annotation_id").iter_rows(named=True)
+    ]
+
+
+def _only(mapping: Mapping, these: pl.DataFrame, others: pl.DataFrame, kind: str) -> list[Difference]:
+    alone = these.join(others.select("annotation_id"), on="annotation_id", how="anti").sort("annotation_id")
+    found = []
+    for row in alone.iter_rows(named=True):
+        content = content_of(mapping, row)
+        found.append(
+            Difference(
+                kind=kind,
+                annotation_id=row["annotation_id"],
+                sample_id=row.get("sample_id"),
+                label_id=row.get("label_id"),
+                field=None,
+                fiftyone=content if kind == ONLY_FIFTYONE else None,
+                database=content if kind == ONLY_DATABASE else None,
+            )
+        )
+    return found
+
+
+def _explained(session: Session, differences: list[Difference]) -> tuple[Difference, ...]:
+    """Attaches the open conflict that speaks of each difference: of its field, its annotation or its label."""
+    if not differences:
+        return ()
+    open_now = conflicts.query(session.state, session.tables, bindings=[session.mapping.binding])
+    by_field = {(each["annotation_id"], each["field"]): each["id"] for each in open_now}
+    by_label = {each["label_id"]: each["id"] for each in open_now if each["label_id"] and each["field"] is None}
+    result = []
+    for each in differences:
+        reason = None
+        if each.annotation_id is not None:
+            reason = by_field.get((each.annotation_id, each.field)) or by_field.get((each.annotation_id, None))
+        reason = reason or by_label.get(each.label_id)
+        result.append(Difference(**{**vars(each), "conflict": reason}))
+    return tuple(result)
