@@ -29,11 +29,30 @@ def engine_for(url: str) -> Engine:
         arguments: dict[str, Any] = {}
         if parsed.get_backend_name() == "postgresql":
             arguments = {"connect_timeout": PATIENCE_S, "application_name": "syncd"}
-        return sa.create_engine(parsed, poolclass=NullPool, connect_args=arguments)
+        engine = sa.create_engine(parsed, poolclass=NullPool, connect_args=arguments)
+        if parsed.get_backend_name() == "sqlite":
+            _begin_for_real(engine)
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise ConfigError(
             f"database.url is not usable: {error}", remedy="Expected e.g. postgresql+psycopg2://user@host/database."
         ) from error
+    return engine
+
+
+def _begin_for_real(engine: Engine) -> None:
+    """Has transactions begin when SQLAlchemy says so.
+
+    Python's own SQLite driver begins one only before the first write; a savepoint that comes before it is then the
+    whole transaction, and releasing the savepoint commits.
+    """
+
+    @sa.event.listens_for(engine, "connect")
+    def leave_it_to_us(connection: Any, _: object) -> None:
+        connection.isolation_level = None
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
 
 
 def open_database(url: str) -> Connection:

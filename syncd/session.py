@@ -19,14 +19,17 @@ from syncd.config import Config
 from syncd.connect import open_database, open_fiftyone
 from syncd.mapped import build_mapping, policy_of, table_mapping
 from syncd.model import Mapping, Policy
+from syncd.store.lock import lost
 from syncd.store.migrate import require_current
 from syncd.store.tables import Tables, tables_for
 
 
 @dataclass(frozen=True)
 class Session:
-    """A binding and its servers. ``state`` is where syncd's own tables are; it is ``writing``, the connection on
-    which annotations are written, unless the configuration keeps the two apart.
+    """A binding and its servers.
+
+    ``state`` is where syncd's own tables are; it is ``writing``, the connection on which annotations are written,
+    unless the configuration keeps the two apart.
     """
 
     mapping: Mapping
@@ -44,6 +47,13 @@ class Session:
     def one_transaction(self) -> bool:
         """Whether annotations and syncd's own tables are written in one transaction."""
         return self.state is self.writing
+
+    def rest(self) -> None:
+        """Ends what has only been read, so that no transaction stays open while the other side is at work."""
+        for connection in (self.writing, self.state):
+            if connection.invalidated:
+                raise lost(self.mapping.binding)
+            connection.rollback()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.DateTime(timezone=True)
 OPEN = text("status = 'open'")
 PENDING = text("status = 'pending'")
+MINTED = text("action = 'insert' AND direction = 'to_database'")
 
 
 def place() -> tuple[str | None, str]:
@@ -39,6 +40,7 @@ def upgrade() -> None:
         Column("held", sa.Text),
         Column("error", sa.Text),
         Column("counts", sa.JSON, nullable=False),
+        Column("head", sa.Text),
         sa.PrimaryKeyConstraint("id", name=f"pk_{prefix}run"),
         schema=schema,
     )
@@ -114,7 +116,7 @@ def upgrade() -> None:
     indexes = {
         "run": [("binding", "started_at")],
         "baseline": [("binding", "label_id"), ("binding", "sample_id")],
-        "change": [("binding", "annotation_id"), ("binding", "run_id"), ("binding", "applied_at")],
+        "change": [("binding", "seq"), ("binding", "annotation_id"), ("binding", "run_id"), ("binding", "applied_at")],
         "conflict": [("binding", "annotation_id")],
     }
     for table, wanted in indexes.items():
@@ -122,7 +124,7 @@ def upgrade() -> None:
             name = f"ix_{prefix}{table}_{'_'.join(columns)}"
             op.create_index(name, prefix + table, list(columns), schema=schema)
     op.create_index(
-        "ix_change_pending",
+        f"ix_{prefix}change_pending",
         prefix + "change",
         ["binding", "seq"],
         schema=schema,
@@ -130,7 +132,15 @@ def upgrade() -> None:
         sqlite_where=PENDING,
     )
     op.create_index(
-        "uq_conflict_open",
+        f"ix_{prefix}change_minted",
+        prefix + "change",
+        ["binding", "annotation_id"],
+        schema=schema,
+        postgresql_where=MINTED,
+        sqlite_where=MINTED,
+    )
+    op.create_index(
+        f"uq_{prefix}conflict_open",
         prefix + "conflict",
         ["binding", "subject"],
         unique=True,

@@ -1,0 +1,1 @@
+"""Executes plans with the guarantees of DESIGN §5; decides nothing."""

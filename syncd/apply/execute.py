@@ -10,12 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from syncd.apply.outcomes import Recorded, forgotten, judge_result, next_baseline, refusals
+from bson import ObjectId
+
+from syncd.adapters.protocol import Result
+from syncd.apply.outcomes import Recorded, forgotten, judge_result, kept_out, next_baseline, refusals
 from syncd.apply.steps import Step, reached
 from syncd.model import ID_FIELD, Action, Change, Direction, Plan
 from syncd.session import Session
 from syncd.store import baseline, changes, conflicts
 from syncd.store.changes import APPLIED, SUPERSEDED, Outcome
+from syncd.store.lock import make_sure
+
+SLICE = 1_000
+"""FiftyOne's writes between two looks at the lock: what is under way when the lock is lost is finished."""
 
 
 @dataclass(frozen=True)
@@ -35,24 +42,52 @@ def apply(session: Session, plan: Plan, run_id: str) -> Applied:
 
     outward = [each for each in intended if each.direction is Direction.TO_FIFTYONE]
     stamps = [_stamp(each) for each in intended if _is_drawn(each)]
-    written = session.fiftyone.write([*outward, *stamps])
+    written = _write_fiftyone(session, [*outward, *stamps])
     done = {id(result.change): judge_result(session.mapping, result) for result in written}
     reached(Step.FIFTYONE_WRITTEN)
 
     stamped = {each.label_id for each in stamps if done[id(each)].status == APPLIED}
     homeward = [each for each in intended if each.direction is Direction.TO_DATABASE]
     ready = [each for each in homeward if not _is_drawn(each) or each.label_id in stamped]
-    for result in session.database.write(ready):
+    for result in _write_database(session, ready):
         done[id(result.change)] = judge_result(session.mapping, result)
     reached(Step.DATABASE_WRITTEN)
     if not session.one_transaction:
         # Two databases have no common transaction; settling looks at the annotations if the second commit fails.
         session.writing.commit()
+        reached(Step.DATABASE_COMMITTED)
 
     recorded = tuple(_recorded(each, done) for each in intended)
     opened = _record(session, plan, run_id, seqs, recorded)
     reached(Step.OUTCOMES_RECORDED)
     return Applied(recorded, opened)
+
+
+def _write_fiftyone(session: Session, changes: Sequence[Change]) -> list[Result]:
+    """Writes in slices, none of them without the lock: FiftyOne itself would take them from anybody."""
+    session.rest()
+    results: list[Result] = []
+    for start in range(0, len(changes), SLICE):
+        if start:
+            reached(Step.FIFTYONE_PARTLY_WRITTEN)
+        make_sure(session.writing, session.schema, session.mapping.binding)
+        results += session.fiftyone.write(changes[start : start + SLICE])
+    return results
+
+
+def _write_database(session: Session, changes: Sequence[Change]) -> list[Result]:
+    """Writes; a compare-and-set that missed although the row holds what was expected was kept out by the database."""
+    results = session.database.write(changes) if changes else []
+    missed = [each for each in results if _missed(each)]
+    if not missed:
+        return results
+    rows = session.database.read_ids([str(each.change.annotation_id) for each in missed]).rows
+    there = {row["annotation_id"]: row for row in rows.iter_rows(named=True)}
+    return [kept_out(session.mapping, each, there) if _missed(each) else each for each in results]
+
+
+def _missed(result: Result) -> bool:
+    return result.matched is False and result.refused is None and result.change.action is not Action.INSERT
 
 
 def _record(
@@ -74,10 +109,18 @@ def _record(
 
 
 def _with_ids(session: Session, planned: Sequence[Change]) -> list[Change]:
-    """Gives drawn labels the ids under which they will be known for ever."""
+    """Gives drawn labels the ids under which they will be known for ever, and new labels those by which to find them.
+
+    An insert that bears its label's id can be told from the same label put there by somebody else.
+    """
     nameless = sum(_is_nameless(each) for each in planned)
     minted = iter(session.database.mint(nameless) if nameless else [])
-    return [replace(each, annotation_id=next(minted)) if _is_nameless(each) else each for each in planned]
+    named = [replace(each, annotation_id=next(minted)) if _is_nameless(each) else each for each in planned]
+    return [replace(each, label_id=str(ObjectId())) if _is_new_label(each) else each for each in named]
+
+
+def _is_new_label(change: Change) -> bool:
+    return change.action is Action.INSERT and change.direction is Direction.TO_FIFTYONE
 
 
 def _is_nameless(change: Change) -> bool:

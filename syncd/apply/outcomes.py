@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import polars as pl
 
 from syncd.adapters.protocol import Result
 from syncd.adapters.values import same_content, same_value
 from syncd.diff.content import jsonable
-from syncd.model import Action, Change, Conflict, Direction, Json, Mapping, dtype
+from syncd.model import ID_FIELD, Action, Change, Conflict, Direction, Json, Mapping, dtype
 from syncd.model.plan import Content
 from syncd.model.snapshot import baseline_schema, column, known_column
 from syncd.store.changes import APPLIED, SUPERSEDED
@@ -31,6 +32,7 @@ def judge_result(mapping: Mapping, result: Result) -> Recorded:
     FiftyOne cannot say which operation of a bulk write matched, so there what was read back decides; the database
     can, and a value that one of its triggers altered still counts as written.
     """
+    result = _as_inserted(mapping, _put_back(mapping, result))
     change = result.change
     if result.refused is not None:
         return Recorded(change, SUPERSEDED, result)
@@ -40,8 +42,55 @@ def judge_result(mapping: Mapping, result: Result) -> Recorded:
         applied = not result.present
     else:
         applied = result.present and same_content(mapping, change.field, result.after, change.new)
-    given = replace(change, label_id=result.label_id) if result.label_id and not change.label_id else change
+    is_new = change.action is Action.INSERT or not change.label_id
+    given = replace(change, label_id=result.label_id) if result.label_id and is_new else change
     return Recorded(given, APPLIED if applied else SUPERSEDED, result)
+
+
+def _put_back(mapping: Mapping, result: Result) -> Result:
+    """A trigger that puts the old value back has refused the new one; writing it again would go on for ever."""
+    change = result.change
+    if not result.matched or change.action is not Action.UPDATE or result.refused is not None:
+        return result
+    if same_content(mapping, change.field, result.after, change.new):
+        return result
+    if not same_content(mapping, change.field, result.after, change.old):
+        return result
+    return replace(result, refused="the database took the value and put the old one back (a trigger?)")
+
+
+def _as_inserted(mapping: Mapping, result: Result) -> Result:
+    """A label of ours that holds something else already was edited since: that is for the diff, against the insert."""
+    change = result.change
+    ours = change.action is Action.INSERT and change.direction is Direction.TO_FIFTYONE and result.present
+    if not ours or change.label_id is None or result.label_id != change.label_id:
+        return result
+    return result if same_content(mapping, None, result.after, change.new) else replace(result, after=change.new)
+
+
+def kept_out(mapping: Mapping, result: Result, rows: dict[str, dict[str, Any]]) -> Result:
+    """A compare-and-set that missed is refused where the row (by id) still holds what was expected of it.
+
+    Nobody was faster, then: a trigger, a rule or a policy of the database kept the write out.
+    """
+    change = result.change
+    row = rows.get(str(change.annotation_id))
+    if row is None:
+        return result
+    after = held(mapping, change, row)
+    if not same_content(mapping, change.field, after, change.old):
+        return replace(result, present=True, after=after)
+    said = "the database left the row as it was (a trigger, a rule or a row security policy?)"
+    return replace(result, present=True, after=after, refused=said)
+
+
+def held(mapping: Mapping, change: Change, row: dict[str, Any]) -> Content:
+    """What a row of a snapshot holds of the field, or of the annotation, that a change is about."""
+    if change.field == ID_FIELD:
+        return cast("Content", row["annotation_id"])
+    if change.field is None:
+        return {name: row[column(name)] for name in mapping.names}
+    return cast("Content", row[column(change.field)])
 
 
 def refusals(recorded: Iterable[Recorded]) -> list[Conflict]:

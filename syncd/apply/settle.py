@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from syncd.adapters.protocol import Result
 from syncd.adapters.values import same_content
-from syncd.apply.outcomes import Recorded, forgotten, next_baseline
-from syncd.model import ID_FIELD, Action, Change, Content, Direction
-from syncd.model.snapshot import column
+from syncd.apply.outcomes import Recorded, forgotten, held, next_baseline
+from syncd.model import Action, Change, Direction
 from syncd.session import Session
 from syncd.store import baseline, changes
 from syncd.store.changes import ABANDONED, APPLIED, SUPERSEDED, Outcome
@@ -53,6 +53,9 @@ def _judge(session: Session, change: Change, seen: Result | None) -> Recorded:
     if not seen.present:
         return Recorded(change, ABANDONED if change.action is Action.INSERT else SUPERSEDED, seen)
     if change.action is Action.INSERT:
+        ours = change.label_id is None or seen.label_id in (None, change.label_id)
+        if not ours and not same_content(session.mapping, None, seen.after, change.new):
+            return Recorded(change, SUPERSEDED, seen)
         # It was inserted; what it holds now may be an edit made since, which the diff will see against the insert.
         agreed = Result(change, present=True, after=change.new, label_id=seen.label_id)
         return Recorded(_with_label(change, seen.label_id), APPLIED, agreed)
@@ -74,8 +77,9 @@ def _seen_in_fiftyone(session: Session, intended: Sequence[Change]) -> dict[int,
     by_id = {(row["sample_id"], row["annotation_id"]): row for row in rows.iter_rows(named=True)}
     found: dict[int, Result] = {}
     for each in intended:
-        key = (str(each.sample_id), str(each.annotation_id if each.action is Action.INSERT else each.label_id))
-        row = (by_id if each.action is Action.INSERT else by_label).get(key)
+        row = by_label.get((str(each.sample_id), str(each.label_id)))
+        if row is None and each.action is Action.INSERT:
+            row = by_id.get((str(each.sample_id), str(each.annotation_id)))
         found[id(each)] = _result(session, each, row)
     return found
 
@@ -89,15 +93,9 @@ def _seen_in_database(session: Session, intended: Sequence[Change]) -> dict[int,
     return {id(each): _result(session, each, by_id.get(each.annotation_id)) for each in intended}
 
 
-def _result(session: Session, change: Change, row: dict[str, object] | None) -> Result:
+def _result(session: Session, change: Change, row: dict[str, Any] | None) -> Result:
     if row is None:
         return Result(change, present=False)
-    after: Content
-    if change.field == ID_FIELD:
-        after = row["annotation_id"]  # type: ignore[assignment]
-    elif change.field is None:
-        after = {name: row[column(name)] for name in session.mapping.names}  # type: ignore[misc]
-    else:
-        after = row[column(change.field)]  # type: ignore[assignment]
     label = row.get("label_id")
+    after = held(session.mapping, change, row)
     return Result(change, present=True, after=after, label_id=None if label is None else str(label))

@@ -18,8 +18,11 @@ class Step(str, Enum):
     SETTLED = "settled"
     PLANNED = "planned"
     INTENTS_COMMITTED = "intents_committed"
+    FIFTYONE_PARTLY_WRITTEN = "fiftyone_partly_written"
     FIFTYONE_WRITTEN = "fiftyone_written"
     DATABASE_WRITTEN = "database_written"
+    DATABASE_COMMITTED = "database_committed"
+    """Reached only where syncd's own tables are in another database."""
     OUTCOMES_RECORDED = "outcomes_recorded"
     COMMITTED = "committed"
 

@@ -40,7 +40,7 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 BindingsArgument = Annotated[
     list[str] | None,
-    typer.Argument(help="Names of bindings [dim](default: all)[/dim].", metavar="[BINDING]...", show_default=False),
+    typer.Argument(help="Names of bindings [dim](default: all)[/dim].", metavar="BINDING", show_default=False),
 ]
 BindingArgument = Annotated[str, typer.Argument(help="Name of the binding.", metavar="BINDING")]
 

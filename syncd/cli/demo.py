@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -151,7 +151,9 @@ def _wait(scene: Stage, *, app: bool) -> None:
         if app:
             _open_app()
         out.print("\n[dim]Ctrl-C ends the demo.[/dim]")
-        threading.Event().wait()
+        while True:
+            # An untimed wait would not notice a signal that the kernel hands to another thread (Arrow starts some).
+            time.sleep(0.5)
     except KeyboardInterrupt:
         out.print()
 

@@ -50,6 +50,7 @@ def log(
     """Show the change log: what changed, from, to, why, and by whom."""
     settings = configuration(config)
     names = chosen(settings, bindings)
+    after = moment(since, datetime.now(timezone.utc))
     with open_state(settings) as state:
         if verify:
             return _verify(state, names, json=json)
@@ -62,7 +63,7 @@ def log(
             field=field,
             direction=direction,
             status=status,
-            since=moment(since, datetime.now(timezone.utc)),
+            since=after,
             limit=limit,
         )
     if json:

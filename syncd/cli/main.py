@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -14,7 +16,7 @@ from syncd.cli.common import ConfigOption, set_config
 app = typer.Typer(
     name="syncd",
     help="Keeps FiftyOne datasets and an annotation database in agreement, in both directions.",
-    epilog="Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 done, conflicts are open; 4 held by a brake.",
+    epilog="Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 done, conflicts open; 4 held by a brake.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -52,10 +54,16 @@ def every_command(
     ] = False,
 ) -> None:
     """Keeps FiftyOne datasets and an annotation database in agreement, in both directions."""
+    del version  # its callback has printed it
     set_config(config)
     logs.configure(verbose=verbose)
 
 
 def main() -> None:
-    """Entry point of the console script."""
+    """Entry point of the console script. SIGTERM ends a command as Ctrl-C does: in order."""
+    signal.signal(signal.SIGTERM, _stop)
     app()
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -35,10 +35,7 @@ class Stage:
 
 def gather(folder: Path, pack_folder: Path | None, size: int) -> DemoData:
     """The images and rows to play with; refuses too few of them before any server is started."""
-    if pack_folder is not None:
-        data = pack.load(pack_folder, None)
-    else:
-        data = images.generate(folder / "images", size, SEED)
+    data = pack.load(pack_folder, None) if pack_folder else images.generate(folder / "images", size, SEED)
     review.check(data)
     return data
 

@@ -1,23 +1,25 @@
 """Which label is which annotation: annotation id, label id and sample id judged together (DESIGN §4).
 
-The baseline knows each annotation's label and sample. A label is *original* where both are as known; a *claimant*
-bears an id on a label that the baseline does not know; *fresh* labels bear neither. An id that cannot be attributed
-with certainty is held: its annotation is neither merged nor taken for deleted, and a conflict says why.
+The baseline knows each annotation's place: a label of a sample. A label in its place under its own id is an
+*original*. All others are judged by their standing: *lost* their id in their place, *renamed* in their place,
+*claimant* of an id elsewhere, or *nameless*. An id that cannot be attributed with certainty is held: its annotation
+is neither written nor taken for deleted, and a conflict says why. An original is never held.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
-from syncd.diff.content import content_of, fiftyone_content
-from syncd.model.fields import ID_FIELD, Direction, LabelType, Mapping
+from syncd.diff.content import fiftyone_content
+from syncd.diff.places import replacements, without_places
+from syncd.model.fields import ID_FIELD, Direction, Mapping
 from syncd.model.plan import Action, Change, Conflict
-from syncd.model.snapshot import column
 
-SAME_PLACE = 0.5
-"""Boxes that overlap by at least this share (intersection over union) mark the same place in a sample."""
+A, L, S = pl.col("annotation_id"), pl.col("label_id"), pl.col("sample_id")
+TWICE = "several labels of this sample share this label id, so that none of them can be addressed"
 
 
 @dataclass(frozen=True)
@@ -35,179 +37,193 @@ class Identified:
     held: frozenset[str]
 
 
+class _Doubts:
+    """Labels that are not settled: each becomes a conflict about its ``subject``; ids that are not certain are held."""
+
+    def __init__(self) -> None:
+        self.frames: list[pl.DataFrame] = []
+        self.held: set[str] = set()
+
+    def add(self, kind: str, rows: pl.DataFrame, subject: str, *, copies: bool = False) -> None:
+        """Labels that are conflicts of this kind; with ``copies`` there may be several about one subject."""
+        self.frames.append(
+            rows.with_columns(
+                pl.lit(kind).alias("kind"), pl.col(subject).alias("subject"), pl.lit(copies).alias("is_copy")
+            )
+        )
+
+    def hold(self, ids: pl.Series) -> None:
+        """Leaves these annotations alone."""
+        self.held.update(ids.drop_nulls())
+
+
 def identify(mapping: Mapping, rows: pl.DataFrame, baseline: pl.DataFrame, *, adopt: bool) -> Identified:
     """Settles the identity of every label that was read. Invariant: no row is dropped without a conflict."""
-    conflicts: list[Conflict] = []
-    held: set[str] = set()
+    originals, others = _apart(rows, baseline)
+    doubts = _Doubts()
+    lost = _in_known_places(others, doubts)
+    claimants, fresh = _elsewhere(originals, others, baseline, doubts, adopt=adopt)
 
-    def refuse(kind: str, refused: pl.DataFrame, subject: str, *, copies: bool = False, hold: bool = True) -> None:
-        for row in refused.iter_rows(named=True):
-            conflicts.append(_conflict(mapping, kind, row, row[subject], is_copy=copies))
-            if hold:
-                held.update(each for each in (row[subject], row["annotation_id"]) if each is not None)
+    settled = pl.concat([originals, lost.with_columns(pl.col("owner").alias("annotation_id")), claimants])
+    unaddressable = others.filter(L.is_null() & A.is_null())
+    vanished = baseline.join(settled.select("annotation_id"), on="annotation_id", how="anti")
+    vanished = vanished.filter(~A.is_in(list(doubts.held)))
+    replaced = list(replacements(mapping, pl.concat([fresh, unaddressable]), vanished))
+    explained = [place for place, _ in replaced]
+    doubts.held.update(str(conflict.annotation_id) for _, conflict in replaced)
+    doubts.add("unaddressable", without_places(unaddressable, explained), "annotation_id")
 
-    known = baseline.select(
-        "label_id", pl.col("annotation_id").alias("owner"), pl.col("sample_id").alias("home")
-    ).unique("label_id", keep="first", maintain_order=True)
-    rows = rows.join(known, on="label_id", how="left", maintain_order="left")
-
-    unaddressable = pl.col("label_id").is_null()
-    twice = (
-        rows["label_id"].is_duplicated() & rows.select(pl.struct("sample_id", "label_id").is_duplicated()).to_series()
-    )
-    twice = twice & rows["label_id"].is_not_null()
-    refuse("unaddressable", rows.filter(unaddressable), "annotation_id")
-    both = rows.filter(twice).with_columns(pl.coalesce("owner", "annotation_id").alias("subject"))
-    refuse("duplicate_id", both, "subject", copies=True)
-    rows = rows.filter(~unaddressable & ~twice)
-
-    at_home = (pl.col("home") == pl.col("sample_id")).fill_null(value=False)
-    own_id = pl.col("annotation_id").is_null() | (pl.col("annotation_id") == pl.col("owner"))
-    rows = rows.with_columns(
-        pl.when(at_home & own_id.fill_null(value=False))
-        .then(pl.lit("original"))
-        .when(at_home)
-        .then(pl.lit("renamed"))
-        .when(
-            pl.col("owner").is_not_null()
-            & own_id.fill_null(value=False)
-            & (pl.col("annotation_id").is_null() | (not adopt))
-        )
-        .then(pl.lit("away"))
-        .when(pl.col("annotation_id").is_null())
-        .then(pl.lit("fresh"))
-        .otherwise(pl.lit("claimant"))
-        .alias("standing")
-    )
-    originals = rows.filter(pl.col("standing") == "original")
-    present = originals.select(pl.col("owner"))
-
-    # A known label under another id: either id may be the right one.
-    renamed = rows.filter(pl.col("standing") == "renamed")
-    refuse("moved", renamed, "owner", hold=False)
-    held.update(renamed["owner"].to_list())
-    held.update(renamed.join(present, left_on="annotation_id", right_on="owner", how="anti")["annotation_id"].to_list())
-
-    # A known label on another sample: a copy where the original still stands, else it has moved.
-    away = rows.filter(pl.col("standing") == "away")
-    refuse("duplicate_id", away.join(present, on="owner", how="semi"), "owner", copies=True, hold=False)
-    refuse("moved", away.join(present, on="owner", how="anti"), "owner")
-
-    claimants = rows.filter(pl.col("standing") == "claimant")
-    copies = claimants.join(present, left_on="annotation_id", right_on="owner", how="semi")
-    refuse("duplicate_id", copies, "annotation_id", copies=True, hold=False)
-    claimants = claimants.join(present, left_on="annotation_id", right_on="owner", how="anti")
-    rivals = claimants.filter(pl.col("annotation_id").is_duplicated())
-    refuse("duplicate_id", rivals, "annotation_id", copies=True)
-    claimants = claimants.filter(~pl.col("annotation_id").is_duplicated())
-    if not adopt:
-        homes = baseline.select("annotation_id", pl.col("sample_id").alias("known_home"))
-        claimants = claimants.join(homes, on="annotation_id", how="left", maintain_order="left")
-        elsewhere = (pl.col("known_home") != pl.col("sample_id")).fill_null(value=False)
-        refuse("moved", claimants.filter(elsewhere), "annotation_id")
-        claimants = claimants.filter(~elsewhere).drop("known_home")
-
-    lost = originals.filter(pl.col("annotation_id").is_null() & ~pl.col("owner").is_in(list(held)))
+    conflicts = [*_conflicts(mapping, doubts, baseline), *(conflict for _, conflict in replaced)]
     restored = tuple(_restore(row) for row in lost.iter_rows(named=True))
-    settled = pl.concat([originals.with_columns(pl.col("owner").alias("annotation_id")), claimants])
-    if held:
-        settled = settled.filter(~pl.col("annotation_id").is_in(list(held)))
-
-    fresh = rows.filter(pl.col("standing") == "fresh")
-    fresh, replaced, gone = _replaced(mapping, fresh, settled, baseline, held)
-    conflicts.extend(replaced)
-    held.update(gone)
-    extra = ["owner", "home", "standing"]
-    return Identified(settled.drop(extra), fresh.drop(extra), tuple(conflicts), restored, frozenset(held))
+    plain = [name for name in rows.columns]
+    return Identified(
+        settled.select(plain),
+        without_places(fresh, explained).select(plain),
+        tuple(conflicts),
+        restored,
+        frozenset(doubts.held),
+    )
 
 
-def _restore(row: dict[str, object]) -> Change:
-    owner = str(row["owner"])
+def _apart(rows: pl.DataFrame, baseline: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Originals, and all other labels with what must be known to judge them.
+
+    ``known_label`` and ``known_sample`` are the place of the id that a label bears; ``owner`` the id whose place it
+    stands in; ``crowd`` how many of the others bear its id; ``present`` whether that id's original stands;
+    ``kept`` whether the place of that id is taken by a label that does not bear it (alone).
+    """
+    known = baseline.select("annotation_id", L.alias("known_label"), S.alias("known_sample"))
+    rows = rows.join(known, on="annotation_id", how="left")
+    again = rows.filter(rows["label_id"].is_duplicated() & rows["label_id"].is_not_null())
+    again = again.select("sample_id", "label_id").filter(pl.struct("sample_id", "label_id").is_duplicated())
+    rows = rows.join(again.unique().with_columns(twice=pl.lit(value=True)), on=["sample_id", "label_id"], how="left")
+    rows = rows.with_columns(pl.col("twice").fill_null(value=False), pl.lit(None, pl.String).alias("owner"))
+
+    at_home = ((L == pl.col("known_label")) & (S == pl.col("known_sample"))).fill_null(value=False)
+    originals = rows.filter(at_home & ~pl.col("twice"))
+    others = rows.filter(~at_home | pl.col("twice")).drop("owner")
+    places = known.select("known_label", "known_sample", A.alias("owner")).sort("owner")
+    places = places.unique(["known_label", "known_sample"], keep="first", maintain_order=True)
+    others = others.join(
+        places, left_on=["label_id", "sample_id"], right_on=["known_label", "known_sample"], how="left"
+    )
+    others = others.select(rows.columns)
+    crowd = others.group_by("annotation_id").len("crowd").filter(A.is_not_null())
+    return originals, others.join(crowd, on="annotation_id", how="left").with_columns(
+        present=A.is_in(originals["annotation_id"].to_list()).fill_null(value=False),
+        kept=A.is_in(others["owner"].drop_nulls().to_list()).fill_null(value=False),
+    )
+
+
+def _in_known_places(others: pl.DataFrame, doubts: _Doubts) -> pl.DataFrame:
+    """Judges labels in a known place and those that cannot be addressed; returns those that lost their id."""
+    own, twice, absent = pl.col("owner"), pl.col("twice"), ~pl.col("present")
+    nowhere = others.filter(L.is_null() & A.is_not_null())
+    doubts.add("unaddressable", nowhere, "annotation_id", copies=True)
+    doubts.hold(nowhere.filter(absent)["annotation_id"])
+
+    doubled = others.filter(twice).with_columns(pl.coalesce("owner", "annotation_id").alias("about"))
+    doubts.add("duplicate_id", doubled, "about", copies=True)
+    doubts.hold(doubled["owner"])
+    doubts.hold(doubled.filter(absent)["annotation_id"])
+
+    at_home = others.filter(own.is_not_null() & ~twice)
+    # Either id may be the right one. Where another label bears the lost id, restoring it would make a duplicate.
+    borne = others["annotation_id"].drop_nulls().to_list()
+    lost = A.is_null() & ~own.is_in(borne)
+    displaced = at_home.filter(~lost)
+    doubts.add("moved", displaced, "owner")
+    doubts.hold(displaced["owner"])
+    doubts.hold(displaced.filter(absent)["annotation_id"])
+    return at_home.filter(lost).select(others.columns[: others.columns.index("crowd")])
+
+
+def _elsewhere(
+    originals: pl.DataFrame, others: pl.DataFrame, baseline: pl.DataFrame, doubts: _Doubts, *, adopt: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Judges labels in places that the baseline does not know; returns settled claimants, and fresh labels."""
+    rows = others.filter(L.is_not_null() & ~pl.col("twice") & pl.col("owner").is_null())
+    rows = _carried(rows, originals, others, baseline, doubts)
+    claimants = rows.filter(A.is_not_null())
+    copies = claimants.filter(pl.col("present"))
+    doubts.add("duplicate_id", copies, "annotation_id", copies=True)
+    claimants = claimants.filter(~pl.col("present"))
+
+    rivals = pl.col("crowd") > 1
+    elsewhere = (S != pl.col("known_sample")).fill_null(value=False) & pl.lit(value=not adopt)
+    for kind, doubtful, several in (("duplicate_id", rivals, True), ("moved", pl.col("kept"), True), ("moved", elsewhere, False)):
+        refused = claimants.filter(doubtful)
+        doubts.add(kind, refused, "annotation_id", copies=several)
+        doubts.hold(refused["annotation_id"])
+        claimants = claimants.filter(~doubtful)
+    plain = originals.columns
+    return claimants.select(plain), rows.filter(A.is_null()).select(plain)
+
+
+def _carried(
+    rows: pl.DataFrame, originals: pl.DataFrame, others: pl.DataFrame, baseline: pl.DataFrame, doubts: _Doubts
+) -> pl.DataFrame:
+    """Labels that are known by their label id on another sample; returns the rows that this does not explain.
+
+    If the annotation they are known as is seen nowhere else, it may be this one. If it is, a label without an id
+    is a copy of it; a label with an id of its own is what its id says (label ids are not unique across samples).
+    """
+    homes = baseline.select("label_id", A.alias("about"))
+    found = rows.join(homes, on="label_id", how="inner").filter(A.ne_missing(pl.col("about")))
+    if found.is_empty():
+        return rows
+    seen = pl.concat([originals["annotation_id"], others["annotation_id"], others["owner"]]).drop_nulls()
+    unseen = found.filter(~pl.col("about").is_in(seen.to_list()))
+    doubts.add("moved", unseen, "about", copies=True)
+    doubts.hold(unseen["about"])
+    doubts.hold(unseen.filter(~pl.col("present"))["annotation_id"])
+    places = ["sample_id", "label_id"]
+    copies = found.filter(A.is_null()).join(unseen, on=places, how="anti")
+    copies = copies.sort("about").unique(places, keep="first", maintain_order=True)
+    doubts.add("duplicate_id", copies, "about", copies=True)
+    explained = pl.concat([unseen.select(places), copies.select(places)])
+    return rows.join(explained, on=places, how="anti")
+
+
+def _restore(row: dict[str, Any]) -> Change:
     return Change(
-        annotation_id=owner,
-        label_id=str(row["label_id"]),
-        sample_id=str(row["sample_id"]),
+        annotation_id=row["owner"],
+        label_id=row["label_id"],
+        sample_id=row["sample_id"],
         direction=Direction.TO_FIFTYONE,
         action=Action.UPDATE,
         field=ID_FIELD,
         old=None,
-        new=owner,
+        new=row["owner"],
         reason="id_restored",
     )
 
 
-def _conflict(
-    mapping: Mapping, kind: str, row: dict[str, object], annotation_id: str | None, *, is_copy: bool
-) -> Conflict:
-    known = None if row["owner"] is None else {"annotation_id": str(row["owner"]), "sample_id": str(row["home"])}
-    return Conflict(
-        kind=kind,
-        annotation_id=annotation_id,
-        sample_id=None if row["sample_id"] is None else str(row["sample_id"]),
-        label_id=None if row["label_id"] is None else str(row["label_id"]),
-        field=None,
-        base=None if known is None else dict(known),
-        fiftyone=fiftyone_content(mapping, row),
-        database=None,
-        is_copy=is_copy,
-    )
-
-
-def _replaced(
-    mapping: Mapping, fresh: pl.DataFrame, settled: pl.DataFrame, baseline: pl.DataFrame, held: set[str]
-) -> tuple[pl.DataFrame, list[Conflict], set[str]]:
-    """Fresh labels that stand where a known label vanished: perhaps its successor, so nobody guesses."""
-    if fresh.is_empty():
-        return fresh, [], set()
-    vanished = baseline.join(fresh.select("sample_id").unique(), on="sample_id", how="semi")
-    vanished = vanished.join(settled.select("annotation_id"), on="annotation_id", how="anti")
-    vanished = vanished.filter(~pl.col("annotation_id").is_in(list(held)))
-    by_sample: dict[str, list[dict[str, object]]] = {}
-    for row in vanished.iter_rows(named=True):
-        by_sample.setdefault(str(row["sample_id"]), []).append(row)
-    conflicts: list[Conflict] = []
-    gone: set[str] = set()
-    explained: list[str] = []
-    for row in fresh.iter_rows(named=True):
-        rest = by_sample.get(str(row["sample_id"]), [])
-        match = next((each for each in rest if _same_place(mapping, row, each)), None)
-        if match is None:
-            continue
-        rest.remove(match)
-        gone.add(str(match["annotation_id"]))
-        explained.append(str(row["label_id"]))
-        base = content_of(mapping, match)
-        conflicts.append(
-            Conflict(
-                kind="replaced",
-                annotation_id=str(match["annotation_id"]),
-                sample_id=str(row["sample_id"]),
-                label_id=str(row["label_id"]),
-                field=None,
-                base=base,
-                fiftyone=fiftyone_content(mapping, row),
-                database=None,
+def _conflicts(mapping: Mapping, doubts: _Doubts, baseline: pl.DataFrame) -> list[Conflict]:
+    """The labels in doubt as conflicts; the base is the place in which the baseline knows the annotation."""
+    homes = baseline.select(A.alias("subject"), L.alias("base_label"), S.alias("base_sample"))
+    found = []
+    for frame in doubts.frames:
+        for row in frame.join(homes, on="subject", how="left").iter_rows(named=True):
+            known = row["base_label"] is not None
+            found.append(
+                Conflict(
+                    kind=row["kind"],
+                    annotation_id=row["subject"],
+                    sample_id=row["sample_id"],
+                    label_id=row["label_id"],
+                    field=None,
+                    base={
+                        "annotation_id": row["subject"],
+                        "label_id": row["base_label"],
+                        "sample_id": row["base_sample"],
+                    }
+                    if known
+                    else None,
+                    fiftyone=fiftyone_content(mapping, row),
+                    database=None,
+                    suggestions=(TWICE,) if row["twice"] else (),
+                    is_copy=row["is_copy"],
+                )
             )
-        )
-    return fresh.filter(~pl.col("label_id").is_in(explained)), conflicts, gone
-
-
-def _same_place(mapping: Mapping, row: dict[str, object], known: dict[str, object]) -> bool:
-    """In a field of boxes the place is the box; elsewhere it is the sample."""
-    box = column("box")
-    if mapping.label_type is not LabelType.DETECTIONS or "box" not in mapping.names:
-        return True
-    one, two = row[box], known[box]
-    if not isinstance(one, list) or not isinstance(two, list):
-        return False
-    return overlap(one, two) >= SAME_PLACE
-
-
-def overlap(one: list[float], two: list[float]) -> float:
-    """Intersection over union of two boxes [x, y, w, h]; 0 where either has no area."""
-    width = min(one[0] + one[2], two[0] + two[2]) - max(one[0], two[0])
-    height = min(one[1] + one[3], two[1] + two[3]) - max(one[1], two[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / (one[2] * one[3] + two[2] * two[3] - shared)
+    return found

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import polars as pl
 
 from syncd.diff.compare import differs
 from syncd.model.fields import Field, Mapping
+from syncd.model.kinds import Kind
 from syncd.model.snapshot import column, known_column
 
 B, F, D = "b.", "f.", "d."
@@ -41,7 +44,20 @@ def differ(field: Field, left: str, right: str) -> pl.Expr:
 def unreadable(name: str, side: str) -> pl.Expr:
     """Whether the side's value of the field could not be read as its kind."""
     # The problems column is null for healthy rows; its keys are field names in JSON quotes, followed by a colon.
-    return pl.col(side + "problems").str.contains(f'"{name}":', literal=True).fill_null(value=False)
+    # Within a text a quote is always escaped, so that only a key can match.
+    key = json.dumps(name, ensure_ascii=False) + ":"
+    return pl.col(side + "problems").str.contains(key, literal=True).fill_null(value=False)
+
+
+def not_finite(field: Field, side: str) -> pl.Expr:
+    """Whether the side holds a number that JSON has no form for: it can be neither logged nor remembered."""
+    value = pl.col(side + column(field.name))
+    if field.kind is Kind.FLOAT:
+        return value.is_finite().not_().fill_null(value=False)
+    if field.kind is Kind.BOX:
+        parts = [value.list.get(index, null_on_oob=True).is_finite().not_() for index in range(4)]
+        return pl.any_horizontal(parts).fill_null(value=False)
+    return pl.lit(value=False)
 
 
 def any_difference(mapping: Mapping, left: str, right: str) -> pl.Expr:

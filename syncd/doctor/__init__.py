@@ -1,0 +1,9 @@
+"""Checks each connection, permission and mapping in order, and says of each fault what mends it.
+
+Nothing is written anywhere, and one thing that is wrong never keeps the rest from being looked at.
+"""
+
+from syncd.doctor.diagnosis import diagnose
+from syncd.doctor.finding import SERVERS, Finding, Status
+
+__all__ = ["SERVERS", "Finding", "Status", "diagnose"]

@@ -88,7 +88,7 @@ def to_json(value: Value | dict[str, Value]) -> Json:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, list):
-        return [float(part) for part in value]
+        return [float(part) if type(part) is int else to_json(part) for part in value]
     return value
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from syncd.adapters.fiftyone.dataset import DatasetMissing
 from syncd.adapters.sql.clock import clock
 from syncd.config import Config
 from syncd.connect import open_database
+from syncd.reconcile.failures import clear_errors
 from syncd.reconcile.mode import FULL
 from syncd.reconcile.result import RunResult
 from syncd.reconcile.run import Options, reconcile
@@ -17,20 +20,27 @@ from syncd.store.tables import tables_for
 
 def reconcile_binding(config: Config, name: str, options: Options) -> RunResult:
     """Opens the binding and reconciles it. A dataset that is gone holds a binding that knew its labels."""
-    try:
-        with open_session(config, name) as session:
-            return reconcile(session, options)
-    except DatasetMissing as missing:
-        held = _hold_missing(config, name, missing, dry_run=options.dry_run)
-        if held is None:
-            raise
-        return held
+    with clear_errors():
+        try:
+            with open_session(config, name) as session:
+                return reconcile(session, options)
+        except DatasetMissing as missing:
+            held = _hold_missing(config, name, missing, dry_run=options.dry_run)
+            if held is None:
+                raise
+            return held
 
 
 def _hold_missing(config: Config, name: str, missing: DatasetMissing, *, dry_run: bool) -> RunResult | None:
     """``None`` where the binding was never reconciled: then the dataset is simply not there yet."""
     schema = config.state.schema_name
-    with open_database(config.state_url.get_secret_value()) as state:
+    with ExitStack() as stack:
+        # The lock is where any other run of the binding takes it: where annotations are written.
+        writing = state = stack.enter_context(open_database(config.database.url.get_secret_value()))
+        stack.callback(writing.engine.dispose)
+        if config.state.url is not None:
+            state = stack.enter_context(open_database(config.state.url.get_secret_value()))
+            stack.callback(state.engine.dispose)
         tables = tables_for(state, schema)
         known = baseline.size(state, tables, name)
         if not known:
@@ -40,7 +50,7 @@ def _hold_missing(config: Config, name: str, missing: DatasetMissing, *, dry_run
         state.rollback()
         run_id = None
         if not dry_run:
-            with one_run(state, schema, name):
+            with one_run(writing, schema, name):
                 at = clock(state)
                 run_id = runs.new_id(at)
                 runs.start(state, tables, name, run_id, FULL, at)

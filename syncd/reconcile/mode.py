@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import polars as pl
+
 from syncd.model import Mapping, Origin, Side, Snapshot
+from syncd.reconcile.reading import Reading
 from syncd.store.cursors import Cursor
 
 INCREMENTAL, FULL = "incremental", "full"
@@ -49,15 +52,33 @@ def why_full(
     return None
 
 
-def rows_unexplained(cursor: Cursor, origin: Origin, new_rows: int) -> bool:
+@dataclass(frozen=True)
+class NewRows:
+    """Rows that an incremental read found without a baseline: ``since`` the cursor, and ``before`` it.
+
+    The latter may have been committed late, or have waited for their sample since long before.
+    """
+
+    since: int
+    before: int
+
+
+def new_rows(reading: Reading, cursor: Cursor) -> NewRows:
+    """Counts them by their stamps."""
+    rows = reading.database.rows.join(reading.baseline, on="annotation_id", how="anti")
+    since = rows.filter(pl.col("edited_at") >= cursor.position).height
+    return NewRows(since, rows.height - since)
+
+
+def rows_unexplained(cursor: Cursor, origin: Origin, found: NewRows) -> bool:
     """Whether the table's number of rows is not what it was plus the new rows found: some must be gone.
 
-    Overcounting ``new_rows`` only ever makes a complete sweep more likely: it can hide no deletion, since a count
-    that is too high by n would need n rows more than there are.
+    A deletion is overlooked only where a row was committed late at the same time; the next sweep finds that.
     """
     if cursor.rows is None or origin.rows is None:
         return False
-    return origin.rows != cursor.rows + new_rows
+    least = cursor.rows + found.since
+    return not least <= origin.rows <= least + found.before
 
 
 def why_held(cursors: dict[Side, Cursor], origin: Origin, known: int) -> str | None:
@@ -74,8 +95,12 @@ def moved(
     snapshots: tuple[Snapshot, Snapshot],
     cursors: dict[Side, Cursor],
     oldest_left: datetime | None,
+    found: NewRows | None,
 ) -> list[Cursor]:
-    """The cursors after a run; never past an edit that was left for the next one."""
+    """The cursors after a run; never past an edit that was left for the next one.
+
+    Where the rows were not counted, their number is what it was plus those ``found``.
+    """
     result = []
     for snapshot in snapshots:
         origin = origins[snapshot.side]
@@ -83,13 +108,16 @@ def moved(
         position = snapshot.as_of
         if snapshot.side is Side.FIFTYONE and oldest_left is not None:
             position = min(position, oldest_left)
+        rows = origin.rows
+        if rows is None and before is not None and before.rows is not None and found is not None:
+            rows = before.rows + found.since
         swept = snapshot.as_of if snapshot.complete else before.swept_at if before else None
         result.append(
             Cursor(
                 side=snapshot.side,
                 position=position,
                 identity=origin.identity,
-                rows=origin.rows,
+                rows=rows,
                 deleted_at=origin.deleted_at,
                 mapping=mapping.fingerprint,
                 swept_at=swept,

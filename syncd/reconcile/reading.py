@@ -37,9 +37,9 @@ class Reading:
         return self.fiftyone.complete and self.database.complete
 
     @property
-    def is_empty(self) -> bool:
-        """Whether there was nothing to look at."""
-        return not (self.fiftyone.size or self.database.size or self.baseline.height)
+    def annotation_ids(self) -> set[str]:
+        """Every annotation that was looked at."""
+        return _ids(self.fiftyone.rows, self.database.rows, self.baseline)
 
 
 def read_everything(session: Session, progress: Progress) -> Reading:
@@ -48,7 +48,9 @@ def read_everything(session: Session, progress: Progress) -> Reading:
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fiftyone") as reader:
         labels = reader.submit(session.fiftyone.read_all)
         database = session.database.read_all()
+        session.rest()
         known = baseline.read_all(session.state, session.tables, session.mapping, session.arrow)
+        session.rest()
         fiftyone = labels.result()
     samples = _samples(session, fiftyone.rows, database.rows, known)
     return Reading(fiftyone, database, known, known.height, samples)
@@ -66,6 +68,7 @@ def read_since(session: Session, labels_since: datetime, rows_since: datetime, p
     labels, known = _labels_and_baseline(session, fiftyone, database)
     missing = _ids(labels, known) - _ids(database.rows)
     rows = pl.concat([database.rows, session.database.read_ids(missing).rows]) if missing else database.rows
+    session.rest()
     samples = _samples(session, labels, rows, known)
     return Reading(
         Snapshot(fiftyone.side, labels, complete=False, as_of=fiftyone.as_of, touched=fiftyone.touched),
@@ -93,6 +96,7 @@ def _labels_and_baseline(session: Session, fiftyone: Snapshot, database: Snapsho
         homes = set(known["sample_id"].drop_nulls()) - read
         # An id that the baseline does not know may stand on any label, and on several.
         unknown = _ids(database.rows, labels) - _ids(known) - asked
+        session.rest()
         if not homes and not unknown:
             return labels, known
         found = []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import polars as pl
 import structlog
@@ -14,17 +16,29 @@ from syncd.apply.execute import Applied, apply
 from syncd.apply.outcomes import Recorded
 from syncd.apply.settle import settle
 from syncd.apply.steps import Step, reached
-from syncd.diff import Inputs, Young, diff
+from syncd.diff import History, Inputs, Young, diff
 from syncd.errors import StalePlan
 from syncd.model import Action, Direction, Origin, Plan, Side
-from syncd.reconcile.mode import FULL, INCREMENTAL, Pace, moved, recounted, rows_unexplained, why_full, why_held
+from syncd.reconcile.failures import clear_errors, close_failed, locked_errors
+from syncd.reconcile.mode import (
+    FULL,
+    INCREMENTAL,
+    NewRows,
+    Pace,
+    moved,
+    new_rows,
+    recounted,
+    rows_unexplained,
+    why_full,
+    why_held,
+)
 from syncd.reconcile.reading import Reading, read_everything, read_since
 from syncd.reconcile.result import RunResult
 from syncd.session import Session
 from syncd.store import changes, conflicts, cursors, history, runs
 from syncd.store.changes import APPLIED
 from syncd.store.cursors import Cursor
-from syncd.store.lock import one_run
+from syncd.store.lock import no_reconnect, one_run
 
 log = structlog.get_logger(__name__)
 
@@ -49,13 +63,33 @@ class Options:
 def reconcile(session: Session, options: Options) -> RunResult:
     """Reads, decides and applies; a dry run stops after deciding and leaves nothing behind."""
     begun = time.monotonic()
-    if options.dry_run:
-        result = _plan_only(session, options)
-    else:
-        with one_run(session.writing, session.schema, session.mapping.binding):
-            reached(Step.LOCKED)
-            result = _run(session, options)
+    with clear_errors():
+        if options.dry_run:
+            result = _plan_only(session, options)
+        else:
+            with _locked(session), locked_errors(session):
+                reached(Step.LOCKED)
+                result = _run(session, options)
     return replace(result, seconds=time.monotonic() - begun)
+
+
+@contextmanager
+def _locked(session: Session) -> Iterator[None]:
+    """The binding's lock; neither connection is ever made anew under it."""
+    with ExitStack() as stack:
+        name = partial(_other_run, session)
+        stack.enter_context(one_run(session.writing, session.schema, session.mapping.binding, known_as=name))
+        if not session.one_transaction:
+            stack.enter_context(no_reconnect(session.state))
+        yield
+
+
+def _other_run(session: Session) -> str | None:
+    """The run that is under way, as its row tells."""
+    row = runs.latest(session.state, session.tables, session.mapping.binding)
+    if row is None or row["status"] != runs.RUNNING:
+        return None
+    return f"run {row['id']} on {row['host']}, process {row['pid']}, since {row['started_at']:%Y-%m-%d %H:%M:%S}"
 
 
 @dataclass(frozen=True)
@@ -106,7 +140,7 @@ def _run(session: Session, options: Options) -> RunResult:
         options.progress("applying")
         return _apply(session, run_id, decision, settled)
     except BaseException as error:
-        _close_failed(session, run_id, error)
+        close_failed(session, run_id, error)
         raise
 
 
@@ -158,17 +192,6 @@ def _hold(session: Session, run_id: str, decision: Decision, settled: tuple[Reco
     return result
 
 
-def _close_failed(session: Session, run_id: str, error: BaseException) -> None:
-    """Says in the run's row what ended it; a connection that is gone leaves that to the next run."""
-    for connection in {id(each): each for each in (session.writing, session.state)}.values():
-        if connection.closed or connection.invalidated:
-            return
-        connection.rollback()
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    runs.close(session.state, session.tables, run_id, runs.FAILED, session.database.now(), error=text)
-    session.state.commit()
-
-
 def _counts(result: RunResult) -> dict[str, object]:
     left_out = ("binding", "run_id", "mode", "dry_run", "held", "seconds")
     return {name: value for name, value in result.as_json().items() if name not in left_out}
@@ -186,26 +209,30 @@ def _rows_added(applied: Applied) -> int:
 
 def _decide(session: Session, options: Options) -> Decision:
     """Reads as little as suffices and lets the diff decide; reads everything where the little leaves a doubt."""
-    before = cursors.load(session.state, session.tables, session.mapping.binding)
     origins = {
         Side.FIFTYONE: session.fiftyone.origin(),
-        Side.DATABASE: session.database.origin(count_rows=options.count_rows),
+        Side.DATABASE: session.database.origin(count_rows=options.count_rows or options.full),
     }
+    before = cursors.load(session.state, session.tables, session.mapping.binding)
     reason = "asked for" if options.full else _why_full(session, options, before, origins)
+    session.rest()
     if reason is None:
         reading = _read_since(session, options, before)
-        new_rows = reading.database.rows.join(reading.baseline, on="annotation_id", how="anti").height
-        if rows_unexplained(before[Side.DATABASE], origins[Side.DATABASE], new_rows):
-            reason = "the database has fewer rows than its changes explain"
+        fresh = new_rows(reading, before[Side.DATABASE])
+        if rows_unexplained(before[Side.DATABASE], origins[Side.DATABASE], fresh):
+            reason = "the database's number of rows is not what its changes explain"
         else:
             plan = _diff(session, options, reading, before, origins)
             if not plan.hints:
-                return Decision(plan, INCREMENTAL, None, _moved(session, reading, before, origins, plan))
+                return Decision(plan, INCREMENTAL, None, _moved(session, reading, before, origins, plan, fresh))
             reason = plan.hints[0]
     log.info("reading everything", binding=session.mapping.binding, why=reason)
+    if origins[Side.DATABASE].rows is None:
+        origins[Side.DATABASE] = session.database.origin(count_rows=True)
+    session.rest()
     reading = read_everything(session, options.progress)
     plan = _diff(session, options, reading, before, origins)
-    return Decision(plan, FULL, reason, _moved(session, reading, before, origins, plan))
+    return Decision(plan, FULL, reason, _moved(session, reading, before, origins, plan, None))
 
 
 def _why_full(
@@ -227,7 +254,8 @@ def _diff(
 ) -> Plan:
     options.progress("comparing")
     remade = why_held(before, origins[Side.FIFTYONE], reading.baseline_size)
-    now = session.database.now()
+    remembered = _remembered(session, reading)
+    session.rest()
     plan = diff(
         Inputs(
             mapping=session.mapping,
@@ -237,7 +265,7 @@ def _diff(
             baseline=reading.baseline,
             baseline_size=reading.baseline_size,
             samples=reading.samples,
-            history=history.load(session.state, session.tables, session.mapping.binding, now - session.stale_window),
+            history=remembered,
             young=_young(reading.fiftyone.as_of, options.pace.quiet_period),
             adopt=remade is not None and options.force,
             force=options.force,
@@ -248,6 +276,13 @@ def _diff(
     return plan
 
 
+def _remembered(session: Session, reading: Reading) -> History:
+    """What syncd did lately; of the annotations that were read, where not all of them were."""
+    since = session.database.now() - session.stale_window
+    ids = None if reading.complete else reading.annotation_ids
+    return history.load(session.state, session.tables, session.mapping.binding, since, ids)
+
+
 def _young(as_of: datetime, quiet_period: timedelta) -> Young | None:
     if not quiet_period:
         return None
@@ -255,10 +290,15 @@ def _young(as_of: datetime, quiet_period: timedelta) -> Young | None:
 
 
 def _moved(
-    session: Session, reading: Reading, before: dict[Side, Cursor], origins: dict[Side, Origin], plan: Plan
+    session: Session,
+    reading: Reading,
+    before: dict[Side, Cursor],
+    origins: dict[Side, Origin],
+    plan: Plan,
+    fresh: NewRows | None,
 ) -> tuple[Cursor, ...]:
     left = reading.fiftyone.rows.filter(pl.col("label_id").is_in(list(plan.scope.left_alone)))
     oldest = left["edited_at"].min() if left.height else None
     snapshots = (reading.fiftyone, reading.database)
     oldest_left = oldest if isinstance(oldest, datetime) else None
-    return tuple(moved(session.mapping, origins, snapshots, before, oldest_left))
+    return tuple(moved(session.mapping, origins, snapshots, before, oldest_left, fresh))

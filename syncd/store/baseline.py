@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import sqlite
 
 from syncd.adapters.sql.arrow import ArrowReader
+from syncd.errors import DatabaseUnavailable
 from syncd.model import Mapping
 from syncd.model.kinds import dtype, from_wire, to_wire, wire_dtype
 from syncd.model.snapshot import baseline_schema, column, known_column
@@ -133,26 +134,32 @@ def _rows(connection: Connection, chosen: sa.Select[tuple[str, str, str, str]]) 
 
 def _copy(connection: Connection, tables: Tables, binding: str, rows: pl.DataFrame) -> None:
     """COPY into a temporary table, then one upsert: the same for ten rows and a million."""
+    target = f'"{tables.schema}"."{tables.baseline.name}"'
+    connection.exec_driver_sql(
+        "CREATE TEMPORARY TABLE IF NOT EXISTS syncd_baseline_in "
+        "(annotation_id text, label_id text, sample_id text, fields json) ON COMMIT DELETE ROWS"
+    )
+    connection.exec_driver_sql("TRUNCATE syncd_baseline_in")
+    buffer = io.BytesIO()
+    rows.write_csv(buffer, include_header=False, null_value="\\N", quote_style="necessary")
+    buffer.seek(0)
     driver = connection.connection.driver_connection
     assert driver is not None, "a live connection has its driver's"
-    target = f'"{tables.schema}"."{tables.baseline.name}"'
-    with driver.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMPORARY TABLE IF NOT EXISTS syncd_baseline_in "
-            "(annotation_id text, label_id text, sample_id text, fields json) ON COMMIT DELETE ROWS"
-        )
-        cursor.execute("TRUNCATE syncd_baseline_in")
-        buffer = io.BytesIO()
-        rows.write_csv(buffer, include_header=False, null_value="\\N", quote_style="necessary")
-        buffer.seek(0)
-        cursor.copy_expert("COPY syncd_baseline_in FROM STDIN (FORMAT csv, NULL '\\N')", buffer)
-        cursor.execute(
-            f"INSERT INTO {target} AS b (binding, annotation_id, label_id, sample_id, fields) "
-            "SELECT %s, annotation_id, label_id, sample_id, fields FROM syncd_baseline_in "
-            "ON CONFLICT (binding, annotation_id) DO UPDATE SET label_id = excluded.label_id, "
-            "sample_id = excluded.sample_id, fields = excluded.fields",
-            (binding,),
-        )
+    try:
+        with driver.cursor() as cursor:
+            cursor.copy_expert("COPY syncd_baseline_in FROM STDIN (FORMAT csv, NULL '\\N')", buffer)
+    except connection.dialect.loaded_dbapi.Error as error:
+        # SQLAlchemy knows nothing of this statement, and would go on using a connection that is gone.
+        if driver.closed:
+            connection.invalidate(error)
+        raise DatabaseUnavailable(f"Writing the baseline failed: {str(error).strip()}", remedy="Run again.") from error
+    connection.exec_driver_sql(
+        f"INSERT INTO {target} AS b (binding, annotation_id, label_id, sample_id, fields) "
+        "SELECT %s, annotation_id, label_id, sample_id, fields FROM syncd_baseline_in "
+        "ON CONFLICT (binding, annotation_id) DO UPDATE SET label_id = excluded.label_id, "
+        "sample_id = excluded.sample_id, fields = excluded.fields",
+        (binding,),
+    )
 
 
 def _chunks(values: list[str]) -> Iterable[list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -44,16 +45,47 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def first_break(entries: Iterable[Mapping[str, Any]]) -> int | None:
-    """The ``seq`` of the first finished entry whose hash is not what it should be; ``None`` for a sound chain.
+@dataclass(frozen=True)
+class Soundness:
+    """What a check of one binding's chain found.
 
-    ``entries`` are those of one binding in order of ``seq``; pending ones have no hash yet and are passed over.
+    ``broken_at`` is the ``seq`` of the first entry that is not what it was when it was finished, or that stands
+    where another was taken away. ``cut`` names the first run whose newest entry is not in the log any more: its
+    end was taken away. ``head`` is the newest hash; kept elsewhere it proves that nothing before it was changed, even
+    by somebody who may write to all of syncd's own tables.
+    """
+
+    entries: int
+    head: str | None
+    broken_at: int | None
+    cut: str | None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.broken_at is None and self.cut is None
+
+
+def check(entries: Iterable[Mapping[str, Any]], heads: Mapping[str, str]) -> Soundness:
+    """Follows the chain through the entries of one binding, which are in order of ``seq``.
+
+    ``heads`` maps the hash with which each run closed to that run. Entries that are pending have no hash yet and are
+    passed over.
     """
     previous: str | None = None
+    missing = dict(heads)
+    count = 0
     for entry in entries:
-        if entry["status"] == "pending":
+        if entry["status"] == "pending" and entry["hash"] is None:
             continue
         if entry["hash"] != entry_hash(previous, entry):
-            return int(entry["seq"])
+            return Soundness(count, previous, int(entry["seq"]), None)
         previous = entry["hash"]
-    return None
+        missing.pop(entry["hash"], None)
+        count += 1
+    return Soundness(count, previous, None, min(missing.values(), default=None))
+
+
+def first_break(entries: Iterable[Mapping[str, Any]]) -> int | None:
+    """The ``seq`` of the first finished entry whose hash is not what it should be; ``None`` for a sound chain."""
+    return check(entries, {}).broken_at

@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from syncd.model import Action, Change, Direction, Mapping, to_json
 from syncd.model.kinds import Json, from_json
-from syncd.store.chain import COVERED, entry_hash
+from syncd.store import runs
+from syncd.store.chain import COVERED, Soundness, check, entry_hash
 from syncd.store.tables import Tables
 
 PENDING, APPLIED, SUPERSEDED, ABANDONED = "pending", "applied", "superseded", "abandoned"
@@ -169,8 +170,13 @@ def entries(connection: Connection, tables: Tables, binding: str) -> Iterator[di
     """Every entry of a binding in order of ``seq``, read in pieces."""
     table = tables.change
     chosen = sa.select(table).where(table.c.binding == binding).order_by(table.c.seq)
-    for row in connection.execution_options(yield_per=BATCH).execute(chosen).mappings():
+    for row in connection.execute(chosen.execution_options(yield_per=BATCH)).mappings():
         yield dict(row)
+
+
+def verify(connection: Connection, tables: Tables, binding: str) -> Soundness:
+    """Checks the chain of a binding's whole log."""
+    return check(entries(connection, tables, binding), runs.heads(connection, tables, binding))
 
 
 def query(

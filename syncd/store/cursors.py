@@ -14,8 +14,10 @@ from syncd.store.tables import Tables
 
 @dataclass(frozen=True)
 class Cursor:
-    """One side's cursor. ``position`` is the server's clock when the last read began; ``swept_at`` the last time
-    the whole side was read; ``identity``, ``rows`` and ``deleted_at`` are its origin then.
+    """One side's cursor.
+
+    ``position`` is the server's clock when the last read began; ``swept_at`` the last time the whole side was read;
+    ``identity``, ``rows`` and ``deleted_at`` are its origin then.
     """
 
     side: Side

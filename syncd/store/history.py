@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -13,20 +14,27 @@ from sqlalchemy import Connection
 from syncd.diff.inputs import WRITTEN_SCHEMA, History
 from syncd.model import Action, Direction, dumps
 from syncd.store import conflicts
-from syncd.store.changes import ABANDONED, APPLIED, SUPERSEDED
+from syncd.store.changes import APPLIED
 from syncd.store.tables import Tables
 
 
-def load(connection: Connection, tables: Tables, binding: str, since: datetime) -> History:
-    """What was written to FiftyOne since then, the open conflicts, and ids minted for rows that never came to be."""
+def load(
+    connection: Connection, tables: Tables, binding: str, since: datetime, ids: Collection[str] | None = None
+) -> History:
+    """What was written to FiftyOne since then, the open conflicts, and ids minted for rows that never came to be.
+
+    ``ids`` says which annotations matter (``None``: all of them).
+    """
     return History(
-        written=_written(connection, tables, binding, since),
+        written=_written(connection, tables, binding, since, ids),
         open_conflicts=conflicts.open_frame(connection, tables, binding),
         minted=_minted(connection, tables, binding),
     )
 
 
-def _written(connection: Connection, tables: Tables, binding: str, since: datetime) -> pl.DataFrame:
+def _written(
+    connection: Connection, tables: Tables, binding: str, since: datetime, ids: Collection[str] | None
+) -> pl.DataFrame:
     table = tables.change
     chosen = sa.select(table.c.annotation_id, table.c.field, table.c.action, table.c.old, table.c.reason).where(
         table.c.binding == binding,
@@ -34,6 +42,10 @@ def _written(connection: Connection, tables: Tables, binding: str, since: dateti
         table.c.direction == Direction.TO_FIFTYONE.value,
         table.c.applied_at >= since,
     )
+    if ids is not None and not ids:
+        return pl.DataFrame(schema=WRITTEN_SCHEMA)
+    if ids is not None and connection.dialect.name == "postgresql":
+        chosen = chosen.where(table.c.annotation_id == sa.any_(sa.cast(sorted(ids), sa.ARRAY(sa.Text))))
     rows = [_written_row(row) for row in connection.execute(chosen).mappings()]
     return pl.DataFrame(rows, schema=WRITTEN_SCHEMA, orient="row")
 
@@ -44,12 +56,19 @@ def _written_row(row: sa.RowMapping) -> tuple[Any, ...]:
 
 
 def _minted(connection: Connection, tables: Tables, binding: str) -> frozenset[str]:
+    """Ids that no insert ever brought into the database; one that did, and was deleted there later, is no such id."""
     table = tables.change
-    chosen = sa.select(table.c.annotation_id).where(
-        table.c.binding == binding,
-        table.c.action == Action.INSERT.value,
-        table.c.direction == Direction.TO_DATABASE.value,
-        table.c.status.in_([ABANDONED, SUPERSEDED]),
-        table.c.annotation_id.is_not(None),
+    landed = sa.func.max(sa.case((table.c.status == APPLIED, 1), else_=0))
+    chosen = (
+        sa.select(table.c.annotation_id)
+        .where(
+            table.c.binding == binding,
+            # Literals, so that the planner sees that the partial index has them all.
+            table.c.action == sa.literal_column(f"'{Action.INSERT.value}'"),
+            table.c.direction == sa.literal_column(f"'{Direction.TO_DATABASE.value}'"),
+            table.c.annotation_id.is_not(None),
+        )
+        .group_by(table.c.annotation_id)
+        .having(landed == 0)
     )
     return frozenset(connection.execute(chosen).scalars())

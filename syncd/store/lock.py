@@ -1,8 +1,8 @@
 """One run per binding over all hosts: the lock lives where the writes go.
 
 On PostgreSQL it is an advisory lock of the very session that writes: a run whose connection is gone has lost the
-lock and the ability to write at the same moment. SQLite has one host by nature; there it is a lock on a file beside
-the database.
+lock and the ability to write to the database at the same moment; before it writes to FiftyOne it looks at the lock
+(:func:`make_sure`). SQLite has one host by nature; there it is a lock on a file beside the database.
 """
 
 from __future__ import annotations
@@ -10,16 +10,34 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import Connection
 
-from syncd.errors import Busy, StateError
+from syncd.errors import Busy, LockLost, StateError
+
+log = structlog.get_logger(__name__)
 
 NAMESPACE = "syncd"
+
+HELD = """
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid() AND objsubid = 1
+AND classid::bigint = :high AND objid::bigint = :low
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+HOLDER = """
+SELECT l.pid, a.application_name, a.client_addr, a.backend_start FROM pg_locks l
+LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+AND l.classid::bigint = :high AND l.objid::bigint = :low
+AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 def lock_key(schema: str, binding: str) -> int:
@@ -29,70 +47,135 @@ def lock_key(schema: str, binding: str) -> int:
 
 
 @contextmanager
-def one_run(connection: Connection, schema: str, binding: str) -> Iterator[None]:
-    """Holds the binding's lock on this connection; ``Busy`` where another run has it."""
+def one_run(
+    connection: Connection, schema: str, binding: str, *, known_as: Callable[[], str | None] = lambda: None
+) -> Iterator[None]:
+    """Holds the binding's lock on this connection; ``Busy`` where another run has it.
+
+    ``known_as`` may know more of the other run than the lock does. While the lock is held a connection that was
+    lost stays lost: one made anew would write without the lock.
+    """
     if connection.dialect.name == "postgresql":
-        with _advisory(connection, schema, binding):
-            yield
+        lock = _advisory(connection, schema, binding, known_as)
     elif connection.dialect.name == "sqlite":
-        with _file(connection, schema, binding):
-            yield
+        lock = _file(connection, schema, binding, known_as)
     else:
         raise StateError(
             f"syncd cannot make sure of one run at a time on {connection.dialect.name}.",
             remedy="Keep its state in PostgreSQL: set `state.url`.",
         )
+    with lock, no_reconnect(connection):
+        yield
+
+
+def make_sure(connection: Connection, schema: str, binding: str) -> None:
+    """``LockLost`` unless this connection still holds the lock; to be called outside of a transaction.
+
+    The connection may be alive and the lock gone: a pooler that hands out another session for every transaction
+    (PgBouncer) does that.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    try:
+        held = connection.execute(sa.text(HELD), _halves(lock_key(schema, binding))).scalar_one()
+    except sa.exc.DBAPIError as error:
+        if error.connection_invalidated:
+            raise lost(binding) from error
+        raise
+    connection.rollback()
+    if not held:
+        raise LockLost(
+            f"The lock on {binding!r} is not held any more, though its connection is: a pooler between syncd and the "
+            "database gives every transaction another session.",
+            remedy="Connect to PostgreSQL directly, or let the pooler pool by session.",
+        )
+
+
+def lost(binding: str) -> LockLost:
+    """The error of a run whose connection is gone."""
+    return LockLost(
+        f"The connection that held the lock on {binding!r} is gone; nothing more was written.",
+        remedy=f"Run `syncd reconcile {binding}` again: it settles what was left half done.",
+    )
 
 
 @contextmanager
-def _advisory(connection: Connection, schema: str, binding: str) -> Iterator[None]:
+def no_reconnect(connection: Connection) -> Iterator[None]:
+    """Has SQLAlchemy raise ``LockLost`` where it would connect again by itself."""
+
+    def refuse(*_: object) -> NoReturn:
+        raise LockLost(
+            "The connection to the database was lost in the middle of a run.",
+            remedy="Run `syncd reconcile` again: it settles what was left half done.",
+        )
+
+    sa.event.listen(connection.engine, "do_connect", refuse)
+    try:
+        yield
+    finally:
+        sa.event.remove(connection.engine, "do_connect", refuse)
+
+
+@contextmanager
+def _advisory(connection: Connection, schema: str, binding: str, known_as: Callable[[], str | None]) -> Iterator[None]:
     key = lock_key(schema, binding)
     taken = connection.execute(sa.text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one()
     if not taken:
-        holder = _holder(connection, key)
+        holder = known_as() or _holder(connection, key)
         connection.rollback()
         raise _busy(binding, holder)
     connection.commit()
     try:
         yield
     finally:
-        if not connection.closed and not connection.invalidated:
-            connection.rollback()
-            connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": key})
-            connection.commit()
+        _give_back(connection, key, binding)
 
 
-def _holder(connection: Connection, key: int) -> str:
-    """Who holds the lock, as far as this user may know."""
+def _give_back(connection: Connection, key: int, binding: str) -> None:
+    """Lets go of the lock. A connection that is gone has none to give back, and that is no fault of this run."""
+    if connection.closed or connection.invalidated:
+        return
+    try:
+        connection.rollback()
+        connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+        connection.commit()
+    except sa.exc.DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        log.info("the lock went with its connection", binding=binding)
+
+
+def _halves(key: int) -> dict[str, int]:
     unsigned = key & 0xFFFFFFFFFFFFFFFF
-    found = connection.execute(
-        sa.text(
-            "SELECT a.application_name, a.client_addr, a.backend_start FROM pg_locks l "
-            "JOIN pg_stat_activity a ON a.pid = l.pid "
-            "WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = :high AND l.objid::bigint = :low"
-        ),
-        {"high": unsigned >> 32, "low": unsigned & 0xFFFFFFFF},
-    ).first()
+    return {"high": unsigned >> 32, "low": unsigned & 0xFFFFFFFF}
+
+
+def _holder(connection: Connection, key: int) -> str | None:
+    """Who holds the lock, as far as this user may know: of other users' sessions little more than the number."""
+    found = connection.execute(sa.text(HOLDER), _halves(key)).first()
     if found is None:
-        return ""
-    return f" ({found[0] or 'unnamed'} from {found[1] or 'this host'}, connected since {found[2]:%Y-%m-%d %H:%M:%S})"
+        return None
+    since = f", connected since {found[3]:%Y-%m-%d %H:%M:%S}" if found[3] else ""
+    return f"{found[1] or 'unnamed'} from {found[2] or 'this host'}, backend process {found[0]}{since}"
 
 
 @contextmanager
-def _file(connection: Connection, schema: str, binding: str) -> Iterator[None]:
-    database = connection.engine.url.database or ""
-    name = hashlib.blake2b(f"{database}/{schema}/{binding}".encode(), digest_size=8).hexdigest()
-    folder = Path(database).resolve().parent if database and database != ":memory:" else Path(tempfile.gettempdir())
-    with (folder / f".syncd-{name}.lock").open("w") as handle:
+def _file(connection: Connection, schema: str, binding: str, known_as: Callable[[], str | None]) -> Iterator[None]:
+    database = connection.engine.url.database
+    named = database and database != ":memory:"
+    place = Path(str(database)).resolve() if named else Path(tempfile.gettempdir()) / "memory"
+    name = hashlib.blake2b(f"{place}/{schema}/{binding}".encode(), digest_size=8).hexdigest()
+    with (place.parent / f".syncd-{name}.lock").open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise _busy(binding, "") from None
+            raise _busy(binding, known_as()) from None
         yield
 
 
-def _busy(binding: str, holder: str) -> Busy:
+def _busy(binding: str, holder: str | None) -> Busy:
+    who = f" ({holder})" if holder else ""
     return Busy(
-        f"Another run of {binding!r} is under way{holder}.",
+        f"Another run of {binding!r} is under way{who}.",
         remedy="Wait for it to end; `syncd status` shows it.",
     )

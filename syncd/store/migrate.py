@@ -11,10 +11,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema
 
 import syncd
-from syncd.errors import StateError
+from syncd.connect import first_line
+from syncd.errors import DatabaseUnavailable, StateError
+from syncd.store.lock import lock_key
 from syncd.store.tables import tables_for
 
 
@@ -27,12 +30,36 @@ class Migrated:
 
 
 def migrate(connection: Connection, schema: str) -> Migrated:
-    """Brings the tables to the newest version, in one transaction; doing so twice changes nothing."""
+    """Brings the tables to the newest version, in one transaction; doing so twice changes nothing.
+
+    Hosts that do it at once take turns. ``StateError`` where the tables are of a newer version, or cannot be made.
+    """
+    try:
+        return _migrate(connection, schema)
+    except DBAPIError as error:
+        gone = error.connection_invalidated
+        if not gone:
+            connection.rollback()
+        why = first_line(error.orig)
+        if gone:
+            raise DatabaseUnavailable(f"The database went away: {why}", remedy="Run `syncd migrate` again.") from error
+        raise StateError(
+            f"syncd's own tables could not be brought to version {newest()}: {why}.",
+            remedy=f"Let the database's owner run: CREATE SCHEMA {schema} AUTHORIZATION <the user of state.url>; "
+            "then run `syncd migrate` again.",
+        ) from error
+
+
+def _migrate(connection: Connection, schema: str) -> Migrated:
     config = _config()
     declared = tables_for(connection, schema)
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key(schema, "")})
     if declared.schema and not sa.inspect(connection).has_schema(declared.schema):
-        connection.execute(CreateSchema(declared.schema, if_not_exists=True))
+        connection.execute(CreateSchema(declared.schema))
     before = current(connection, schema)
+    if before is not None and before > newest():
+        raise _newer(before)
     config.attributes["connection"] = connection
     config.attributes["schema"] = schema
     command.upgrade(config, "head")
@@ -65,13 +92,17 @@ def require_current(connection: Connection, schema: str) -> None:
     if found is None:
         message = f"syncd's own tables are not in the schema {schema!r} yet."
     elif found > wanted:
-        raise StateError(
-            f"syncd's own tables are of version {found}, newer than this syncd knows ({wanted}).",
-            remedy="Upgrade syncd on this host.",
-        )
+        raise _newer(found)
     else:
         message = f"syncd's own tables are of version {found}, this syncd needs {wanted}."
     raise StateError(message, remedy="Run `syncd migrate`.")
+
+
+def _newer(found: str) -> StateError:
+    return StateError(
+        f"syncd's own tables are of version {found}, newer than this syncd knows ({newest()}).",
+        remedy="Upgrade syncd on this host.",
+    )
 
 
 def _config() -> Config:

@@ -56,13 +56,33 @@ def close(
     held: str | None = None,
     error: str | None = None,
 ) -> None:
-    """Closes a run with what came of it."""
+    """Closes a run with what came of it; one that another run has found dead stays so."""
     values: dict[str, Any] = {"status": status, "finished_at": at, "held": held, "error": error}
+    values["head"] = _head(tables)
     if counts is not None:
         values["counts"] = counts
     if mode is not None:
         values["mode"] = mode
-    connection.execute(sa.update(tables.run).where(tables.run.c.id == run_id).values(values))
+    mine = (tables.run.c.id == run_id) & (tables.run.c.status == RUNNING)
+    connection.execute(sa.update(tables.run).where(mine).values(values))
+
+
+def _head(tables: Tables) -> sa.ScalarSelect[str]:
+    """The newest hash of the run's binding, kept beside the log: cutting off the log's newest end shows."""
+    change = tables.change
+    newest = sa.select(change.c.hash).where(change.c.binding == tables.run.c.binding, change.c.hash.is_not(None))
+    return newest.order_by(change.c.seq.desc()).limit(1).correlate(tables.run).scalar_subquery()
+
+
+def heads(connection: Connection, tables: Tables, binding: str) -> dict[str, str]:
+    """{hash: the first run that closed with it} of every state of the change log that a run has seen."""
+    table = tables.run
+    chosen = (
+        sa.select(table.c.head, sa.func.min(table.c.id))
+        .where(table.c.binding == binding, table.c.head.is_not(None))
+        .group_by(table.c.head)
+    )
+    return {row[0]: row[1] for row in connection.execute(chosen)}
 
 
 def latest(connection: Connection, tables: Tables, binding: str) -> dict[str, Any] | None:

@@ -71,6 +71,7 @@ def _run(metadata: MetaData, prefix: str) -> Table:
         Column("held", sa.Text),
         Column("error", sa.Text),
         Column("counts", sa.JSON, nullable=False),
+        Column("head", sa.Text),
         Index(None, "binding", "started_at"),
     )
 
@@ -111,14 +112,22 @@ def _change(metadata: MetaData, prefix: str) -> Table:
         Column("status", sa.Text, nullable=False),
         Column("undo_of", BIG),
         Column("hash", sa.Text),
+        Index(None, "binding", "seq"),
         Index(None, "binding", "annotation_id"),
         Index(None, "binding", "run_id"),
         Index(
-            "ix_change_pending",
+            f"ix_{prefix}change_pending",
             "binding",
             "seq",
             postgresql_where=text("status = 'pending'"),
             sqlite_where=text("status = 'pending'"),
+        ),
+        Index(
+            f"ix_{prefix}change_minted",
+            "binding",
+            "annotation_id",
+            postgresql_where=text("action = 'insert' AND direction = 'to_database'"),
+            sqlite_where=text("action = 'insert' AND direction = 'to_database'"),
         ),
         Index(None, "binding", "applied_at"),
     )
@@ -147,7 +156,7 @@ def _conflict(metadata: MetaData, prefix: str) -> Table:
         Column("updated_at", MOMENT, nullable=False),
         Column("resolved_at", MOMENT),
         Index(
-            "uq_conflict_open",
+            f"uq_{prefix}conflict_open",
             "binding",
             "subject",
             unique=True,

@@ -1,0 +1,1 @@
+"""FiftyOne, by way of its MongoDB."""

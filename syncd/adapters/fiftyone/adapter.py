@@ -12,21 +12,17 @@ from bson import ObjectId
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from syncd.adapters.fiftyone.dataset import describe
+from syncd.adapters.fiftyone.dataset import DatasetChanged, describe
 from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.fiftyone.read import read_labels
 from syncd.adapters.fiftyone.write import Writer
 from syncd.adapters.protocol import Result
-from syncd.errors import FiftyOneUnavailable, SyncdError
+from syncd.errors import FiftyOneUnavailable
 from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot
 from syncd.model.snapshot import SAMPLES_SCHEMA, column
 
 CHUNK = 10_000
 """Ids per ``$in``: well below MongoDB's 16 MB for one command."""
-
-
-class DatasetChanged(SyncdError):
-    """The dataset was dropped or made anew while it was being read."""
 
 
 class FiftyOneAdapter:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncd.errors import MappingError
+from syncd.errors import MappingError, SyncdError
 from syncd.model import Kind, LabelType
 
 LABELS = "fiftyone.core.labels."
@@ -30,6 +30,10 @@ UUIDs travel as strings: FiftyOne's UUIDField stores one of two binary subtypes,
 
 class DatasetMissing(MappingError):
     """FiftyOne has no dataset of that name (any more)."""
+
+
+class DatasetChanged(SyncdError):
+    """The dataset was dropped or made anew while it was in use."""
 
 
 @dataclass(frozen=True)

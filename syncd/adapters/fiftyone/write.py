@@ -111,7 +111,8 @@ class Writer:
         """A new label as FiftyOne itself would store it; what has no value is left out."""
         content = change.new if isinstance(change.new, dict) else {}
         name = "Detection" if self.labels.label_type.value == "Detections" else "Classification"
-        document: dict[str, Any] = {"_id": ObjectId(), "_cls": name, "tags": []}
+        own = ObjectId(change.label_id) if change.label_id else ObjectId()
+        document: dict[str, Any] = {"_id": own, "_cls": name, "tags": []}
         if name == "Detection":
             document["attributes"] = {}
         document[self.labels.id_attribute] = self._id_value(change.annotation_id)

@@ -1,0 +1,1 @@
+"""SQL databases: PostgreSQL by sets and Arrow, others by SQLAlchemy."""

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from syncd.adapters.protocol import Result
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.quote import quote, relation
-from syncd.adapters.sql.values import from_driver, to_driver
+from syncd.adapters.sql.values import to_driver
+from syncd.adapters.values import canonical_value as from_driver
 from syncd.model import BOX, Change, Content, Kind, Mapping, Value
 
 ACTOR = "syncd"

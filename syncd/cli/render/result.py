@@ -15,8 +15,8 @@ def show_result(console: Console, result: RunResult) -> None:
     if result.held is not None:
         console.print(f"{name}: [bold red]held[/bold red]. {escape(result.held)}.")
         console.print(
-            f"  Nothing was written. Look with [bold]syncd reconcile {escape(result.binding)} --dry-run[/bold]; if it is "
-            "what was meant, run it again with [bold]--force[/bold].",
+            f"  Nothing was written. Look with [bold]syncd reconcile {escape(result.binding)} --dry-run[/bold]; "
+            "if it is what was meant, run it again with [bold]--force[/bold].",
             soft_wrap=True,
         )
         return

@@ -1,0 +1,80 @@
+"""One step of a run in a process of its own: ``python -m benchmarks.child STEP PLACE REPEAT RESULT``.
+
+STEP is ``build`` or the name of a work, PLACE a file with the place, REPEAT how often, RESULT the file to write. A
+process of its own makes the peak of memory that of the work, and keeps FiftyOne's SDK out of what does not need it.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.build import build
+from benchmarks.errors import BenchmarkError
+from benchmarks.figures import Figures, Repetition
+from benchmarks.meter import Meter, forget_peak, peak_mb, resident_mb
+from benchmarks.place import Place
+from benchmarks.works import Work, by_name
+from benchmarks.works.work import Trial
+from syncd import logs
+from syncd.errors import SyncdError
+
+FAILED = 1
+
+
+def main() -> int:
+    """Does the step of the command line."""
+    step, place_file, repeat, result_file = sys.argv[1:]
+    logs.configure(verbose=False)
+    place = Place.of_json(Path(place_file).read_text(encoding="utf-8"))
+    try:
+        if step == "build":
+            build(place)
+            return 0
+        figures = measure(by_name(step), place, int(repeat))
+    except (BenchmarkError, SyncdError) as error:
+        print(f"{step}, {place.labels:,} labels: {error}", file=sys.stderr)
+        return FAILED
+    Path(result_file).write_text(json.dumps(figures.as_json()), encoding="utf-8")
+    return 0
+
+
+def measure(work: Work, place: Place, repeat: int) -> Figures:
+    """All repetitions of a work."""
+    meter = Meter(place.processes)
+    with work.opened(place) as trial:
+        repetitions = []
+        units = 0
+        for _ in range(1 if work.once else repeat):
+            trial.prepare()
+            units, found = _repetition(trial, work.calls, meter)
+            repetitions.append(found)
+            trial.settle()
+    return Figures(work.name, units, tuple(repetitions))
+
+
+def _repetition(trial: Trial, calls: int, meter: Meter) -> tuple[int, Repetition]:
+    gc.collect()
+    forget_peak()
+    start = resident_mb()
+    walls: list[float] = []
+    phases: dict[str, float] = {}
+    units = 0
+    before = meter.read()
+    for _ in range(calls):
+        begun = time.perf_counter()
+        units = trial.run()
+        ended = time.perf_counter()
+        walls.append(ended - begun)
+        if trial.phases is not None:
+            for name, seconds in trial.phases.taken(ended).items():
+                phases[name] = phases.get(name, 0.0) + seconds
+    used = meter.read().since(before)
+    return units, Repetition.of(used, walls, peak_mb(), start, phases)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""The figures for people: first the ratios, which hold on other machines, then the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.figures import Figures
+from benchmarks.run import Run
+from benchmarks.works import WORKS, Work
+
+CAUTION = (
+    "Best of the repetitions. × is the time as a multiple of the bare reads of the same run (all three at the same "
+    "time; of the bare write, for bulk edits), as wall time and as CPU time of everybody. Peak is that of the process "
+    "that does the work, the interpreter and its libraries included; scripts import FiftyOne, syncd does not."
+)
+
+
+def show(console: Console, found: Run) -> None:
+    """Prints all of it."""
+    for name, value in found.machine.items():
+        console.print(f"[dim]{name}: {value}[/dim]", soft_wrap=True)
+    lines = list(ratios(found))
+    if lines:
+        console.print("\n[bold]Ratios[/bold] [dim](these carry over to other machines)[/dim]")
+        for line in lines:
+            console.print(f"  {line}", soft_wrap=True)
+    console.print()
+    console.print(table(found))
+    console.print(f"[dim]{CAUTION}[/dim]")
+
+
+def table(found: Run) -> Table:
+    """One line per work and size."""
+    title = f"{found.shape.value.capitalize()}, {found.shape.per_sample} a sample; best of {found.repeat}"
+    result = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    result.add_column("work", overflow="fold")
+    for name in ("labels", "seconds", "CPU s", "a second", "× wall", "× CPU", "peak MB"):
+        result.add_column(name, justify="right", no_wrap=True)
+    for labels, works in found.figures.items():
+        for each in WORKS:
+            if each.name in works:
+                result.add_row(*_row(labels, each, works), style="dim" if each.name.startswith("bare-") else None)
+        result.add_section()
+    return result
+
+
+def _row(labels: int, work: Work, works: dict[str, Figures]) -> list[str]:
+    figures, basis = works[work.name], works.get(work.basis)
+    times = [_times(getattr(figures, name), getattr(basis, name)) if basis else "" for name in ("seconds", "cpu")]
+    return [
+        work.title,
+        f"{labels:,}",
+        _seconds(figures.seconds),
+        _seconds(figures.cpu),
+        f"{figures.rate:,.0f} {work.unit}" if figures.units else "",
+        *times,
+        f"{figures.peak_mb:,.0f}",
+    ]
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.4f}" if seconds < 0.1 else f"{seconds:.2f}"
+
+
+def _times(value: float, basis: float) -> str:
+    ratio = value / basis
+    return f"{ratio:.3f}" if ratio < 0.1 else f"{ratio:.2f}"
+
+
+def ratios(found: Run) -> Iterator[str]:
+    """What DESIGN §9 promises, as ratios; where a work was left out, what rests on it is left out too."""
+    for labels, works in found.figures.items():
+        where = f"[dim]{labels:,} labels:[/dim]"
+        yield from (f"{where} {text}" for rule in _RULES if (text := rule(works)))
+    sizes = list(found.figures)
+    if len(sizes) > 1:
+        first, last = found.figures[sizes[0]], found.figures[sizes[-1]]
+        for name in ("poll", "poll-counted", "edits-100"):
+            if name in first and name in last:
+                grown = last[name].seconds / first[name].seconds
+                title = next(each.title for each in WORKS if each.name == name)
+                yield f"{title}: {grown:.2f} × the time at {sizes[-1] / sizes[0]:.0f} × the labels"
+
+
+Works = dict[str, Figures]
+Rule = Callable[[Works], str | None]
+
+
+def _speed(name: str, basis: str, text: str) -> Rule:
+    """The speed of one work as a share of another's: 1 is as fast."""
+
+    def rule(works: Works) -> str | None:
+        if name not in works or basis not in works:
+            return None
+        wall = works[basis].seconds / works[name].seconds
+        cpu = works[basis].cpu / works[name].cpu
+        return f"{text.format(wall=f'{wall:.2f}')} [dim]({cpu:.2f} by CPU time)[/dim]"
+
+    return rule
+
+
+def _slower(name: str, than: tuple[str, ...]) -> Rule:
+    """How many times as long another tool's way takes as syncd's."""
+
+    def rule(works: Works) -> str | None:
+        there = [each for each in than if each in works]
+        if name not in works or not there:
+            return None
+        titles = {each.name: each.title for each in WORKS}
+        parts = [f"{works[name].seconds / works[each].seconds:,.1f} × {titles[each]!r}" for each in there]
+        return f"{titles[name]} takes {' and '.join(parts)}"
+
+    return rule
+
+
+_RULES: tuple[Rule, ...] = (
+    _speed("full", "bare-together", "full reconcile at {wall} of the speed of the bare reads at the same time"),
+    _speed("full", "bare-in-turn", "full reconcile at {wall} of the speed of the bare reads in turn"),
+    _speed("edits-to-database", "bare-write-database", "edits to the database at {wall} of the speed of bare writes"),
+    _speed("edits-to-fiftyone", "bare-write-fiftyone", "edits to FiftyOne at {wall} of the speed of bare writes"),
+    _slower("naive", ("poll-command", "full")),
+    _slower("naive-to-database", ("edits-1pc",)),
+    _slower("naive-to-fiftyone", ("edits-1pc",)),
+    _slower("careful", ("poll-command", "full")),
+    _slower("careful-to-database", ("edits-1pc",)),
+    _slower("careful-to-fiftyone", ("edits-1pc",)),
+)

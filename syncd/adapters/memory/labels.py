@@ -1,0 +1,285 @@
+"""The FiftyOne side of a binding, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from bson import ObjectId
+
+from syncd.adapters.fiftyone.dataset import DatasetChanged, DatasetMissing
+from syncd.adapters.memory.content import Content, canonical_values, problems_json, truncated, utc_now
+from syncd.adapters.memory.faults import Faults
+from syncd.adapters.protocol import Result
+from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, Value
+from syncd.model.snapshot import SAMPLES_SCHEMA, column, schema
+
+
+def new_id() -> str:
+    """A sample's or label's id, as FiftyOne makes them."""
+    return str(ObjectId())
+
+
+@dataclass
+class Label:
+    """One label. ``extra`` is what syncd does not map (tags, confidence) and must leave alone."""
+
+    annotation_id: str | None
+    values: Content
+    label_id: str | None = field(default_factory=new_id)
+    problems: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Sample:
+    """One sample and its labels, in their order."""
+
+    media: str | None
+    edited_at: datetime
+    labels: list[Label] = field(default_factory=list)
+    sample_id: str = field(default_factory=new_id)
+
+
+class MemoryLabels:
+    """Annotations as labels inside samples. ``samples`` is the dataset, by sample id."""
+
+    side = Side.FIFTYONE
+
+    def __init__(
+        self,
+        mapping: Mapping,
+        *,
+        faults: Faults | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        dataset: str = "dataset",
+    ) -> None:
+        self.mapping = mapping
+        self.faults = faults or Faults()
+        self.clock = clock
+        self.dataset = dataset
+        self.samples: dict[str, Sample] = {}
+        self.deleted_at: datetime | None = None
+        self._identity: str | None = new_id()
+        self._opened = self._identity
+
+    # What people do
+
+    def add_sample(self, media: str | None, labels: Iterable[Label] = ()) -> Sample:
+        """Adds a sample."""
+        sample = Sample(media, truncated(self.clock()), list(labels))
+        self.samples[sample.sample_id] = sample
+        return sample
+
+    def draw(self, sample_id: str, label: Label) -> None:
+        """Adds a label at the end of a sample's."""
+        self._touched(sample_id).labels.append(label)
+
+    def edit(self, label_id: str, /, **values: Value) -> None:
+        """Changes fields of a label, by label id."""
+        sample, label = self._place(label_id)
+        self._touched(sample.sample_id)
+        label.values |= values
+        label.problems = {name: text for name, text in label.problems.items() if name not in values}
+
+    def remove(self, label_id: str) -> None:
+        """Deletes a label, by label id."""
+        sample, label = self._place(label_id)
+        self._touched(sample.sample_id).labels.remove(label)
+
+    def remove_sample(self, sample_id: str) -> None:
+        """Deletes a sample; as in FiftyOne, only the dataset's own stamp tells."""
+        del self.samples[sample_id]
+        self.deleted_at = truncated(self.clock())
+
+    def drop(self) -> None:
+        """Deletes the dataset."""
+        self.samples = {}
+        self._identity = None
+
+    def recreate(self) -> None:
+        """Makes a new, empty dataset of the same name; who has the old one open must notice."""
+        self.samples = {}
+        self._identity = new_id()
+
+    def reopen(self) -> None:
+        """Does what opening the binding anew would do."""
+        self._opened = self._identity
+
+    def labels(self) -> Iterator[tuple[Sample, Label]]:
+        """Every label with its sample."""
+        for sample in self.samples.values():
+            for label in sample.labels:
+                yield sample, label
+
+    def values(self, label: Label) -> Content:
+        """What a label holds, in canonical form."""
+        return canonical_values(self.mapping, label.values, label.problems)
+
+    # What syncd does
+
+    def origin(self) -> Origin:
+        """The dataset's identity, its number of samples, and when it last lost any."""
+        self.faults.called("origin")
+        if self._identity is None:
+            raise DatasetMissing(f"There is no dataset {self.dataset!r}.")
+        return Origin(self._identity, len(self.samples), self.deleted_at)
+
+    def now(self) -> datetime:
+        """The side's clock."""
+        self.faults.called("now")
+        return self.clock()
+
+    def read_all(self) -> Snapshot:
+        """Every label."""
+        self.faults.called("read_all")
+        self._check_identity()
+        return self._snapshot(self.samples.values(), complete=True)
+
+    def read_since(self, since: datetime) -> Snapshot:
+        """All labels of samples stamped at or after ``since``."""
+        self.faults.called("read_since")
+        stamped = [each for each in self.samples.values() if each.edited_at >= truncated(since)]
+        return self._snapshot(stamped, complete=False, touched=True)
+
+    def read_ids(self, ids: Collection[str]) -> Snapshot:
+        """All labels of the samples in which these annotation ids stand."""
+        self.faults.called("read_ids")
+        wanted = set(ids)
+        holding = {sample.sample_id: sample for sample, label in self.labels() if label.annotation_id in wanted}
+        return self._snapshot(holding.values(), complete=False)
+
+    def read_samples(self, sample_ids: Collection[str]) -> Snapshot:
+        """All labels of these samples."""
+        self.faults.called("read_samples")
+        wanted = set(sample_ids)
+        return self._snapshot([each for each in self.samples.values() if each.sample_id in wanted], complete=False)
+
+    def find_samples(self, media: Collection[str]) -> pl.DataFrame:
+        """The samples with these media."""
+        self.faults.called("find_samples")
+        wanted = set(media)
+        rows = [
+            {"sample_id": each.sample_id, "media": each.media, "occupied": self._single and bool(each.labels)}
+            for each in self.samples.values()
+            if each.media in wanted
+        ]
+        return pl.DataFrame(rows, schema=SAMPLES_SCHEMA, orient="row")
+
+    def write(self, changes: Sequence[Change]) -> list[Result]:
+        """Carries out the changes one by one; like FiftyOne, it can only tell by reading back."""
+        self.faults.called("write")
+        if changes:
+            self._check_identity()
+        refusals = [self._carry_out(each) for each in self.faults.writing(changes)]
+        return [self._result(*each) for each in zip(changes, refusals, strict=True)]
+
+    @property
+    def _single(self) -> bool:
+        return self.mapping.label_type.list_name is None
+
+    def _carry_out(self, change: Change) -> str | None:
+        """Carries out one change where it finds what it expects; returns why it was refused."""
+        sample = self.samples.get(str(change.sample_id))
+        if sample is None:
+            return None
+        if change.action is Action.INSERT:
+            return self._insert(sample, change)
+        for label in [each for each in sample.labels if each.label_id == change.label_id]:
+            if not self._expected(label, change):
+                continue
+            refused = self.faults.refusal(change)
+            if refused is not None or self.faults.loses_change(change):
+                return refused
+            sample.edited_at = truncated(self.clock())
+            if change.action is Action.DELETE:
+                sample.labels.remove(label)
+            elif change.field == ID_FIELD:
+                label.annotation_id = None if change.new is None else str(change.new)
+            else:
+                _set(label, str(change.field), change.new)
+        return None
+
+    def _insert(self, sample: Sample, change: Change) -> str | None:
+        if any(each.annotation_id == change.annotation_id for each in sample.labels):
+            return None
+        if self._single and sample.labels:
+            return None
+        refused = self.faults.refusal(change)
+        if refused is not None or self.faults.loses_change(change) or not isinstance(change.new, dict):
+            return refused
+        present = {name: value for name, value in change.new.items() if value is not None}
+        sample.labels.append(Label(change.annotation_id, present))
+        sample.edited_at = truncated(self.clock())
+        return None
+
+    def _expected(self, label: Label, change: Change) -> bool:
+        """Whether the label still holds what the diff saw."""
+        if change.field == ID_FIELD:
+            return (label.annotation_id or None) == change.old
+        values = self.values(label)
+        if isinstance(change.old, dict):
+            same_id = label.annotation_id == change.annotation_id
+            return same_id and not label.problems and all(values[name] == change.old.get(name) for name in values)
+        return change.field not in label.problems and values[str(change.field)] == change.old
+
+    def _result(self, change: Change, refused: str | None) -> Result:
+        sample = self.samples.get(str(change.sample_id))
+        for label in sample.labels if sample else ():
+            same = change.annotation_id == label.annotation_id
+            if same if change.action is Action.INSERT else change.label_id == label.label_id:
+                values = self.values(label)
+                after = label.annotation_id if change.field == ID_FIELD else values
+                if change.field is not None and change.field != ID_FIELD:
+                    after = values[change.field]  # type: ignore[assignment]
+                return Result(change, present=True, after=after, label_id=label.label_id, refused=refused)
+        return Result(change, present=False, refused=refused)
+
+    def _touched(self, sample_id: str) -> Sample:
+        sample = self.samples[sample_id]
+        sample.edited_at = truncated(self.clock())
+        return sample
+
+    def _place(self, label_id: str) -> tuple[Sample, Label]:
+        for sample, label in self.labels():
+            if label.label_id == label_id:
+                return sample, label
+        raise KeyError(label_id)
+
+    def _check_identity(self) -> None:
+        if self._identity is None:
+            raise DatasetMissing(f"There is no dataset {self.dataset!r}.")
+        if self._identity != self._opened:
+            raise DatasetChanged(f"The dataset {self.dataset!r} was replaced by another of the same name meanwhile.")
+
+    def _snapshot(self, samples: Iterable[Sample], *, complete: bool, touched: bool = False) -> Snapshot:
+        as_of = self.clock()
+        chosen = list(samples)
+        rows = self.faults.reading(self._as_read(sample, label) for sample in chosen for label in sample.labels)
+        return Snapshot(
+            self.side,
+            pl.DataFrame(rows, schema=schema(self.side, self.mapping), orient="row"),
+            complete=complete,
+            as_of=as_of,
+            touched=frozenset(each.sample_id for each in chosen) if touched else frozenset(),
+        )
+
+    def _as_read(self, sample: Sample, label: Label) -> dict[str, object]:
+        return {
+            "annotation_id": label.annotation_id or None,
+            "label_id": label.label_id,
+            "sample_id": sample.sample_id,
+            "media": sample.media,
+            "edited_at": sample.edited_at,
+            "problems": problems_json(label.problems),
+        } | {column(name): value for name, value in self.values(label).items()}
+
+
+def _set(label: Label, name: str, value: Any) -> None:
+    if value is None:
+        label.values.pop(name, None)
+    else:
+        label.values[name] = value

@@ -1,0 +1,189 @@
+"""The database side of a binding, in memory."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import polars as pl
+
+from syncd.adapters.memory.content import Content, canonical_values, problems_json, truncated, utc_now
+from syncd.adapters.memory.faults import Faults
+from syncd.adapters.protocol import Result
+from syncd.model import Action, Change, Mapping, Origin, Side, Snapshot, Value
+from syncd.model.snapshot import column, schema
+
+ACTOR = "syncd"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One annotation. ``problems`` are fields whose stored value cannot be read: {field: its text}."""
+
+    annotation_id: str | None
+    media: str | None
+    values: dict[str, Value]
+    edited_at: datetime
+    actor: str | None = None
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+class MemoryRows:
+    """Annotations as rows. ``rows`` is the table: a test may look at it, and fill it with ``put``."""
+
+    side = Side.DATABASE
+
+    def __init__(
+        self,
+        mapping: Mapping,
+        *,
+        faults: Faults | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        stamped: bool = True,
+        identity: str = "annotation",
+    ) -> None:
+        self.mapping = mapping
+        self.faults = faults or Faults()
+        self.clock = clock
+        self.identity = identity
+        self.rows: list[Row] = []
+        self._stamped = stamped
+
+    # What people do
+
+    def put(
+        self,
+        annotation_id: str | None,
+        values: dict[str, Value],
+        *,
+        media: str | None = None,
+        actor: str | None = None,
+        problems: dict[str, str] | None = None,
+    ) -> None:
+        """Adds a row, whatever is there already: a view can show an id twice."""
+        self.rows.append(Row(annotation_id, media, dict(values), truncated(self.clock()), actor, problems or {}))
+
+    def edit(self, annotation_id: str, actor: str | None = None, /, **values: Value) -> None:
+        """Changes fields of the rows with that id."""
+        for index, row in self._found(annotation_id):
+            problems = {name: text for name, text in row.problems.items() if name not in values}
+            self.rows[index] = replace(
+                row, values=row.values | values, edited_at=truncated(self.clock()), actor=actor, problems=problems
+            )
+
+    def remove(self, annotation_id: str) -> None:
+        """Deletes the rows with that id."""
+        self.rows = [each for each in self.rows if each.annotation_id != annotation_id]
+
+    def values(self, annotation_id: str) -> Content | None:
+        """What the first row with that id holds; ``None`` where there is none."""
+        found = self._found(annotation_id)
+        return canonical_values(self.mapping, found[0][1].values, found[0][1].problems) if found else None
+
+    # What syncd does
+
+    @property
+    def stamped(self) -> bool:
+        """Whether rows bear the time of their last change."""
+        return self._stamped
+
+    def origin(self, *, count_rows: bool = True) -> Origin:
+        """The table's name and its number of rows."""
+        self.faults.called("origin")
+        return Origin(self.identity, rows=len(self.rows) if count_rows else None)
+
+    def now(self) -> datetime:
+        """The side's clock."""
+        self.faults.called("now")
+        return self.clock()
+
+    def read_all(self) -> Snapshot:
+        """Every row."""
+        self.faults.called("read_all")
+        return self._snapshot(self.rows, complete=True)
+
+    def read_since(self, since: datetime) -> Snapshot:
+        """Rows stamped at or after ``since``."""
+        self.faults.called("read_since")
+        return self._snapshot([each for each in self.rows if each.edited_at >= truncated(since)], complete=False)
+
+    def read_ids(self, ids: Collection[str]) -> Snapshot:
+        """The rows with these ids."""
+        self.faults.called("read_ids")
+        wanted = set(ids)
+        return self._snapshot([each for each in self.rows if each.annotation_id in wanted], complete=False)
+
+    def mint(self, count: int) -> list[str]:
+        """New UUIDs."""
+        self.faults.called("mint")
+        return [str(uuid.uuid4()) for _ in range(count)]
+
+    def write(self, changes: Sequence[Change]) -> list[Result]:
+        """Carries out the changes one by one; what is there afterwards is what the results say."""
+        self.faults.called("write")
+        outcomes = [self._carry_out(each) for each in self.faults.writing(changes)]
+        return [self._result(*each) for each in zip(changes, outcomes, strict=True)]
+
+    def _carry_out(self, change: Change) -> tuple[bool, str | None]:
+        """Whether the change found what it expected, and why it was refused."""
+        refused = self.faults.refusal(change)
+        found = self._found(str(change.annotation_id))
+        stamp = truncated(self.clock())
+        if change.action is Action.INSERT:
+            if found or refused is not None:
+                return False, None if found else refused
+            if not self.faults.loses_change(change) and isinstance(change.new, dict):
+                self.rows.append(Row(change.annotation_id, change.media, dict(change.new), stamp, ACTOR))
+            return True, None
+        expected = change.old if isinstance(change.old, dict) else {str(change.field): change.old}
+        hits = [(index, row) for index, row in found if self._holds(row, expected)]
+        if not hits or refused is not None:
+            return False, refused if hits else None
+        if self.faults.loses_change(change):
+            return True, None
+        if change.action is Action.DELETE:
+            gone = {index for index, _ in hits}
+            self.rows = [each for index, each in enumerate(self.rows) if index not in gone]
+        elif not isinstance(change.new, dict):
+            for index, row in hits:
+                values = row.values | {str(change.field): change.new}
+                self.rows[index] = replace(row, values=values, edited_at=stamp, actor=ACTOR)
+        return True, None
+
+    def _holds(self, row: Row, expected: dict[str, Value]) -> bool:
+        if row.problems.keys() & expected.keys():
+            return False
+        values = canonical_values(self.mapping, row.values, row.problems)
+        return all(values[name] == expected.get(name) for name in expected)
+
+    def _result(self, change: Change, outcome: tuple[bool, str | None]) -> Result:
+        matched, refused = outcome
+        values = self.values(str(change.annotation_id))
+        if values is None:
+            return Result(change, present=False, matched=matched, refused=refused)
+        after = values if change.field is None else values[change.field]
+        return Result(change, present=True, after=after, matched=matched, refused=refused)
+
+    def _found(self, annotation_id: str) -> list[tuple[int, Row]]:
+        return [(index, row) for index, row in enumerate(self.rows) if row.annotation_id == annotation_id]
+
+    def _snapshot(self, rows: Sequence[Row], *, complete: bool) -> Snapshot:
+        as_of = self.clock()
+        frame = pl.DataFrame(
+            self.faults.reading(self._as_read(each) for each in rows),
+            schema=schema(self.side, self.mapping),
+            orient="row",
+        )
+        return Snapshot(self.side, frame, complete=complete, as_of=as_of)
+
+    def _as_read(self, row: Row) -> dict[str, object]:
+        values = canonical_values(self.mapping, row.values, row.problems)
+        return {
+            "annotation_id": row.annotation_id,
+            "media": row.media,
+            "edited_at": row.edited_at if self._stamped else None,
+            "actor": row.actor,
+            "problems": problems_json(row.problems),
+        } | {column(name): value for name, value in values.items()}

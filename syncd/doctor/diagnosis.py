@@ -1,0 +1,49 @@
+"""The whole diagnosis: the servers first, then every binding, each by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from syncd.config import BindingConfig, Config
+from syncd.doctor import columns, dataset, loadable, labels, rights, rows, servers, table
+from syncd.doctor.finding import SERVERS, Check, Finding, run
+from syncd.doctor.secrets import Secrets
+from syncd.doctor.subject import Subject
+
+
+def diagnose(config: Config) -> Iterator[Finding]:
+    """Looks at everything that the configuration names, and yields each finding as it is found.
+
+    Nothing is written. A check whose prerequisite has failed is ``skipped``; no fault ends the diagnosis, and those of
+    one binding do not touch the next.
+    """
+    secrets = Secrets(config)
+    with ExitStack() as stack:
+        reached = servers.Servers(config, stack)
+        yield from run(SERVERS, servers.checks(reached), secrets)
+        for binding in config.bindings:
+            yield from _of_binding(reached, binding, secrets)
+
+
+def _of_binding(reached: servers.Servers, binding: BindingConfig, secrets: Secrets) -> Iterator[Finding]:
+    subject = Subject(reached, binding)
+    faults = 0
+    for finding in run(binding.name, _checks(subject), secrets):
+        faults += finding.status == "fault"
+        yield finding
+    whole = Check("Mapping", lambda: columns.check_whole(subject, faults_before=faults > 0))
+    yield from run(binding.name, [whole], secrets)
+
+
+def _checks(subject: Subject) -> Iterator[Check]:
+    yield from dataset.checks(subject)
+    yield from labels.checks(subject)
+    yield from loadable.checks(subject)
+    yield from table.checks(subject)
+    yield from columns.checks(subject)
+    yield from table.checks_of_columns(subject)
+    yield from rights.checks_of_table(subject)
+    yield from rows.checks(subject)
+    yield from labels.checks_against_table(subject)
+    yield from rights.checks_of_dataset(subject)

@@ -1,0 +1,195 @@
+"""Values that FiftyOne cannot load any more, in the labels of a binding and in the samples around them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from bson import ObjectId
+
+from syncd.adapters.fiftyone.mapping import LabelMapping
+from syncd.doctor.finding import Check, Verdict, fault, ok
+from syncd.doctor.subject import Subject
+from syncd.doctor.unreadable import (
+    NOTHING,
+    Declared,
+    Expression,
+    anything,
+    declared,
+    named,
+    not_of_class,
+    undeclared,
+    wrong_paths,
+)
+from syncd.doctor.wording import count, in_mongosh, listed, sdk, sdk_name
+
+EXAMPLES = 3
+ELEMENT = "the label itself"
+
+_FIELD_TYPES = {
+    "string": "fo.StringField",
+    "int": "fo.IntField",
+    "long": "fo.IntField",
+    "double": "fo.FloatField",
+    "bool": "fo.BooleanField",
+    "date": "fo.DateTimeField",
+    "array": "fo.ListField",
+    "object": "fo.DictField",
+}
+
+
+def checks(subject: Subject) -> Iterator[Check]:
+    """Of the binding's labels, and of the other fields of their samples."""
+    yield Check("Labels can be loaded", lambda: _labels(subject))
+    yield Check("Samples can be loaded", lambda: _samples(subject))
+    yield Check("Samples have no undeclared field", lambda: _undeclared(subject))
+
+
+def unwound(mapping: LabelMapping) -> list[dict[str, Any]]:
+    """The stages that make one document of each label."""
+    if mapping.is_list:
+        return [{"$unwind": f"${mapping.path}"}]
+    return [{"$match": {mapping.path: {"$nin": [None]}}}]
+
+
+def label_checks(subject: Subject) -> dict[str, Expression]:
+    """{key: whether it keeps the label from being loaded}, for a label that stands alone in its document."""
+    mapping = subject.label_mapping
+    prefix = f"${mapping.path}"
+    found = wrong_paths(f"{prefix}.", _label_fields(subject, mapping), strict=True)
+    own = mapping.label_type.value.removesuffix("s") if mapping.is_list else mapping.label_type.value
+    found["_cls"] = not_of_class(f"{prefix}._cls", own)
+    return {ELEMENT: {"$ne": [{"$type": prefix}, "object"]}, **found}
+
+
+def _label_fields(subject: Subject, mapping: LabelMapping) -> list[Declared]:
+    field = _described(subject)
+    fields = field.get("fields") or []
+    if mapping.is_list:
+        listed_: dict[str, Any] = next((each for each in fields if each["name"] == mapping.label_type.list_name), {})
+        fields = listed_.get("fields") or []
+    return declared(fields)
+
+
+def _described(subject: Subject) -> dict[str, Any]:
+    fields: list[dict[str, Any]] = subject.document.get().get("sample_fields") or []
+    return next(each for each in fields if each["name"] == subject.binding.label_field)
+
+
+def _labels(subject: Subject) -> Verdict:
+    mapping, number = subject.label_mapping, subject.labels.get().unreadable
+    if not number:
+        return ok("every value is of the type that FiftyOne declares")
+    checks = label_checks(subject)
+    # The label alone would be loaded into Python whole, and it may hold what Python cannot represent either.
+    stages: list[dict[str, Any]] = [
+        *unwound(mapping),
+        {"$match": {"$expr": anything(checks)}},
+        {"$limit": EXAMPLES},
+        {"$project": {"keys": named(checks), "label_id": f"${mapping.path}._id", **_shown(mapping, checks)}},
+    ]
+    found = list(subject.samples.aggregate(stages))
+    shown = listed((_example(each) for each in found), EXAMPLES)
+    return fault(
+        f"{count(number, 'label')} that FiftyOne cannot load, and the App opens the dataset no more: {shown}",
+        _repair(subject, mapping, found[0]),
+    )
+
+
+def _shown(mapping: LabelMapping, checks: dict[str, Expression]) -> dict[str, Expression]:
+    """The values in question as text, and their types."""
+    shown: dict[str, Expression] = {}
+    for index, key in enumerate(checks):
+        path = f"${mapping.path}" if key == ELEMENT else f"${mapping.path}.{key}"
+        shown[f"value{index}"] = {"$convert": {"input": path, "to": "string", "onError": None, "onNull": None}}
+        shown[f"type{index}"] = {"$type": path}
+    shown["order"] = {"$literal": list(checks)}
+    return shown
+
+
+def _example(found: dict[str, Any]) -> str:
+    key = found["keys"][0]
+    index = found["order"].index(key)
+    value = found.get(f"value{index}")
+    shown = f"{found[f'type{index}']} {value}" if value is not None else found[f"type{index}"]
+    return f"{key} is {shown} in sample {found['_id']}"
+
+
+def _repair(subject: Subject, mapping: LabelMapping, found: dict[str, Any]) -> str:
+    """The command that mends the first of them, without touching anything else."""
+    key, label_id = found["keys"][0], found.get("label_id")
+    where = f'{{_id: ObjectId("{found["_id"]}")}}'
+    bump = "$currentDate: {last_modified_at: true}"
+    if key == ELEMENT and mapping.is_list:
+        do = f'{{$pull: {{{json.dumps(mapping.path)}: {{$not: {{$type: "object"}}}}}}, {bump}}}'
+        return in_mongosh(subject.samples, f"updateOne({where}, {do})")
+    if key == ELEMENT or not isinstance(label_id, ObjectId):
+        path = mapping.path if key == ELEMENT or not mapping.is_list else f"{mapping.path}.$[]"
+        target = path if key == ELEMENT else f"{path}.{key}"
+        value = "null" if key == ELEMENT else "THE RIGHT VALUE"
+        return in_mongosh(subject.samples, f"updateOne({where}, {{$set: {{{json.dumps(target)}: {value}}}, {bump}}})")
+    value = '"THE RIGHT LABEL"' if key == "label" else "THE RIGHT VALUE"
+    if not mapping.is_list:
+        do = f"{{$set: {{{json.dumps(f'{mapping.path}.{key}')}: {value}}}, {bump}}}"
+        return in_mongosh(subject.samples, f"updateOne({where}, {do})")
+    do = f"{{$set: {{{json.dumps(f'{mapping.path}.$[each].{key}')}: {value}}}, {bump}}}"
+    which = f'{{arrayFilters: [{{"each._id": ObjectId("{label_id}")}}]}}'
+    return in_mongosh(subject.samples, f"updateOne({where}, {do}, {which})")
+
+
+def _sample_checks(subject: Subject) -> dict[str, Expression]:
+    """{field: whether it keeps the sample from being loaded}; the binding's own field only as a whole."""
+    fields = declared(subject.document.get().get("sample_fields") or [])
+    found = wrong_paths("$", fields, strict=False)
+    mapping = subject.label_mapping
+    if mapping.is_list:
+        found[mapping.path] = {"$not": [{"$in": [{"$type": f"${mapping.path}"}, ["array", *NOTHING]]}]}
+        found[f"{mapping.label_field}._cls"] = not_of_class(f"${mapping.label_field}._cls", mapping.label_type.value)
+    return found
+
+
+def _samples(subject: Subject) -> Verdict:
+    checks = _sample_checks(subject)
+    stages: list[dict[str, Any]] = [
+        {"$match": {"$expr": anything(checks)}},
+        {"$project": {"k": named(checks)}},
+        {"$facet": {"totals": [{"$count": "n"}], "examples": [{"$limit": EXAMPLES}]}},
+    ]
+    found = next(iter(subject.samples.aggregate(stages)))
+    if not found["totals"]:
+        return ok("every value is of the type that the dataset declares")
+    first = found["examples"][0]
+    shown = listed((f"{each['k'][0]} of sample {each['_id']}" for each in found["examples"]), EXAMPLES)
+    return fault(
+        f"{count(found['totals'][0]['n'], 'sample')} that FiftyOne cannot load, and the App opens the dataset no more: "
+        f"{shown}",
+        in_mongosh(
+            subject.samples,
+            f'updateOne({{_id: ObjectId("{first["_id"]}")}}, {{$set: {{{json.dumps(first["k"][0])}: THE RIGHT VALUE}}, '
+            "$currentDate: {last_modified_at: true}})",
+        ),
+    )
+
+
+def _undeclared(subject: Subject) -> Verdict:
+    """A field that no description of the dataset has, such as a script's raw write leaves behind."""
+    known = [each.key for each in declared(subject.document.get().get("sample_fields") or [])]
+    stages: list[dict[str, Any]] = [
+        {"$project": {"unknown": undeclared(known), "types": {"$objectToArray": "$$ROOT"}}},
+        {"$match": {"unknown": {"$ne": []}}},
+        {"$unwind": "$types"},
+        {"$match": {"$expr": {"$in": ["$types.k", "$unknown"]}}},
+        {"$group": {"_id": "$types.k", "n": {"$sum": 1}, "type": {"$first": {"$type": "$types.v"}}}},
+        {"$sort": {"_id": 1}},
+    ]
+    found = list(subject.samples.aggregate(stages, allowDiskUse=True))
+    if not found:
+        return ok(f"the dataset declares all {len(known)}")
+    first = found[0]
+    declare = f"add_sample_field({sdk_name(first['_id'])}, {_FIELD_TYPES.get(first['type'], 'fo.StringField')})"
+    shown = listed(f"{each['_id']!r} on {count(each['n'], 'sample')}" for each in found)
+    return fault(
+        f"FiftyOne cannot load samples with {shown}, which the dataset does not declare",
+        sdk(subject.binding.dataset, declare),
+    )

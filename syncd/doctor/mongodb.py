@@ -1,0 +1,104 @@
+"""FiftyOne's MongoDB: does it answer, what can it do, and do the versions go together."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pymongo.database import Database
+
+from syncd.connect import first_line
+from syncd.doctor.finding import Check, Verdict, fault, ok, warning
+from syncd.doctor.servers import MONGODB_ANSWERS, Servers
+from syncd.doctor.wording import count
+from syncd.errors import FiftyOneUnavailable
+
+OLDEST = 6
+
+
+def checks(servers: Servers) -> Iterator[Check]:
+    """Of the server that holds FiftyOne's datasets."""
+    yield Check(MONGODB_ANSWERS, lambda: _answers(servers))
+    yield Check("MongoDB version", lambda: _version(servers.mongodb.get()))
+    yield Check("MongoDB replica set", lambda: _replica_set(servers.mongodb.get()))
+    yield Check("FiftyOne version", lambda: _fiftyone_version(servers.mongodb.get()))
+
+
+def _answers(servers: Servers) -> Verdict:
+    place = "`fiftyone.database_uri`" if servers.config.fiftyone.database_uri else "FIFTYONE_DATABASE_URI"
+    try:
+        database = servers.mongodb.set(servers.connect_mongodb())
+    except ValueError:
+        # The driver's way to refuse a port that is no number: which may be half a password.
+        return fault(
+            f"{place} is not a MongoDB URI; in a password, each of @ : / ? # % must be written as %40 and so on",
+            "Expected e.g. fiftyone.database_uri: mongodb://localhost:27017",
+        )
+    except FiftyOneUnavailable as error:
+        message = re.sub(r",? \(configured timeouts.*", "", first_line(error.message))
+        raise FiftyOneUnavailable(message, remedy=_remedy(error.message, place)) from error
+    datasets = database["datasets"].estimated_document_count()
+    return ok(f'database "{database.name}" with {count(datasets, "dataset")}')
+
+
+def _remedy(message: str, place: str) -> str:
+    if re.search(r"[Aa]uthentication|not authorized|requires authentication", message):
+        return f"Mend the user or the password in {place} (and its authSource)."
+    return f"Start MongoDB, or mend host and port in {place}."
+
+
+def _version(database: Database[dict[str, Any]]) -> Verdict:
+    version = str(database.client.server_info()["version"])
+    if _numbers(version) < (OLDEST,):
+        return fault(
+            f"MongoDB {version}; FiftyOne and syncd need {OLDEST} or newer",
+            f"Upgrade mongod to {OLDEST} or newer, one major version at a time.",
+        )
+    return ok(f"MongoDB {version}")
+
+
+def _replica_set(database: Database[dict[str, Any]]) -> Verdict:
+    hello = database.client.admin.command("hello")
+    if hello.get("msg") == "isdbgrid":
+        return ok("a sharded cluster, by mongos")
+    if "setName" not in hello:
+        return warning(
+            "standalone: no change streams, and no reads of one moment (an edit made during a read may be seen in "
+            "part, until the next one)",
+            "Start mongod with --replSet rs0, then run: mongosh --eval 'rs.initiate()'   (one member is enough; "
+            "FiftyOne's own mongod cannot, so set `fiftyone.database_uri` and FIFTYONE_DATABASE_URI to yours)",
+        )
+    name = hello["setName"]
+    if not hello.get("isWritablePrimary"):
+        primary = hello.get("primary", "none at the moment")
+        return fault(
+            f'a member of the replica set "{name}" that cannot be written; its primary is {primary}',
+            f"Write ?replicaSet={name} instead of directConnection in the URI, or name the primary.",
+        )
+    return ok(f'primary of the replica set "{name}"')
+
+
+def _fiftyone_version(database: Database[dict[str, Any]]) -> Verdict:
+    installed = importlib.metadata.version("fiftyone")
+    document = database["config"].find_one({"type": "fiftyone"}) or database["config"].find_one({}) or {}
+    stored = document.get("version")
+    if not isinstance(stored, str):
+        return ok(f"package {installed}; the database has no version yet")
+    if _numbers(stored) == _numbers(installed):
+        return ok(f"package and database {installed}")
+    if _numbers(stored) > _numbers(installed):
+        return warning(
+            f"package {installed}, but the database was upgraded to {stored}: this package may refuse to open it",
+            f"Run: pip install fiftyone=={stored}",
+        )
+    return warning(
+        f"package {installed}, database {stored}: the first use of this package's SDK or App upgrades the database, "
+        f"after which hosts with {stored} may no longer open it",
+        f"Run: pip install fiftyone=={stored}   (or, once every host has {installed}: fiftyone migrate --all)",
+    )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in re.findall(r"\d+", version.partition("+")[0])[:3])

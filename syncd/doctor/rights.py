@@ -1,0 +1,171 @@
+"""What the database lets this role do with the table, and MongoDB this user with the dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from syncd.adapters.sql.quote import relation
+from syncd.doctor.columns import roles
+from syncd.doctor.finding import Check, Verdict, fault, ok, skipped
+from syncd.doctor.subject import Subject
+from syncd.doctor.table_facts import TABLE as IS_TABLE
+from syncd.doctor.wording import in_sql, listed, name_in_sql, table_in_sql
+from syncd.model import Direction, Kind
+
+NEEDED_IN_MONGODB = ("find", "update")
+DESCRIPTIONS = "datasets"
+
+
+def checks_of_table(subject: Subject) -> Iterator[Check]:
+    """Of the database."""
+    yield Check("Right to read the rows", lambda: _read(subject))
+    yield Check("Right to write the table", lambda: _write(subject))
+
+
+def checks_of_dataset(subject: Subject) -> Iterator[Check]:
+    """Of MongoDB."""
+    yield Check("Right to write the dataset", lambda: _dataset(subject))
+
+
+def _role(subject: Subject) -> str:
+    return str(subject.connection.execute(sa.text("SELECT current_user")).scalar_one())
+
+
+def _lacking(subject: Subject, table: str, right: str, columns: Iterable[str]) -> list[str]:
+    """Those of the columns that this role has no such right on, by itself or by the table."""
+    wanted = sorted(set(columns))
+    rows = subject.connection.execute(
+        sa.text(
+            "SELECT name FROM unnest(CAST(:columns AS text[])) AS name "
+            "WHERE NOT has_column_privilege(:table, name, :right) ORDER BY name"
+        ),
+        {"columns": wanted, "table": relation(subject.connection.dialect, table), "right": right},
+    )
+    return [str(row[0]) for row in rows]
+
+
+def _grant(subject: Subject, right: str, table: str, columns: Iterable[str] = ()) -> str:
+    dialect = subject.connection.dialect
+    named = ", ".join(name_in_sql(dialect, each) for each in columns)
+    what = f"{right} ({named})" if named else right
+    return f"GRANT {what} ON {table_in_sql(dialect, table)} TO {name_in_sql(dialect, _role(subject))}"
+
+
+def _read(subject: Subject) -> Verdict:
+    if not subject.is_postgresql:
+        return skipped("only PostgreSQL's rights are looked at")
+    read, table = subject.read.get(), subject.table.get()
+    wanted = set(subject.mapping.read_columns)
+    missing: list[tuple[str, list[str]]] = []
+    if not subject.binding.reads_select:
+        missing.append((read.name, _lacking(subject, read.name, "SELECT", wanted & set(read.columns))))
+    if read.name != subject.binding.table:
+        # A compare-and-set looks at the table itself.
+        missing.append(
+            (subject.binding.table, _lacking(subject, subject.binding.table, "SELECT", wanted & set(table.columns)))
+        )
+    missing = [each for each in missing if each[1]]
+    if missing:
+        return fault(
+            "; ".join(f"SELECT on {name} is refused for {listed(columns)}" for name, columns in missing),
+            in_sql("; ".join(_grant(subject, "SELECT", name, columns) for name, columns in missing)),
+        )
+    return ok("SELECT on every mapped column")
+
+
+def _write(subject: Subject) -> Verdict:
+    if not subject.is_postgresql:
+        return skipped("only PostgreSQL's rights are looked at")
+    name, policy = subject.binding.table, subject.binding.policy
+    missing = [
+        (right, found)
+        for right, columns in _needed(subject).items()
+        if (found := _lacking(subject, name, right, columns))
+    ]
+    grants = [_grant(subject, right, name, columns) for right, columns in missing]
+    refused = [f"{right} of {listed(columns)}" for right, columns in missing]
+    if policy.on_fiftyone_delete == "delete" and not _may_delete(subject):
+        grants.append(_grant(subject, "DELETE", name))
+        refused.append("DELETE")
+    sequence = _sequence(subject) if policy.on_new == "create" else None
+    if sequence is not None:
+        refused.append(f"USAGE of the sequence {sequence}")
+        grants.append(
+            f"GRANT USAGE ON SEQUENCE {sequence} TO {name_in_sql(subject.connection.dialect, _role(subject))}"
+        )
+    if refused:
+        return fault(f"refused on {name}: {'; '.join(refused)}", in_sql("; ".join(grants)))
+    rights = [right for right, columns in _needed(subject).items() if columns]
+    rights += ["DELETE"] if policy.on_fiftyone_delete == "delete" else []
+    return ok(f"{', '.join(rights)} on the mapped columns" if rights else "nothing is ever written there")
+
+
+def _needed(subject: Subject) -> dict[str, set[str]]:
+    """{right: columns of the table} for what the directions and policies may lead to."""
+    table = subject.table.get()
+    writable = {name for name, each in table.columns.items() if not each.generated}
+    edited = {each.column for each in roles(subject) if each.direction and each.direction.allows(Direction.TO_DATABASE)}
+    stamps = {subject.binding.columns.updated_at, subject.binding.columns.updated_by} - {None}
+    updates = (edited | {str(each) for each in stamps}) & writable if edited else set[str]()
+    creates = subject.binding.policy.on_new == "create" and subject.mapping.media_column in writable
+    inserts = set(subject.mapping.read_columns) & writable if creates else set[str]()
+    return {"UPDATE": updates, "INSERT": inserts}
+
+
+def _may_delete(subject: Subject) -> bool:
+    table = relation(subject.connection.dialect, subject.binding.table)
+    return bool(
+        subject.connection.execute(sa.text("SELECT has_table_privilege(:table, 'DELETE')"), {"table": table}).scalar()
+    )
+
+
+def _sequence(subject: Subject) -> str | None:
+    """The sequence of an integer id that this role may not draw from."""
+    table, column = subject.table.get(), subject.binding.columns.id
+    if column not in table.columns or table.columns[column].kind is not Kind.INTEGER or table.kind != IS_TABLE:
+        return None
+    found: str | None = subject.connection.execute(
+        sa.text(
+            "SELECT name FROM (SELECT pg_get_serial_sequence(:table, :column) AS name) AS s "
+            "WHERE name IS NOT NULL AND NOT has_sequence_privilege(name, 'USAGE')"
+        ),
+        {"table": relation(subject.connection.dialect, subject.binding.table), "column": column},
+    ).scalar()
+    return found
+
+
+def _dataset(subject: Subject) -> Verdict:
+    """Looks at the privileges that MongoDB itself lists for this connection; nothing is written to try."""
+    samples = subject.samples
+    status = subject.servers.mongodb.get().client.admin.command({"connectionStatus": 1, "showPrivileges": True})
+    info = status["authInfo"]
+    if not info["authenticatedUsers"]:
+        return ok("MongoDB asks nobody who they are")
+    user = info["authenticatedUsers"][0]
+    privileges = info.get("authenticatedUserPrivileges") or []
+    database = samples.database.name
+    missing = [each for each in NEEDED_IN_MONGODB if not _allows(privileges, database, samples.name, each)]
+    if not _allows(privileges, database, DESCRIPTIONS, "find"):
+        missing.append(f"find in {DESCRIPTIONS}")
+    if missing:
+        grant = f'grantRolesToUser("{user["user"]}", [{{role: "readWrite", db: "{database}"}}])'
+        return fault(
+            f'the user "{user["user"]}" may not {listed(missing)} in the database "{database}"',
+            f'Run in mongosh: db.getSiblingDB("{user["db"]}").{grant}',
+        )
+    return ok(f'the user "{user["user"]}" may {" and ".join(NEEDED_IN_MONGODB)}')
+
+
+def _allows(privileges: Iterable[Mapping[str, Any]], database: str, collection: str, action: str) -> bool:
+    """Whether any privilege covers the action; an empty name stands for all of them."""
+    for each in privileges:
+        resource = each["resource"]
+        covers = bool(resource.get("anyResource")) or (
+            "db" in resource and resource["db"] in ("", database) and resource.get("collection", "") in ("", collection)
+        )
+        if covers and action in each["actions"]:
+            return True
+    return False

@@ -1,0 +1,232 @@
+"""The table of a binding and what is read of it: are they there, what are they, who keeps ``updated_at``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.exc import ProgrammingError
+
+from syncd.adapters.sql.quote import split_name
+from syncd.config.nearest import nearest
+from syncd.doctor.finding import Check, Verdict, fault, ok, said, skipped, warning
+from syncd.doctor.subject import READ, TABLE, Relation, Subject
+from syncd.doctor.table_facts import TABLE as IS_TABLE
+from syncd.doctor.table_facts import look_up, query_columns, triggers_touching
+from syncd.doctor.wording import count, in_sql, listed, name_in_sql, table_in_sql
+from syncd.model import Kind
+
+NO_RIGHT = "42501"
+
+
+def checks(subject: Subject) -> Iterator[Check]:
+    """Of the written table and the relation that is read."""
+    yield Check(TABLE, lambda: _table(subject))
+    if subject.binding.read_from != subject.binding.table:
+        yield Check(READ, lambda: _read(subject))
+
+
+def checks_of_columns(subject: Subject) -> Iterator[Check]:
+    """Of what the columns need besides their types."""
+    yield Check("Id column is unique", lambda: _id_is_unique(subject))
+    yield Check("updated_at is mapped", lambda: _updated_at(subject))
+    if subject.binding.columns.updated_at is not None:
+        yield Check("Index on updated_at", lambda: _index(subject, str(subject.binding.columns.updated_at)))
+        yield Check("updated_at is kept", lambda: _kept(subject, str(subject.binding.columns.updated_at)))
+    if subject.binding.policy.on_new == "create":
+        yield Check("Rows can be inserted", lambda: _insertable(subject))
+
+
+def _table(subject: Subject) -> Verdict:
+    connection, name = subject.connection, subject.binding.table
+    try:
+        found = look_up(connection, name)
+    except ProgrammingError as error:
+        if getattr(error.orig, "pgcode", None) != NO_RIGHT:
+            raise
+        return fault(f"{name}: {said(error)}", _grant_schema(connection, name))
+    if found is None:
+        return fault(f"the database has no table {name!r}; it has {listed(_tables(connection))}", _mend(subject, name))
+    if found.kind != IS_TABLE and not found.updatable:
+        return fault(
+            f"{name} is a {found.kind}, which cannot be written",
+            f"Write {subject.place}.table: THE TABLE BEHIND IT, and {subject.place}.read: {name}",
+        )
+    subject.table.set(found)
+    if subject.binding.read_from == name:
+        subject.read.set(Relation(found.columns, name))
+    if found.kind != IS_TABLE:
+        return warning(
+            f"{name} is a {found.kind}: its keys, indexes and triggers cannot be looked at",
+            f"Write {subject.place}.table: THE TABLE BEHIND IT, and {subject.place}.read: {name}",
+        )
+    if found.rows_hidden:
+        role = str(connection.execute(sa.text("SELECT current_user")).scalar_one())
+        return warning(
+            f"{name}, with row-level security in force: a row that is hidden from this role is taken for deleted",
+            in_sql(f"ALTER ROLE {name_in_sql(connection.dialect, role)} BYPASSRLS"),
+        )
+    return ok(f"{name}, a table with {count(len(found.columns), 'column')}")
+
+
+def _grant_schema(connection: Connection, name: str) -> str:
+    role = str(connection.execute(sa.text("SELECT current_user")).scalar_one())
+    schema = split_name(name)[0] or "public"
+    quoted = (name_in_sql(connection.dialect, each) for each in (schema, role))
+    return in_sql("GRANT USAGE ON SCHEMA {} TO {}".format(*quoted))
+
+
+def _tables(connection: Connection) -> list[str]:
+    """Every table and view that this user may see, with its schema where that is not the default one."""
+    inspector = sa.inspect(connection)
+    default = inspector.default_schema_name
+    found: list[str] = []
+    for schema in inspector.get_schema_names():
+        if schema in ("information_schema", "pg_catalog"):
+            continue
+        names = [*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)]
+        found += [each if schema == default else f"{schema}.{each}" for each in names]
+    return sorted(found)
+
+
+def _mend(subject: Subject, name: str) -> str:
+    known = _tables(subject.connection)
+    same = [each for each in known if split_name(each)[1] == split_name(name)[1]]
+    meant = same[0] if same else nearest(split_name(name)[1], known)
+    return f"Write {subject.place}.table: {meant}" if meant else f"Mend {subject.place}.table"
+
+
+def _read(subject: Subject) -> Verdict:
+    connection, name = subject.connection, subject.binding.read_from
+    try:
+        if subject.binding.reads_select:
+            columns = query_columns(connection, name, subject.table.get().columns if subject.table.known else {})
+            subject.read.set(Relation(columns, "the SELECT of `read`"))
+            return ok(f"a SELECT of {count(len(columns), 'column')}")
+        found = look_up(connection, name)
+    except ProgrammingError as error:
+        if getattr(error.orig, "pgcode", None) == NO_RIGHT:
+            schema = table_in_sql(connection.dialect, subject.binding.table if subject.binding.reads_select else name)
+            return fault(f"{said(error)}", _grant_schema(connection, schema))
+        return fault(f"the database refuses it: {said(error)}", f"Mend {subject.place}.read.")
+    if found is None:
+        return fault(
+            f"the database has no table or view {name!r}; it has {listed(_tables(connection))}",
+            _mend(subject, name).replace(".table", ".read"),
+        )
+    subject.read.set(Relation(found.columns, name))
+    return ok(f"{name}, a {found.kind} with {count(len(found.columns), 'column')}")
+
+
+def _id_is_unique(subject: Subject) -> Verdict:
+    table, column = subject.table.get(), subject.binding.columns.id
+    if column not in table.columns:
+        return skipped(f"the table has no column {column!r}")
+    if table.kind != IS_TABLE:
+        return skipped(f"a {table.kind} has no keys")
+    dialect = subject.connection.dialect
+    name, quoted = table_in_sql(dialect, subject.binding.table), name_in_sql(dialect, column)
+    if column not in table.unique:
+        return fault(
+            f"neither a primary key nor a unique index makes sure that {column!r} is there once",
+            in_sql(f"ALTER TABLE {name} ADD UNIQUE ({quoted})"),
+        )
+    if table.columns[column].nullable and column in table.columns:
+        return warning(
+            f"{column!r} is unique, but may be null: such a row is never synced",
+            in_sql(f"ALTER TABLE {name} ALTER COLUMN {quoted} SET NOT NULL"),
+        )
+    return ok(f"{column!r} is unique and not null")
+
+
+def _updated_at(subject: Subject) -> Verdict:
+    column, read = subject.binding.columns.updated_at, subject.read.get()
+    if column is None:
+        times = [name for name, each in read.columns.items() if each.kind is Kind.TIMESTAMP]
+        table = table_in_sql(subject.connection.dialect, subject.binding.table)
+        add = in_sql(f"ALTER TABLE {table} ADD COLUMN updated_at timestamptz NOT NULL DEFAULT clock_timestamp()")
+        edit = f"write {subject.place}.columns.updated_at: {times[0] if times else 'updated_at'}"
+        return warning(
+            "no: every poll reads all rows, and says nothing of when one was edited",
+            edit.capitalize() if times else f"{add} Then {edit}",
+        )
+    found = read.columns.get(column)
+    if found is None:
+        return skipped(f"{read.name} has no column {column!r}")
+    naive = "time zone" not in found.type_name or "without" in found.type_name
+    if subject.is_postgresql and found.kind is Kind.TIMESTAMP and naive:
+        zone = str(subject.connection.execute(sa.text("SHOW timezone")).scalar_one())
+        table = table_in_sql(subject.connection.dialect, subject.binding.table)
+        if zone not in ("UTC", "Etc/UTC", "GMT"):
+            return warning(
+                f"{column!r} is {found.type_name}, and this role's time zone is {zone}: syncd takes it for UTC, and "
+                "edits are read late or twice",
+                in_sql(
+                    f"ALTER TABLE {table} ALTER COLUMN {name_in_sql(subject.connection.dialect, column)} "
+                    f"TYPE timestamptz USING {name_in_sql(subject.connection.dialect, column)} AT TIME ZONE '{zone}'"
+                ),
+            )
+    return ok(f"{column!r}, {found.type_name}")
+
+
+def _index(subject: Subject, column: str) -> Verdict:
+    table = subject.table.get()
+    if column not in table.columns:
+        return skipped(f"{column!r} is not a column of the table: look at the indexes of what the view reads")
+    if table.kind != IS_TABLE:
+        return skipped(f"a {table.kind} has no indexes of its own")
+    if column not in table.leading:
+        dialect = subject.connection.dialect
+        name, quoted = table_in_sql(dialect, subject.binding.table), name_in_sql(dialect, column)
+        return warning("none: every poll reads all rows", in_sql(f"CREATE INDEX ON {name} ({quoted})"))
+    return ok(f"{column!r} leads an index")
+
+
+def _kept(subject: Subject, column: str) -> Verdict:
+    table = subject.table.get()
+    if column not in table.columns:
+        return skipped(f"{column!r} is not a column of the table")
+    if not subject.is_postgresql or table.kind != IS_TABLE:
+        return skipped("only the triggers of a PostgreSQL table are looked at")
+    touching, others = triggers_touching(subject.connection, subject.binding.table, column)
+    if touching:
+        return ok(f"the trigger {listed(touching)} sets {column!r} (its function was not tried)")
+    default = table.defaults.get(column)
+    note = f" (it has only a default, {default}, which is for new rows)" if default else ""
+    note += f"; the trigger {listed(others)} does not name it" if others else ""
+    dialect = subject.connection.dialect
+    name, quoted = table_in_sql(dialect, subject.binding.table), name_in_sql(dialect, column)
+    function = table_in_sql(dialect, f"{subject.binding.table}_touch")
+    trigger = name_in_sql(dialect, f"{split_name(subject.binding.table)[1]}_touch")
+    return warning(
+        f"no trigger keeps {column!r}{note}: an edit that leaves it as it was is seen only by the next full scan",
+        in_sql(
+            f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN NEW.{quoted} := clock_timestamp(); RETURN NEW; END $$; "
+            f"CREATE TRIGGER {trigger} BEFORE UPDATE ON {name} FOR EACH ROW EXECUTE FUNCTION {function}()"
+        ),
+    )
+
+
+def _insertable(subject: Subject) -> Verdict:
+    """Whether a label drawn in FiftyOne can become a row (``on_new: create``)."""
+    table, mapping = subject.table.get(), subject.mapping
+    quarantine = f"write {subject.place}.policy.on_new: quarantine"
+    if mapping.media_column not in table.columns or table.columns[mapping.media_column].generated:
+        return warning(
+            f"the table itself has no column {mapping.media_column!r} to say whose media a new row is: a label drawn "
+            "in FiftyOne becomes a conflict",
+            f"Map a column of the table in {subject.place}.columns.media, or {quarantine}",
+        )
+    missing = sorted(table.required - set(mapping.read_columns))
+    if missing:
+        dialect = subject.connection.dialect
+        name = table_in_sql(dialect, subject.binding.table)
+        loosen = ", ".join(f"ALTER COLUMN {name_in_sql(dialect, each)} DROP NOT NULL" for each in missing)
+        return warning(
+            f"{listed(map(repr, missing))} must not be null, is not mapped and has no default: a label drawn in "
+            "FiftyOne is refused",
+            f"{in_sql(f'ALTER TABLE {name} {loosen}')} Or {quarantine}",
+        )
+    return ok("every column that must not be null is mapped or has a default")

@@ -1,0 +1,71 @@
+"""Runs of syncd in processes of their own, to be killed or to be in the way.
+
+A fork server imports syncd once; every child is a fork of it that has opened nothing yet.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(["syncd.reconcile.binding", "children"])
+
+PATIENCE_S = 60
+
+
+def die_at(document: Mapping[str, Any], binding: str, step: str, slice_size: int, options: Mapping[str, Any]) -> None:
+    """Reconciles and kills itself, as ``kill -9`` would, at the first time the step is reached."""
+    from syncd.apply import execute
+    from syncd.apply.steps import observed
+    from syncd.config import parse_config
+    from syncd.reconcile.binding import reconcile_binding
+    from syncd.reconcile.run import Options
+
+    execute.SLICE = slice_size
+    with observed(lambda reached: os.kill(os.getpid(), signal.SIGKILL) if reached.value == step else None):
+        reconcile_binding(parse_config(dict(document)), binding, Options(**options))
+
+
+def kill_at(
+    document: Mapping[str, Any], binding: str, step: str, *, slice_size: int = 1_000, **options: Any
+) -> int | None:
+    """The exit code of a child that died at the step: -9 where it did, 0 where it never reached it."""
+    child = context.Process(target=die_at, args=(document, binding, step, slice_size, options), daemon=True)
+    child.start()
+    child.join(PATIENCE_S)
+    assert not child.is_alive(), "the child hangs"
+    return child.exitcode
+
+
+def stop_at(document: Mapping[str, Any], binding: str, step: str, there: Any, go_on: Any) -> None:
+    """Reconciles; says when the step is reached, and waits there until it may go on."""
+    from syncd.apply.steps import observed
+    from syncd.config import parse_config
+    from syncd.reconcile.binding import reconcile_binding
+    from syncd.reconcile.run import Options
+
+    def wait(reached: Any) -> None:
+        if reached.value == step:
+            there.set()
+            go_on.wait(PATIENCE_S)
+
+    with observed(wait):
+        reconcile_binding(parse_config(dict(document)), binding, Options())
+
+
+@contextmanager
+def held_at(document: Mapping[str, Any], binding: str, step: str) -> Iterator[Any]:
+    """A child whose run stands at the step; it goes on when the context ends, if it is still alive."""
+    there, go_on = context.Event(), context.Event()
+    child = context.Process(target=stop_at, args=(document, binding, step, there, go_on), daemon=True)
+    child.start()
+    assert there.wait(PATIENCE_S), "the child never came to the step"
+    yield child
+    go_on.set()
+    child.join(PATIENCE_S)
+    assert not child.is_alive(), "the child hangs"

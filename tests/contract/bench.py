@@ -1,0 +1,203 @@
+"""What the contract tests need of a system besides its adapter: people who fill it, edit it and look into it.
+
+A bench uses the system's own means for that (the FiftyOne SDK, plain SQL), never the adapter.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from syncd.adapters.protocol import Adapter, LabelStore, Result, RowStore
+from syncd.adapters.values import same_content
+from syncd.model import BOX, Action, Change, Direction, Field, Holds, Kind, LabelType, Mapping, Snapshot, Value
+from syncd.model.snapshot import column
+
+Content = dict[str, Value]
+
+KINDS = {
+    "label": Kind.TEXT,
+    "note": Kind.TEXT,
+    "count": Kind.INTEGER,
+    "depth": Kind.FLOAT,
+    "price": Kind.DECIMAL,
+    "verified": Kind.BOOLEAN,
+    "day": Kind.DATE,
+    "seen": Kind.TIMESTAMP,
+    "ref": Kind.UUID,
+    BOX: Kind.BOX,
+}
+PLACE: list[float] = [0.1, 0.2, 0.3, 0.4]
+
+
+def mapping_of(kinds: dict[str, Kind], label_type: LabelType = LabelType.DETECTIONS) -> Mapping:
+    """A mapping of these fields, both sides of which hold everything."""
+    fields = tuple(Field(name, kind, Direction.BOTH, Holds(kind), Holds(kind)) for name, kind in kinds.items())
+    return Mapping("contract", fields, label_type)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One annotation as somebody made it. Items of the same media are labels of the same sample."""
+
+    id: str | None
+    values: dict[str, Any]
+    media: str
+
+
+def item(id_: str | None, *, media: str | None = None, **values: Any) -> Item:
+    """An annotation with a label and a place, unless they are given."""
+    return Item(id_, {"label": "Copepoda", BOX: PLACE} | values, media or f"/images/{id_}.png")
+
+
+class Bench(ABC):
+    """One system with its adapter."""
+
+    adapter: Adapter
+    mapping: Mapping
+    several: bool = True
+    """Whether one sample may hold several labels."""
+
+    # People
+
+    @abstractmethod
+    def put(self, *items: Item) -> None:
+        """Makes these annotations, in samples of their media."""
+
+    @abstractmethod
+    def put_many(self, ids: Sequence[str]) -> None:
+        """Makes one annotation per id, each in a sample of its own, quickly."""
+
+    @abstractmethod
+    def put_sample(self, media: str) -> None:
+        """Makes a sample without labels (nothing, where annotations are rows)."""
+
+    @abstractmethod
+    def edit(self, id_: str, **values: Any) -> None:
+        """Changes an annotation as somebody else would."""
+
+    @abstractmethod
+    def remove(self, id_: str) -> None:
+        """Deletes an annotation as somebody else would."""
+
+    @abstractmethod
+    def stamp(self, id_: str, moment: datetime) -> None:
+        """Makes it so that the annotation (or its sample) was last changed at this moment."""
+
+    @abstractmethod
+    def refuse(self, name: str, value: Value) -> None:
+        """Makes the system refuse this value of the field."""
+
+    @abstractmethod
+    def stored(self) -> list[tuple[str | None, Content]]:
+        """Every annotation that others see, by the system's own means, in canonical form."""
+
+    def commit(self) -> None:
+        """Makes what the adapter wrote visible to others."""
+
+    # What everybody needs
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The mapped fields."""
+        return self.mapping.names
+
+    @property
+    def labels(self) -> LabelStore | None:
+        """The adapter, where its annotations are labels."""
+        return self.adapter if hasattr(self.adapter, "find_samples") else None
+
+    @property
+    def rows(self) -> RowStore | None:
+        """The adapter, where its annotations are rows."""
+        return self.adapter if hasattr(self.adapter, "mint") else None
+
+    def look(self, id_: str) -> Content | None:
+        """What others see of one annotation."""
+        found = [content for each, content in self.stored() if each == id_]
+        assert len(found) <= 1, f"{id_} is there {len(found)} times"
+        return found[0] if found else None
+
+    def expected(self, values: dict[str, Any]) -> Content:
+        """Values as the adapter must give them: every mapped field, the absent ones null."""
+        return {name: values.get(name) for name in self.names}
+
+    def write(self, *changes: Change) -> list[Result]:
+        """Has the adapter carry out the changes, and commits."""
+        results = self.adapter.write(changes)
+        self.commit()
+        assert [each.change for each in results] == list(changes)
+        return results
+
+    # Changes
+
+    def update(self, id_: str, name: str, old: Any, new: Any) -> Change:
+        """A change of one field of an annotation that is there."""
+        return self._change(id_, Action.UPDATE, name, old, new)
+
+    def delete(self, id_: str, old: Content | None = None) -> Change:
+        """The deletion of an annotation that holds ``old`` (by default what it holds now)."""
+        return self._change(id_, Action.DELETE, None, old or held(self.adapter.read_ids([id_]))[id_], None)
+
+    def insert(self, id_: str, media: str, **values: Any) -> Change:
+        """The insertion of an annotation, in the sample of that media."""
+        sample = None
+        if self.labels is not None:
+            found = self.labels.find_samples([media])
+            sample = found["sample_id"][0] if found.height else "0" * 24
+        new = self.expected({"label": "Copepoda", BOX: PLACE} | values)
+        return Change(id_, None, sample, self._way, Action.INSERT, None, None, new, "test", media=media)
+
+    @property
+    def _way(self) -> Direction:
+        return Direction.TO_FIFTYONE if self.labels is not None else Direction.TO_DATABASE
+
+    def _change(self, id_: str, action: Action, name: str | None, old: Any, new: Any) -> Change:
+        label, sample = None, None
+        if self.labels is not None:
+            row = next(r for r in self.adapter.read_ids([id_]).rows.iter_rows(named=True) if r["annotation_id"] == id_)
+            label, sample = row["label_id"], row["sample_id"]
+        return Change(id_, label, sample, self._way, action, name, old, new, "test")
+
+    def updates(self, ids: Iterable[str], name: str, old: Any, new: Any) -> list[Change]:
+        """One change of the same field for each of many annotations."""
+        if self.labels is None:
+            return [self.update(each, name, old, new) for each in ids]
+        places = {row["annotation_id"]: row for row in self.adapter.read_all().rows.iter_rows(named=True)}
+        return [
+            Change(
+                each,
+                places[each]["label_id"],
+                places[each]["sample_id"],
+                self._way,
+                Action.UPDATE,
+                name,
+                old,
+                new,
+                "test",
+            )
+            for each in ids
+        ]
+
+
+def held(snapshot: Snapshot) -> dict[str | None, Content]:
+    """What a snapshot holds, by annotation id; ids must be there once."""
+    rows = list(snapshot.rows.iter_rows(named=True))
+    names = [each.removeprefix("value.") for each in snapshot.rows.columns if each.startswith("value.")]
+    found = {row["annotation_id"]: {name: row[column(name)] for name in names} for row in rows}
+    assert len(found) == len(rows), "an id is there twice"
+    return found
+
+
+def applied(mapping: Mapping, result: Result) -> bool:
+    """Whether a change took effect, as apply judges it."""
+    if result.refused is not None:
+        return False
+    if result.matched is not None:
+        return result.matched
+    if result.change.action is Action.DELETE:
+        return not result.present
+    return result.present and same_content(mapping, result.change.field, result.after, result.change.new)

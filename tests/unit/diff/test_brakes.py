@@ -1,0 +1,181 @@
+"""Brakes: a plan that would change or delete too much writes nothing and waits for a person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from unit.diff.world import CLASSIFICATION, LABEL, B, D, F, opened, plan_of
+
+from syncd.model import Brakes
+
+NAMES = [f"a{number:03}" for number in range(100)]
+LIMITS = Brakes(max_change_fraction=0.2, max_delete_fraction=0.02, max_into_one_label=0.1, min_rows=50)
+
+
+def hundred(*fields: Any, f: Any = None, d: Any = None, names: Any = None, **given: Any) -> Any:
+    """A hundred annotations; ``f`` and ``d`` map the ids of odd ones to a row, or to ``None`` where it is missing."""
+    names = names or NAMES
+    mine, theirs = f or {}, d or {}
+    brakes = given.pop("brakes", LIMITS)
+    return plan_of(
+        *fields,
+        b=[B(name) for name in names],
+        f=[row for name in names if (row := mine.get(name, F(name))) is not None],
+        d=[row for name in names if (row := theirs.get(name, D(name))) is not None],
+        brakes=brakes,
+        **given,
+    )
+
+
+def edited(make: Any, count: int, **values: Any) -> Any:
+    return {name: make(name, **{each: value.format(name) for each, value in values.items()}) for name in NAMES[:count]}
+
+
+def gone(count: int) -> dict[str, None]:
+    return dict.fromkeys(NAMES[:count])
+
+
+def test_a_quiet_plan_is_never_held() -> None:
+    assert hundred().held is None
+
+
+@pytest.mark.parametrize(("make", "side"), [(F, "the database"), (D, "FiftyOne")])
+def test_changing_too_many_annotations_holds_the_plan(make: Any, side: str) -> None:
+    where = "f" if make is F else "d"
+    assert hundred("note", **{where: edited(make, 20, note="{}")}).held is None
+    held = hundred("note", **{where: edited(make, 21, note="{}")}).held
+    assert held is not None
+    assert f"21 of 100 annotations would change in {side}" in held
+    assert "max_change_fraction (20.00%)" in held
+
+
+def test_annotations_are_counted_not_fields() -> None:
+    plan = hundred("note", "ref", f=edited(F, 15, note="{}", ref="{}"))
+    assert len(plan.changes) == 30
+    assert plan.held is None
+
+
+def test_changes_in_both_directions_are_judged_apart() -> None:
+    theirs = {name: D(name, note=name) for name in NAMES[50:65]}
+    assert hundred("note", f=edited(F, 15, note="{}"), d=theirs).held is None
+
+
+def test_what_converged_changes_nothing() -> None:
+    plan = hundred("note", f=edited(F, 60, note="{}"), d=edited(D, 60, note="{}"))
+    assert plan.counts.converged == 60
+    assert plan.held is None
+
+
+@pytest.mark.parametrize(("where", "side"), [("f", "FiftyOne"), ("d", "the database")])
+@pytest.mark.parametrize("policy", ["quarantine", "restore", "delete"])
+def test_too_many_deletions_hold_the_plan_whatever_would_be_done_about_them(
+    where: str, side: str, policy: str
+) -> None:
+    given: dict[str, Any] = {"on_fiftyone_delete": policy, "label_type": CLASSIFICATION}
+    assert hundred(**{where: gone(2)}, **given).held is None
+    held = hundred(**{where: gone(3)}, **given).held
+    assert held is not None
+    assert f"3 of 100 annotations are gone from {side}" in held
+
+
+@pytest.mark.parametrize(("where", "kind"), [("f", "deleted_in_fiftyone"), ("d", "deleted_in_database")])
+def test_deletions_that_are_open_conflicts_already_do_not_count_again(where: str, kind: str) -> None:
+    told = [opened(name, kind, None) for name in NAMES[:30]]
+    assert hundred(**{where: gone(32)}, conflicts=told, on_database_delete="quarantine").held is None
+    assert hundred(**{where: gone(33)}, conflicts=told, on_database_delete="quarantine").held is not None
+
+
+def test_conflicts_about_one_field_do_not_excuse_a_deletion() -> None:
+    told = [opened(name, "edit_edit", LABEL) for name in NAMES[:30]]
+    assert hundred(f=gone(30), conflicts=told).held is not None
+
+
+def test_what_is_gone_from_both_sides_is_no_deletion_to_carry_over() -> None:
+    assert hundred(f=gone(30), d=gone(30)).held is None
+
+
+@pytest.mark.parametrize(("make", "side"), [(F, "the database"), (D, "FiftyOne")])
+def test_one_class_that_swallows_too_many_holds_the_plan(make: Any, side: str) -> None:
+    where = "f" if make is F else "d"
+    assert hundred(**{where: edited(make, 10, label="krill")}).held is None
+    held = hundred(**{where: edited(make, 11, label="krill")}).held
+    assert held is not None
+    assert f"11 of 100 annotations would become 'krill' in {side}" in held
+    assert hundred(**{where: edited(make, 20, label="krill {}")}).held is None
+
+
+def test_labels_that_are_cleared_are_a_class_of_their_own() -> None:
+    rows = {name: F(name, label=None) for name in NAMES[:8]} | {name: F(name, label="None") for name in NAMES[8:16]}
+    assert hundred(f=rows).held is None
+
+
+@pytest.mark.parametrize("where", ["f", "d"])
+@pytest.mark.parametrize("count", [1, 10, 100])
+def test_a_side_that_came_back_empty_holds_whatever_its_size(where: str, count: int) -> None:
+    names = NAMES[:count]
+    plan = hundred(names=names, **{where: dict.fromkeys(names)})
+    assert plan.held is not None
+    assert "came back empty" in plan.held
+
+
+def test_two_sides_that_are_empty_from_the_start_are_no_reason_to_hold() -> None:
+    assert plan_of().held is None
+    assert plan_of(d=[D("a")]).held is None
+
+
+@pytest.mark.parametrize("count", [49, 50])
+def test_fractions_are_judged_from_min_rows_upwards(count: int) -> None:
+    names = NAMES[:count]
+    plan = hundred(names=names, f=gone(count // 2))
+    assert (plan.held is None) == (count < 50)
+
+
+def test_force_releases_every_brake() -> None:
+    for given in ({"f": gone(100)}, {"d": gone(40)}, {"f": edited(F, 90, label="krill")}):
+        assert hundred(**given, force=True).held is None
+        assert hundred(**given).held is not None
+
+
+def test_a_partial_read_is_measured_against_the_whole_baseline() -> None:
+    names = NAMES[:40]
+    mine = [F(name, label="krill") for name in names]
+    rows: dict[str, Any] = {"b": [B(name) for name in names], "f": mine, "d": [D(name) for name in names]}
+    assert plan_of(**rows, complete=False, size=1000).held is None
+    assert plan_of(**rows, complete=False, size=100).held is not None
+
+
+def test_a_partial_read_without_rows_is_no_empty_side() -> None:
+    assert plan_of(complete=False, size=100).held is None
+
+
+@pytest.mark.parametrize("kept", ["annotation ids", "label ids", "neither"])
+def test_a_dataset_whose_labels_were_all_made_anew_holds_the_plan(kept: str) -> None:
+    # Cleared and filled again under its old identity: nothing was deleted, but nothing is where it was.
+    made = {
+        name: F(
+            name if kept == "annotation ids" else None,
+            label_id=None if kept == "label ids" else f"new-{name}",
+            sample=f"s-{name}" if kept == "neither" else f"t-{name}",
+        )
+        for name in NAMES
+    }
+    for name, row in made.items():
+        row.columns["label_id"] = f"l-{name}" if kept == "label ids" else f"new-{name}"
+    plan = hundred(f=made, label_type=CLASSIFICATION)
+    assert plan.held is not None
+    assert "100 of 100 annotations are no longer where they were known" in plan.held
+
+
+def test_a_few_displaced_labels_are_only_conflicts() -> None:
+    moved = {name: F(name, sample=f"t-{name}") for name in NAMES[:20]}
+    plan = hundred(f=moved)
+    assert len(plan.conflicts) == 20
+    assert plan.held is None
+
+
+def test_displaced_labels_that_are_open_conflicts_already_do_not_count_again() -> None:
+    moved = {name: F(name, sample=f"t-{name}") for name in NAMES[:30]}
+    told = [opened(name, "moved", None) for name in NAMES[:30]]
+    assert hundred(f=moved).held is not None
+    assert hundred(f=moved, conflicts=told).held is None

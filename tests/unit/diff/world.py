@@ -1,0 +1,256 @@
+"""Inputs of the diff from readable rows: ``world(b=[B("a")], f=[F("a", label="cod")], d=[D("a")])``.
+
+An annotation ``a`` stands, unless a row says otherwise, on label ``l-a`` of sample ``s-a`` with media ``m-a``, and
+its label is ``copepod``. Fields that a row does not name are null.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+
+import polars as pl
+
+from syncd.diff import History, Inputs, Young, diff
+from syncd.diff.inputs import OPEN_SCHEMA, WRITTEN_SCHEMA
+from syncd.model import (
+    BOX,
+    LABEL,
+    Action,
+    Change,
+    Conflict,
+    Direction,
+    Field,
+    Holds,
+    Kind,
+    LabelType,
+    Mapping,
+    Plan,
+    Policy,
+    Side,
+    Snapshot,
+    dumps,
+)
+from syncd.model.snapshot import SAMPLES_SCHEMA, baseline_schema, column, known_column, schema
+
+NOON = datetime(2026, 5, 4, 12, tzinfo=timezone.utc)
+SECOND = timedelta(seconds=1)
+DETECTIONS, CLASSIFICATION, CLASSIFICATIONS = LabelType.DETECTIONS, LabelType.CLASSIFICATION, LabelType.CLASSIFICATIONS
+
+KINDS = {
+    LABEL: Kind.TEXT,
+    BOX: Kind.BOX,
+    "note": Kind.TEXT,
+    "count": Kind.INTEGER,
+    "depth": Kind.FLOAT,
+    "price": Kind.DECIMAL,
+    "verified": Kind.BOOLEAN,
+    "day": Kind.DATE,
+    "seen": Kind.TIMESTAMP,
+    "ref": Kind.UUID,
+}
+"""The fields that tests map, one of each kind."""
+
+VALUES: dict[str, tuple[Any, Any, Any]] = {
+    LABEL: ("copepod", "krill", "salp"),
+    BOX: ([0.1, 0.2, 0.3, 0.4], [0.1, 0.2, 0.3, 0.5], [0.5, 0.2, 0.3, 0.4]),
+    "note": ("", "two antennae", "Größe ‹?› \" \\ \n"),
+    "count": (0, 7, -(2**53) - 1),
+    "depth": (0.0, 1.5, -3.25e-13),
+    "price": ("0", "12.5", "-12345678901234567890.25"),
+    "verified": (False, True, None),
+    "day": (date(2024, 2, 29), date(1, 1, 1), date(9999, 12, 31)),
+    "seen": (NOON, NOON + timedelta(milliseconds=1), datetime(1969, 12, 31, 23, 59, 59, 999000, tzinfo=timezone.utc)),
+    "ref": ("0b7ee5c1-9e0e-4a6c-8d3e-2f1d9d0c0001", "0b7ee5c1-9e0e-4a6c-8d3e-2f1d9d0c0002", None),
+}
+"""Three different values of each field."""
+
+
+def field(name: str, direction: str = "both", *, tolerance: float = 1e-9, **limits: Any) -> Field:
+    """A mapped field; ``limits`` are those of the database column."""
+    kind = KINDS[name]
+    return Field(name, kind, Direction(direction), Holds(kind, name != BOX), Holds(kind, **limits), tolerance)
+
+
+def mapping(*fields: str | Field, label_type: LabelType = DETECTIONS, can_insert: bool = True) -> Mapping:
+    """A mapping of these fields: ``label`` both ways unless given, as ``count`` or as ``count=to_fiftyone``."""
+    made = [each if isinstance(each, Field) else field(*each.split("=")) for each in fields]
+    if LABEL not in [each.name for each in made]:
+        made.insert(0, field(LABEL))
+    return Mapping("one", tuple(made), label_type, can_insert)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a frame: its columns by name, its fields apart."""
+
+    columns: dict[str, Any]
+    values: dict[str, Any]
+
+
+def _place(name: str | None, label_id: str | None, sample: str | None) -> dict[str, str | None]:
+    return {"annotation_id": name, "label_id": label_id or f"l-{name}", "sample_id": sample or f"s-{name}"}
+
+
+def B(name: str, *, label_id: str | None = None, sample: str | None = None, unknown: tuple[str, ...] = (), **values: Any) -> Row:  # noqa: N802, E501
+    """The baseline of an annotation; ``unknown`` fields were never agreed."""
+    return Row(_place(name, label_id, sample) | {"unknown": unknown}, {LABEL: "copepod"} | values)
+
+
+def F(  # noqa: N802
+    name: str | None,
+    *,
+    label_id: str | None = None,
+    sample: str | None = None,
+    at: datetime | None = None,
+    problems: dict[str, str] | None = None,
+    **values: Any,
+) -> Row:
+    """A label in FiftyOne; ``name=None`` has no annotation id, ``label_id="-"`` no label id."""
+    place = _place(name, label_id, sample)
+    if label_id == "-":
+        place["label_id"] = None
+    media = f"m-{str(place['sample_id']).removeprefix('s-')}"
+    return Row(place | {"media": media, "edited_at": at, "problems": problems}, {LABEL: "copepod"} | values)
+
+
+def D(  # noqa: N802
+    name: str | None,
+    *,
+    media: str | None = None,
+    at: datetime | None = None,
+    actor: str | None = None,
+    problems: dict[str, str] | None = None,
+    **values: Any,
+) -> Row:
+    """A row of the database."""
+    columns = {"annotation_id": name, "media": media or f"m-{name}", "edited_at": at, "actor": actor}
+    return Row(columns | {"problems": problems}, {LABEL: "copepod"} | values)
+
+
+def S(sample: str, *, media: str | None = None, occupied: bool = False) -> dict[str, Any]:  # noqa: N802
+    """A sample found for the media of a new row."""
+    return {"sample_id": sample, "media": media or "m-" + sample.removeprefix("s-"), "occupied": occupied}
+
+
+def written(name: str, action: str = "update", *, on: str | None = LABEL, old: Any = None, reason: str = "x") -> dict[str, Any]:  # noqa: E501
+    """Something that syncd wrote to FiftyOne lately."""
+    return {
+        "annotation_id": name,
+        "field": on if action == "update" else None,
+        "action": action,
+        "old": dumps(old),
+        "reason": reason,
+    }
+
+
+def opened(name: str, kind: str, on: str | None = LABEL, fiftyone: Any = None) -> dict[str, Any]:
+    """A conflict that is open."""
+    return {"annotation_id": name, "field": on, "kind": kind, "fiftyone": dumps(fiftyone)}
+
+
+def frame(side: Side, mapped: Mapping, rows: list[Row]) -> pl.DataFrame:
+    """A snapshot's frame."""
+    made = []
+    for row in rows:
+        problems = row.columns["problems"]
+        meta = row.columns | {"problems": None if problems is None else json.dumps(problems, ensure_ascii=False)}
+        made.append(meta | {column(name): row.values.get(name) for name in mapped.names})
+    return pl.DataFrame(made, schema=schema(side, mapped), orient="row")
+
+
+def baseline(mapped: Mapping, rows: list[Row]) -> pl.DataFrame:
+    """A baseline frame; what is not known is null."""
+    made = []
+    for row in rows:
+        unknown = row.columns["unknown"]
+        values = {column(name): None if name in unknown else row.values.get(name) for name in mapped.names}
+        known = {known_column(name): name not in unknown for name in mapped.names}
+        made.append(row.columns | values | known)
+    return pl.DataFrame([{k: v for k, v in row.items() if k != "unknown"} for row in made], baseline_schema(mapped))
+
+
+def world(
+    *fields: str | Field,
+    b: list[Row] | None = None,
+    f: list[Row] | None = None,
+    d: list[Row] | None = None,
+    mapped: Mapping | None = None,
+    label_type: LabelType = DETECTIONS,
+    complete: bool = True,
+    samples: list[dict[str, Any]] | None = None,
+    lately: list[dict[str, Any]] | None = None,
+    conflicts: list[dict[str, Any]] | None = None,
+    minted: tuple[str, ...] = (),
+    size: int | None = None,
+    young: Young | None = None,
+    adopt: bool = False,
+    force: bool = False,
+    **policy: Any,
+) -> Inputs:
+    """Inputs of the diff; ``policy`` takes the policies by name."""
+    mapped = mapped or mapping(*fields, label_type=label_type)
+    known = baseline(mapped, b or [])
+    return Inputs(
+        mapping=mapped,
+        policy=replace(Policy(), **policy),
+        fiftyone=Snapshot(Side.FIFTYONE, frame(Side.FIFTYONE, mapped, f or []), complete, NOON),
+        database=Snapshot(Side.DATABASE, frame(Side.DATABASE, mapped, d or []), complete, NOON),
+        baseline=known,
+        baseline_size=known.height if size is None else size,
+        samples=pl.DataFrame(samples or [], schema=SAMPLES_SCHEMA),
+        history=History(
+            written=pl.DataFrame(lately or [], schema=WRITTEN_SCHEMA),
+            open_conflicts=pl.DataFrame(conflicts or [], schema=OPEN_SCHEMA),
+            minted=frozenset(minted),
+        ),
+        young=young,
+        adopt=adopt,
+        force=force,
+    )
+
+
+def plan_of(*fields: str | Field, **given: Any) -> Plan:
+    """The plan of such a world."""
+    return diff(world(*fields, **given))
+
+
+def brief(change: Change) -> tuple[Any, ...]:
+    """A change in short: (way, action, id, field, old, new, reason); way ``"-"`` only moves the baseline."""
+    way = {Direction.TO_DATABASE: "db", Direction.TO_FIFTYONE: "fo", None: "-"}[change.direction]
+    whole = change.action is not Action.UPDATE
+    content = (change.old, change.new) if not whole else ()
+    return (way, change.action.value, change.annotation_id, *((change.field, *content) if not whole else ()), change.reason)
+
+
+def changes(plan: Plan) -> list[tuple[Any, ...]]:
+    """All changes in short."""
+    return [brief(each) for each in plan.changes]
+
+
+def kinds(plan: Plan) -> list[tuple[str, str | None, str | None]]:
+    """All conflicts in short: (kind, id, field)."""
+    return [(each.kind, each.annotation_id, each.field) for each in plan.conflicts]
+
+
+def only(plan: Plan) -> Conflict:
+    """The one conflict of a plan that changes nothing."""
+    assert changes(plan) == []
+    (conflict,) = plan.conflicts
+    return conflict
+
+
+def agreed(plan: Plan) -> dict[str, dict[str, Any]]:
+    """The baseline rows that the plan moves: {id: {field: value}} of the fields that are known in them."""
+    mapped = [name.removeprefix("known.") for name in plan.baseline.columns if name.startswith("known.")]
+    return {
+        row["annotation_id"]: {name: row[column(name)] for name in mapped if row[known_column(name)]}
+        for row in plan.baseline.iter_rows(named=True)
+    }
+
+
+def quiet(plan: Plan) -> bool:
+    """Whether the plan does nothing at all and finds nothing."""
+    return not (plan.changes or plan.conflicts or plan.baseline.height or plan.dropped or plan.held or plan.hints)
