@@ -45,7 +45,9 @@ def main(
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", help="Only the work of this name; may be given several times.", callback=None),
+        typer.Option(
+            "--only", help="Only the work of this name; may be given several times. A wrong name lists them all."
+        ),
     ] = None,
     scripts: Annotated[bool, typer.Option(help="Measure the naive and the careful script too.")] = True,
 ) -> None:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from benchmarks.servers import Servers
+
 PACKAGES = ("fiftyone", "polars", "pyarrow", "pymongo", "pymongoarrow", "adbc-driver-postgresql", "sqlalchemy")
 
 
-def machine(servers: dict[str, str]) -> dict[str, str]:
+def machine(servers: Servers) -> dict[str, str]:
     """What a reader must know of the machine and the software, name by name."""
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
     return {
@@ -23,7 +25,8 @@ def machine(servers: dict[str, str]) -> dict[str, str]:
         "busy before": f"{psutil.cpu_percent(interval=0.5):.0f} % of all cores",
         "system": platform.platform(terse=True),
         "Python": platform.python_version(),
-        **servers,
+        **servers.versions,
+        "CPU time": f"of {' and '.join(['the process that works', *servers.processes])}",
         "packages": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
     }
 

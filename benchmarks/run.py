@@ -51,7 +51,7 @@ def run(sizes: Sequence[int], shape: Shape, repeat: int, only: Sequence[str], sa
     """Measures every work (or those of ``only``) on each size, smallest first; ``say`` is told what is going on."""
     ordered = tuple(sorted(set(sizes)))
     with tempfile.TemporaryDirectory(prefix="syncd-bench-") as temporary, servers(Path(temporary)) as found:
-        result = Run(shape, ordered, repeat, machine(found.versions))
+        result = Run(shape, ordered, repeat, machine(found))
         for labels in ordered:
             with place(found, Path(temporary) / str(labels), shape, labels) as here:
                 chosen = _chosen(only, scripts=scripts and labels == ordered[0])

@@ -6,6 +6,7 @@ mistaken for a cleared value.
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 
 import polars as pl
@@ -15,7 +16,14 @@ from syncd.model.kinds import TIMESTAMP_DTYPE, Kind
 _UUID = r"^(?i)\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?$"
 _DECIMAL = r"^[+-]?\d+(\.\d+)?$"
 _INTEGER = r"^-?(0|[1-9]\d*)$"
+_ZEROS_IN_FRONT = r"^(-?)0+(\d)"
 ISO_TIMESTAMP = "%Y-%m-%dT%H:%M:%S%.fZ"
+
+FIRST_DAY, LAST_DAY = -719_162, 2_932_896
+"""The years 1 to 9999 in days since 1970. PostgreSQL has more (4713 BC, infinity); FiftyOne and Python do not."""
+
+DAY = 86_400_000
+"""In milliseconds."""
 
 
 def canonical(raw: Kind, kind: Kind, value: pl.Expr) -> pl.Expr:
@@ -56,32 +64,38 @@ def as_uuid(value: pl.Expr) -> pl.Expr:
 
 
 def as_decimal(raw: Kind, value: pl.Expr) -> pl.Expr:
-    """Plain digits without an exponent or trailing zeros; null for what is no finite number."""
+    """Plain digits without an exponent or needless zeros; null for what is no finite number."""
     text = value.cast(pl.String)
     if raw is Kind.FLOAT:
-        # The shortest text that reads back as the same float may have an exponent: rare, so done one by one.
-        text = pl.when(text.str.contains("e")).then(text.map_batches(_plain, return_dtype=pl.String)).otherwise(text)
+        # The shortest text that reads back as the same float may have an exponent.
+        text = text.map_batches(_without_exponents, return_dtype=pl.String)
     sound = text.str.contains(_DECIMAL)
     shorn = (
         pl.when(text.str.contains(".", literal=True))
         .then(text.str.strip_chars_end("0").str.strip_chars_end("."))
         .otherwise(text)
     )
-    shorn = shorn.str.strip_prefix("+")
+    shorn = shorn.str.strip_prefix("+").str.replace(_ZEROS_IN_FRONT, "$1$2")
     return pl.when(sound).then(pl.when(shorn == "-0").then(pl.lit("0")).otherwise(shorn))
 
 
-def _plain(texts: pl.Series) -> pl.Series:
-    return pl.Series(
-        [format(Decimal(each), "f") if each is not None and "e" in each else each for each in texts],
-        dtype=pl.String,
-    )
+def _without_exponents(texts: pl.Series) -> pl.Series:
+    """Spells out the numbers that have an exponent: rare, so done one by one."""
+    rare = texts.filter(texts.str.contains("e", literal=True)).unique()
+    if rare.is_empty():
+        return texts
+    spelt: pl.Series = texts.replace(rare, pl.Series([format(Decimal(each), "f") for each in rare], dtype=pl.String))
+    return spelt
 
 
 def _as_float(raw: Kind, value: pl.Expr) -> pl.Expr:
     if raw in (Kind.TEXT, Kind.DECIMAL):
         number = value.cast(pl.Float64, strict=False)
-    elif raw in (Kind.INTEGER, Kind.FLOAT):
+    elif raw is Kind.INTEGER:
+        number = value.cast(pl.Float64)
+        # Beyond 2**53 not every integer has a float.
+        number = pl.when(number.cast(pl.Int64, strict=False) == value).then(number)
+    elif raw is Kind.FLOAT:
         number = value.cast(pl.Float64)
     else:
         return pl.lit(None, pl.Float64)
@@ -100,20 +114,27 @@ def _as_integer(raw: Kind, value: pl.Expr) -> pl.Expr:
 
 def _as_date(raw: Kind, value: pl.Expr) -> pl.Expr:
     if raw in (Kind.DATE, Kind.TIMESTAMP):
-        moment = value.cast(pl.Datetime("ms"))
-        return pl.when(moment == moment.dt.truncate("1d")).then(moment.cast(pl.Date))
+        moment = _as_timestamp(raw, value)
+        return pl.when(moment == moment.dt.truncate("1d")).then(moment.dt.date())
     if raw is Kind.TEXT:
-        return value.str.to_date("%Y-%m-%d", strict=False)
+        day = value.str.to_date("%Y-%m-%d", strict=False)
+        # The parser also takes 2024-1-5 and years of five digits.
+        within = day.to_physical().is_between(FIRST_DAY, LAST_DAY)
+        return pl.when(within & (value.str.len_bytes() == len("2024-01-05"))).then(day)
     return pl.lit(None, pl.Date)
 
 
 def _as_timestamp(raw: Kind, value: pl.Expr) -> pl.Expr:
     if raw in (Kind.DATE, Kind.TIMESTAMP):
-        return value.cast(TIMESTAMP_DTYPE)
-    if raw is Kind.TEXT:
+        # FiftyOne stores a date as a time too.
+        moment = value.cast(TIMESTAMP_DTYPE)
+    elif raw is Kind.TEXT:
         parsed = value.str.to_datetime(ISO_TIMESTAMP, time_unit="ms", strict=False)
-        return parsed.dt.replace_time_zone("UTC")
-    return pl.lit(None, TIMESTAMP_DTYPE)
+        moment = parsed.dt.replace_time_zone("UTC")
+    else:
+        return pl.lit(None, TIMESTAMP_DTYPE)
+    within = moment.to_physical().is_between(FIRST_DAY * DAY, (LAST_DAY + 1) * DAY, closed="left")
+    return pl.when(within).then(moment)
 
 
 def canonical_id(kind: Kind, value: pl.Expr) -> pl.Expr:
@@ -127,7 +148,7 @@ def problems(found: dict[str, tuple[pl.Expr, pl.Expr]]) -> pl.Expr:
     if not found:
         return pl.lit(None, pl.String).alias("problems")
     parts = [
-        pl.when(broken).then(pl.concat_str([pl.lit(f'"{name}":'), _quoted(raw)]))
+        pl.when(broken).then(pl.concat_str([pl.lit(json.dumps(name, ensure_ascii=False) + ":"), _quoted(raw)]))
         for name, (broken, raw) in found.items()
     ]
     body = pl.concat_str(parts, separator=",", ignore_nulls=True)

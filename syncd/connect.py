@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from urllib.parse import unquote
 
 import pymongo
 import sqlalchemy as sa
@@ -14,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from syncd.config import Config, redact_url
+from syncd.config.redact import HIDDEN, is_well_escaped
 from syncd.errors import ConfigError, DatabaseUnavailable, FiftyOneUnavailable
 
 PATIENCE_S = 5
@@ -26,15 +30,20 @@ def engine_for(url: str) -> Engine:
     """An engine without a pool: every connection is one that somebody asked for."""
     try:
         parsed = sa.make_url(url)
+        if parsed.drivername == "postgresql":
+            # SQLAlchemy 2.1 takes another driver by default than the one that syncd brings.
+            parsed = parsed.set(drivername="postgresql+psycopg2")
         arguments: dict[str, Any] = {}
         if parsed.get_backend_name() == "postgresql":
             arguments = {"connect_timeout": PATIENCE_S, "application_name": "syncd"}
         engine = sa.create_engine(parsed, poolclass=NullPool, connect_args=arguments)
         if parsed.get_backend_name() == "sqlite":
             _begin_for_real(engine)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
+        # Not the driver's own words alone: some of them repeat the address, password and all.
         raise ConfigError(
-            f"database.url is not usable: {error}", remedy="Expected e.g. postgresql+psycopg2://user@host/database."
+            f"The database's address {redact_url(url)} is not usable: {without_password(url, first_line(error))}",
+            remedy="Expected e.g. postgresql+psycopg2://user@host/database.",
         ) from error
     return engine
 
@@ -60,29 +69,58 @@ def open_database(url: str) -> Connection:
     try:
         return engine_for(url).connect()
     except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        raise DatabaseUnavailable(
-            f"The database at {redact_url(url)} does not answer: {first_line(cause)}", remedy=DOCTOR
-        ) from error
+        said = without_password(url, first_line(getattr(error, "orig", None) or error))
+        where = redact_url(url)
+        raise DatabaseUnavailable(f"The database at {where} does not answer: {said}", remedy=DOCTOR) from error
+
+
+@contextmanager
+def fiftyone_database(config: Config) -> Iterator[Database[dict[str, Any]]]:
+    """FiftyOne's MongoDB for the length of a block; a connection that is FiftyOne's own is left open behind it."""
+    database = open_fiftyone(config)
+    try:
+        yield database
+    finally:
+        if _address(config) is not None:
+            database.client.close()
+
+
+def _address(config: Config) -> str | None:
+    """The MongoDB that is named, by the configuration or by the environment; ``None`` leaves it to FiftyOne."""
+    uri = config.fiftyone.database_uri
+    return uri.get_secret_value() if uri else os.environ.get("FIFTYONE_DATABASE_URI")
 
 
 def open_fiftyone(config: Config) -> Database[dict[str, Any]]:
     """Connects to FiftyOne's MongoDB: as configured, else as FiftyOne itself is configured."""
-    uri = config.fiftyone.database_uri
-    address = uri.get_secret_value() if uri else os.environ.get("FIFTYONE_DATABASE_URI")
+    address = _address(config)
     name = config.fiftyone.database_name or os.environ.get("FIFTYONE_DATABASE_NAME") or "fiftyone"
     if address is None:
         return _of_fiftyone_itself(config.fiftyone.database_name)
+    if not is_well_escaped(address):
+        # The driver would warn, and quote the half of the password that it took for something else.
+        raise ConfigError(
+            f"MongoDB's address {redact_url(address)} has a special character in its user or password.",
+            remedy="Write it percent-escaped: %40 for @, %3A for :, %2F for /, %3F for ?, %23 for #.",
+        )
     try:
         client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
             address, serverSelectionTimeoutMS=PATIENCE_S * 1000, connectTimeoutMS=PATIENCE_S * 1000, appname="syncd"
         )
-        client.admin.command("ping")
-    except PyMongoError as error:
-        raise FiftyOneUnavailable(
-            f"FiftyOne's MongoDB at {redact_url(address)} does not answer: {first_line(error)}", remedy=DOCTOR
+    except (PyMongoError, ValueError) as error:
+        raise ConfigError(
+            f"MongoDB's address {redact_url(address)} is not usable: {without_password(address, first_line(error))}",
+            remedy="Expected e.g. mongodb://user@host:27017.",
         ) from error
-    return client[name]
+    try:
+        client.admin.command("ping")
+        return client[name]
+    except PyMongoError as error:
+        client.close()
+        said = without_password(address, first_line(error))
+        raise FiftyOneUnavailable(
+            f"FiftyOne's MongoDB at {redact_url(address)} does not answer: {said}", remedy=DOCTOR
+        ) from error
 
 
 def _of_fiftyone_itself(name: str | None) -> Database[dict[str, Any]]:
@@ -97,6 +135,17 @@ def _of_fiftyone_itself(name: str | None) -> Database[dict[str, Any]]:
             remedy="Set `fiftyone.database_uri`, then run `syncd doctor`.",
         ) from error
     return database.client[name] if name else database
+
+
+def without_password(address: str, text: str) -> str:
+    """A driver's message without the password of the address, in case it repeats it."""
+    login, at, _ = address.partition("://")[2].rpartition("@")
+    password = login.partition(":")[2]
+    if not at or not password:
+        return text
+    for form in (password, unquote(password)):
+        text = text.replace(form, HIDDEN)
+    return text
 
 
 def first_line(error: object) -> str:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TypeAlias
+
 from syncd.adapters.fiftyone.dataset import DatasetInfo
 from syncd.adapters.fiftyone.mapping import LabelMapping, stored_kinds
+from syncd.adapters.sql.ids import can_mint
 from syncd.adapters.sql.mapping import TableInfo, TableMapping
 from syncd.config import BindingConfig
 from syncd.errors import MappingError
 from syncd.model import BOX, LABEL, Brakes, Direction, Field, Holds, Kind, LabelType, Mapping, Policy
+
+Fault: TypeAlias = "tuple[str, str]"
+"""What is wrong, and what to do about it."""
 
 EXACT_DOUBLE = 1e-9
 EXACT_SINGLE = 1e-6
@@ -48,23 +55,28 @@ def policy_of(binding: BindingConfig) -> Policy:
 
 
 def build_mapping(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo) -> tuple[Mapping, LabelMapping]:
-    """The mapping of a binding; ``MappingError`` where the two sides cannot hold the same field."""
-    if binding.columns.box is not None and dataset.label_type is not LabelType.DETECTIONS:
-        raise MappingError(
-            f"columns.box is mapped, but {dataset.name}.{dataset.label_field} holds {dataset.label_type.value}, "
-            "which have no box.",
-            remedy="Leave columns.box out, or bind a Detections field.",
-        )
+    """The mapping of a binding; ``MappingError`` names everything that the two sides cannot both hold."""
+    faults: list[Fault] = list(_binding_faults(binding, table, dataset))
     fields = [_field(binding, table, name) for name in table.mapping.fields]
+    declared: dict[str, Kind | None] = {}
+    for name in binding.attributes:
+        try:
+            declared[name] = dataset.attribute_kind(name)
+        except MappingError as error:
+            faults.append((error.message, str(error.remedy)))
     draft = Mapping(binding.name, tuple(fields), dataset.label_type)
-    kinds = stored_kinds(draft, {name: dataset.attribute_kind(name) for name in binding.attributes})
-    for each in fields:
-        _check(each, kinds[each.name], table, dataset)
+    kinds = stored_kinds(draft, declared)
+    faults += [fault for each in fields for fault in _field_faults(each, kinds[each.name], table, dataset)]
+    if faults:
+        raise MappingError(
+            "\n".join(dict.fromkeys(message for message, _ in faults)),
+            remedy="\n".join(dict.fromkeys(remedy for _, remedy in faults)),
+        )
     mapping = Mapping(
         binding=binding.name,
         fields=tuple(_with_fiftyone(each, kinds[each.name]) for each in fields),
         label_type=dataset.label_type,
-        can_insert_in_database=table.writable(table.mapping.media_column),
+        can_insert_in_database=table.writable(table.mapping.media_column) and can_mint(table),
     )
     labels = LabelMapping(
         label_field=binding.label_field,
@@ -75,6 +87,36 @@ def build_mapping(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo
         kinds=kinds,
     )
     return mapping, labels
+
+
+def _binding_faults(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo) -> Iterator[Fault]:
+    """What is wrong with the parts that are no fields: the box as a whole, the sample key, the id."""
+    place = f"{dataset.name}.{dataset.label_field}"
+    if binding.columns.box is not None and dataset.label_type is not LabelType.DETECTIONS:
+        yield (
+            f"columns.box is mapped, but {place} holds {dataset.label_type.value}, which have no box.",
+            "Leave columns.box out, or bind a Detections field.",
+        )
+    root = binding.sample_key.partition(".")[0]
+    if dataset.sample_fields and root not in dataset.sample_fields and root != "id":
+        names = ", ".join(sorted(each for each in dataset.sample_fields if not each.startswith("_")))
+        yield (
+            f"The samples of {dataset.name!r} have no field {root!r} (sample_key); they have {names}.",
+            "Mend `sample_key` of the binding: the sample field that equals `columns.media`.",
+        )
+    declared, name = dataset.attributes.get(binding.annotation_id), binding.annotation_id
+    column = table.id
+    if declared not in (None, "StringField", "IntField"):
+        yield (
+            f"The id attribute {name!r} of {place} is declared as {declared}, expected StringField or IntField.",
+            "Mend `annotation_id` of the binding: name an attribute that holds text.",
+        )
+    elif declared == "IntField" and column.kind is not Kind.INTEGER:
+        number = f"The id attribute {name!r} of {place} is declared as IntField"
+        yield (
+            f"{number}, but column {column.name!r} of {table.mapping.table} is {column.type_name}.",
+            "Mend `annotation_id` of the binding: name an attribute declared as StringField.",
+        )
 
 
 def _field(binding: BindingConfig, table: TableInfo, name: str) -> Field:
@@ -116,28 +158,37 @@ _FITTING: dict[Kind, set[Kind]] = {
 """Column kind → the kinds in which FiftyOne may store the field."""
 
 
-def _check(field: Field, stored: Kind, table: TableInfo, dataset: DatasetInfo) -> None:
-    numbers = (Kind.FLOAT, Kind.DECIMAL, Kind.INTEGER)
+def _field_faults(field: Field, stored: Kind, table: TableInfo, dataset: DatasetInfo) -> Iterator[Fault]:
+    """Why this field cannot be held on both sides, or not be written where it is to travel."""
+    columns = table.mapping.fields[field.name]
     if field.name == BOX:
-        wrong = [each for each in table.mapping.fields[BOX] if table.column(each).kind not in numbers]
+        wrong = [each for each in columns if table.column(each).kind not in (Kind.FLOAT, Kind.DECIMAL)]
         if wrong:
-            raise MappingError(
-                f"columns.box: {', '.join(map(repr, wrong))} of {table.mapping.table} are not numbers.",
-                remedy="Map four numeric columns: x, y, width and height, relative to the image.",
+            types = ", ".join(f"{each!r} ({table.column(each).type_name})" for each in wrong)
+            yield (
+                f"columns.box: {types} of {table.mapping.table} cannot hold the fractions that a box is made of.",
+                "Map four columns of floats or decimals: x, y, width and height, relative to the image.",
             )
     elif stored not in _FITTING[field.kind]:
-        column = table.mapping.fields[field.name][0]
-        raise MappingError(
-            f"{field.name!r} is {stored.value} in {dataset.name}.{dataset.label_field}, but column {column!r} of "
-            f"{table.mapping.table} is {table.column(column).type_name}, which cannot hold it.",
-            remedy="Map another column, or change the type of one of the two.",
+        column, place = table.column(columns[0]), f"{dataset.name}.{dataset.label_field}"
+        why = f"column {column.name!r} of {table.mapping.table} is {column.type_name}, which cannot hold it"
+        yield (
+            f"{field.name!r} is {stored.value} in {place}, but {why}.",
+            "Map another column, or change the type of one of the two.",
+        )
+    fixed = [each for each in columns if not table.writable(each)]
+    if field.direction.allows(Direction.TO_DATABASE) and fixed:
+        setting = f"directions.{field.name}" if field.name in (LABEL, BOX) else f"attributes.{field.name}.direction"
+        why = f"cannot be written: {table.mapping.table} has no such column, or generates it"
+        yield (
+            f"{field.name!r} travels to the database, but {', '.join(map(repr, fixed))} {why}.",
+            f"Set `{setting}: to_fiftyone`, or map a column of the table.",
         )
 
 
 def _id_kind(table: TableInfo, dataset: DatasetInfo, attribute: str) -> Kind:
     """How ids are spelt and stored: as the column has them; as a number where FiftyOne declares an integer."""
-    declared = dataset.attribute_kind(attribute)
-    column = table.written[table.mapping.id_column].kind
-    if column is Kind.INTEGER and declared is not Kind.INTEGER:
+    kind = table.id.kind or Kind.TEXT
+    if kind is Kind.INTEGER and dataset.attributes.get(attribute) != "IntField":
         return Kind.TEXT
-    return column or Kind.TEXT
+    return kind

@@ -16,7 +16,7 @@ from syncd.adapters.sql.adapter import SqlAdapter
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.describe import describe as describe_table
 from syncd.config import Config
-from syncd.connect import open_database, open_fiftyone
+from syncd.connect import fiftyone_database, open_database
 from syncd.mapped import build_mapping, policy_of, table_mapping
 from syncd.model import Mapping, Policy
 from syncd.store.lock import lost
@@ -73,8 +73,7 @@ def open_session(config: Config, name: str, *, migrated: bool = True) -> Iterato
         if migrated:
             require_current(state, config.state.schema_name)
         table = describe_table(writing, table_mapping(binding))
-        mongo = open_fiftyone(config)
-        stack.callback(mongo.client.close)
+        mongo = stack.enter_context(fiftyone_database(config))
         dataset = describe_dataset(mongo, binding.dataset, binding.label_field)
         mapping, labels = build_mapping(binding, table, dataset)
         database = SqlAdapter(writing, table, mapping)

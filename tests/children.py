@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from typing import Any
 
 context = multiprocessing.get_context("forkserver")
@@ -42,8 +43,8 @@ def kill_at(
     return child.exitcode
 
 
-def stop_at(document: Mapping[str, Any], binding: str, step: str, there: Any, go_on: Any) -> None:
-    """Reconciles; says when the step is reached, and waits there until it may go on."""
+def stop_at(document: Mapping[str, Any], binding: str, step: str, line: Connection) -> None:
+    """Reconciles; says when the step is reached, and waits there until it is told to go on."""
     from syncd.apply.steps import observed
     from syncd.config import parse_config
     from syncd.reconcile.binding import reconcile_binding
@@ -51,8 +52,8 @@ def stop_at(document: Mapping[str, Any], binding: str, step: str, there: Any, go
 
     def wait(reached: Any) -> None:
         if reached.value == step:
-            there.set()
-            go_on.wait(PATIENCE_S)
+            line.send("there")
+            line.poll(PATIENCE_S)
 
     with observed(wait):
         reconcile_binding(parse_config(dict(document)), binding, Options())
@@ -61,11 +62,17 @@ def stop_at(document: Mapping[str, Any], binding: str, step: str, there: Any, go
 @contextmanager
 def held_at(document: Mapping[str, Any], binding: str, step: str) -> Iterator[Any]:
     """A child whose run stands at the step; it goes on when the context ends, if it is still alive."""
-    there, go_on = context.Event(), context.Event()
-    child = context.Process(target=stop_at, args=(document, binding, step, there, go_on), daemon=True)
+    ours, theirs = context.Pipe()
+    child = context.Process(target=stop_at, args=(document, binding, step, theirs), daemon=True)
     child.start()
-    assert there.wait(PATIENCE_S), "the child never came to the step"
-    yield child
-    go_on.set()
-    child.join(PATIENCE_S)
+    theirs.close()
+    assert ours.poll(PATIENCE_S), "the child never came to the step"
+    assert ours.recv() == "there"
+    try:
+        yield child
+    finally:
+        if child.is_alive():
+            ours.send("go on")
+        child.join(PATIENCE_S)
+        ours.close()
     assert not child.is_alive(), "the child hangs"

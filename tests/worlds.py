@@ -151,7 +151,12 @@ class World:
 
     def config(self, **overrides: Any) -> Config:
         """The configuration, checked."""
-        return parse_config(self.document(**overrides))
+        return self.parse(self.document(**overrides))
+
+    @staticmethod
+    def parse(document: dict[str, Any]) -> Config:
+        """A configuration that was changed by hand."""
+        return parse_config(document)
 
     def reconcile(self, *, config: Config | None = None, **options: Any) -> RunResult:
         """One run."""
@@ -273,9 +278,7 @@ class World:
     def erase(self, annotation_id: str) -> None:
         """A reviewer deletes a label."""
         sample, label = self.place(annotation_id)
-        self.samples.update_one(
-            {"_id": sample}, {"$pull": {LIST: {"_id": label}}, "$set": {"last_modified_at": utc()}}
-        )
+        self.samples.update_one({"_id": sample}, {"$pull": {LIST: {"_id": label}}, "$set": {"last_modified_at": utc()}})
 
     # syncd's own tables
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from bson import ObjectId
 
 from syncd.adapters.protocol import Result
-from syncd.apply.outcomes import Recorded, forgotten, judge_result, kept_out, next_baseline, refusals
+from syncd.apply.outcomes import Recorded, forgotten, judge_result, next_baseline, refusals
 from syncd.apply.steps import Step, reached
 from syncd.model import ID_FIELD, Action, Change, Direction, Plan
 from syncd.session import Session
@@ -49,7 +49,7 @@ def apply(session: Session, plan: Plan, run_id: str) -> Applied:
     stamped = {each.label_id for each in stamps if done[id(each)].status == APPLIED}
     homeward = [each for each in intended if each.direction is Direction.TO_DATABASE]
     ready = [each for each in homeward if not _is_drawn(each) or each.label_id in stamped]
-    for result in _write_database(session, ready):
+    for result in session.database.write(ready):
         done[id(result.change)] = judge_result(session.mapping, result)
     reached(Step.DATABASE_WRITTEN)
     if not session.one_transaction:
@@ -73,21 +73,6 @@ def _write_fiftyone(session: Session, changes: Sequence[Change]) -> list[Result]
         make_sure(session.writing, session.schema, session.mapping.binding)
         results += session.fiftyone.write(changes[start : start + SLICE])
     return results
-
-
-def _write_database(session: Session, changes: Sequence[Change]) -> list[Result]:
-    """Writes; a compare-and-set that missed although the row holds what was expected was kept out by the database."""
-    results = session.database.write(changes) if changes else []
-    missed = [each for each in results if _missed(each)]
-    if not missed:
-        return results
-    rows = session.database.read_ids([str(each.change.annotation_id) for each in missed]).rows
-    there = {row["annotation_id"]: row for row in rows.iter_rows(named=True)}
-    return [kept_out(session.mapping, each, there) if _missed(each) else each for each in results]
-
-
-def _missed(result: Result) -> bool:
-    return result.matched is False and result.refused is None and result.change.action is not Action.INSERT
 
 
 def _record(

@@ -32,7 +32,7 @@ def judge_result(mapping: Mapping, result: Result) -> Recorded:
     FiftyOne cannot say which operation of a bulk write matched, so there what was read back decides; the database
     can, and a value that one of its triggers altered still counts as written.
     """
-    result = _as_inserted(mapping, _put_back(mapping, result))
+    result = _as_inserted(mapping, _quietly_refused(mapping, result))
     change = result.change
     if result.refused is not None:
         return Recorded(change, SUPERSEDED, result)
@@ -47,16 +47,21 @@ def judge_result(mapping: Mapping, result: Result) -> Recorded:
     return Recorded(given, APPLIED if applied else SUPERSEDED, result)
 
 
-def _put_back(mapping: Mapping, result: Result) -> Result:
-    """A trigger that puts the old value back has refused the new one; writing it again would go on for ever."""
+def _quietly_refused(mapping: Mapping, result: Result) -> Result:
+    """A trigger, a rule or a policy that keeps the old value in place has refused the new one.
+
+    Written again it would be refused again, in every run. (Where somebody else was faster, the row holds a third
+    value, and the next run looks at that.)
+    """
     change = result.change
-    if not result.matched or change.action is not Action.UPDATE or result.refused is not None:
-        return result
-    if same_content(mapping, change.field, result.after, change.new):
+    if result.matched is None or result.refused is not None or change.action is Action.INSERT or not result.present:
         return result
     if not same_content(mapping, change.field, result.after, change.old):
         return result
-    return replace(result, refused="the database took the value and put the old one back (a trigger?)")
+    if result.matched and same_content(mapping, change.field, result.after, change.new):
+        return result
+    how = "took the value and put the old one back" if result.matched else "left the row as it was"
+    return replace(result, refused=f"the database {how} (a trigger, a rule or a row security policy?)")
 
 
 def _as_inserted(mapping: Mapping, result: Result) -> Result:
@@ -66,22 +71,6 @@ def _as_inserted(mapping: Mapping, result: Result) -> Result:
     if not ours or change.label_id is None or result.label_id != change.label_id:
         return result
     return result if same_content(mapping, None, result.after, change.new) else replace(result, after=change.new)
-
-
-def kept_out(mapping: Mapping, result: Result, rows: dict[str, dict[str, Any]]) -> Result:
-    """A compare-and-set that missed is refused where the row (by id) still holds what was expected of it.
-
-    Nobody was faster, then: a trigger, a rule or a policy of the database kept the write out.
-    """
-    change = result.change
-    row = rows.get(str(change.annotation_id))
-    if row is None:
-        return result
-    after = held(mapping, change, row)
-    if not same_content(mapping, change.field, after, change.old):
-        return replace(result, present=True, after=after)
-    said = "the database left the row as it was (a trigger, a rule or a row security policy?)"
-    return replace(result, present=True, after=after, refused=said)
 
 
 def held(mapping: Mapping, change: Change, row: dict[str, Any]) -> Content:
@@ -100,16 +89,17 @@ def refusals(recorded: Iterable[Recorded]) -> list[Conflict]:
         if each.result is None or each.result.refused is None:
             continue
         change = each.change
+        homeward = change.direction is Direction.TO_DATABASE
         found.append(
             Conflict(
-                kind="refused_by_database",
+                kind="refused_by_database" if homeward else "refused_by_fiftyone",
                 annotation_id=change.annotation_id,
                 sample_id=change.sample_id,
                 label_id=change.label_id,
                 field=change.field,
                 base=None,
-                fiftyone=_shown(change.new),
-                database=_shown(change.old),
+                fiftyone=_shown(change.new if homeward else change.old),
+                database=_shown(change.old if homeward else change.new),
                 suggestions=(each.result.refused,),
             )
         )

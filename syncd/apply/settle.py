@@ -23,6 +23,7 @@ def settle(session: Session) -> tuple[Recorded, ...]:
     left = changes.pending(session.state, session.tables, session.mapping)
     if not left:
         return ()
+    session.rest()
     intended = [change for _, change in left]
     outward = [each for each in intended if each.direction is Direction.TO_FIFTYONE]
     homeward = [each for each in intended if each.direction is Direction.TO_DATABASE]

@@ -161,5 +161,5 @@ def _wait(scene: Stage, *, app: bool) -> None:
 def _open_app() -> None:
     import fiftyone as fo
 
-    session = fo.launch_app(fo.load_dataset(DATASET), auto=False)
+    session = fo.launch_app(fo.load_dataset(DATASET), address="127.0.0.1", auto=False)
     out.print(f"\nThe FiftyOne App is on [bold]{session.url}[/bold]")

@@ -88,3 +88,13 @@ def escape(text: str) -> str:
 def _redact_parameter(parameter: str) -> str:
     name, equals, _ = parameter.partition("=")
     return parameter if not equals or name.lower() in _HARMLESS_PARAMETERS else f"{name}={HIDDEN}"
+
+
+_ESCAPED = re.compile(r"(?:[^@:/?#\[\]%]|%[0-9A-Fa-f]{2})*")
+
+
+def is_well_escaped(uri: str) -> bool:
+    """Whether user and password hold no character that a driver would take for the end of them."""
+    login = uri.partition("://")[2].rpartition("@")[0]
+    user, _, password = login.partition(":")
+    return all(_ESCAPED.fullmatch(each) for each in (user, password))

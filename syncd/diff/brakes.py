@@ -21,13 +21,16 @@ def held_by(
     database: int | None,
     vanished_in_fiftyone: int,
     vanished_in_database: int,
+    displaced: int = 0,
 ) -> str | None:
     """The reason why the plan must wait for a person; ``None`` where it may go on.
 
     ``known`` counts the annotations in the baseline, ``fiftyone`` and ``database`` those read from a side that was
     read completely (``None`` otherwise). A side that came back empty holds whatever its size; fractions are judged
     from ``brakes.min_rows`` known annotations upwards. Deletions are counted whether they would be carried over or
-    become conflicts: either way somebody should look first.
+    become conflicts: either way somebody should look first. ``displaced`` counts known annotations whose label can
+    no longer be told for certain: nothing would be written of them, but a dataset made anew under its own name must
+    not become as many conflicts.
     """
     for side, count in (("FiftyOne", fiftyone), ("the database", database)):
         if known and count == 0:
@@ -40,6 +43,11 @@ def held_by(
                 f"{count:,} of {known:,} annotations are gone from {side}: more than "
                 f"max_delete_fraction ({brakes.max_delete_fraction:.2%})"
             )
+    if displaced > brakes.max_change_fraction * known:
+        return (
+            f"{displaced:,} of {known:,} annotations are no longer where they were known in FiftyOne: more than "
+            f"max_change_fraction ({brakes.max_change_fraction:.2%})"
+        )
     return _too_many_changes(brakes, changes, known)
 
 
@@ -52,7 +60,7 @@ def _too_many_changes(brakes: Brakes, changes: Sequence[Change], known: int) -> 
                 f"{len(touched):,} of {known:,} annotations would change in {name}: more than "
                 f"max_change_fraction ({brakes.max_change_fraction:.2%})"
             )
-        into = Counter(str(each.new) for each in updates if each.direction is way and each.field == LABEL)
+        into = Counter(_label(each) for each in updates if each.direction is way and each.field == LABEL)
         for label, count in into.most_common(1):
             if count > brakes.max_into_one_label * known:
                 return (
@@ -60,3 +68,7 @@ def _too_many_changes(brakes: Brakes, changes: Sequence[Change], known: int) -> 
                     f"max_into_one_label ({brakes.max_into_one_label:.2%})"
                 )
     return None
+
+
+def _label(change: Change) -> str | None:
+    return None if change.new is None else str(change.new)

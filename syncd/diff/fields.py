@@ -12,21 +12,18 @@ from typing import Any
 
 import polars as pl
 
-from syncd.diff.compare import differs
-from syncd.diff.content import jsonable, shown
+from syncd.diff.content import jsonable, problems_of, shown
 from syncd.diff.inputs import History
-from syncd.diff.joined import B, D, F, differ, is_known, unreadable
-from syncd.diff.unsafe import why_unsafe
+from syncd.diff.joined import B, D, F, differ, is_known, not_finite, unreadable
+from syncd.diff.memory import REFUSED, STALE, about_column, with_memory
+from syncd.diff.unsafe import not_readable, why_unsafe
 from syncd.model.fields import BOX, LABEL, Direction, Field, Mapping, Side
-from syncd.model.kinds import from_wire, wire_dtype
 from syncd.model.plan import Action, Change, Conflict
 from syncd.model.policy import Policy
-from syncd.model.snapshot import column, known_column
+from syncd.model.snapshot import baseline_schema, column, known_column
 
-STICKY = ("edit_edit", "no_baseline", "stale_revert", "box_changed", "wrong_direction")
-"""Conflicts that stay open until both sides agree or somebody resolves them, whatever the clocks say meanwhile."""
-
-SETTLED = ("same", "adopt", "converged")
+SETTLED = ("same", "adopt")
+"""Verdicts of which nothing is said."""
 
 
 def verdict_column(name: str) -> str:
@@ -41,69 +38,47 @@ def reason_column(name: str) -> str:
 
 def judge(mapping: Mapping, policy: Policy, history: History, rows: pl.DataFrame) -> pl.DataFrame:
     """Adds verdict and reason of every field to rows that both sides hold."""
+    if rows.is_empty():
+        return rows
+    given = rows.columns
     for each in mapping.fields:
-        rows = _with_memory(each, history, rows)
-        rows = rows.with_columns(_verdict(each, policy)).with_columns(_reason(each))
-        rows = rows.drop("stale", "reapplied", "open_kind", "refused")
-    return rows
+        rows = with_memory(each, history, rows)
+    rows = rows.with_columns([fact for each in mapping.fields for fact in _facts(each)])
+    rows = rows.with_columns([_verdict(each, policy) for each in mapping.fields])
+    rows = rows.with_columns([_unless_refused(each) for each in mapping.fields])
+    rows = rows.with_columns([_reason(each) for each in mapping.fields])
+    judged = [make(each.name) for each in mapping.fields for make in (verdict_column, reason_column)]
+    return rows.select(*given, *judged)
 
 
-def _with_memory(field: Field, history: History, rows: pl.DataFrame) -> pl.DataFrame:
-    """Adds what is remembered of a field.
-
-    ``stale``: FiftyOne is back at what syncd replaced lately (``reapplied``: not for the first time).
-    ``refused``: the database would not take the very value that FiftyOne holds. ``open_kind``: an open conflict.
-    """
-    of_field = pl.col("field") == field.name
-    written = history.written.filter(of_field & (pl.col("action") == "update"))
-    again = written.group_by("annotation_id").agg((pl.col("reason") == "stale_revert").any().alias("reapplied"))
-    stale = _holding(field, rows.filter(differ(field, F, B)), written, "old").with_columns(stale=pl.lit(value=True))
-    open_here = history.open_conflicts.filter(of_field)
-    refused = _holding(field, rows, open_here.filter(pl.col("kind") == "refused_by_database"), "fiftyone")
-    waiting = open_here.filter(pl.col("kind").is_in(STICKY)).unique("annotation_id")
-    for memory in (
-        stale.join(again, on="annotation_id", how="left"),
-        refused.with_columns(refused=pl.lit(value=True)),
-        waiting.select("annotation_id", pl.col("kind").alias("open_kind")),
-    ):
-        rows = rows.join(memory, on="annotation_id", how="left", maintain_order="left")
-    return rows.with_columns(pl.col("stale", "reapplied", "refused").fill_null(value=False))
-
-
-def _holding(field: Field, rows: pl.DataFrame, remembered: pl.DataFrame, text: str) -> pl.DataFrame:
-    """Ids of the rows whose FiftyOne value is one of those remembered (as JSON text in the column ``text``)."""
-    if remembered.is_empty():
-        return pl.DataFrame(schema={"annotation_id": pl.String()})
-    wire = pl.Struct({"was": wire_dtype(field.kind)})
-    parsed = pl.concat_str(pl.lit('{"was":'), text, pl.lit("}")).str.json_decode(wire).struct.field("was")
-    was = remembered.select("annotation_id", from_wire(field.kind, parsed).alias("was"))
-    now = rows.select("annotation_id", F + column(field.name)).join(was, on="annotation_id", how="inner")
-    return now.filter(~differs(field, pl.col(F + column(field.name)), pl.col("was"))).select("annotation_id").unique()
+def _facts(field: Field) -> Iterator[pl.Expr]:
+    """What the verdict rests on, as columns: who differs from whom, and what cannot be read or logged."""
+    name = field.name
+    facts = {
+        "known": is_known(name),
+        "by_fiftyone": is_known(name) & differ(field, F, B),
+        "by_database": is_known(name) & differ(field, D, B),
+        "apart": differ(field, F, D),
+        "unread": unreadable(name, F) | unreadable(name, D),
+        "endless": not_finite(field, F) | not_finite(field, D),
+    }
+    for fact, expression in facts.items():
+        yield expression.alias(about_column(field, fact))
 
 
 def _verdict(field: Field, policy: Policy) -> pl.Expr:
-    name = field.name
-    known = is_known(name)
-    by_fiftyone = known & differ(field, F, B)
-    by_database = known & differ(field, D, B)
-    apart = differ(field, F, D)
-    open_kind = pl.col("open_kind")
-    # An open disagreement follows a policy that has been given since; other kinds wait for a person.
-    waits = open_kind.is_not_null()
-    if policy.on_conflict != "quarantine":
-        waits = waits & (open_kind != "edit_edit")
-    if policy.first_sync != "quarantine":
-        waits = waits & (open_kind != "no_baseline")
-    one_way = "box_changed" if name == BOX else "wrong_direction"
-    both_changed = _disagreement(field, policy, one_way)
-    home = pl.lit("to_database" if field.direction.allows(Direction.TO_DATABASE) else one_way)
-    # Asking again would only be refused again: a person, or another value, must come first.
-    may_go_home = pl.when(pl.col("refused")).then(pl.lit("refused_by_database")).otherwise(home)
-    may_go_out = pl.lit("to_fiftyone" if field.direction.allows(Direction.TO_FIFTYONE) else one_way)
-    reapply = pl.lit(value=policy.on_stale_revert == "reapply") & ~pl.col("reapplied")
-    reapply = reapply & field.direction.allows(Direction.TO_FIFTYONE)
+    known, apart, unread, endless = (_about(field, fact) for fact in ("known", "apart", "unread", "endless"))
+    by_fiftyone, by_database = _about(field, "by_fiftyone"), _about(field, "by_database")
+    waits, open_kind = _waits(field, policy), _about(field, "open_kind")
+    reapply = policy.on_stale_revert == "reapply" and field.direction.allows(Direction.TO_FIFTYONE)
+    again = _about(field, "reapplied") | pl.lit(value=not reapply)
     return (
-        pl.when(unreadable(name, F) | unreadable(name, D))
+        # What is equal on both sides but has no form in JSON can be neither logged nor agreed on.
+        pl.when(endless & ~unread & ~apart)
+        .then(pl.lit("same"))
+        .when((unread | endless) & waits)
+        .then(open_kind)
+        .when(unread | endless)
         .then(pl.lit("unsafe_value"))
         .when(~apart & ~known)
         .then(pl.lit("adopt"))
@@ -115,58 +90,94 @@ def _verdict(field: Field, policy: Policy) -> pl.Expr:
         .then(open_kind)
         .when(~known)
         .then(_first_meeting(field, policy))
-        .when(by_fiftyone & pl.col("stale"))
-        .then(pl.when(reapply).then(pl.lit("to_fiftyone")).otherwise(pl.lit("stale_revert")))
+        .when(by_fiftyone & _about(field, "stale"))
+        .then(pl.when(again).then(pl.lit(STALE)).otherwise(pl.lit("to_fiftyone")))
         .when(by_fiftyone & by_database)
-        .then(both_changed)
+        .then(_disagreement(field, policy))
         .when(by_fiftyone)
-        .then(may_go_home)
+        .then(pl.lit(_if_allowed(field, Direction.TO_DATABASE)))
         .when(by_database)
-        .then(may_go_out)
+        .then(pl.lit(_if_allowed(field, Direction.TO_FIFTYONE)))
         # Both within tolerance of the baseline but not of each other: nobody edited anything.
         .otherwise(pl.lit("same"))
-        .alias(verdict_column(name))
+        .alias(verdict_column(field.name))
     )
 
 
+def _unless_refused(field: Field) -> pl.Expr:
+    """Asking the database again would only be refused again: a person, or another value, must come first."""
+    verdict = pl.col(verdict_column(field.name))
+    asks_again = _about(field, "refused") & (verdict == Direction.TO_DATABASE.value)
+    return pl.when(asks_again).then(pl.lit(REFUSED)).otherwise(verdict).alias(verdict_column(field.name))
+
+
+def _about(field: Field, fact: str) -> pl.Expr:
+    return pl.col(about_column(field, fact))
+
+
+def _one_way(field: Field) -> str:
+    """The conflict about a value that was changed on the side from which it may not travel."""
+    return "box_changed" if field.name == BOX else "wrong_direction"
+
+
+def _if_allowed(field: Field, way: Direction) -> str:
+    return way.value if field.direction.allows(way) else _one_way(field)
+
+
+def _waits(field: Field, policy: Policy) -> pl.Expr:
+    """Whether an open conflict holds the field back. One that the configuration answers by now does not."""
+    kind = _about(field, "open_kind")
+    answered = []
+    if policy.on_conflict != "quarantine":
+        answered.append("edit_edit")
+    if policy.first_sync != "quarantine":
+        answered.append("no_baseline")
+    if field.direction is Direction.BOTH:
+        answered += ["box_changed", "wrong_direction"]
+    waits = kind.is_not_null() & ~kind.is_in(answered)
+    if policy.on_conflict != "quarantine":
+        # What a policy decides must not depend on which of two edits was seen first.
+        disagreement = _about(field, "by_fiftyone") & _about(field, "by_database")
+        waits = waits & ~(disagreement & (kind == _one_way(field)))
+    return waits.fill_null(value=False)
+
+
 def _first_meeting(field: Field, policy: Policy) -> pl.Expr:
-    """No value was ever agreed. An attribute that FiftyOne never had is filled; nothing is lost by that."""
+    """No value was ever agreed. What FiftyOne lacks is filled: nothing is lost by that, and it never wins."""
     chosen = {"database": Direction.TO_FIFTYONE, "fiftyone": Direction.TO_DATABASE}.get(policy.first_sync)
     verdict = chosen.value if chosen is not None and field.direction.allows(chosen) else "no_baseline"
-    if field.name == LABEL or not field.direction.allows(Direction.TO_FIFTYONE):
-        return pl.lit(verdict)
-    return pl.when(pl.col(F + column(field.name)).is_null()).then(pl.lit("to_fiftyone")).otherwise(pl.lit(verdict))
+    lacks = verdict if chosen is Direction.TO_FIFTYONE else "no_baseline"
+    if field.name != LABEL and field.direction.allows(Direction.TO_FIFTYONE):
+        lacks = Direction.TO_FIFTYONE.value
+    return pl.when(pl.col(F + column(field.name)).is_null()).then(pl.lit(lacks)).otherwise(pl.lit(verdict))
 
 
-def _disagreement(field: Field, policy: Policy, one_way: str) -> pl.Expr:
-    if field.direction is not Direction.BOTH:
-        return pl.lit(one_way)
+def _disagreement(field: Field, policy: Policy) -> pl.Expr:
+    undecided = pl.lit("edit_edit" if field.direction is Direction.BOTH else _one_way(field))
+    home = pl.lit(_if_allowed(field, Direction.TO_DATABASE))
+    out = pl.lit(_if_allowed(field, Direction.TO_FIFTYONE))
     if policy.on_conflict == "database":
-        return pl.lit("to_fiftyone")
+        return out
     if policy.on_conflict == "fiftyone":
-        return pl.lit("to_database")
+        return home
     if policy.on_conflict == "latest":
-        newer, older = pl.col(F + "edited_at"), pl.col(D + "edited_at")
-        return (
-            pl.when(newer > older)
-            .then(pl.lit("to_database"))
-            .when(newer < older)
-            .then(pl.lit("to_fiftyone"))
-            .otherwise(pl.lit("edit_edit"))
-        )
-    return pl.lit("edit_edit")
+        mine, theirs = pl.col(F + "edited_at"), pl.col(D + "edited_at")
+        return pl.when(mine > theirs).then(home).when(mine < theirs).then(out).otherwise(undecided)
+    return undecided
 
 
 def _reason(field: Field) -> pl.Expr:
-    by_fiftyone = differ(field, F, B)
-    by_database = differ(field, D, B)
+    verdict = pl.col(verdict_column(field.name))
+    by_fiftyone, by_database = _about(field, "by_fiftyone"), _about(field, "by_database")
     return (
-        pl.when(~is_known(field.name))
+        pl.when(~_about(field, "known"))
         .then(pl.lit("first_sync"))
-        .when(by_fiftyone & pl.col("stale") & (pl.col(verdict_column(field.name)) == "to_fiftyone"))
-        .then(pl.lit("stale_revert"))
+        .when(verdict == "converged")
+        .then(verdict)
+        .when(_about(field, "stale") & by_fiftyone & (verdict == Direction.TO_FIFTYONE.value))
+        .then(pl.lit(STALE))
         .when(by_fiftyone & by_database)
-        .then(pl.when(differ(field, F, D)).then(pl.lit("on_conflict")).otherwise(pl.lit("converged")))
+        .then(pl.lit("on_conflict"))
         .when(by_fiftyone)
         .then(pl.lit("reviewed"))
         .otherwise(pl.lit("changed_at_home"))
@@ -178,9 +189,9 @@ def decide(mapping: Mapping, rows: pl.DataFrame) -> tuple[list[Change], list[Con
     """The changes and conflicts that follow from judged rows; a value that cannot be held becomes a conflict."""
     changes: list[Change] = []
     conflicts: list[Conflict] = []
-    for each in mapping.fields:
+    for each in mapping.fields if rows.height else ():
         verdict = pl.col(verdict_column(each.name))
-        for row in rows.filter(~verdict.is_in(["same", "adopt"])).iter_rows(named=True):
+        for row in rows.filter(~verdict.is_in(SETTLED)).iter_rows(named=True):
             found = _outcome(each, row)
             if isinstance(found, Change):
                 changes.append(found)
@@ -205,7 +216,13 @@ def _outcome(field: Field, row: dict[str, Any]) -> Change | Conflict:
         if why is None:
             return _change(field, row, Direction.TO_FIFTYONE, row[F + column(field.name)], new)
         return _conflict(field, row, "unsafe_value", (why,))
-    return _conflict(field, row, verdict, ())
+    return _conflict(field, row, verdict, _why_broken(field, row) if verdict == "unsafe_value" else ())
+
+
+def _why_broken(field: Field, row: dict[str, Any]) -> tuple[str, ...]:
+    """Why a value that stands on one of the sides cannot be compared or carried over."""
+    unread = any(field.name in problems_of(row, side) for side in (F, D))
+    return (not_readable(field) if unread else "not a finite number",)
 
 
 def _change(field: Field, row: dict[str, Any], way: Direction | None, old: Any, new: Any) -> Change:
@@ -243,9 +260,12 @@ def _conflict(field: Field, row: dict[str, Any], kind: str, suggestions: tuple[s
 def next_baseline(mapping: Mapping, rows: pl.DataFrame) -> pl.DataFrame:
     """The baseline rows that judged rows call for, supposing that no change succeeds.
 
-    Agreed fields (``adopt``, ``converged``) take the database's value; all others keep what was agreed before.
-    Rows without anything to agree on, and nothing to write, are left out.
+    Agreed fields (``adopt``, ``converged``) take the database's value; all others keep what was agreed before. An
+    annotation met for the first time is in it with its place, even where no value was agreed. Rows of which nothing
+    moves, and that nothing is to be written to, are left out.
     """
+    if rows.is_empty():
+        return pl.DataFrame(schema=baseline_schema(mapping))
     touched = list(_touched(mapping))
     kept = rows.filter(pl.any_horizontal(touched))
     columns: list[pl.Expr] = [
@@ -258,7 +278,7 @@ def next_baseline(mapping: Mapping, rows: pl.DataFrame) -> pl.DataFrame:
         name = column(each.name)
         columns.append(pl.when(agreed).then(pl.col(D + name)).otherwise(pl.col(B + name)).alias(name))
         columns.append((agreed | is_known(each.name)).alias(known_column(each.name)))
-    return kept.select(columns)
+    return kept.select(columns).select(list(baseline_schema(mapping)))
 
 
 def _touched(mapping: Mapping) -> Iterator[pl.Expr]:

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from syncd.diff.content import fiftyone_content
-from syncd.diff.places import replacements, without_places
+from syncd.diff.places import replacements
 from syncd.model.fields import ID_FIELD, Direction, Mapping
 from syncd.model.plan import Action, Change, Conflict
 
@@ -46,6 +46,8 @@ class _Doubts:
 
     def add(self, kind: str, rows: pl.DataFrame, subject: str, *, copies: bool = False) -> None:
         """Labels that are conflicts of this kind; with ``copies`` there may be several about one subject."""
+        if rows.is_empty():
+            return
         self.frames.append(
             rows.with_columns(
                 pl.lit(kind).alias("kind"), pl.col(subject).alias("subject"), pl.lit(copies).alias("is_copy")
@@ -60,28 +62,26 @@ class _Doubts:
 def identify(mapping: Mapping, rows: pl.DataFrame, baseline: pl.DataFrame, *, adopt: bool) -> Identified:
     """Settles the identity of every label that was read. Invariant: no row is dropped without a conflict."""
     originals, others = _apart(rows, baseline)
+    if others.is_empty():
+        return Identified(originals.select(rows.columns), rows.clear(), (), (), frozenset())
     doubts = _Doubts()
-    lost = _in_known_places(others, doubts)
+    lost = _in_known_places(others, doubts).select(originals.columns)
     claimants, fresh = _elsewhere(originals, others, baseline, doubts, adopt=adopt)
 
     settled = pl.concat([originals, lost.with_columns(pl.col("owner").alias("annotation_id")), claimants])
-    unaddressable = others.filter(L.is_null() & A.is_null())
+    nameless = pl.concat([fresh, others.filter(L.is_null() & A.is_null()).select(fresh.columns)])
     vanished = baseline.join(settled.select("annotation_id"), on="annotation_id", how="anti")
-    vanished = vanished.filter(~A.is_in(list(doubts.held)))
-    replaced = list(replacements(mapping, pl.concat([fresh, unaddressable]), vanished))
-    explained = [place for place, _ in replaced]
-    doubts.held.update(str(conflict.annotation_id) for _, conflict in replaced)
-    doubts.add("unaddressable", without_places(unaddressable, explained), "annotation_id")
+    replaced = replacements(mapping, nameless, vanished.filter(~A.is_in(list(doubts.held))))
+    doubts.held.update(str(conflict.annotation_id) for conflict in replaced.values())
+    left = nameless.with_row_index("nth").filter(~pl.col("nth").is_in(list(replaced))).drop("nth")
+    doubts.add("unaddressable", left.filter(L.is_null()), "annotation_id")
 
-    conflicts = [*_conflicts(mapping, doubts, baseline), *(conflict for _, conflict in replaced)]
-    restored = tuple(_restore(row) for row in lost.iter_rows(named=True))
-    plain = [name for name in rows.columns]
     return Identified(
-        settled.select(plain),
-        without_places(fresh, explained).select(plain),
-        tuple(conflicts),
-        restored,
-        frozenset(doubts.held),
+        rows=settled.select(rows.columns),
+        fresh=left.filter(L.is_not_null()).select(rows.columns),
+        conflicts=(*_conflicts(mapping, doubts, baseline), *replaced.values()),
+        restored=tuple(_restore(row) for row in lost.iter_rows(named=True)),
+        held=frozenset(doubts.held),
     )
 
 
@@ -96,23 +96,31 @@ def _apart(rows: pl.DataFrame, baseline: pl.DataFrame) -> tuple[pl.DataFrame, pl
     rows = rows.join(known, on="annotation_id", how="left")
     again = rows.filter(rows["label_id"].is_duplicated() & rows["label_id"].is_not_null())
     again = again.select("sample_id", "label_id").filter(pl.struct("sample_id", "label_id").is_duplicated())
-    rows = rows.join(again.unique().with_columns(twice=pl.lit(value=True)), on=["sample_id", "label_id"], how="left")
-    rows = rows.with_columns(pl.col("twice").fill_null(value=False), pl.lit(None, pl.String).alias("owner"))
+    rows = rows.with_columns(pl.lit(value=False).alias("twice"), pl.lit(None, pl.String).alias("owner"))
+    if again.height:
+        places = again.unique().with_columns(pl.lit(value=True).alias("again"))
+        rows = rows.join(places, on=["sample_id", "label_id"], how="left")
+        rows = rows.with_columns(pl.col("again").fill_null(value=False).alias("twice")).drop("again")
 
-    at_home = ((L == pl.col("known_label")) & (S == pl.col("known_sample"))).fill_null(value=False)
+    at_home = (L.eq(pl.col("known_label")) & S.eq(pl.col("known_sample"))).fill_null(value=False)
     originals = rows.filter(at_home & ~pl.col("twice"))
     others = rows.filter(~at_home | pl.col("twice")).drop("owner")
+    if others.is_empty():
+        return originals, others
     places = known.select("known_label", "known_sample", A.alias("owner")).sort("owner")
     places = places.unique(["known_label", "known_sample"], keep="first", maintain_order=True)
     others = others.join(
         places, left_on=["label_id", "sample_id"], right_on=["known_label", "known_sample"], how="left"
     )
     others = others.select(rows.columns)
-    crowd = others.group_by("annotation_id").len("crowd").filter(A.is_not_null())
-    return originals, others.join(crowd, on="annotation_id", how="left").with_columns(
-        present=A.is_in(originals["annotation_id"].to_list()).fill_null(value=False),
-        kept=A.is_in(others["owner"].drop_nulls().to_list()).fill_null(value=False),
-    )
+    true = pl.lit(value=True)
+    for fact in (
+        others.filter(A.is_not_null()).group_by("annotation_id").len("crowd"),
+        originals.select("annotation_id", true.alias("present")),
+        others.select(pl.col("owner").alias("annotation_id"), true.alias("kept")).drop_nulls().unique(),
+    ):
+        others = others.join(fact, on="annotation_id", how="left")
+    return originals, others.with_columns(pl.col("present", "kept").fill_null(value=False))
 
 
 def _in_known_places(others: pl.DataFrame, doubts: _Doubts) -> pl.DataFrame:
@@ -129,13 +137,12 @@ def _in_known_places(others: pl.DataFrame, doubts: _Doubts) -> pl.DataFrame:
 
     at_home = others.filter(own.is_not_null() & ~twice)
     # Either id may be the right one. Where another label bears the lost id, restoring it would make a duplicate.
-    borne = others["annotation_id"].drop_nulls().to_list()
-    lost = A.is_null() & ~own.is_in(borne)
-    displaced = at_home.filter(~lost)
+    lost = at_home.filter(A.is_null()).join(others, left_on="owner", right_on="annotation_id", how="anti")
+    displaced = at_home.join(lost, on="owner", how="anti")
     doubts.add("moved", displaced, "owner")
     doubts.hold(displaced["owner"])
     doubts.hold(displaced.filter(absent)["annotation_id"])
-    return at_home.filter(lost).select(others.columns[: others.columns.index("crowd")])
+    return lost
 
 
 def _elsewhere(
@@ -150,8 +157,12 @@ def _elsewhere(
     claimants = claimants.filter(~pl.col("present"))
 
     rivals = pl.col("crowd") > 1
-    elsewhere = (S != pl.col("known_sample")).fill_null(value=False) & pl.lit(value=not adopt)
-    for kind, doubtful, several in (("duplicate_id", rivals, True), ("moved", pl.col("kept"), True), ("moved", elsewhere, False)):
+    elsewhere = S.ne(pl.col("known_sample")).fill_null(value=False) & pl.lit(value=not adopt)
+    for kind, doubtful, several in (
+        ("duplicate_id", rivals, True),
+        ("moved", pl.col("kept"), True),
+        ("moved", elsewhere, False),
+    ):
         refused = claimants.filter(doubtful)
         doubts.add(kind, refused, "annotation_id", copies=several)
         doubts.hold(refused["annotation_id"])
@@ -163,26 +174,21 @@ def _elsewhere(
 def _carried(
     rows: pl.DataFrame, originals: pl.DataFrame, others: pl.DataFrame, baseline: pl.DataFrame, doubts: _Doubts
 ) -> pl.DataFrame:
-    """Labels that are known by their label id on another sample; returns the rows that this does not explain.
+    """Labels that the baseline knows by their label id on another sample; returns the rows that this is not about.
 
-    If the annotation they are known as is seen nowhere else, it may be this one. If it is, a label without an id
-    is a copy of it; a label with an id of its own is what its id says (label ids are not unique across samples).
+    Where the annotation known there is seen nowhere else, this label may be it. Otherwise the label id says nothing:
+    one label object assigned to several samples gives them all the same.
     """
     homes = baseline.select("label_id", A.alias("about"))
     found = rows.join(homes, on="label_id", how="inner").filter(A.ne_missing(pl.col("about")))
     if found.is_empty():
         return rows
-    seen = pl.concat([originals["annotation_id"], others["annotation_id"], others["owner"]]).drop_nulls()
-    unseen = found.filter(~pl.col("about").is_in(seen.to_list()))
+    seen = pl.concat([originals["annotation_id"], others["annotation_id"], others["owner"]]).to_frame("about")
+    unseen = found.join(seen, on="about", how="anti")
     doubts.add("moved", unseen, "about", copies=True)
     doubts.hold(unseen["about"])
     doubts.hold(unseen.filter(~pl.col("present"))["annotation_id"])
-    places = ["sample_id", "label_id"]
-    copies = found.filter(A.is_null()).join(unseen, on=places, how="anti")
-    copies = copies.sort("about").unique(places, keep="first", maintain_order=True)
-    doubts.add("duplicate_id", copies, "about", copies=True)
-    explained = pl.concat([unseen.select(places), copies.select(places)])
-    return rows.join(explained, on=places, how="anti")
+    return rows.join(unseen, on=["sample_id", "label_id"], how="anti")
 
 
 def _restore(row: dict[str, Any]) -> Change:

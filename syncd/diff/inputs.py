@@ -31,8 +31,9 @@ class History:
     """What syncd itself did and left open.
 
     ``written`` holds what syncd wrote to FiftyOne within the stale window (``old``: canonical JSON of what it
-    replaced); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``: canonical JSON); ``minted`` ids that syncd gave to drawn labels
-    whose database row was never written, because the run died or the database refused it.
+    replaced); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``: canonical JSON); ``minted`` ids
+    that syncd gave to drawn labels whose database row was never written, because the run died or the database
+    refused it.
     """
 
     written: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WRITTEN_SCHEMA))
@@ -56,6 +57,8 @@ class Inputs:
     """Everything the diff looks at.
 
     ``baseline_size`` counts the whole baseline, of which an incremental run holds only the part in ``baseline``.
+    What it holds is closed: every annotation in it comes with all its labels, its row and its baseline, wherever
+    these now are.
     ``samples`` are the samples found for the media of rows that are new in the database. ``adopt`` accepts labels
     and samples that were made anew under known annotation ids (a rebuilt dataset that a person has confirmed);
     ``force`` releases the brakes.
@@ -72,3 +75,8 @@ class Inputs:
     young: Young | None = None
     adopt: bool = False
     force: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether both sides were read completely: only then does what is not there mean that it was removed."""
+        return self.fiftyone.complete and self.database.complete

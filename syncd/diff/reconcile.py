@@ -10,10 +10,14 @@ import polars as pl
 
 from syncd.diff.brakes import held_by
 from syncd.diff.fields import decide, judge, next_baseline
+from syncd.diff.findings import Findings
 from syncd.diff.identity import identify
-from syncd.diff.inputs import Inputs, Young
+from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, D, F, any_difference, is_known, join, unreadable
-from syncd.diff.presence import Findings, judge_presence
+from syncd.diff.memory import open_whole
+from syncd.diff.newcomers import judge_newcomers
+from syncd.diff.presence import judge_missing
+from syncd.diff.quiet import LeftAlone, without_young
 from syncd.model.fields import Mapping
 from syncd.model.kinds import dumps
 from syncd.model.plan import Change, Conflict, Counts, Plan, Scope
@@ -22,14 +26,16 @@ from syncd.model.plan import Change, Conflict, Counts, Plan, Scope
 def diff(inputs: Inputs) -> Plan:
     """Decides what to do. Pure: equal inputs, in whatever order of rows, give equal plans."""
     mapping = inputs.mapping
-    fiftyone, young = _without_young(inputs.fiftyone.rows, inputs.baseline, inputs.young)
-    baseline = _without(inputs.baseline, young)
-    database, notes, twice = _sound(_without(inputs.database.rows, young))
+    fiftyone, left = without_young(inputs.fiftyone.rows, inputs.baseline, inputs.young)
+    baseline = _without(inputs.baseline, left.ids)
+    database, notes, twice = _sound(_without(inputs.database.rows, left.ids))
 
     identified = identify(mapping, fiftyone, baseline, adopt=inputs.adopt)
-    held = identified.held | twice.keys()
+    held = identified.held | frozenset(twice)
     joined = join(_without(baseline, held), _without(identified.rows, held), _without(database, held))
-    found = judge_presence(inputs, joined, identified.fresh)
+    found = Findings()
+    judge_missing(inputs, joined, found)
+    judge_newcomers(inputs, joined, identified.fresh, found)
     in_both = joined.filter(pl.col("in_f") & pl.col("in_d"))
     work = judge(mapping, inputs.policy, inputs.history, _needs_work(mapping, in_both))
     updates, disputes = decide(mapping, work)
@@ -43,15 +49,16 @@ def diff(inputs: Inputs) -> Plan:
         conflicts=_one_per_subject(conflicts),
         baseline=next_baseline(mapping, work).sort("annotation_id"),
         dropped=tuple(sorted(found.dropped)),
-        counts=_counts(inputs, found, changes, young, in_both),
-        scope=_scope(inputs, joined, held, young),
-        held=None if inputs.force else _held(inputs, found, changes),
+        counts=_counts(inputs, found, changes, left, in_both),
+        scope=_scope(inputs, joined, held, left),
+        held=None if inputs.force else _held(inputs, found, changes, _displaced(inputs, identified.held)),
         hints=(*found.hints, *_relabelled(inputs, joined)),
         notes=notes,
     )
 
 
 def _one_per_subject(conflicts: list[Conflict]) -> tuple[Conflict, ...]:
+    """At most one conflict is open per subject. Only labels that share even their place ever share one."""
     ordered = sorted(conflicts, key=lambda each: (each.subject, each.kind, dumps(each.fiftyone)))
     first = {each.subject: each for each in reversed(ordered)}
     return tuple(first[subject] for subject in sorted(first))
@@ -68,28 +75,15 @@ def _needs_work(mapping: Mapping, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter(~quiet)
 
 
-def _without(rows: pl.DataFrame, ids: frozenset[str] | set[str]) -> pl.DataFrame:
+def _without(rows: pl.DataFrame, ids: frozenset[str]) -> pl.DataFrame:
     return rows.filter(~pl.col("annotation_id").is_in(list(ids)).fill_null(value=False)) if ids else rows
 
 
-def _without_young(
-    rows: pl.DataFrame, baseline: pl.DataFrame, young: Young | None
-) -> tuple[pl.DataFrame, frozenset[str]]:
-    """Leaves out samples that were edited a moment ago; returns the ids (annotation and label) left alone."""
-    if young is None:
-        return rows, frozenset()
-    stamped = pl.col("edited_at").is_between(young.after, young.until).fill_null(value=False)
-    recent = rows.filter(stamped)
-    if recent.is_empty():
-        return rows, frozenset()
-    samples = recent.select("sample_id").unique()
-    known = baseline.join(samples, on="sample_id", how="semi")["annotation_id"]
-    ids = pl.concat([known, recent["annotation_id"], recent["label_id"]]).drop_nulls().unique()
-    return rows.join(samples, on="sample_id", how="anti"), frozenset(ids.to_list())
-
-
 def _sound(rows: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...], dict[str, Conflict]]:
-    """Rows of the database with an id of their own; rows that share one are a conflict, rows without one a note."""
+    """Rows of the database with an id of their own; rows that share one are a conflict, rows without one a note.
+
+    It is marked as one about copies: a conflict about the annotation's label may stand beside it.
+    """
     notes: tuple[str, ...] = ()
     without = rows["annotation_id"].null_count()
     if without:
@@ -109,34 +103,42 @@ def _sound(rows: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...], dict[str,
             base=None,
             fiftyone=None,
             database=f"{count} rows share this id",
+            is_copy=True,
         )
     return rows.filter(~shared), notes, conflicts
 
 
-def _counts(
-    inputs: Inputs, found: Findings, changes: list[Change], young: frozenset[str], in_both: pl.DataFrame
-) -> Counts:
+def _counts(inputs: Inputs, found: Findings, changes: list[Change], left: LeftAlone, in_both: pl.DataFrame) -> Counts:
     return Counts(
         scanned_fiftyone=inputs.fiftyone.size,
         scanned_database=inputs.database.size,
         converged=sum(each.reason == "converged" for each in changes),
         first_met=in_both.filter(~pl.col("in_b")).height,
         not_ingested=found.not_ingested,
-        too_young=len(young),
+        too_young=left.count,
         ignored=found.ignored,
     )
 
 
-def _scope(inputs: Inputs, joined: pl.DataFrame, held: frozenset[str], young: frozenset[str]) -> Scope:
-    """What was judged. Where not everything was read, an annotation that a side lacks was not."""
-    if inputs.fiftyone.complete and inputs.database.complete:
-        return Scope(everything=True, left_alone=young)
-    missing = pl.col("in_b") & ~(pl.col("in_f") & pl.col("in_d"))
+def _scope(inputs: Inputs, joined: pl.DataFrame, held: frozenset[str], left: LeftAlone) -> Scope:
+    """What was judged. Where not everything was read, an annotation that a side lacks was not.
+
+    Fields were compared where both sides have them. Of an annotation that a side lacks, or that is held, conflicts
+    about a field stay as they are: whoever forgets them would take a stale value for an edit once it is back.
+    """
+    in_f, in_d = pl.col("in_f"), pl.col("in_d")
+    one_side = joined.filter(pl.col("in_b") & (in_f != in_d))["annotation_id"]
+    fields_left = held | frozenset(one_side)
+    left_alone = left.ids | left.labels
+    if inputs.complete:
+        return Scope(everything=True, left_alone=left_alone, fields_left=fields_left)
+    judged = joined.filter(~pl.col("in_b") | (in_f & in_d))["annotation_id"]
     return Scope(
         everything=False,
-        annotation_ids=frozenset(joined.filter(~missing)["annotation_id"].to_list()) | held,
-        label_ids=frozenset(inputs.fiftyone.rows["label_id"].drop_nulls().to_list()),
-        left_alone=young,
+        annotation_ids=frozenset(judged) | held,
+        label_ids=frozenset(inputs.fiftyone.rows["label_id"].drop_nulls()),
+        left_alone=left_alone,
+        fields_left=fields_left,
     )
 
 
@@ -148,7 +150,15 @@ def _relabelled(inputs: Inputs, joined: pl.DataFrame) -> list[str]:
     return [f"{strange.height} known ids stand on new labels"] if strange.height else []
 
 
-def _held(inputs: Inputs, found: Findings, changes: list[Change]) -> str | None:
+def _displaced(inputs: Inputs, held: frozenset[str]) -> int:
+    """How many known annotations are held for doubts about their label of which nobody has been told yet."""
+    if not held:
+        return 0
+    known = inputs.baseline.filter(pl.col("annotation_id").is_in(list(held))).select("annotation_id")
+    return known.join(open_whole(inputs.history), on="annotation_id", how="anti").height
+
+
+def _held(inputs: Inputs, found: Findings, changes: list[Change], displaced: int) -> str | None:
     return held_by(
         inputs.policy.brakes,
         changes,
@@ -157,4 +167,5 @@ def _held(inputs: Inputs, found: Findings, changes: list[Change]) -> str | None:
         database=inputs.database.size if inputs.database.complete else None,
         vanished_in_fiftyone=found.vanished_in_fiftyone,
         vanished_in_database=found.vanished_in_database,
+        displaced=displaced,
     )

@@ -6,10 +6,9 @@ import math
 import re
 from decimal import Decimal, InvalidOperation
 
-from syncd.model.fields import LABEL, Field, Holds, Side
+from syncd.model.fields import BOX, LABEL, Field, Holds, LabelType, Mapping, Side
 from syncd.model.kinds import Kind, Value
 
-EXACT_IN_FLOAT = 2**53
 INT64 = 2**63
 
 _DATE = re.compile(
@@ -52,6 +51,32 @@ def why_unsafe(field: Field, side: Side, value: Value) -> str | None:
     return None
 
 
+def why_unsafe_whole(
+    mapping: Mapping, side: Side, values: dict[str, Value], problems: dict[str, str]
+) -> tuple[str, str] | None:
+    """The first field (and reason) for which a whole annotation must not be inserted on that side."""
+    for each in mapping.fields:
+        value = values[each.name]
+        if each.name in problems:
+            return each.name, f"{problems[each.name]} is {not_readable(each)}"
+        if each.name == BOX and side is Side.FIFTYONE and value is None:
+            return BOX, "a detection needs a box, and the row has none"
+        # A column with a default takes a missing value on insert; only a label must be there.
+        if value is None and side is Side.DATABASE and each.name != LABEL:
+            continue
+        why = why_unsafe(each, side, value)
+        if why is not None:
+            return each.name, why
+    if side is Side.FIFTYONE and mapping.label_type is LabelType.DETECTIONS and BOX not in mapping.names:
+        return BOX, "a detection needs a box, and the binding maps none (columns.box)"
+    return None
+
+
+def not_readable(field: Field) -> str:
+    """What is wrong with a raw value that has no form as the field's kind."""
+    return f"not readable as {field.kind.value}"
+
+
 def _why_not_text(holds: Holds, text: str, side: Side) -> str | None:
     if holds.max_length is not None and len(text) > holds.max_length:
         return f"{len(text)} characters, where the column holds {holds.max_length}"
@@ -61,9 +86,8 @@ def _why_not_text(holds: Holds, text: str, side: Side) -> str | None:
 
 
 def _why_not_integer(holds: Holds, value: Value) -> str | None:
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
+    number = _number(value)
+    if number is None:
         return f"{value!r} is not a number"
     if number != number.to_integral_value():
         return f"{value} is not a whole number"
@@ -73,13 +97,12 @@ def _why_not_integer(holds: Holds, value: Value) -> str | None:
 
 
 def _why_not_float(value: Value) -> str | None:
-    if isinstance(value, bool) or isinstance(value, float | list):
+    if isinstance(value, float):
         return None
     if isinstance(value, int):
-        return None if abs(value) <= EXACT_IN_FLOAT else f"{value} has more digits than a float holds"
-    try:
-        exact = Decimal(str(value))
-    except InvalidOperation:
+        return None if int(float(value)) == value else f"{value} has more digits than a float holds"
+    exact = _number(value)
+    if exact is None:
         return f"{value!r} is not a number"
     held = float(exact)
     if not math.isfinite(held) or Decimal(repr(held)) != exact:
@@ -88,16 +111,24 @@ def _why_not_float(value: Value) -> str | None:
 
 
 def _why_not_decimal(holds: Holds, text: str) -> str | None:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
+    number = _number(text)
+    if number is None:
         return f"{text!r} is not a number"
-    exponent = number.normalize().as_tuple().exponent
-    places = max(0, -exponent) if isinstance(exponent, int) else 0
+    # Not normalize() or abs(): they round to the context's 28 digits.
+    places = len(format(number, "f").partition(".")[2].rstrip("0"))
     if holds.scale is not None and places > holds.scale:
         return f"{text} has {places} decimal places, where the column holds {holds.scale}"
     if holds.precision is not None:
         room = holds.precision - (holds.scale or 0)
-        if abs(number) >= Decimal(10) ** room:
+        if number.copy_abs() >= Decimal(10) ** room:
             return f"{text} has more than {room} digits before the point"
     return None
+
+
+def _number(value: Value) -> Decimal | None:
+    """A finite number, exactly; ``None`` for anything else."""
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None

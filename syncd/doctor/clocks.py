@@ -10,6 +10,7 @@ from syncd.doctor.finding import Check, Verdict, ok, warning
 from syncd.doctor.servers import Servers
 
 TOLERATED = timedelta(seconds=3)
+PRECISION = timedelta(seconds=0.1)
 
 
 def checks(servers: Servers) -> Iterator[Check]:
@@ -53,4 +54,4 @@ def _compared(read: Callable[[], datetime], server: str) -> Verdict:
             f"{off}: edits may be read late, and `latest` may take the older of two",
             f"Run: timedatectl set-ntp true   (on this host and on the {server} host)",
         )
-    return ok(f"within {max(abs(ahead), uncertain).total_seconds():.1f} s of this host's")
+    return ok(f"within {max(abs(ahead), uncertain, PRECISION).total_seconds():.1f} s of this host's")

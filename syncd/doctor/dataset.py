@@ -149,4 +149,4 @@ def _index(subject: Subject, path: str, purpose: str) -> Verdict:
             f"none: to {purpose} the server reads every sample",
             sdk(subject.binding.dataset, f"create_index({sdk_name(path)})"),
         )
-    return ok(f"to {purpose}")
+    return ok(f"there is one to {purpose}")

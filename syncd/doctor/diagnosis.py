@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from syncd.config import BindingConfig, Config
-from syncd.doctor import columns, dataset, loadable, labels, rights, rows, servers, table
+from syncd.doctor import columns, dataset, labels, loadable, rights, rows, servers, table
 from syncd.doctor.finding import SERVERS, Check, Finding, run
 from syncd.doctor.secrets import Secrets
 from syncd.doctor.subject import Subject

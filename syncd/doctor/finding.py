@@ -9,6 +9,7 @@ from typing import Generic, Literal, TypeVar
 from pymongo.errors import PyMongoError
 from sqlalchemy.exc import SQLAlchemyError
 
+from syncd.adapters.sql.errors import sqlstate
 from syncd.config.redact import escape
 from syncd.connect import first_line
 from syncd.doctor.secrets import Secrets
@@ -18,6 +19,18 @@ SERVERS = "servers"
 """The scope of the findings that all bindings share."""
 
 AGAIN = "Mend what the server says, then run `syncd doctor` again."
+
+NO_RIGHT = "42501"
+"""PostgreSQL's code for a right that is missing."""
+
+UNAUTHORIZED = 13
+"""MongoDB's."""
+
+GRANT_IN_SQL = "Run in the database, with what the message names: GRANT … ON … TO the role of `database.url`;"
+GRANT_IN_MONGODB = (
+    "Run in mongosh, for the user of `fiftyone.database_uri`: "
+    'db.getSiblingDB("admin").grantRolesToUser("USER", [{role: "readWrite", db: "fiftyone"}])'
+)
 
 Status = Literal["ok", "warning", "fault", "skipped"]
 T = TypeVar("T")
@@ -118,13 +131,15 @@ def _judged(check: Check, secrets: Secrets) -> Verdict:
     try:
         return check.look()
     except NotKnown as error:
-        return skipped(f"needs “{error.check}”, which has failed")
+        return skipped(f"needs “{error.check}” to be well")
     except SyncdError as error:
         return fault(secrets.hide(error.message), secrets.hide(error.remedy or AGAIN))
     except SQLAlchemyError as error:
-        return fault(f"the database says: {secrets.hide(said(error))}", AGAIN)
+        denied = sqlstate(error) == NO_RIGHT
+        return fault(f"the database says: {secrets.hide(said(error))}", GRANT_IN_SQL if denied else AGAIN)
     except PyMongoError as error:
-        return fault(f"MongoDB says: {secrets.hide(said(error))}", AGAIN)
+        denied = getattr(error, "code", None) == UNAUTHORIZED
+        return fault(f"MongoDB says: {secrets.hide(said(error))}", GRANT_IN_MONGODB if denied else AGAIN)
 
 
 def said(error: Exception) -> str:

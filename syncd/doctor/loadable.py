@@ -26,6 +26,7 @@ from syncd.doctor.wording import count, in_mongosh, listed, sdk, sdk_name
 
 EXAMPLES = 3
 ELEMENT = "the label itself"
+RIGHT = "THE RIGHT VALUE"
 
 _FIELD_TYPES = {
     "string": "fo.StringField",
@@ -92,7 +93,7 @@ def _labels(subject: Subject) -> Verdict:
     found = list(subject.samples.aggregate(stages))
     shown = listed((_example(each) for each in found), EXAMPLES)
     return fault(
-        f"{count(number, 'label')} that FiftyOne cannot load, and the App opens the dataset no more: {shown}",
+        f"{count(number, 'label')} that FiftyOne cannot load, and so neither its dataset: {shown}",
         _repair(subject, mapping, found[0]),
     )
 
@@ -119,23 +120,24 @@ def _example(found: dict[str, Any]) -> str:
 def _repair(subject: Subject, mapping: LabelMapping, found: dict[str, Any]) -> str:
     """The command that mends the first of them, without touching anything else."""
     key, label_id = found["keys"][0], found.get("label_id")
-    where = f'{{_id: ObjectId("{found["_id"]}")}}'
-    bump = "$currentDate: {last_modified_at: true}"
-    if key == ELEMENT and mapping.is_list:
-        do = f'{{$pull: {{{json.dumps(mapping.path)}: {{$not: {{$type: "object"}}}}}}, {bump}}}'
-        return in_mongosh(subject.samples, f"updateOne({where}, {do})")
-    if key == ELEMENT or not isinstance(label_id, ObjectId):
-        path = mapping.path if key == ELEMENT or not mapping.is_list else f"{mapping.path}.$[]"
-        target = path if key == ELEMENT else f"{path}.{key}"
-        value = "null" if key == ELEMENT else "THE RIGHT VALUE"
-        return in_mongosh(subject.samples, f"updateOne({where}, {{$set: {{{json.dumps(target)}: {value}}}, {bump}}})")
-    value = '"THE RIGHT LABEL"' if key == "label" else "THE RIGHT VALUE"
+    if key == ELEMENT:
+        if not mapping.is_list:
+            return _update(subject, found["_id"], f"$set: {{{json.dumps(mapping.path)}: null}}")
+        labels = f'{{$filter: {{input: "${mapping.path}", cond: {{$eq: [{{$type: "$$this"}}, "object"]}}}}}}'
+        change = f'[{{$set: {{{json.dumps(mapping.path)}: {labels}, last_modified_at: "$$NOW"}}}}]'
+        return in_mongosh(subject.samples, f'updateOne({{_id: ObjectId("{found["_id"]}")}}, {change})')
+    value = {"label": '"THE RIGHT LABEL"', "_id": "ObjectId()"}.get(key, RIGHT)
     if not mapping.is_list:
-        do = f"{{$set: {{{json.dumps(f'{mapping.path}.{key}')}: {value}}}, {bump}}}"
-        return in_mongosh(subject.samples, f"updateOne({where}, {do})")
-    do = f"{{$set: {{{json.dumps(f'{mapping.path}.$[each].{key}')}: {value}}}, {bump}}}"
-    which = f'{{arrayFilters: [{{"each._id": ObjectId("{label_id}")}}]}}'
-    return in_mongosh(subject.samples, f"updateOne({where}, {do}, {which})")
+        return _update(subject, found["_id"], f"$set: {{{json.dumps(f'{mapping.path}.{key}')}: {value}}}")
+    this = f'ObjectId("{label_id}")' if isinstance(label_id, ObjectId) else '{$not: {$type: "objectId"}}'
+    change = f"$set: {{{json.dumps(f'{mapping.path}.$[each].{key}')}: {value}}}"
+    return _update(subject, found["_id"], change, f', {{arrayFilters: [{{"each._id": {this}}}]}}')
+
+
+def _update(subject: Subject, sample_id: object, change: str, options: str = "") -> str:
+    """A command that changes one sample, and stamps it, so that an open App does not undo the change."""
+    what = f"{{{change}, $currentDate: {{last_modified_at: true}}}}"
+    return in_mongosh(subject.samples, f'updateOne({{_id: ObjectId("{sample_id}")}}, {what}{options})')
 
 
 def _sample_checks(subject: Subject) -> dict[str, Expression]:
@@ -162,13 +164,8 @@ def _samples(subject: Subject) -> Verdict:
     first = found["examples"][0]
     shown = listed((f"{each['k'][0]} of sample {each['_id']}" for each in found["examples"]), EXAMPLES)
     return fault(
-        f"{count(found['totals'][0]['n'], 'sample')} that FiftyOne cannot load, and the App opens the dataset no more: "
-        f"{shown}",
-        in_mongosh(
-            subject.samples,
-            f'updateOne({{_id: ObjectId("{first["_id"]}")}}, {{$set: {{{json.dumps(first["k"][0])}: THE RIGHT VALUE}}, '
-            "$currentDate: {last_modified_at: true}})",
-        ),
+        f"{count(found['totals'][0]['n'], 'sample')} that FiftyOne cannot load, and so neither its dataset: {shown}",
+        _update(subject, first["_id"], f"$set: {{{json.dumps(first['k'][0])}: {RIGHT}}}"),
     )
 
 

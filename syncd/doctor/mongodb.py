@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from pymongo.database import Database
 
+from syncd.config.redact import is_well_escaped
 from syncd.connect import first_line
 from syncd.doctor.finding import Check, Verdict, fault, ok, warning
 from syncd.doctor.servers import MONGODB_ANSWERS, Servers
@@ -27,15 +29,17 @@ def checks(servers: Servers) -> Iterator[Check]:
 
 
 def _answers(servers: Servers) -> Verdict:
-    place = "`fiftyone.database_uri`" if servers.config.fiftyone.database_uri else "FIFTYONE_DATABASE_URI"
-    try:
-        database = servers.mongodb.set(servers.connect_mongodb())
-    except ValueError:
-        # The driver's way to refuse a port that is no number: which may be half a password.
+    configured = servers.config.fiftyone.database_uri
+    place = "`fiftyone.database_uri`" if configured else "FIFTYONE_DATABASE_URI"
+    uri = configured.get_secret_value() if configured else os.environ.get("FIFTYONE_DATABASE_URI", "")
+    if not is_well_escaped(uri):
+        # Not left to the driver, whose warnings show what it takes for an option.
         return fault(
             f"{place} is not a MongoDB URI; in a password, each of @ : / ? # % must be written as %40 and so on",
-            "Expected e.g. fiftyone.database_uri: mongodb://localhost:27017",
+            f"Expected in {place} e.g. mongodb://user:password@localhost:27017/?authSource=admin",
         )
+    try:
+        database = servers.mongodb.set(servers.connect_mongodb())
     except FiftyOneUnavailable as error:
         message = re.sub(r",? \(configured timeouts.*", "", first_line(error.message))
         raise FiftyOneUnavailable(message, remedy=_remedy(error.message, place)) from error

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
-from syncd.adapters.sql.quote import quote, source
+from syncd.adapters.sql.quote import query, quote, source
 from syncd.doctor.finding import Check, Verdict, fault, ok, skipped, warning
 from syncd.doctor.subject import ROWS, Subject
 from syncd.doctor.wording import count, in_sql, listed, name_in_sql, short, table_in_sql
@@ -37,7 +37,7 @@ def _column(subject: Subject, name: str) -> str:
 def _from(subject: Subject) -> str:
     """The relation as a statement for a person would name it."""
     if subject.mapping.read_is_query:
-        return f"({subject.mapping.read.strip().rstrip(';')}) AS src"
+        return f"{query(subject.mapping.read)} AS src"
     return table_in_sql(subject.connection.dialect, subject.mapping.read)
 
 

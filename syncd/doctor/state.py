@@ -54,8 +54,7 @@ def _tables(connection: Connection, schema: str, there: Fact[bool]) -> Verdict:
             "Keep them in PostgreSQL: state.url: postgresql+psycopg2://user@host/database",
         )
     if dialect == "postgresql" and not _usable(connection, schema):
-        there.set(_exists(connection, schema))
-        return _unusable(connection, schema, exists=there.get())
+        return _unusable(connection, schema, there)
     if dialect == "postgresql" and not _version_readable(connection, schema):
         return fault(
             f"this role may not read the version of the tables in the schema {schema!r}",
@@ -100,8 +99,9 @@ def _version_readable(connection: Connection, schema: str) -> bool:
     )
 
 
-def _unusable(connection: Connection, schema: str, *, exists: bool) -> Verdict:
-    if not exists:
+def _unusable(connection: Connection, schema: str, there: Fact[bool]) -> Verdict:
+    if not _exists(connection, schema):
+        there.set(False)
         return fault(f"the database has no schema {schema!r} yet", MIGRATE)
     return fault(
         f"the schema {schema!r} is there, but this role may not use it",

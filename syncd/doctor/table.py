@@ -8,16 +8,17 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import ProgrammingError
 
+from syncd.adapters.sql.errors import sqlstate
+from syncd.adapters.sql.ids import can_mint
+from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.quote import split_name
 from syncd.config.nearest import nearest
-from syncd.doctor.finding import Check, Verdict, fault, ok, said, skipped, warning
+from syncd.doctor.finding import NO_RIGHT, Check, Verdict, fault, ok, said, skipped, warning
 from syncd.doctor.subject import READ, TABLE, Relation, Subject
 from syncd.doctor.table_facts import TABLE as IS_TABLE
 from syncd.doctor.table_facts import look_up, query_columns, triggers_touching
 from syncd.doctor.wording import count, in_sql, listed, name_in_sql, table_in_sql
 from syncd.model import Kind
-
-NO_RIGHT = "42501"
 
 
 def checks(subject: Subject) -> Iterator[Check]:
@@ -43,7 +44,7 @@ def _table(subject: Subject) -> Verdict:
     try:
         found = look_up(connection, name)
     except ProgrammingError as error:
-        if getattr(error.orig, "pgcode", None) != NO_RIGHT:
+        if sqlstate(error) != NO_RIGHT:
             raise
         return fault(f"{name}: {said(error)}", _grant_schema(connection, name))
     if found is None:
@@ -106,7 +107,7 @@ def _read(subject: Subject) -> Verdict:
             return ok(f"a SELECT of {count(len(columns), 'column')}")
         found = look_up(connection, name)
     except ProgrammingError as error:
-        if getattr(error.orig, "pgcode", None) == NO_RIGHT:
+        if sqlstate(error) == NO_RIGHT:
             schema = table_in_sql(connection.dialect, subject.binding.table if subject.binding.reads_select else name)
             return fault(f"{said(error)}", _grant_schema(connection, schema))
         return fault(f"the database refuses it: {said(error)}", f"Mend {subject.place}.read.")
@@ -154,8 +155,7 @@ def _updated_at(subject: Subject) -> Verdict:
     found = read.columns.get(column)
     if found is None:
         return skipped(f"{read.name} has no column {column!r}")
-    naive = "time zone" not in found.type_name or "without" in found.type_name
-    if subject.is_postgresql and found.kind is Kind.TIMESTAMP and naive:
+    if subject.is_postgresql and found.kind is Kind.TIMESTAMP and not found.zoned:
         zone = str(subject.connection.execute(sa.text("SHOW timezone")).scalar_one())
         table = table_in_sql(subject.connection.dialect, subject.binding.table)
         if zone not in ("UTC", "Etc/UTC", "GMT"):
@@ -218,6 +218,12 @@ def _insertable(subject: Subject) -> Verdict:
             f"the table itself has no column {mapping.media_column!r} to say whose media a new row is: a label drawn "
             "in FiftyOne becomes a conflict",
             f"Map a column of the table in {subject.place}.columns.media, or {quarantine}",
+        )
+    if mapping.id_column in table.columns and not can_mint(TableInfo(mapping, table.columns)):
+        return warning(
+            f"{mapping.id_column!r} is {table.columns[mapping.id_column].type_name}, too short for a UUID, and has no "
+            "default to make ids: a label drawn in FiftyOne becomes a conflict",
+            f"Give the column a default, or {quarantine}",
         )
     missing = sorted(table.required - set(mapping.read_columns))
     if missing:

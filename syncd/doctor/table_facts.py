@@ -12,7 +12,9 @@ from sqlalchemy.exc import NoSuchTableError
 from syncd.adapters.sql.describe import describe
 from syncd.adapters.sql.describe_postgres import columns_of_query, columns_of_relation
 from syncd.adapters.sql.mapping import ColumnInfo, TableMapping
+from syncd.adapters.sql.quote import query as as_source
 from syncd.adapters.sql.quote import relation, split_name
+from syncd.errors import MappingError
 from syncd.model import Holds, Kind
 
 TABLE = "table"
@@ -129,17 +131,25 @@ def relation_columns(connection: Connection, name: str) -> dict[str, ColumnInfo]
     if connection.dialect.name == "postgresql":
         return columns_of_relation(connection, name)
     schema, table = split_name(name)
-    first = next((each["name"] for each in sa.inspect(connection).get_columns(table, schema=schema)), None)
-    if first is None:
-        return {}
-    return describe(connection, TableMapping(name, name, id_column=first, media_column=first, fields={})).written
+    refused: MappingError | None = None
+    for each in sa.inspect(connection).get_columns(table, schema=schema):
+        # Described is what has an id, and any column that can be one will do for a look at all of them.
+        probe = TableMapping(name, name, id_column=each["name"], media_column=each["name"], fields={})
+        try:
+            return describe(connection, probe).written
+        except MappingError as error:
+            refused = error
+    if refused is not None:
+        raise refused
+    return {}
 
 
 def query_columns(connection: Connection, query: str, written: dict[str, ColumnInfo]) -> dict[str, ColumnInfo]:
     """The columns that a SELECT yields, which is planned for it and not run."""
     if connection.dialect.name == "postgresql":
         return columns_of_query(connection, query)
-    result = connection.execute(sa.text(f"SELECT * FROM ({query.strip().rstrip(';')}) AS src WHERE 1 = 0"))
+    plain = connection.execution_options(no_parameters=True)
+    result = plain.exec_driver_sql(f"SELECT * FROM {as_source(query)} AS src WHERE 1 = 0")
     text = Holds(Kind.TEXT)
     return {name: written.get(name, ColumnInfo(name, Kind.TEXT, "text", "text", text)) for name in list(result.keys())}
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import polars as pl
 
-from syncd.model.fields import Direction
+from syncd.model.fields import ID_FIELD, Direction
 from syncd.model.kinds import Json, Value, dumps
 
 Content: TypeAlias = "Value | dict[str, Value]"
@@ -49,10 +49,22 @@ class Change:
     media: str | None = None
 
     @property
-    def sort_key(self) -> tuple[str, str, str, str]:
-        """Orders a plan independently of the order in which rows were read."""
+    def sort_key(self) -> tuple[str, ...]:
+        """Orders a plan independently of the order in which rows were read.
+
+        Drawn labels come last. An id is restored before anything else, because a label is removed under its id.
+        """
         way = self.direction.value if self.direction else ""
-        return (self.annotation_id or "~" + (self.label_id or ""), self.field or "", way, self.action.value)
+        name = "" if self.field == ID_FIELD else self.field or " "
+        label = (self.label_id or "", self.sample_id or "")
+        return (
+            "~" if self.annotation_id is None else "",
+            self.annotation_id or "",
+            name,
+            way,
+            self.action.value,
+            *label,
+        )
 
 
 @dataclass(frozen=True)
@@ -76,8 +88,11 @@ class Conflict:
 
     @property
     def subject(self) -> str:
-        """What the conflict is about; at most one conflict per subject is open in a binding."""
-        label = (self.label_id or self.sample_id or "") if self.is_copy or self.annotation_id is None else ""
+        """What the conflict is about; at most one conflict per subject is open in a binding.
+
+        A label id alone names no label: a cloned sample has the same ones.
+        """
+        label = f"{self.label_id or ''}@{self.sample_id or ''}" if self.is_copy or self.annotation_id is None else ""
         return "/".join((self.annotation_id or "", self.field or "", label))
 
 
@@ -100,16 +115,20 @@ class Scope:
     """Which annotations the plan judged, so that conflicts outside of it are left as they are.
 
     ``everything`` is set after a complete read of both sides; ``left_alone`` are ids within it that were not
-    judged (edited a moment ago).
+    judged (edited a moment ago); ``fields_left`` are annotations of which only the whole was judged, because a side
+    lacks them or their identity is in doubt: conflicts about one of their fields were not looked for.
     """
 
     everything: bool
     annotation_ids: frozenset[str] = frozenset()
     label_ids: frozenset[str] = frozenset()
     left_alone: frozenset[str] = frozenset()
+    fields_left: frozenset[str] = frozenset()
 
-    def judged(self, annotation_id: str | None, label_id: str | None) -> bool:
-        """Whether a conflict of that annotation (or label without id) would have been found again."""
+    def judged(self, annotation_id: str | None, label_id: str | None, field: str | None = None) -> bool:
+        """Whether a conflict of that annotation (or label without id), about that field, would have been found."""
+        if field is not None and annotation_id in self.fields_left:
+            return False
         if annotation_id is not None and annotation_id in self.left_alone:
             return False
         if label_id is not None and label_id in self.left_alone:
@@ -118,7 +137,9 @@ class Scope:
             return True
         if label_id is not None and label_id not in self.label_ids:
             return False
-        return annotation_id is None or annotation_id in self.annotation_ids
+        if annotation_id is None:
+            return label_id is not None
+        return annotation_id in self.annotation_ids
 
 
 @dataclass(frozen=True)

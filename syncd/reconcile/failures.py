@@ -41,7 +41,7 @@ def locked_errors(session: Session) -> Iterator[None]:
     """The same while the lock is held: a lost connection means a lost lock, and that nothing more was written."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, DatabaseUnavailable) as error:
         if _gone(session.writing) or _gone(session.state):
             raise lost(session.mapping.binding) from error
         raise

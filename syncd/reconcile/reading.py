@@ -81,21 +81,23 @@ def read_since(session: Session, labels_since: datetime, rows_since: datetime, p
 
 def _labels_and_baseline(session: Session, fiftyone: Snapshot, database: Snapshot) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Adds the labels and baseline rows that belong to what was read, until nothing more belongs to it."""
-    labels = fiftyone.rows
+    labels, known = fiftyone.rows, pl.DataFrame(schema=baseline_schema(session.mapping))
     read = set(fiftyone.touched) | set(labels["sample_id"].drop_nulls())
-    asked: set[str] = set()
+    asked: dict[str, set[str]] = {"annotation_ids": set(), "sample_ids": set(), "label_ids": set()}
+    looked_for: set[str] = set()
     while True:
-        known = baseline.read_some(
-            session.state,
-            session.tables,
-            session.mapping,
-            annotation_ids=_ids(labels, database.rows),
-            sample_ids=read,
-            label_ids=set(labels["label_id"].drop_nulls()),
-        )
+        wanted = {
+            "annotation_ids": _ids(labels, database.rows),
+            "sample_ids": read,
+            "label_ids": set(labels["label_id"].drop_nulls()),
+        }
+        new = {name: values - asked[name] for name, values in wanted.items()}
+        more = baseline.read_some(session.state, session.tables, session.mapping, **new)
+        known = pl.concat([known, more.join(known, on="annotation_id", how="anti")])
+        asked = {name: asked[name] | values for name, values in new.items()}
         homes = set(known["sample_id"].drop_nulls()) - read
         # An id that the baseline does not know may stand on any label, and on several.
-        unknown = _ids(database.rows, labels) - _ids(known) - asked
+        unknown = _ids(database.rows, labels) - _ids(known) - looked_for
         session.rest()
         if not homes and not unknown:
             return labels, known
@@ -104,7 +106,7 @@ def _labels_and_baseline(session: Session, fiftyone: Snapshot, database: Snapsho
             found.append(session.fiftyone.read_samples(homes).rows)
         if unknown:
             found.append(session.fiftyone.read_ids(unknown).rows)
-        asked |= unknown
+        looked_for |= unknown
         read |= homes
         labels = _with_new_samples(labels, found)
         read |= set(labels["sample_id"].drop_nulls())

@@ -209,6 +209,7 @@ def _rows_added(applied: Applied) -> int:
 
 def _decide(session: Session, options: Options) -> Decision:
     """Reads as little as suffices and lets the diff decide; reads everything where the little leaves a doubt."""
+    session.rest()
     origins = {
         Side.FIFTYONE: session.fiftyone.origin(),
         Side.DATABASE: session.database.origin(count_rows=options.count_rows or options.full),

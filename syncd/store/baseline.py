@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import sqlite
 
 from syncd.adapters.sql.arrow import ArrowReader
-from syncd.errors import DatabaseUnavailable
 from syncd.model import Mapping
 from syncd.model.kinds import dtype, from_wire, to_wire, wire_dtype
 from syncd.model.snapshot import baseline_schema, column, known_column
+from syncd.store.copying import copy_in
 from syncd.store.tables import Tables
 
 RAW = {"annotation_id": pl.String(), "label_id": pl.String(), "sample_id": pl.String(), "fields": pl.String()}
@@ -44,15 +44,17 @@ def read_some(
     label_ids: Collection[str] = (),
 ) -> pl.DataFrame:
     """The baseline of these annotations, of all that stand on these samples, and of these labels."""
-    wanted = {"annotation_id": annotation_ids, "sample_id": sample_ids, "label_id": label_ids}
-    frames = [pl.DataFrame(schema=RAW)]
+    # Samples first: what stands on them is most of what is asked for by the other two.
+    wanted = {"sample_id": sample_ids, "annotation_id": annotation_ids, "label_id": label_ids}
+    found = pl.DataFrame(schema=RAW)
     for name, values in wanted.items():
-        for chunk in _chunks(sorted(set(values))):
+        for chunk in _chunks(sorted(set(values) - set(found[name]))):
             matches: sa.ColumnElement[bool] = tables.baseline.c[name].in_(chunk)
             if connection.dialect.name == "postgresql":
                 matches = tables.baseline.c[name] == sa.any_(sa.cast(chunk, sa.ARRAY(sa.Text)))
-            frames.append(_rows(connection, _select(tables, mapping.binding).where(matches)))
-    return decode(pl.concat(frames).unique("annotation_id", keep="first", maintain_order=True), mapping)
+            more = _rows(connection, _select(tables, mapping.binding).where(matches))
+            found = pl.concat([found, more.join(found, on="annotation_id", how="anti")])
+    return decode(found, mapping)
 
 
 def size(connection: Connection, tables: Tables, binding: str) -> int:
@@ -143,16 +145,7 @@ def _copy(connection: Connection, tables: Tables, binding: str, rows: pl.DataFra
     buffer = io.BytesIO()
     rows.write_csv(buffer, include_header=False, null_value="\\N", quote_style="necessary")
     buffer.seek(0)
-    driver = connection.connection.driver_connection
-    assert driver is not None, "a live connection has its driver's"
-    try:
-        with driver.cursor() as cursor:
-            cursor.copy_expert("COPY syncd_baseline_in FROM STDIN (FORMAT csv, NULL '\\N')", buffer)
-    except connection.dialect.loaded_dbapi.Error as error:
-        # SQLAlchemy knows nothing of this statement, and would go on using a connection that is gone.
-        if driver.closed:
-            connection.invalidate(error)
-        raise DatabaseUnavailable(f"Writing the baseline failed: {str(error).strip()}", remedy="Run again.") from error
+    copy_in(connection, "COPY syncd_baseline_in FROM STDIN (FORMAT csv, NULL '\\N')", buffer)
     connection.exec_driver_sql(
         f"INSERT INTO {target} AS b (binding, annotation_id, label_id, sample_id, fields) "
         "SELECT %s, annotation_id, label_id, sample_id, fields FROM syncd_baseline_in "

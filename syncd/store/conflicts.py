@@ -16,6 +16,19 @@ from syncd.store.changes import storable
 from syncd.store.tables import Tables
 
 OPEN, RESOLVED = "open", "resolved"
+BATCH = 10_000
+CONTENT = (
+    "annotation_id",
+    "sample_id",
+    "label_id",
+    "kind",
+    "field",
+    "base",
+    "fiftyone",
+    "database",
+    "suggestions",
+)
+"""Columns that the diff gives a conflict; the others are its history."""
 SETTLED = "settled"
 """Resolution of a conflict whose cause went away: the sides agree again, the duplicate is gone, the id is known."""
 
@@ -48,10 +61,11 @@ def update(
 ) -> int:
     """Brings the table in line with what the diff found within its scope; returns how many were opened.
 
-    Runs inside the caller's transaction. A conflict that was open stays the same row, with its first ``opened_at``.
+    Runs inside the caller's transaction. A conflict that was open stays the same row, with its first ``opened_at``;
+    one about which nothing is new is left untouched.
     """
     table = tables.conflict
-    columns = ("id", "subject", "annotation_id", "label_id", "kind", "suggestions")
+    columns = ("id", "subject", *CONTENT)
     known = sa.select(*(table.c[name] for name in columns)).where(table.c.binding == binding, table.c.status == OPEN)
     existing = {row["subject"]: dict(row) for row in connection.execute(known).mappings()}
     found = {each.subject: _row(each) | {"updated_at": at} for each in conflicts}
@@ -62,7 +76,8 @@ def update(
     ]
     if opened:
         connection.execute(sa.insert(table), opened)
-    renewed = [_renewed(row, existing[subject]) for subject, row in found.items() if subject in existing]
+    again = [_renewed(row, existing[subject]) for subject, row in found.items() if subject in existing]
+    renewed = [row for row in again if row is not None]
     if renewed:
         names = [name for name in renewed[0] if name != "key"]
         values = {name: sa.bindparam("new_" + name, type_=table.c[name].type) for name in names}
@@ -75,19 +90,23 @@ def update(
         for subject, row in existing.items()
         if subject not in found and scope.judged(row["annotation_id"], row["label_id"])
     ]
-    if gone:
+    for start in range(0, len(gone), BATCH):
         connection.execute(
             sa.update(table)
-            .where(table.c.id.in_(gone))
+            .where(table.c.id.in_(gone[start : start + BATCH]))
             .values(status=RESOLVED, resolution=SETTLED, resolved_at=at, updated_at=at)
         )
     return len(opened)
 
 
-def _renewed(row: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
-    """A conflict found again. What was once said of it (the database's own message) is not said every time."""
+def _renewed(row: dict[str, Any], known: dict[str, Any]) -> dict[str, Any] | None:
+    """A conflict found again, where something about it is new.
+
+    What was once said of it (the database's own message) is not said every time.
+    """
     words = row["suggestions"] or (known["suggestions"] if row["kind"] == known["kind"] else [])
-    return row | {"key": known["id"], "suggestions": words}
+    row = row | {"key": known["id"], "suggestions": words}
+    return None if all(row[name] == known[name] for name in CONTENT) else row
 
 
 def _row(conflict: Conflict) -> dict[str, Any]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.diff.inputs import WRITTEN_SCHEMA, History
-from syncd.model import Action, Direction, dumps
+from syncd.model import Action, Direction
 from syncd.store import conflicts
 from syncd.store.changes import APPLIED
 from syncd.store.tables import Tables
@@ -35,24 +33,27 @@ def load(
 def _written(
     connection: Connection, tables: Tables, binding: str, since: datetime, ids: Collection[str] | None
 ) -> pl.DataFrame:
+    if ids is not None and not ids:
+        return pl.DataFrame(schema=WRITTEN_SCHEMA)
     table = tables.change
-    chosen = sa.select(table.c.annotation_id, table.c.field, table.c.action, table.c.old, table.c.reason).where(
+    # The text as it stands: nothing is gained by taking it apart and writing it again.
+    old = sa.func.coalesce(sa.cast(table.c.old, sa.Text), "null")
+    chosen = sa.select(
+        table.c.annotation_id,
+        table.c.field,
+        table.c.action,
+        sa.case((table.c.field.is_(None), "null"), else_=old),
+        table.c.reason,
+    ).where(
         table.c.binding == binding,
         table.c.status == APPLIED,
         table.c.direction == Direction.TO_FIFTYONE.value,
         table.c.applied_at >= since,
     )
-    if ids is not None and not ids:
-        return pl.DataFrame(schema=WRITTEN_SCHEMA)
     if ids is not None and connection.dialect.name == "postgresql":
         chosen = chosen.where(table.c.annotation_id == sa.any_(sa.cast(sorted(ids), sa.ARRAY(sa.Text))))
-    rows = [_written_row(row) for row in connection.execute(chosen).mappings()]
+    rows = [tuple(row) for row in connection.execute(chosen)]
     return pl.DataFrame(rows, schema=WRITTEN_SCHEMA, orient="row")
-
-
-def _written_row(row: sa.RowMapping) -> tuple[Any, ...]:
-    old = json.dumps(row["old"]) if row["field"] is not None else dumps(None)
-    return (row["annotation_id"], row["field"], row["action"], old, row["reason"])
 
 
 def _minted(connection: Connection, tables: Tables, binding: str) -> frozenset[str]:

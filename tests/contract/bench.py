@@ -95,8 +95,9 @@ class Bench(ABC):
     def stored(self) -> list[tuple[str | None, Content]]:
         """Every annotation that others see, by the system's own means, in canonical form."""
 
+    @abstractmethod
     def commit(self) -> None:
-        """Makes what the adapter wrote visible to others."""
+        """Makes what the adapter wrote visible to others, where it is not at once."""
 
     # What everybody needs
 
@@ -136,11 +137,21 @@ class Bench(ABC):
 
     def update(self, id_: str, name: str, old: Any, new: Any) -> Change:
         """A change of one field of an annotation that is there."""
-        return self._change(id_, Action.UPDATE, name, old, new)
+        return self.updates([(id_, name, old, new)])[0]
 
-    def delete(self, id_: str, old: Content | None = None) -> Change:
-        """The deletion of an annotation that holds ``old`` (by default what it holds now)."""
-        return self._change(id_, Action.DELETE, None, old or held(self.adapter.read_ids([id_]))[id_], None)
+    def updates(self, wanted: Iterable[tuple[str, str, Any, Any]]) -> list[Change]:
+        """Changes of one field each: (id, field, old, new)."""
+        places = self._places()
+        return [self._change(places, id_, Action.UPDATE, name, old, new) for id_, name, old, new in wanted]
+
+    def delete(self, id_: str) -> Change:
+        """The deletion of an annotation that holds what it holds now."""
+        return self.deletes([id_])[0]
+
+    def deletes(self, ids: Iterable[str]) -> list[Change]:
+        """The deletions of annotations that hold what they hold now."""
+        snapshot, places = held(self.adapter.read_all()), self._places()
+        return [self._change(places, each, Action.DELETE, None, snapshot[each], None) for each in ids]
 
     def insert(self, id_: str, media: str, **values: Any) -> Change:
         """The insertion of an annotation, in the sample of that media."""
@@ -155,32 +166,16 @@ class Bench(ABC):
     def _way(self) -> Direction:
         return Direction.TO_FIFTYONE if self.labels is not None else Direction.TO_DATABASE
 
-    def _change(self, id_: str, action: Action, name: str | None, old: Any, new: Any) -> Change:
-        label, sample = None, None
-        if self.labels is not None:
-            row = next(r for r in self.adapter.read_ids([id_]).rows.iter_rows(named=True) if r["annotation_id"] == id_)
-            label, sample = row["label_id"], row["sample_id"]
-        return Change(id_, label, sample, self._way, action, name, old, new, "test")
-
-    def updates(self, ids: Iterable[str], name: str, old: Any, new: Any) -> list[Change]:
-        """One change of the same field for each of many annotations."""
+    def _places(self) -> dict[str, dict[str, Any]]:
         if self.labels is None:
-            return [self.update(each, name, old, new) for each in ids]
-        places = {row["annotation_id"]: row for row in self.adapter.read_all().rows.iter_rows(named=True)}
-        return [
-            Change(
-                each,
-                places[each]["label_id"],
-                places[each]["sample_id"],
-                self._way,
-                Action.UPDATE,
-                name,
-                old,
-                new,
-                "test",
-            )
-            for each in ids
-        ]
+            return {}
+        return {row["annotation_id"]: row for row in self.adapter.read_all().rows.iter_rows(named=True)}
+
+    def _change(
+        self, places: dict[str, dict[str, Any]], id_: str, action: Action, name: str | None, old: Any, new: Any
+    ) -> Change:
+        place = places[id_] if self.labels is not None else {}
+        return Change(id_, place.get("label_id"), place.get("sample_id"), self._way, action, name, old, new, "test")
 
 
 def held(snapshot: Snapshot) -> dict[str | None, Content]:

@@ -21,7 +21,9 @@ from contract.sql_bench import POSTGRES, SQLITE, SqlBench
 from syncd import embedded
 from syncd.model import LabelType
 
-LABELS = ["memory-labels", "classification", "classifications", "detections", "standalone"]
+LABELS = ["memory-labels", "classification", "classifications", "detections"]
+STANDALONE = "standalone"
+"""A MongoDB that is no replica set is read in another way, and written in the same."""
 ROWS = ["memory-rows", "postgresql", "sqlite"]
 
 
@@ -31,9 +33,15 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     yield from _bench(request)
 
 
-@pytest.fixture(params=LABELS)
+@pytest.fixture(params=[*LABELS, STANDALONE, *ROWS])
+def read_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """Every system, in every way of reading it."""
+    yield from _bench(request)
+
+
+@pytest.fixture(params=[*LABELS, STANDALONE])
 def label_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    """Every system whose annotations are labels in samples."""
+    """Every system whose annotations are labels in samples, in every way of reading it."""
     yield from _bench(request)
 
 

@@ -143,14 +143,14 @@ class FiftyOneBench(Bench):
 
     def edit(self, id_: str, **values: Any) -> None:
         for sample, label in self._labels():
-            if label["annotation_id"] == id_:
+            if value_of(label, "annotation_id") == id_:
                 for name, value in values.items():
                     label["bounding_box" if name == BOX else name] = stored(name, value)
                 sample.save()
 
     def remove(self, id_: str) -> None:
         for sample, label in self._labels():
-            if label["annotation_id"] == id_:
+            if value_of(label, "annotation_id") == id_:
                 if self.several:
                     sample[FIELD][self.label_type.list_name].remove(label)
                 else:
@@ -161,16 +161,15 @@ class FiftyOneBench(Bench):
         path = f"{self.adapter.labels.path}.annotation_id"
         self.samples.update_many({path: id_}, {"$set": {"last_modified_at": moment}})
 
-    def stamp_sample(self, media: str, moment: datetime) -> None:
-        """Sets a sample's stamp."""
-        self.samples.update_many({"filepath": media}, {"$set": {"last_modified_at": moment}})
+    def commit(self) -> None:
+        pass
 
     def refuse(self, name: str, value: Value) -> None:
         path = f"{self.adapter.labels.path}.{name}"
         self.database.command("collMod", self.samples.name, validator={path: {"$ne": value}})
 
     def stored(self) -> list[tuple[str | None, Content]]:
-        return [(label["annotation_id"], self._content(label)) for _, label in self._labels()]
+        return [(value_of(label, "annotation_id"), self._content(label)) for _, label in self._labels()]
 
     def raw(self, id_: str) -> dict[str, Any]:
         """A label's own document."""
@@ -198,7 +197,7 @@ class FiftyOneBench(Bench):
     def _content(self, label: Any) -> Content:
         content: Content = {}
         for name in self.names:
-            found = label["bounding_box" if name == BOX else name]
+            found = value_of(label, "bounding_box" if name == BOX else name)
             content[name] = list(found) if name == BOX else canonical_value(KINDS[name], found)
         return content
 
@@ -237,12 +236,21 @@ class StandaloneBench(FiftyOneBench):
         super().remove(id_)
         self._to_away()
 
+    def stamp(self, id_: str, moment: datetime) -> None:
+        super().stamp(id_, moment)
+        _copy(self.samples, self.home[self.samples.name])
+
     def _labels(self) -> list[tuple[Any, Any]]:
         _copy(self.samples, self.home[self.samples.name])
         return super()._labels()
 
     def _to_away(self) -> None:
         _copy(self.home[self.samples.name], self.samples)
+
+
+def value_of(label: Any, name: str) -> Any:
+    """An attribute as the SDK gives it; of an undeclared or absent one it knows nothing at all."""
+    return label[name] if label.has_field(name) else None
 
 
 def _copy(source: Any, target: Any) -> None:

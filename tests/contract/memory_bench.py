@@ -41,6 +41,9 @@ class MemoryRowsBench(Bench):
         self.adapter.edit(id_)
         self.adapter.clock = clock
 
+    def commit(self) -> None:
+        pass
+
     def refuse(self, name: str, value: Value) -> None:
         self.faults.refuse(name, value)
 
@@ -79,6 +82,9 @@ class MemoryLabelsBench(Bench):
         for sample, label in self.adapter.labels():
             if label.annotation_id == id_:
                 sample.edited_at = moment
+
+    def commit(self) -> None:
+        pass
 
     def refuse(self, name: str, value: Value) -> None:
         self.faults.refuse(name, value)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from contract.bench import KINDS, Bench, applied, held, item
+from contract.bench import Bench, applied, held, item
 from contract.values import NULLABLE, ONE, OTHER
 
 
@@ -86,28 +84,28 @@ def test_a_label_between_others_is_deleted_alone(list_bench: Bench) -> None:
     assert [each for each, _ in list_bench.stored()] == ["a", "c"]
 
 
-@pytest.mark.parametrize("name", list(KINDS))
-def test_a_changed_annotation_is_not_deleted(bench: Bench, name: str) -> None:
-    if name not in bench.names:
-        pytest.skip(f"{name} is not mapped here")
-    bench.put(item("a", **ONE), item("b", **ONE))
-    stale = bench.delete("a")
-    bench.edit("a", **{name: OTHER[name]})
-    results = bench.write(stale, bench.delete("b"))
-    assert [applied(bench.mapping, each) for each in results] == [False, True]
-    assert results[0].present
-    assert results[0].after == bench.expected(ONE | {name: OTHER[name]})
-    assert dict(bench.stored()) == {"a": bench.expected(ONE | {name: OTHER[name]})}
+def test_a_changed_annotation_is_not_deleted(bench: Bench) -> None:
+    names = bench.names
+    bench.put(*(item(name, **ONE) for name in names), item("unchanged", **ONE))
+    stale = bench.deletes([*names, "unchanged"])
+    for name in names:
+        bench.edit(name, **{name: OTHER[name]})
+    results = bench.write(*stale)
+    assert [applied(bench.mapping, each) for each in results] == [False] * len(names) + [True]
+    now = {name: bench.expected(ONE | {name: OTHER[name]}) for name in names}
+    assert {str(each.change.annotation_id): each.after for each in results if each.present} == now
+    assert dict(bench.stored()) == now
 
 
-@pytest.mark.parametrize("name", NULLABLE)
-def test_an_annotation_with_a_value_cleared_or_filled_is_not_deleted(bench: Bench, name: str) -> None:
-    bench.put(item("a", **ONE), item("b"))
-    stale = [bench.delete("a"), bench.delete("b")]
-    bench.edit("a", **{name: None})
-    bench.edit("b", **{name: ONE[name]})
-    assert not any(applied(bench.mapping, each) for each in bench.write(*stale))
-    assert sorted(str(each) for each, _ in bench.stored()) == ["a", "b"]
+def test_an_annotation_with_a_value_cleared_or_filled_is_not_deleted(bench: Bench) -> None:
+    bench.put(*(item(f"full {name}", **ONE) for name in NULLABLE), *(item(f"empty {name}") for name in NULLABLE))
+    stale = bench.deletes([f"{what} {name}" for name in NULLABLE for what in ("full", "empty")])
+    for name in NULLABLE:
+        bench.edit(f"full {name}", **{name: None})
+        bench.edit(f"empty {name}", **{name: ONE[name]})
+    results = bench.write(*stale)
+    assert [str(each.change.annotation_id) for each in results if applied(bench.mapping, each)] == []
+    assert len(bench.stored()) == len(stale)
 
 
 def test_deleting_what_is_gone_already_does_no_harm(bench: Bench) -> None:

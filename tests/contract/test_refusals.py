@@ -15,9 +15,7 @@ def test_a_refused_value_costs_its_own_change_only(bench: Bench) -> None:
     bench.put(*(item(each, note="old") for each in ids))
     bench.refuse("note", BAD)
     bad = {ids[3], ids[17], ids[29]}
-    good, wrong = bench.updates(ids, "note", "old", "new"), bench.updates(ids, "note", "old", BAD)
-    changes = [wrong[index] if each in bad else good[index] for index, each in enumerate(ids)]
-    results = bench.write(*changes)
+    results = bench.write(*bench.updates((each, "note", "old", BAD if each in bad else "new") for each in ids))
     for each, result in zip(ids, results, strict=True):
         assert applied(bench.mapping, result) is (each not in bad)
         assert (result.refused is not None) is (each in bad)
@@ -66,7 +64,7 @@ def test_an_integer_that_no_server_holds_is_refused(bench: Bench) -> None:
     if type(bench).__name__.startswith("Memory"):
         return
     bench.put(item("a", count=1), item("b", count=1))
-    results = bench.write(bench.update("a", "count", 1, 2**70), bench.update("b", "count", 1, 2))
+    results = bench.write(*bench.updates([("a", "count", 1, 2**70), ("b", "count", 1, 2)]))
     assert [bool(each.refused) for each in results] == [True, False]
     assert [each.after for each in results] == [1, 2]
 
@@ -83,7 +81,7 @@ def test_ids_of_a_wrong_form_find_nothing(bench: Bench) -> None:
 def test_five_thousand_changes_in_one_write(bench: Bench) -> None:
     ids = [f"id-{index:05d}" for index in range(5_001)]
     bench.put_many(ids)
-    changes = bench.updates(ids, "label", "Copepoda", "Ostracoda")
+    changes = bench.updates((each, "label", "Copepoda", "Ostracoda") for each in ids)
     changes[4_000] = replace(changes[4_000], old="something else")
     results = bench.write(*changes)
     assert [index for index, each in enumerate(results) if not applied(bench.mapping, each)] == [4_000]

@@ -11,8 +11,24 @@ UTC = timezone.utc
 MOMENT = datetime(2024, 5, 17, 9, 30, 15, 123000, UTC)
 
 VALUES: dict[str, list[Any]] = {
-    "label": ["Copepoda", "Éponge 🦐 漢字", "Calanus  finmarchicus ", "O'Brien; DROP TABLE x --", '"quoted"', "back\\slash"],
-    "note": ["", " ", "line\nbreak\ttab", "100 % $sure {x} :y %s %(z)s", "null", "x" * 10_000, "\u200bzero width", "NaN"],
+    "label": [
+        "Copepoda",
+        "Éponge 🦐 漢字",
+        "Calanus  finmarchicus ",
+        "O'Brien; DROP TABLE x --",
+        '"quoted"',
+        "back\\slash",
+    ],
+    "note": [
+        "",
+        " ",
+        "line\nbreak\ttab",
+        "100 % $sure {x} :y %s %(z)s",
+        "null",
+        "x" * 10_000,
+        "\u200bzero width",
+        "NaN",
+    ],
     "count": [0, 1, -1, 2**31, -(2**31) - 1, 2**53 + 1, 2**63 - 1, -(2**63)],
     "depth": [0.0, -0.0, 0.1, 1 / 3, -2.5, 1e-300, 1.7976931348623157e308, 5e-324, 123456789.125],
     "price": ["0", "1.5", "-12.25", "0.1", "123456789.125", "1000000"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -10,19 +10,23 @@ from typing import Any
 import polars as pl
 from bson import ObjectId
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 
 from syncd.adapters.fiftyone.dataset import DatasetChanged, describe
+from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.mapping import LabelMapping
-from syncd.adapters.fiftyone.read import read_labels
+from syncd.adapters.fiftyone.read import one_moment, read_labels
+from syncd.adapters.fiftyone.values import stored_forms, stored_id_forms
 from syncd.adapters.fiftyone.write import Writer
 from syncd.adapters.protocol import Result
-from syncd.errors import FiftyOneUnavailable
 from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot
-from syncd.model.snapshot import SAMPLES_SCHEMA, column
+from syncd.model.snapshot import SAMPLES_SCHEMA, column, empty
 
 CHUNK = 10_000
 """Ids per ``$in``: well below MongoDB's 16 MB for one command."""
+
+READING, WRITING = "Reading from", "Writing to"
+
+__all__ = ["DatasetChanged", "FiftyOneAdapter"]
 
 
 class FiftyOneAdapter:
@@ -46,17 +50,22 @@ class FiftyOneAdapter:
     def replica_set(self) -> bool:
         """Whether the server can read at one moment (and has change streams)."""
         if self._replica_set is None:
-            self._replica_set = "setName" in self.database.client.admin.command("hello")
+            with asking(READING):
+                hello = self.database.client.admin.command("hello")
+                # A router of a sharded cluster says so in another way, and can do the same.
+                self._replica_set = "setName" in hello or hello.get("msg") == "isdbgrid"
         return self._replica_set
 
     def origin(self) -> Origin:
         """The dataset's own id and collection, its number of samples, and when it last deleted any."""
         info = describe(self.database, self.dataset, self.labels.label_field)
-        return Origin(info.identity, self.samples.estimated_document_count(), info.last_deletion_at)
+        with asking(READING):
+            return Origin(info.identity, self.samples.estimated_document_count(), info.last_deletion_at)
 
     def now(self) -> datetime:
         """The server's clock."""
-        moment: datetime = self.database.client.admin.command("hello")["localTime"]
+        with asking(READING):
+            moment: datetime = self.database.client.admin.command("hello")["localTime"]
         return moment.replace(tzinfo=timezone.utc)
 
     def read_all(self) -> Snapshot:
@@ -71,34 +80,32 @@ class FiftyOneAdapter:
         """All labels of samples stamped at or after ``since``; an indexed range read."""
         stamp = since.astimezone(timezone.utc).replace(tzinfo=None)
         match = {"last_modified_at": {"$gte": stamp}}
+        # A sample whose last label was deleted yields no row, and is all the more worth a look. Looked up before the
+        # labels are read: a sample stamped in between must not seem to have none.
+        touched = self._sample_ids(match)
         snapshot = self._partial([match])
-        # A sample whose last label was deleted yields no row, and is all the more worth a look.
-        touched = frozenset(str(each["_id"]) for each in self.samples.find(match, {"_id": 1}))
-        return replace(snapshot, touched=touched)
+        return replace(snapshot, touched=touched | frozenset(snapshot.rows["sample_id"]))
 
     def read_ids(self, ids: Collection[str]) -> Snapshot:
         """All labels of the samples in which these annotation ids stand."""
         path = f"{self.labels.path}.{self.labels.id_attribute}"
-        wanted = sorted(
-            {form for each in ids for form in _stored_forms(each)}, key=lambda each: (str(type(each)), str(each))
-        )
-        return self._partial({path: {"$in": chunk}} for chunk in _chunks(wanted))
+        forms = (form for each in ids for form in stored_id_forms(self.labels.id_kind, each))
+        return self._partial({path: {"$in": chunk}} for chunk in _chunks(forms))
 
     def read_samples(self, sample_ids: Collection[str]) -> Snapshot:
         """All labels of these samples."""
-        wanted = [ObjectId(each) for each in sorted(set(sample_ids))]
+        wanted = (ObjectId(each) for each in sample_ids if ObjectId.is_valid(each))
         return self._partial({"_id": {"$in": chunk}} for chunk in _chunks(wanted))
 
     def find_samples(self, media: Collection[str]) -> pl.DataFrame:
         """The samples with these media; ``occupied`` where a single-label field holds a label already."""
         path = self.labels.media_path
-        wanted = sorted(
-            {form for each in media for form in _stored_forms(each)}, key=lambda each: (str(type(each)), str(each))
-        )
         rows = []
-        for chunk in _chunks(wanted):
-            projection = {path: 1, f"{self.labels.label_field}._cls": 1}
-            for document in self.samples.find({path: {"$in": chunk}}, projection):
+        projection = {path: 1, f"{self.labels.label_field}._cls": 1}
+        for chunk in _chunks(form for each in media for form in stored_forms(each)):
+            with asking(READING):
+                found = list(self.samples.find({path: {"$in": chunk}}, projection))
+            for document in found:
                 held = document.get(self.labels.label_field) is not None
                 rows.append(
                     {
@@ -113,52 +120,49 @@ class FiftyOneAdapter:
         """Writes, then reads the touched samples back: what is there now is what counts."""
         if not changes:
             return []
-        try:
-            self._check_identity()
-            self.writer.write(changes)
-        except PyMongoError as error:
-            raise _unavailable("Writing to", error) from error
+        self._check_identity()
+        with asking(WRITING):
+            refused = self.writer.write(changes)
         rows = self.read_samples([str(each.sample_id) for each in changes]).rows
         by_label = {(row["sample_id"], row["label_id"]): row for row in rows.iter_rows(named=True)}
         by_id = {(row["sample_id"], row["annotation_id"]): row for row in rows.iter_rows(named=True)}
-        return [self._result(each, by_label, by_id) for each in changes]
+        results = []
+        for position, change in enumerate(changes):
+            sample = str(change.sample_id)
+            if change.action is Action.INSERT:
+                row = by_id.get((sample, str(change.annotation_id)))
+            else:
+                row = by_label.get((sample, str(change.label_id)))
+            results.append(self._result(change, row, refused.get(position)))
+        return results
 
-    def _result(
-        self,
-        change: Change,
-        by_label: dict[tuple[str, str], dict[str, Any]],
-        by_id: dict[tuple[str, str], dict[str, Any]],
-    ) -> Result:
-        sample = str(change.sample_id)
-        if change.action is Action.INSERT:
-            row = by_id.get((sample, str(change.annotation_id)))
-        else:
-            row = by_label.get((sample, str(change.label_id)))
+    def _result(self, change: Change, row: dict[str, Any] | None, refused: str | None) -> Result:
         if row is None:
-            return Result(change, present=False)
-        label_id = row["label_id"]
+            return Result(change, present=False, refused=refused)
         if change.field == ID_FIELD:
-            return Result(change, present=True, after=row["annotation_id"], label_id=label_id)
-        if change.field is None:
-            return Result(
-                change, present=True, after={name: row[column(name)] for name in self.mapping.names}, label_id=label_id
-            )
-        return Result(change, present=True, after=row[column(change.field)], label_id=label_id)
+            after = row["annotation_id"]
+        elif change.field is None:
+            after = {name: row[column(name)] for name in self.mapping.names}
+        else:
+            after = row[column(change.field)]
+        return Result(change, present=True, after=after, label_id=row["label_id"], refused=refused)
 
-    def _partial(self, matches: Any) -> Snapshot:
+    def _sample_ids(self, match: dict[str, Any]) -> frozenset[str]:
+        with asking(READING), one_moment(self.samples, replica_set=self.replica_set) as session:
+            return frozenset(str(each["_id"]) for each in self.samples.find(match, {"_id": 1}, session=session))
+
+    def _partial(self, matches: Iterable[dict[str, Any]]) -> Snapshot:
         as_of = self.now()
-        frames = [self._read(match) for match in matches] or [self._read({"_id": {"$in": []}})]
-        rows = pl.concat(frames)
+        frames = [self._read(match) for match in matches]
+        rows = pl.concat(frames) if frames else empty(self.side, self.mapping)
         if len(frames) > 1:
             # A sample may hold ids of two chunks; its labels must not be there twice.
             rows = _once(rows, frames)
         return Snapshot(self.side, rows, complete=False, as_of=as_of)
 
     def _read(self, match: dict[str, Any]) -> pl.DataFrame:
-        try:
+        with asking(READING):
             return read_labels(self.samples, self.labels, self.mapping, match, replica_set=self.replica_set)
-        except PyMongoError as error:
-            raise _unavailable("Reading from", error) from error
 
     def _check_identity(self) -> None:
         found = describe(self.database, self.dataset, self.labels.label_field).identity
@@ -176,20 +180,11 @@ def _once(rows: pl.DataFrame, frames: list[pl.DataFrame]) -> pl.DataFrame:
     return first.filter(pl.col("part") == pl.col("first")).drop("part", "first")
 
 
-def _chunks(values: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(values), CHUNK):
-        yield values[start : start + CHUNK]
-
-
-def _stored_forms(value: str) -> Iterator[Any]:
-    """The forms in which an id or a media key may be stored: as text, in capitals, as a number, as an ObjectId."""
-    yield value
-    if value != value.upper() and len(value) == len("00000000-0000-0000-0000-000000000000"):
-        yield value.upper()
-    if value.isascii() and value.lstrip("-").isdigit() and len(value) < len(str(2**63)):
-        yield int(value)
-    if ObjectId.is_valid(value):
-        yield ObjectId(value)
+def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """The different values, in an order that does not depend on that of their set."""
+    ordered = sorted(set(values), key=lambda each: (str(type(each)), str(each)))
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]
 
 
 def _dig(document: dict[str, Any], path: str) -> Any:
@@ -197,9 +192,3 @@ def _dig(document: dict[str, Any], path: str) -> Any:
     for part in path.split("."):
         found = found.get(part) if isinstance(found, dict) else None
     return found
-
-
-def _unavailable(doing: str, error: PyMongoError) -> FiftyOneUnavailable:
-    return FiftyOneUnavailable(
-        f"{doing} FiftyOne's MongoDB failed: {str(error).splitlines()[0][:200]}", remedy="Run `syncd doctor`."
-    )

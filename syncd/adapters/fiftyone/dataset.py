@@ -8,6 +8,7 @@ from typing import Any
 
 from pymongo.database import Database
 
+from syncd.adapters.fiftyone.errors import asking
 from syncd.errors import MappingError, SyncdError
 from syncd.model import Kind, LabelType
 
@@ -71,9 +72,11 @@ class DatasetInfo:
 
 def describe(database: Database[dict[str, Any]], name: str, label_field: str) -> DatasetInfo:
     """Looks the dataset up; ``MappingError`` names what is missing and what there is instead."""
-    document = database["datasets"].find_one({"name": name})
+    with asking("Reading from"):
+        document = database["datasets"].find_one({"name": name})
     if document is None:
-        names = sorted(each["name"] for each in database["datasets"].find({}, {"name": 1}).limit(20))
+        with asking("Reading from"):
+            names = sorted(each["name"] for each in database["datasets"].find({}, {"name": 1}).limit(20))
         there = f"it has {', '.join(map(repr, names))}" if names else "it has none"
         raise DatasetMissing(
             f"FiftyOne ({database.name}) has no dataset {name!r}; {there}.",

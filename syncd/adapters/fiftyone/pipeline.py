@@ -1,7 +1,8 @@
 """The aggregation that turns samples into one flat row per label, on the server.
 
-``odd`` marks labels whose stored types are not the expected ones (a label that became a date, text in a box): such
-values cannot be loaded by FiftyOne itself and must be neither lost nor taken for missing (facts §2.6, §6.3).
+``odd`` is null, or, of a label with a value of an unexpected type (a label that became a date, text for a number), the
+types of its values: they cannot be loaded by FiftyOne itself and must be neither lost nor taken for missing (facts
+§2.6, §6.3).
 """
 
 from __future__ import annotations
@@ -44,13 +45,14 @@ def labels(mapping: LabelMapping, match: dict[str, Any]) -> list[dict[str, Any]]
     label = f"${mapping.path}"
     stages: list[dict[str, Any]] = [{"$match": match}] if match else []
     if mapping.is_list:
-        stages.append({"$unwind": label})
+        stages.append({"$unwind": {"path": label, "includeArrayIndex": "position"}})
     else:
         stages.append({"$match": {mapping.path: {"$nin": [None]}}})
     identifier = f"{label}.{mapping.id_attribute}"
     project: dict[str, Any] = {
         "_id": 0,
         "sample_id": "$_id",
+        "position": 1,
         "label_id": f"{label}._id",
         "annotation_id": {"$convert": {"input": identifier, "to": "string", "onError": None, "onNull": None}},
         "media": {"$convert": {"input": f"${mapping.media_path}", "to": "string", "onError": None, "onNull": None}},
@@ -61,23 +63,29 @@ def labels(mapping: LabelMapping, match: dict[str, Any]) -> list[dict[str, Any]]
     return [*stages, {"$project": project}]
 
 
+def allowed(mapping: LabelMapping) -> list[list[str]]:
+    """The types in which the id, and then each mapped value, may stand; in the order of ``odd``."""
+    return [ID_TYPES + NOTHING] + [ALLOWED[kind] + NOTHING for kind in mapping.kinds.values()]
+
+
 def odd(mapping: LabelMapping) -> dict[str, Any]:
-    """Whether any mapped value of a label stands in a type of its own."""
+    """The types of the id and of each mapped value, where any of them is not as expected; else null."""
     label = f"${mapping.path}"
-    expected = {f"{label}.{mapping.id_attribute}": ID_TYPES}
-    expected |= {f"{label}.{key(name)}": ALLOWED[kind] for name, kind in mapping.kinds.items()}
-    return {"$or": [{"$not": [{"$in": [{"$type": path}, types + NOTHING]}]} for path, types in expected.items()]}
+    types = [{"$type": f"{label}.{name}"} for name in (mapping.id_attribute, *map(key, mapping.kinds))]
+    wrong = [{"$not": [{"$in": [found, known]}]} for found, known in zip(types, allowed(mapping), strict=True)]
+    return {"$cond": [{"$or": wrong}, types, None]}
 
 
 def columns(mapping: LabelMapping) -> dict[str, Any]:
     """The Arrow types of the rows of :func:`labels`."""
     types: dict[str, Any] = {
         "sample_id": ObjectId,
+        "position": pa.int64(),
         "label_id": ObjectId,
         "annotation_id": pa.string(),
         "media": pa.string(),
         "edited_at": pa.timestamp("ms"),
-        "odd": pa.bool_(),
+        "odd": pa.list_(pa.string()),
     }
     return types | {raw_column(name): ARROW[kind] for name, kind in mapping.kinds.items()}
 

@@ -8,16 +8,17 @@ from typing import Any
 
 import polars as pl
 from bson import ObjectId
-from bson.json_util import RELAXED_JSON_OPTIONS, dumps
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 from pymongoarrow.api import Schema, aggregate_arrow_all
 
 from syncd.adapters.fiftyone import pipeline
-from syncd.adapters.fiftyone.mapping import LabelMapping, key
+from syncd.adapters.fiftyone.mapping import LabelMapping
+from syncd.adapters.fiftyone.odd import PLACE, is_sound_box, texts_of_odd_values, within_python
+from syncd.adapters.fiftyone.values import TEXT_OF
 from syncd.canonical import canonical, canonical_id, problems
-from syncd.model import Kind, Mapping, Side, dtype
+from syncd.model import Field, Kind, Mapping, Side, dtype
 from syncd.model.kinds import TIMESTAMP_DTYPE
 from syncd.model.snapshot import column, schema
 
@@ -47,7 +48,7 @@ def read_labels(
     except OperationFailure as error:
         if error.code not in SNAPSHOT_UNAVAILABLE:
             raise
-    # The server has no such moment (an index was just built): each document is still read once and whole.
+    # The server has no such moment (an index was just built): each document is still read whole.
     return _read(samples, labels, mapping, match, None)
 
 
@@ -62,72 +63,78 @@ def _read(
         session=session,
     )
     raw = pl.DataFrame(pl.from_arrow(table)).with_columns(
-        pl.col("sample_id", "label_id").ext.storage().bin.encode("hex")
+        pl.col("sample_id", "label_id").ext.storage().bin.encode("hex"), pl.col("position").fill_null(0)
     )
-    raw = raw.join(
-        _oddities(samples, labels, raw, session), on=["sample_id", "label_id"], how="left", maintain_order="left"
-    )
+    if session is None and match:
+        raw = _latest(raw)
+    strange = raw.filter(pl.any_horizontal(list(_strange(labels, mapping))))
+    texts = texts_of_odd_values(samples, labels, [ObjectId(each) for each in strange["sample_id"].unique()], session)
+    raw = raw.join(texts, on=PLACE, how="left", maintain_order="left")
     return _finish(raw, labels, mapping)
 
 
-def _oddities(
-    samples: Documents, labels: LabelMapping, raw: pl.DataFrame, session: ClientSession | None
-) -> pl.DataFrame:
-    """The values of odd labels that stand in a type of their own, as text, one column per field."""
-    names = list(labels.kinds)
-    types = {"sample_id": pl.String, "label_id": pl.String, "odd_id": pl.String} | {
-        f"odd_{name}": pl.String for name in names
-    }
-    odd = raw.filter(pl.col("odd").fill_null(value=False))
-    rows: list[dict[str, str | None]] = []
-    if odd.height:
-        wanted = [ObjectId(each) for each in odd["sample_id"].unique()]
-        for document in samples.find({"_id": {"$in": wanted}}, {labels.path: 1}, session=session):
-            rows.extend(_odd_label(labels, document["_id"], each) for each in _labels_of(labels, document))
-    return pl.DataFrame(rows, schema=types, orient="row").unique(["sample_id", "label_id"], keep="first")
+def _latest(raw: pl.DataFrame) -> pl.DataFrame:
+    """Each sample once. A scan along an index meets a sample again when a write moves it ahead of the scan."""
+    newest = pl.col("edited_at").eq_missing(pl.col("edited_at").max().over("sample_id"))
+    return raw.filter(newest).unique(PLACE, keep="first", maintain_order=True)
 
 
-def _labels_of(labels: LabelMapping, document: dict[str, Any]) -> list[dict[str, Any]]:
-    found: Any = document
-    for part in labels.path.split("."):
-        found = found.get(part) if isinstance(found, dict) else None
-    listed = found if isinstance(found, list) else [found]
-    return [each for each in listed if isinstance(each, dict)]
-
-
-def _odd_label(labels: LabelMapping, sample_id: object, label: dict[str, Any]) -> dict[str, str | None]:
-    row: dict[str, str | None] = {"sample_id": str(sample_id), "label_id": str(label.get("_id"))}
-    row["odd_id"] = _if_odd(pipeline.ID_TYPES, label.get(labels.id_attribute))
-    return row | {
-        f"odd_{name}": _if_odd(pipeline.ALLOWED[kind], label.get(key(name))) for name, kind in labels.kinds.items()
-    }
-
-
-def _if_odd(allowed: list[str], value: Any) -> str | None:
-    if value is None or _bson_type(value) in allowed:
-        return None
-    return dumps(value, json_options=RELAXED_JSON_OPTIONS)
-
-
-def _bson_type(value: Any) -> str:
-    """The BSON name of a decoded value, as far as mapped fields may have it."""
-    names = {bool: "bool", int: "int", float: "double", str: "string", list: "array", ObjectId: "objectId"}
-    return names.get(type(value), "date" if hasattr(value, "isoformat") else "other")
+def _strange(labels: LabelMapping, mapping: Mapping) -> Iterator[pl.Expr]:
+    """Whether a label's own document must be looked at to say what its values are."""
+    yield pl.col("odd").is_not_null()
+    for each in mapping.fields:
+        value = pl.col(pipeline.raw_column(each.name))
+        if each.kind is Kind.BOX:
+            yield value.is_not_null() & ~is_sound_box(value)
+        elif labels.kinds[each.name] in (Kind.DATE, Kind.TIMESTAMP):
+            yield value.is_not_null() & within_python(value).is_null()
 
 
 def _finish(raw: pl.DataFrame, labels: LabelMapping, mapping: Mapping) -> pl.DataFrame:
+    """A snapshot's frame: canonical values, and the problems of those that have none."""
     values, broken = [], {}
+    order = {name: position for position, name in enumerate(labels.kinds, start=1)}
     for each in mapping.fields:
-        stored = labels.kinds[each.name]
+        is_odd = _is_odd(labels, order[each.name])
         value = pl.col(pipeline.raw_column(each.name))
-        sound = canonical(stored, each.kind, value)
-        odd = pl.col(f"odd_{each.name}")
-        values.append(pl.when(odd.is_null()).then(sound.cast(dtype(each.kind))).alias(column(each.name)))
-        shown = value.cast(pl.List(pl.String)).list.join(", ") if each.kind is Kind.BOX else value.cast(pl.String)
-        broken[each.name] = (odd.is_not_null() | (value.is_not_null() & sound.is_null()), pl.coalesce(odd, shown))
+        sound = _sound(each, labels.kinds[each.name], value).cast(dtype(each.kind))
+        values.append(pl.when(~is_odd).then(sound).alias(column(each.name)))
+        shown = [f"text_{each.name}", *_plain(labels.kinds[each.name], value)]
+        type_ = pl.concat_str(pl.lit("a value of type "), _type(order[each.name]))
+        broken[each.name] = (is_odd | (value.is_not_null() & sound.is_null()), pl.coalesce(*shown, type_))
+    identifier = pl.coalesce(pl.when(_is_odd(labels, 0)).then(pl.coalesce("text_id", _type(0))), "annotation_id")
     return raw.with_columns(
-        canonical_id(labels.id_kind, pl.coalesce("odd_id", "annotation_id")).alias("annotation_id"),
-        pl.col("edited_at").cast(TIMESTAMP_DTYPE),
+        # An empty id is none: the App leaves one behind where somebody cleared the field.
+        canonical_id(labels.id_kind, pl.when(identifier != "").then(identifier)).alias("annotation_id"),
+        within_python(pl.col("edited_at")).cast(TIMESTAMP_DTYPE),
         *values,
         problems(broken),
     ).select(list(schema(Side.FIFTYONE, mapping)))
+
+
+def _sound(field: Field, stored: Kind, value: pl.Expr) -> pl.Expr:
+    """The canonical value; null where there is none."""
+    if field.kind is Kind.BOX:
+        value = pl.when(is_sound_box(value)).then(value)
+    elif stored is Kind.FLOAT:
+        value = pl.when(value.is_finite()).then(value)
+    elif stored is Kind.TEXT and field.kind in TEXT_OF:
+        value = pl.when(value.str.contains(TEXT_OF[field.kind])).then(value)
+    return canonical(stored, field.kind, value)
+
+
+def _plain(stored: Kind, value: pl.Expr) -> Iterator[pl.Expr]:
+    """The text of a value that is of its type, but has no canonical form."""
+    if stored in (Kind.DATE, Kind.TIMESTAMP):
+        yield within_python(value).dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+    elif stored is not Kind.BOX:
+        yield value.cast(pl.String)
+
+
+def _type(position: int) -> pl.Expr:
+    return pl.col("odd").list.get(position, null_on_oob=True)
+
+
+def _is_odd(labels: LabelMapping, position: int) -> pl.Expr:
+    known = pipeline.allowed(labels)[position]
+    return (~_type(position).is_in(known)).fill_null(value=False)

@@ -12,15 +12,20 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError
 
+from syncd.adapters.fiftyone.errors import said
 from syncd.adapters.fiftyone.mapping import LabelMapping, key
-from syncd.adapters.fiftyone.values import condition, encode
-from syncd.model import ID_FIELD, Action, Change, Content, Kind, Mapping, Value
+from syncd.adapters.fiftyone.values import UnstorableError, condition, encode, encode_id, id_condition
+from syncd.model import ID_FIELD, Action, Change, Content, Mapping, Value
 
 BATCH = 1_000
 """Operations per bulk write; larger batches were no faster (facts §6.1)."""
 
 BUMP = {"$currentDate": {"last_modified_at": True}}
+
+NOBODYS_FAULT = frozenset({13, 50, 89, 91, 112, 189, 10107, 11600, 11602, 13435, 13436})
+"""MongoDB's codes of writes that failed for a reason other than what they would have written."""
 
 
 class Writer:
@@ -31,16 +36,38 @@ class Writer:
         self.labels = labels
         self.mapping = mapping
 
-    def write(self, changes: Sequence[Change]) -> None:
-        """Sends the operations; what became of each is seen by reading back."""
-        inserts = [each for each in changes if each.action is Action.INSERT]
+    def write(self, changes: Sequence[Change]) -> dict[int, str]:
+        """Sends the operations. What became of each is seen by reading back; returned are {position: refusal}."""
+        refused: dict[int, str] = {}
+        operations: list[tuple[int, UpdateOne]] = []
+        for position, change in enumerate(changes):
+            if not _is_addressed(change):
+                continue
+            try:
+                operations.append((position, self._operation(change)))
+            except UnstorableError as error:
+                refused[position] = str(error)
+        inserts = [changes[position] for position, _ in operations if changes[position].action is Action.INSERT]
         if inserts and self.labels.is_list:
-            self._send(self._empty_lists(inserts))
-        self._send([self._operation(each) for each in changes])
+            self._send([(None, each) for each in self._empty_lists(inserts)])
+        return refused | self._send(operations)
 
-    def _send(self, operations: Sequence[UpdateOne]) -> None:
+    def _send(self, operations: Sequence[tuple[int | None, UpdateOne]]) -> dict[int, str]:
+        refused: dict[int, str] = {}
         for start in range(0, len(operations), BATCH):
-            self.samples.bulk_write(list(operations[start : start + BATCH]), ordered=False)
+            batch = operations[start : start + BATCH]
+            try:
+                self.samples.bulk_write([operation for _, operation in batch], ordered=False)
+            except BulkWriteError as error:
+                failed = error.details.get("writeErrors", [])
+                if error.details.get("writeConcernErrors") or any(each["code"] in NOBODYS_FAULT for each in failed):
+                    raise
+                # The others of an unordered batch are carried out all the same.
+                for each in failed:
+                    position = batch[each["index"]][0]
+                    if position is not None:
+                        refused[position] = said(each["errmsg"])
+        return refused
 
     def _operation(self, change: Change) -> UpdateOne:
         if change.action is Action.INSERT:
@@ -71,8 +98,8 @@ class Writer:
     def _stored(self, change: Change) -> tuple[str, Any, Any]:
         """The label's key for the changed field, the condition on its old value, and its new value."""
         if change.field == ID_FIELD:
-            text = None if change.new is None else str(change.new)
-            return self.labels.id_attribute, self._id_condition(change.old), self._id_value(text)
+            kind = self.labels.id_kind
+            return self.labels.id_attribute, id_condition(kind, _text(change.old)), encode_id(kind, _text(change.new))
         assert change.field is not None, "an update names its field"
         kind, stored = self.mapping.field(change.field).kind, self.labels.kinds[change.field]
         return (
@@ -81,22 +108,14 @@ class Writer:
             encode(kind, stored, _single(change.new)),
         )
 
-    def _id_condition(self, old: Content) -> Any:
-        return None if old is None else self._id_value(str(old))
-
-    def _id_value(self, text: str | None) -> Any:
-        """An annotation id as its attribute holds it (an integer where FiftyOne declares one)."""
-        return int(text) if text is not None and self.labels.id_kind is Kind.INTEGER else text
-
-    def _empty_lists(self, inserts: Sequence[Change]) -> list[UpdateOne]:
-        """Gives the samples that hold no list yet an empty one to append to."""
+    def _empty_lists(self, inserts: Sequence[Change]) -> Iterator[UpdateOne]:
+        """Gives the samples that hold no list yet an empty one to append to; what else the field holds stays."""
+        field, path = self.labels.label_field, self.labels.path
         container: dict[str, Any] = {"_cls": self.labels.label_type.value, str(self.labels.label_type.list_name): []}
-        field = self.labels.label_field
-        absent = [{field: None}, {self.labels.path: None}]
-        return [
-            UpdateOne({"_id": ObjectId(sample), "$or": absent}, {"$set": {field: container}} | BUMP)
-            for sample in sorted({str(each.sample_id) for each in inserts})
-        ]
+        for sample in sorted({str(each.sample_id) for each in inserts}):
+            chosen = {"_id": ObjectId(sample)}
+            yield UpdateOne(chosen | {field: None}, {"$set": {field: container}} | BUMP)
+            yield UpdateOne(chosen | {field: {"$type": "object"}, path: None}, {"$set": {path: []}} | BUMP)
 
     def _insert(self, change: Change) -> UpdateOne:
         path = self.labels.path
@@ -104,18 +123,19 @@ class Writer:
         document = self._document(change)
         if not self.labels.is_list:
             return UpdateOne(query | {path: None}, {"$set": {path: document}} | BUMP)
-        query[f"{path}.{self.labels.id_attribute}"] = {"$ne": document[self.labels.id_attribute]}
+        there = id_condition(self.labels.id_kind, change.annotation_id)
+        query[path] = {"$not": {"$elemMatch": {self.labels.id_attribute: there}}}
         return UpdateOne(query, {"$push": {path: document}} | BUMP)
 
     def _document(self, change: Change) -> dict[str, Any]:
         """A new label as FiftyOne itself would store it; what has no value is left out."""
         content = change.new if isinstance(change.new, dict) else {}
         name = "Detection" if self.labels.label_type.value == "Detections" else "Classification"
-        own = ObjectId(change.label_id) if change.label_id else ObjectId()
-        document: dict[str, Any] = {"_id": own, "_cls": name, "tags": []}
+        # The id that the change bears, if it does, so that the label can be told from one that somebody else put there.
+        document: dict[str, Any] = {"_id": ObjectId(change.label_id), "_cls": name, "tags": []}
         if name == "Detection":
             document["attributes"] = {}
-        document[self.labels.id_attribute] = self._id_value(change.annotation_id)
+        document[self.labels.id_attribute] = encode_id(self.labels.id_kind, change.annotation_id)
         for field, stored in self.labels.kinds.items():
             value = encode(self.mapping.field(field).kind, stored, content.get(field))
             if value is not None:
@@ -136,9 +156,19 @@ class Writer:
         content = change.old if isinstance(change.old, dict) else {}
         for field, stored in self.labels.kinds.items():
             yield key(field), condition(self.mapping.field(field).kind, stored, content.get(field))
-        yield self.labels.id_attribute, self._id_condition(change.annotation_id)
+        yield self.labels.id_attribute, id_condition(self.labels.id_kind, change.annotation_id)
+
+
+def _is_addressed(change: Change) -> bool:
+    """Whether the change names a sample, and a label in it, that can be there."""
+    labelled = change.action is Action.INSERT or ObjectId.is_valid(str(change.label_id))
+    return labelled and ObjectId.is_valid(str(change.sample_id))
 
 
 def _single(content: Content) -> Value:
     assert not isinstance(content, dict), "an update holds the value of one field"
     return content
+
+
+def _text(content: Content) -> str | None:
+    return None if content is None else str(content)

@@ -51,9 +51,9 @@ class Faults:
         """Refuses, from now on, every change that would store ``value`` in ``field``."""
         self._refusals.append((field, value, message))
 
-    def lose_writes(self, which: Callable[[Change], bool] = lambda change: True) -> None:
-        """Takes the changes, and does not carry them out."""
-        self.loses = which
+    def lose_writes(self, which: Callable[[Change], bool] | None = None) -> None:
+        """Takes the changes (or those for which ``which`` says so), and does not carry them out."""
+        self.loses = which or (lambda _: True)
 
     def called(self, method: str) -> None:
         """To be called first by every method of a side."""
@@ -68,7 +68,7 @@ class Faults:
 
     def reading(self, rows: Iterable[T]) -> list[T]:
         """The rows of one read: all of them, or an error."""
-        read = []
+        read: list[T] = []
         for row in rows:
             if self._reading is not None and len(read) == self._reading[1]:
                 error, self._reading = self._reading[0], None

@@ -64,7 +64,7 @@ class MemoryLabels:
         self.samples: dict[str, Sample] = {}
         self.deleted_at: datetime | None = None
         self._identity: str | None = new_id()
-        self._opened = self._identity
+        self._opened: str | None = self._identity
 
     # What people do
 
@@ -211,7 +211,7 @@ class MemoryLabels:
         refused = self.faults.refusal(change)
         if refused is not None or self.faults.loses_change(change) or not isinstance(change.new, dict):
             return refused
-        present = {name: value for name, value in change.new.items() if value is not None}
+        present: Content = {name: value for name, value in change.new.items() if value is not None}
         sample.labels.append(Label(change.annotation_id, present))
         sample.edited_at = truncated(self.clock())
         return None

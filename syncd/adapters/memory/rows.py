@@ -167,7 +167,7 @@ class MemoryRows:
         return Result(change, present=True, after=after, matched=matched, refused=refused)
 
     def _found(self, annotation_id: str) -> list[tuple[int, Row]]:
-        return [(index, row) for index, row in enumerate(self.rows) if row.annotation_id == annotation_id]
+        return [pair for pair in enumerate(self.rows) if pair[1].annotation_id == annotation_id]
 
     def _snapshot(self, rows: Sequence[Row], *, complete: bool) -> Snapshot:
         as_of = self.clock()

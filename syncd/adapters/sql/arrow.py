@@ -2,37 +2,54 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import adbc_driver_manager
 import polars as pl
 from adbc_driver_postgresql import dbapi
+from psycopg2.extensions import make_dsn
 from sqlalchemy import URL
+from sqlalchemy.dialects.postgresql import psycopg2
 
-from syncd.errors import DatabaseUnavailable
+from syncd.adapters.sql.errors import READING, SHOWN, failure
+
+PATIENCE_S = 5
+"""Seconds before a server that does not answer is reported."""
 
 
 class ArrowReader:
     """A connection of its own for reading, opened at first use and again after a failure."""
 
     def __init__(self, url: URL) -> None:
-        self._uri = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._dsn = dsn(url)
         self._connection: dbapi.Connection | None = None
 
     def frame(self, statement: str) -> pl.DataFrame:
-        """The rows of one SELECT; ``DatabaseUnavailable`` where the server does not answer."""
+        """The rows of one SELECT; ``DatabaseUnavailable`` where the server does not answer.
+
+        A connection that stood open may have been closed by the server meanwhile: it is opened once more.
+        """
+        reused = self._connection is not None
         try:
-            if self._connection is None:
-                # Without autocommit every read would leave a transaction open behind it.
-                self._connection = dbapi.connect(self._uri, autocommit=True)
-            with self._connection.cursor() as cursor:
-                cursor.execute(statement)
-                frame = pl.from_arrow(cursor.fetch_arrow_table())
+            return self._frame(statement)
         except adbc_driver_manager.Error as error:
             self.close()
-            raise DatabaseUnavailable(
-                f"Reading from the database failed: {str(error).strip().splitlines()[0]}",
-                remedy="Run `syncd doctor`.",
-            ) from error
-        assert isinstance(frame, pl.DataFrame)
+            if not (reused and _lost(error)):
+                raise failure(READING, _said(error), error.sqlstate or "") from error
+        try:
+            return self._frame(statement)
+        except adbc_driver_manager.Error as error:
+            self.close()
+            raise failure(READING, _said(error), error.sqlstate or "") from error
+
+    def _frame(self, statement: str) -> pl.DataFrame:
+        if self._connection is None:
+            # Without autocommit every read would leave a transaction open behind it.
+            self._connection = dbapi.connect(self._dsn, autocommit=True)
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement)
+            frame = pl.from_arrow(cursor.fetch_arrow_table())
+        assert isinstance(frame, pl.DataFrame), "a table becomes a frame"
         return frame
 
     def close(self) -> None:
@@ -40,3 +57,21 @@ class ArrowReader:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def dsn(url: URL) -> str:
+    """The address for libpq, with all that the URL says, as SQLAlchemy's own driver would pass it on."""
+    dialect: Any = psycopg2.dialect
+    _, arguments = dialect().create_connect_args(url.set(drivername="postgresql+psycopg2"))
+    text: str = make_dsn(**{"connect_timeout": PATIENCE_S, "application_name": "syncd reader"} | arguments)
+    return text
+
+
+def _lost(error: adbc_driver_manager.Error) -> bool:
+    """Whether the connection is gone, rather than the statement wrong."""
+    state = error.sqlstate or ""
+    return isinstance(error, adbc_driver_manager.OperationalError) and (not state or state[:2] in ("08", "57"))
+
+
+def _said(error: adbc_driver_manager.Error) -> str:
+    return " ".join(str(error).partition("Query was:")[0].split())[:SHOWN]

@@ -2,48 +2,97 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy.exc import NoSuchTableError, ProgrammingError
 from sqlalchemy.sql import sqltypes
 
 from syncd.adapters.sql.describe_postgres import columns_of_query, columns_of_relation
+from syncd.adapters.sql.errors import READING, asking, said
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo, TableMapping
-from syncd.adapters.sql.quote import split_name
+from syncd.adapters.sql.quote import query, split_name
+from syncd.config.nearest import did_you_mean
 from syncd.errors import MappingError
 from syncd.model import Holds, Kind
 
 EXPECTED = "text, integer, float, decimal, boolean, date, time, timestamp or UUID"
+MEND = "Mend `table`, `read` or `columns` of the binding, then run `syncd doctor`."
+
+IDS = (Kind.TEXT, Kind.INTEGER, Kind.UUID)
+_NUMBERS = frozenset((Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL))
+_TEXTS = frozenset((Kind.TEXT, Kind.UUID))
+ACTOR_LENGTH = len("syncd")
 
 
 def describe(connection: Connection, mapping: TableMapping) -> TableInfo:
-    """Describes the written table and the relation that is read; ``MappingError`` names all that is missing."""
-    written = _relation(connection, mapping.table)
-    if mapping.read == mapping.table:
-        read = written
-    elif mapping.read_is_query:
-        read = _query(connection, mapping, written)
-    else:
-        read = _relation(connection, mapping.read)
-    faults = [
-        f"{mapping.read if mapping.read != mapping.table else mapping.table} has no column {name!r}"
-        for name in mapping.read_columns
-        if name not in read
-    ]
-    mapped = {name for names in mapping.fields.values() for name in names} | {mapping.id_column}
+    """Describes the written table and the relation that is read; ``MappingError`` names all that is wrong."""
+    with asking(READING):
+        written = _relation(connection, mapping.table)
+        if mapping.read == mapping.table:
+            read = written
+        elif mapping.read_is_query:
+            read = _query(connection, mapping, written)
+        else:
+            read = _relation(connection, mapping.read)
     info = TableInfo(mapping, written, read)
-    for name in sorted(mapped & read.keys()):
-        column = info.column(name)
-        if column.kind is None:
-            faults.append(f"column {name!r} has the type {column.type_name}, expected {EXPECTED}")
-    if mapping.id_column not in written:
-        faults.append(f"{mapping.table} has no column {mapping.id_column!r}")
+    faults = list(dict.fromkeys(_faults(info)))
     if faults:
-        raise MappingError(
-            "The mapping does not fit the database: " + "; ".join(dict.fromkeys(faults)) + ".",
-            remedy="Mend `table`, `read` or `columns` of the binding, then run `syncd doctor`.",
-        )
+        raise MappingError("The mapping does not fit the database: " + "; ".join(faults) + ".", remedy=MEND)
     return info
+
+
+def _faults(info: TableInfo) -> Iterator[str]:
+    mapping = info.mapping
+    yield from _missing(info)
+    mapped = [name for names in mapping.fields.values() for name in names]
+    for name in dict.fromkeys([mapping.id_column, *mapped]):
+        if name in info.read and info.column(name).kind is None:
+            yield f"column {name!r} has the type {info.column(name).type_name}, expected {EXPECTED}"
+        elif name in info.read and name in info.written and not _alike(info.written[name], info.read[name]):
+            yield (
+                f"column {name!r} is {info.written[name].type_name} in {mapping.table}, "
+                f"but {info.read[name].type_name} where it is read"
+            )
+    found = info.written.get(mapping.id_column)
+    if found is not None and found.kind is not None and found.kind not in IDS:
+        yield f"column {mapping.id_column!r} has the type {found.type_name}, expected text, integer or UUID for ids"
+    yield from _stamps(info)
+
+
+def _missing(info: TableInfo) -> Iterator[str]:
+    mapping = info.mapping
+    where = "the SELECT of `read`" if mapping.read_is_query else mapping.read
+    for name in mapping.read_columns:
+        if name not in info.read:
+            yield f"{where} has no column {name!r}{_hint(name, info.read)}"
+    if mapping.id_column not in info.written:
+        yield f"{mapping.table} has no column {mapping.id_column!r}{_hint(mapping.id_column, info.written)}"
+
+
+def _hint(name: str, columns: dict[str, ColumnInfo]) -> str:
+    hint = did_you_mean(name, columns)
+    return f" ({hint})" if hint else ""
+
+
+def _alike(written: ColumnInfo, read: ColumnInfo) -> bool:
+    """Whether what is read of a column can be what stands in the table."""
+    kinds = {written.kind, read.kind}
+    return len(kinds) == 1 or kinds <= _NUMBERS or kinds <= _TEXTS
+
+
+def _stamps(info: TableInfo) -> Iterator[str]:
+    """The lab's bookkeeping columns must be able to hold what syncd writes there."""
+    at, by = info.mapping.updated_at, info.mapping.updated_by
+    if at is not None and at in info.read and info.read[at].kind is not Kind.TIMESTAMP:
+        yield f"column {at!r} (updated_at) has the type {info.read[at].type_name}, expected a timestamp"
+    if by is not None and info.writable(by):
+        found = info.written[by]
+        longest = found.holds.max_length if found.holds else None
+        if found.kind is not Kind.TEXT or (longest is not None and longest < ACTOR_LENGTH):
+            yield f"column {by!r} (updated_by) has the type {found.type_name}, expected text, to hold 'syncd'"
 
 
 def _relation(connection: Connection, name: str) -> dict[str, ColumnInfo]:
@@ -60,12 +109,19 @@ def _relation(connection: Connection, name: str) -> dict[str, ColumnInfo]:
 
 
 def _query(connection: Connection, mapping: TableMapping, written: dict[str, ColumnInfo]) -> dict[str, ColumnInfo]:
-    if connection.dialect.name == "postgresql":
-        return columns_of_query(connection, mapping.read)
-    result = connection.execute(sa.text(f"SELECT * FROM ({mapping.read.strip().rstrip(';')}) AS src WHERE 1 = 0"))
+    try:
+        if connection.dialect.name == "postgresql":
+            return columns_of_query(connection, mapping.read)
+        plain = connection.execution_options(no_parameters=True)
+        result = plain.exec_driver_sql(f"SELECT * FROM {query(mapping.read)} AS src WHERE 1 = 0")
+    except ProgrammingError as error:
+        raise MappingError(
+            f"The database does not understand the SELECT of `read`: {said(error)}", remedy=MEND
+        ) from error
     # Elsewhere a query's columns have no types of their own: they are those of the table's columns they are named for.
     text = Holds(Kind.TEXT)
-    return {name: written.get(name, ColumnInfo(name, Kind.TEXT, "text", "text", text)) for name in result.keys()}
+    names = list(result.keys())
+    return {name: written.get(name, ColumnInfo(name, Kind.TEXT, "text", "text", text)) for name in names}
 
 
 def _reflected(connection: Connection, name: str) -> dict[str, ColumnInfo]:
@@ -89,28 +145,12 @@ def _reflected(connection: Connection, name: str) -> dict[str, ColumnInfo]:
     return found
 
 
-def _kind(type_: sqltypes.TypeEngine[object], *, nullable: bool) -> tuple[Kind | None, Holds | None]:
+def _kind(type_: sqltypes.TypeEngine[Any], *, nullable: bool) -> tuple[Kind | None, Holds | None]:
     """The kind of a reflected SQLAlchemy type."""
-    length = getattr(type_, "length", None)
-    kind: Kind | None = None
-    if isinstance(type_, sqltypes.Boolean):
-        kind = Kind.BOOLEAN
-    elif isinstance(type_, sqltypes.Uuid):
-        kind = Kind.UUID
-    elif isinstance(type_, sqltypes.Integer):
-        kind = Kind.INTEGER
-    elif isinstance(type_, sqltypes.Float):
-        kind = Kind.FLOAT
-    elif isinstance(type_, sqltypes.Numeric):
-        kind = Kind.DECIMAL
-    elif isinstance(type_, sqltypes.DateTime):
-        kind = Kind.TIMESTAMP
-    elif isinstance(type_, sqltypes.Date):
-        kind = Kind.DATE
-    elif isinstance(type_, sqltypes.String):
-        kind = Kind.TEXT
+    kind = next((kind for class_, kind in _CLASSES if isinstance(type_, class_)), None)
     if kind is None:
         return None, None
+    length = getattr(type_, "length", None)
     return kind, Holds(
         kind=kind,
         nullable=nullable,
@@ -118,3 +158,16 @@ def _kind(type_: sqltypes.TypeEngine[object], *, nullable: bool) -> tuple[Kind |
         precision=getattr(type_, "precision", None) if kind is Kind.DECIMAL else None,
         scale=getattr(type_, "scale", None) if kind is Kind.DECIMAL else None,
     )
+
+
+_CLASSES: tuple[tuple[type[sqltypes.TypeEngine[Any]], Kind], ...] = (
+    (sqltypes.Boolean, Kind.BOOLEAN),
+    (sqltypes.Uuid, Kind.UUID),
+    (sqltypes.Integer, Kind.INTEGER),
+    (sqltypes.Float, Kind.FLOAT),
+    (sqltypes.Numeric, Kind.DECIMAL),
+    (sqltypes.DateTime, Kind.TIMESTAMP),
+    (sqltypes.Date, Kind.DATE),
+    (sqltypes.Enum, Kind.TEXT),
+    (sqltypes.String, Kind.TEXT),
+)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.adapters.sql.mapping import ColumnInfo
+from syncd.adapters.sql.quote import query as as_source
 from syncd.adapters.sql.quote import relation
 from syncd.model import Holds, Kind
 
@@ -31,28 +32,47 @@ KINDS = {
     "timestamptz": Kind.TIMESTAMP,
     "uuid": Kind.UUID,
 }
+PLAIN_TEXT = ("text", "varchar", "bpchar", "citext", "name")
 _BITS = {"int2": 15, "int4": 31, "int8": 63}
 _HEADER = 4
 """PostgreSQL's typmod of varchar(n) and numeric(p, s) counts from a four-byte header."""
 
-_RELATION = """
-SELECT a.attname AS name, format_type(a.atttypid, NULL) AS cast_name, format_type(a.atttypid, a.atttypmod) AS type_name,
-       base.typname AS base_name, base.typtype AS category, a.attnotnull OR t.typnotnull AS not_null,
-       CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END AS typmod,
-       a.attgenerated <> '' AS generated
+# The type itself, and of a domain what it is made of, down to the type that is no domain.
+_CHAIN = """
+WITH RECURSIVE chain AS (
+    SELECT t.oid AS type, t.typname, t.typtype, t.typbasetype, t.typtypmod, t.typnotnull, 0 AS depth
+    FROM pg_type t WHERE t.oid {which}
+    UNION ALL
+    SELECT chain.type, b.typname, b.typtype, b.typbasetype, b.typtypmod, b.typnotnull, depth + 1
+    FROM chain JOIN pg_type b ON b.oid = chain.typbasetype WHERE chain.typtype = 'd'
+), types AS (
+    SELECT type AS oid, format_type(type, NULL) AS cast_name, bool_or(typnotnull) AS not_null,
+           (array_agg(typname ORDER BY depth DESC))[1] AS base_name,
+           (array_agg(typtype ORDER BY depth DESC))[1]::text AS category,
+           coalesce((array_agg(typtypmod ORDER BY depth) FILTER (WHERE typtypmod <> -1))[1], -1) AS typmod
+    FROM chain GROUP BY type
+)
+"""
+_RELATION = (
+    _CHAIN.format(which="IN (SELECT atttypid FROM pg_attribute WHERE attrelid = to_regclass(:name))")
+    + """
+SELECT a.attname AS name, types.cast_name, format_type(a.atttypid, a.atttypmod) AS type_name, types.base_name,
+       types.category, a.attnotnull OR types.not_null AS not_null,
+       CASE WHEN a.atttypmod = -1 THEN types.typmod ELSE a.atttypmod END AS typmod,
+       a.attgenerated <> '' AS generated, pg_get_expr(d.adbin, d.adrelid) AS default_expression,
+       a.attidentity <> '' AS identity
 FROM pg_attribute a
-JOIN pg_type t ON t.oid = a.atttypid
-JOIN pg_type base ON base.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
+JOIN types ON types.oid = a.atttypid
+JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attrelid = to_regclass(:name) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
 """
-
-_TYPES = """
-SELECT t.oid, format_type(t.oid, NULL) AS cast_name, format_type(t.oid, NULL) AS type_name,
-       base.typname AS base_name, base.typtype AS category
-FROM pg_type t JOIN pg_type base ON base.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
-WHERE t.oid = ANY(:oids)
-"""
+)
+_TYPES = (
+    _CHAIN.format(which="= ANY(:oids)")
+    + "SELECT oid, cast_name, cast_name AS type_name, base_name, category FROM types"
+)
 
 
 def columns_of_relation(connection: Connection, name: str) -> dict[str, ColumnInfo]:
@@ -65,11 +85,11 @@ def columns_of_query(connection: Connection, query: str) -> dict[str, ColumnInfo
     """The columns that a SELECT yields."""
     # A percent sign in the query is no parameter.
     plain = connection.execution_options(no_parameters=True)
-    result = plain.exec_driver_sql(f"SELECT * FROM ({query.strip().rstrip(';')}) AS src LIMIT 0")
+    result = plain.exec_driver_sql(f"SELECT * FROM {as_source(query)} AS src LIMIT 0")
     described = [(each[0], each[1]) for each in result.cursor.description]
     rows = connection.execute(sa.text(_TYPES), {"oids": [oid for _, oid in described]}).mappings()
     types = {row["oid"]: dict(row) for row in rows}
-    unknown = {"not_null": False, "typmod": -1, "generated": False}
+    unknown = {"not_null": False, "typmod": -1, "generated": False, "default_expression": None, "identity": False}
     return {name: _column(types[oid] | unknown | {"name": name}) for name, oid in described}
 
 
@@ -81,11 +101,15 @@ def _column(row: dict[str, Any]) -> ColumnInfo:
         name=row["name"],
         kind=kind,
         type_name=row["type_name"],
-        cast=row["cast_name"],
+        # "character" without a length means one character.
+        cast="bpchar" if row["cast_name"] == "character" else row["cast_name"],
         holds=None if kind is None else _holds(kind, base, int(row["typmod"]), nullable=nullable),
         nullable=nullable,
         generated=bool(row["generated"]),
         single_precision=base == "float4",
+        plain_text=base in PLAIN_TEXT and row["category"] != "e",
+        zoned=base != "timestamp",
+        default="identity" if row["identity"] else row["default_expression"],
     )
 
 
@@ -97,5 +121,6 @@ def _holds(kind: Kind, base: str, typmod: int, *, nullable: bool) -> Holds:
         return Holds(kind, nullable, max_length=typmod - _HEADER)
     if kind is Kind.DECIMAL and limited:
         packed = typmod - _HEADER
-        return Holds(kind, nullable, precision=packed >> 16, scale=packed & 0x7FF)
+        # The scale is a signed number of eleven bits: numeric(5, -2) holds whole hundreds.
+        return Holds(kind, nullable, precision=packed >> 16, scale=(packed & 0x7FF ^ 0x400) - 0x400)
     return Holds(kind, nullable)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.engine import Dialect
 
 from syncd.adapters.sql.mapping import TableMapping
+from syncd.config.names import parse_table_name
 
 
 def quote(dialect: Dialect, name: str) -> str:
@@ -13,9 +14,14 @@ def quote(dialect: Dialect, name: str) -> str:
 
 
 def split_name(name: str) -> tuple[str | None, str]:
-    """``schema.table`` as (schema, table); the schema is ``None`` where there is none."""
-    schema, dot, table = name.rpartition(".")
-    return (schema or None, table) if dot else (None, name)
+    """``schema.table`` as (schema, table), without quotes; the schema is ``None`` where there is none."""
+    try:
+        parsed = parse_table_name(name)
+    except ValueError:
+        # A name from a catalogue, which has no quotes, may hold whatever it likes.
+        schema, dot, table = name.rpartition(".")
+        return (schema or None, table) if dot else (None, name)
+    return parsed.schema, parsed.name
 
 
 def relation(dialect: Dialect, name: str) -> str:
@@ -25,8 +31,11 @@ def relation(dialect: Dialect, name: str) -> str:
     return f"{quote(dialect, schema)}.{plain}" if schema else plain
 
 
+def query(text: str) -> str:
+    """A SELECT of the configuration as a part of another; it may end in a semicolon or in a comment."""
+    return f"(\n{text.strip().rstrip(';')}\n)"
+
+
 def source(dialect: Dialect, mapping: TableMapping) -> str:
     """What stands behind FROM when annotations are read."""
-    if mapping.read_is_query:
-        return f"({mapping.read.strip().rstrip(';')})"
-    return relation(dialect, mapping.read)
+    return query(mapping.read) if mapping.read_is_query else relation(dialect, mapping.read)

@@ -1,159 +1,144 @@
-"""Reading annotations from a database as columns.
+"""Annotations as a database gives them, brought into a snapshot's frame.
 
-Both ways of reading (:func:`select_list` for PostgreSQL, plain columns elsewhere) yield the same raw frame, which
-:func:`finish` turns into a snapshot's.
+Both ways of reading (:func:`select_list` for PostgreSQL, plain columns and :mod:`syncd.adapters.sql.parse` elsewhere)
+yield the same raw frame, which :func:`finish` turns into a snapshot's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, datetime, timezone
-from decimal import Decimal
-from typing import Any
+from dataclasses import dataclass
 
 import polars as pl
 from sqlalchemy.engine import Dialect
 
-from syncd.adapters.sql.mapping import TableInfo
+from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import quote
 from syncd.canonical import canonical, canonical_id, problems
-from syncd.model import BOX, Kind, Mapping, Side, dtype
+from syncd.model import Field, Kind, Mapping, Side, dtype
 from syncd.model.kinds import TIMESTAMP_DTYPE
 from syncd.model.snapshot import column, schema
 
-RAW = "raw."
+ID, MEDIA, EDITED_AT, ACTOR = "annotation_id", "media", "edited_at", "actor"
 
 
-def raw_columns(info: TableInfo, mapping: Mapping) -> dict[str, str]:
-    """{name in the raw frame: database column}, in a fixed order."""
+@dataclass(frozen=True)
+class RawColumn:
+    """One column of the raw frame: the database's column, and the kind in which it is read.
+
+    ``text`` names a further column of the frame, for what has no value of that kind: it is shown as it is.
+    """
+
+    alias: str
+    name: str
+    kind: Kind
+    text: str | None = None
+
+
+def raw_columns(info: TableInfo, mapping: Mapping) -> list[RawColumn]:
+    """The columns of the raw frame, in a fixed order."""
     table = info.mapping
-    names = {"annotation_id": table.id_column, "media": table.media_column}
+    columns = [RawColumn(ID, table.id_column, Kind.TEXT), RawColumn(MEDIA, table.media_column, Kind.TEXT)]
     if table.updated_at:
-        names["edited_at"] = table.updated_at
+        columns.append(RawColumn(EDITED_AT, table.updated_at, Kind.TIMESTAMP))
     if table.updated_by:
-        names["actor"] = table.updated_by
-    for each in mapping.fields:
-        columns = table.fields[each.name]
-        if each.kind is Kind.BOX:
-            names |= {f"{RAW}{each.name}.{index}": name for index, name in enumerate(columns)}
-        else:
-            names[RAW + each.name] = columns[0]
-    return names
+        columns.append(RawColumn(ACTOR, table.updated_by, Kind.TEXT))
+    for position, each in enumerate(mapping.fields):
+        kind = Kind.FLOAT if each.kind is Kind.BOX else each.kind
+        for index, name in enumerate(table.fields[each.name]):
+            # Numbered: an attribute's name may be longer than a name in SQL.
+            columns.append(RawColumn(f"raw.{position}.{index}", name, kind, f"text.{position}.{index}"))
+    return columns
 
 
 def select_list(dialect: Dialect, info: TableInfo, mapping: Mapping) -> str:
-    """The columns of a PostgreSQL SELECT, cast so that Arrow gets one plain type per kind."""
-    parts = []
-    for alias, name in raw_columns(info, mapping).items():
-        source = f"src.{quote(dialect, name)}"
-        parts.append(f"{source}{_cast(info, alias, name)} AS {quote(dialect, alias)}")
+    """The columns of a PostgreSQL SELECT, cast so that every reader gets one plain type per kind."""
+    parts: list[str] = []
+    for each in raw_columns(info, mapping):
+        source = f"src.{quote(dialect, each.name)}"
+        value, beyond = _readable(source, each.kind, info.read[each.name])
+        parts.append(f"{value} AS {quote(dialect, each.alias)}")
+        if each.text is not None and beyond is not None:
+            parts.append(f"{beyond} AS {quote(dialect, each.text)}")
     return ", ".join(parts)
 
 
-def _cast(info: TableInfo, alias: str, name: str) -> str:
-    if alias in ("annotation_id", "media", "actor"):
-        return "::text"
-    if alias.startswith(f"{RAW}{BOX}."):
-        return "::float8"
-    kind = info.column(name).kind
+def _readable(source: str, kind: Kind, info: ColumnInfo) -> tuple[str, str | None]:
+    """An expression that every driver can read, and one for the text of values that it leaves out."""
     if kind in (Kind.TEXT, Kind.UUID, Kind.DECIMAL):
-        return "::text"
+        return f"{source}::text", None
     if kind is Kind.FLOAT:
-        return "::float8"
+        return f"{source}::float8", None
     if kind is Kind.INTEGER:
-        return "::int8"
-    return ""
-
-
-def frame_of_rows(
-    names: Sequence[str], rows: Sequence[Sequence[Any]], info: TableInfo, mapping: Mapping
-) -> pl.DataFrame:
-    """Rows of Python values as a raw frame."""
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    frame = {}
-    for name, values in zip(names, columns, strict=True):
-        kind = _raw_kind(info, mapping, name)
-        frame[name] = pl.Series(name, [_plain(kind, each) for each in values], dtype=_raw_dtype(kind), strict=False)
-    return pl.DataFrame(frame)
-
-
-def _raw_kind(info: TableInfo, mapping: Mapping, name: str) -> Kind:
-    if name == "edited_at":
-        return Kind.TIMESTAMP
-    if not name.startswith(RAW):
-        return Kind.TEXT
-    field = mapping.field(name.removeprefix(RAW).split(".")[0])
-    return Kind.FLOAT if field.kind is Kind.BOX else field.kind
-
-
-def _raw_dtype(kind: Kind) -> pl.DataType:
-    return TIMESTAMP_DTYPE if kind is Kind.TIMESTAMP else dtype(kind)
-
-
-def _plain(kind: Kind, value: Any) -> Any:
-    """One value as its raw column takes it."""
-    if value is None:
-        return None
-    if kind in (Kind.TEXT, Kind.UUID):
-        return str(value)
-    if kind is Kind.DECIMAL:
-        return format(Decimal(str(value)), "f")
-    if kind is Kind.TIMESTAMP and isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-        return aware.astimezone(timezone.utc)
-    if kind is Kind.DATE and isinstance(value, datetime):
-        return value.date()
-    if kind is Kind.DATE and not isinstance(value, date):
-        return date.fromisoformat(str(value))
-    if kind is Kind.FLOAT:
-        return float(value)
-    return value
+        return f"{source}::int8", None
+    if kind is Kind.BOOLEAN:
+        return f"{source}::bool", None
+    # Infinity, and years of which Python knows nothing, would break whoever looks at them.
+    if kind is Kind.DATE:
+        known = f"{source} BETWEEN '0001-01-01' AND '9999-12-31'"
+        return f"CASE WHEN {known} THEN {source}::date END", f"CASE WHEN NOT {known} THEN {source}::text END"
+    zone = "+00" if info.zoned else ""
+    known = f"{source} BETWEEN '0001-01-01 00:00:00{zone}' AND '9999-12-31 23:59:59.999999{zone}'"
+    naive = f"{source} AT TIME ZONE 'UTC'" if info.zoned else f"{source}::timestamp"
+    return f"CASE WHEN {known} THEN {naive} END", f"CASE WHEN NOT {known} THEN {source}::text END"
 
 
 def finish(raw: pl.DataFrame, info: TableInfo, mapping: Mapping) -> pl.DataFrame:
     """A raw frame as a snapshot's frame: canonical values, and the problems of those that have none."""
-    if "edited_at" not in raw.columns:
-        raw = raw.with_columns(pl.lit(None, TIMESTAMP_DTYPE).alias("edited_at"))
-    if "actor" not in raw.columns:
-        raw = raw.with_columns(pl.lit(None, pl.String).alias("actor"))
-    if raw.schema["edited_at"] != TIMESTAMP_DTYPE:
-        moment = pl.col("edited_at").cast(pl.Datetime("ms", getattr(raw.schema["edited_at"], "time_zone", None)))
-        stamp = (
-            moment.dt.convert_time_zone("UTC") if _has_zone(raw, "edited_at") else moment.dt.replace_time_zone("UTC")
-        )
-        raw = raw.with_columns(stamp.alias("edited_at"))
+    absent = {EDITED_AT: TIMESTAMP_DTYPE, ACTOR: pl.String()}
+    absent |= {each.text: pl.String() for each in raw_columns(info, mapping) if each.text is not None}
+    raw = raw.with_columns(pl.lit(None, type_).alias(name) for name, type_ in absent.items() if name not in raw.columns)
     values, broken = [], {}
-    for each in mapping.fields:
-        value, was_set, shown = _raw_value(raw, each.name, each.kind)
-        sound = canonical(each.kind, each.kind, value)
+    for position, each in enumerate(mapping.fields):
+        parts = [f"{position}.{index}" for index in range(len(info.mapping.fields[each.name]))]
+        sound, was_set, shown = _value(raw, each, parts)
         values.append(sound.cast(dtype(each.kind)).alias(column(each.name)))
         broken[each.name] = (was_set & sound.is_null(), shown)
-    id_kind = info.written[info.mapping.id_column].kind or Kind.TEXT
-    framed = raw.with_columns(canonical_id(id_kind, pl.col("annotation_id")), *values, problems(broken))
+    id_kind = info.id.kind or Kind.TEXT
+    framed = raw.with_columns(
+        canonical_id(id_kind, pl.col(ID)), _utc(raw, EDITED_AT).cast(TIMESTAMP_DTYPE), *values, problems(broken)
+    )
     return framed.select(list(schema(Side.DATABASE, mapping)))
 
 
-def _raw_value(raw: pl.DataFrame, name: str, kind: Kind) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
-    """A field's raw column, whether it holds anything, and its text for a person."""
-    if kind is Kind.BOX:
-        parts = [pl.col(f"{RAW}{name}.{index}") for index in range(4)]
-        # A NaN coordinate is a missing one, as in every other float column.
-        parts = [pl.when(part.is_nan().not_()).then(part) for part in parts]
-        texts = [part.cast(pl.String).fill_null("null") for part in parts]
-        return (
-            pl.concat_list(parts),
-            pl.any_horizontal([p.is_not_null() for p in parts]),
-            pl.concat_str(texts, separator=", "),
-        )
-    value = pl.col(RAW + name)
-    if kind is Kind.TIMESTAMP and raw.schema[RAW + name] != TIMESTAMP_DTYPE:
-        value = value.dt.convert_time_zone("UTC") if _has_zone(raw, RAW + name) else value.dt.replace_time_zone("UTC")
-    if kind is Kind.FLOAT:
-        return value, value.is_not_nan().fill_null(value=False), value.cast(pl.String)
-    # A decimal NaN has no counterpart either: missing.
-    was_set = value.is_not_null() if kind is not Kind.DECIMAL else (value != "NaN").fill_null(value=False)
-    return value, was_set, value.cast(pl.String)
+def _value(raw: pl.DataFrame, field: Field, parts: list[str]) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """A field's canonical column, whether it holds anything, and its text for a person."""
+    if field.kind is Kind.BOX:
+        return _box(parts)
+    name = f"raw.{parts[0]}"
+    value, text = pl.col(name), pl.col(f"text.{parts[0]}")
+    usable = value
+    if field.kind is Kind.FLOAT:
+        value = _number(parts[0])
+        usable = pl.when(value.is_finite()).then(value)
+    elif field.kind is Kind.TIMESTAMP:
+        usable = _utc(raw, name)
+    elif field.kind is Kind.DECIMAL:
+        # A decimal NaN has no counterpart either: missing.
+        value = usable = pl.when(value != "NaN").then(value)
+    sound = canonical(field.kind, field.kind, usable)
+    return sound, value.is_not_null() | text.is_not_null(), pl.coalesce(text, value.cast(pl.String))
 
 
-def _has_zone(raw: pl.DataFrame, name: str) -> bool:
-    return getattr(raw.schema[name], "time_zone", None) is not None
+def _box(parts: list[str]) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """The same of four columns, of which all must hold a number for there to be a box."""
+    numbers = [_number(part) for part in parts]
+    shown = [pl.coalesce(f"text.{part}", _number(part).cast(pl.String)) for part in parts]
+    whole = pl.all_horizontal([each.is_finite().fill_null(value=False) for each in numbers])
+    # By way of an array: concat_list takes fifty times as long.
+    together = pl.concat_arr(numbers).arr.to_list()
+    box = canonical(Kind.BOX, Kind.BOX, pl.when(whole).then(together))
+    was_set = pl.any_horizontal([each.is_not_null() for each in shown])
+    return box, was_set, pl.concat_str([each.fill_null("null") for each in shown], separator=", ")
+
+
+def _number(part: str) -> pl.Expr:
+    """A column of numbers in which NaN is missing."""
+    value = pl.col(f"raw.{part}")
+    return pl.when(value.is_not_nan()).then(value)
+
+
+def _utc(raw: pl.DataFrame, name: str) -> pl.Expr:
+    """A time that is known to be UTC, and says so."""
+    zone = getattr(raw.schema[name], "time_zone", None)
+    moment = pl.col(name)
+    return moment.dt.convert_time_zone("UTC") if zone else moment.dt.replace_time_zone("UTC")

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from decimal import Decimal
 
-from syncd.model import Kind, Value
+from syncd.adapters.sql.ids import is_sendable
+from syncd.model import Change, Content, Kind, Value
+
+ACTOR = "syncd"
+"""Who wrote it, in the lab's own column."""
+
+INT64 = range(-(2**63), 2**63)
 
 
 def to_driver(kind: Kind, value: Value, *, naive: bool = False) -> object:
@@ -18,3 +25,26 @@ def to_driver(kind: Kind, value: Value, *, naive: bool = False) -> object:
         utc = value.astimezone(timezone.utc)
         return utc.replace(tzinfo=None) if naive else utc
     return value
+
+
+def part_of(content: Content, name: str) -> Content:
+    """One field of a whole annotation."""
+    return content.get(name) if isinstance(content, dict) else None
+
+
+def why_unsendable(change: Change) -> str | None:
+    """Why no database takes what this change would store; drivers raise errors of their own for it."""
+    for value in _values(change):
+        if isinstance(value, str) and not is_sendable(value):
+            return "text with a NUL character, or with half of a surrogate pair, which no database holds"
+        if isinstance(value, int) and value not in INT64:
+            return f"{value} is larger than any integer that a database holds"
+    return None
+
+
+def _values(change: Change) -> Iterator[Content]:
+    if isinstance(change.new, dict):
+        yield from change.new.values()
+        yield change.media
+    else:
+        yield change.new

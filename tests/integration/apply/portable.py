@@ -68,7 +68,10 @@ def plain(name: str, value: Any) -> Any:
 def portable(world: World, folder: Path) -> Iterator[PortableWorld]:
     """The same rows in SQLite, and the first agreement with the same dataset reached there."""
     url = f"sqlite:///{folder / 'lab.db'}"
-    rows = [row | {"updated_at": row["updated_at"].astimezone(timezone.utc)} for row in world.sql("SELECT * FROM annotation")]
+    rows = [
+        row | {"updated_at": row["updated_at"].astimezone(timezone.utc)}
+        for row in world.sql("SELECT * FROM annotation")
+    ]
     with open_database(url) as connection:
         migrate(connection, "syncd")
         connection.exec_driver_sql(TABLE)

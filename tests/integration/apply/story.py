@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from bson import ObjectId
 
+from syncd.config import Config
 from syncd.connect import open_database
+from syncd.errors import Busy
 from syncd.store.changes import verify
 from syncd.store.tables import tables_for
 from worlds import BINDING, NO_BRAKES, World
+
+T = TypeVar("T")
 
 OVERRIDES = {"brakes": NO_BRAKES, "policy": {"on_fiftyone_delete": "delete"}}
 DRAWN = (ObjectId("a" * 24), ObjectId("b" * 24), ObjectId("c" * 24))
@@ -103,6 +109,27 @@ def check_the_books(world: World) -> None:
         found = verify(connection, tables_for(connection, "syncd"), BINDING)
     connection.engine.dispose()
     assert found.is_sound, found
+
+
+def patiently(act: Callable[[], T]) -> T:
+    """Does what needs the lock; that of a killed run goes when the server sees that its client is gone."""
+    for _ in range(100):
+        try:
+            return act()
+        except Busy:
+            time.sleep(0.05)
+    raise AssertionError("the lock of a dead run was never freed")
+
+
+def finish(world: World, config: Config | None = None) -> None:
+    """Runs until quiet."""
+    patiently(lambda: world.until_quiet(config=config))
+
+
+def check(world: World, undisturbed: dict[str, Any]) -> None:
+    """The world is as it would be had nothing happened to syncd."""
+    check_the_books(world)
+    assert outcome(world) == undisturbed
 
 
 def expected_differences(world: World) -> set[str]:

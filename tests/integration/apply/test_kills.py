@@ -3,59 +3,20 @@
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from children import context, die_at, kill_at
-from integration.apply.story import OVERRIDES, check_the_books, expected_differences, outcome, play
+from integration.apply.story import check, finish
 from syncd.apply import execute
 from syncd.apply.steps import Step, observed
-from syncd.errors import Busy
-from worlds import BINDING, Template, World, at_step
+from worlds import BINDING, World, at_step
 
 PARTS = 5
 """FiftyOne's writes come in slices of so many here, so that there are several."""
 
 IN_ONE_TRANSACTION = [each for each in Step if each is not Step.DATABASE_COMMITTED]
-
-
-@pytest.fixture(scope="module")
-def undisturbed(worlds: Template) -> dict[str, Any]:
-    """What the story comes to when nobody disturbs it."""
-    with worlds.copy(**OVERRIDES) as world:
-        play(world)
-        results = world.until_quiet()
-        assert [len(each.settled) for each in results] == [0] * len(results)
-        check_the_books(world)
-        assert set(world.disagreements()) == expected_differences(world)
-        return outcome(world)
-
-
-@pytest.fixture
-def played(worlds: Template) -> Iterator[World]:
-    with worlds.copy(**OVERRIDES) as world:
-        play(world)
-        yield world
-
-
-def finish(world: World) -> None:
-    """Runs until quiet; the lock of a killed run goes when the server sees that its client is gone."""
-    for _ in range(50):
-        try:
-            world.until_quiet()
-        except Busy:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("the lock of a dead run was never freed")
-
-
-def check(world: World, undisturbed: dict[str, Any]) -> None:
-    check_the_books(world)
-    assert outcome(world) == undisturbed
 
 
 @pytest.mark.parametrize("step", IN_ONE_TRANSACTION)
@@ -68,14 +29,10 @@ def test_killed_at_any_step_it_ends_the_same(played: World, undisturbed: dict[st
 @pytest.mark.parametrize(
     "steps",
     [
-        (Step.INTENTS_COMMITTED, Step.INTENTS_COMMITTED),
         (Step.INTENTS_COMMITTED, Step.FIFTYONE_PARTLY_WRITTEN, Step.FIFTYONE_PARTLY_WRITTEN),
-        (Step.FIFTYONE_PARTLY_WRITTEN, Step.SETTLED),
-        (Step.FIFTYONE_PARTLY_WRITTEN, Step.DATABASE_WRITTEN),
-        (Step.FIFTYONE_WRITTEN, Step.LOCKED, Step.PLANNED),
-        (Step.FIFTYONE_WRITTEN, Step.OUTCOMES_RECORDED),
-        (Step.DATABASE_WRITTEN, Step.INTENTS_COMMITTED, Step.DATABASE_WRITTEN),
-        (Step.OUTCOMES_RECORDED, Step.COMMITTED),
+        (Step.FIFTYONE_PARTLY_WRITTEN, Step.SETTLED, Step.DATABASE_WRITTEN),
+        (Step.FIFTYONE_WRITTEN, Step.LOCKED, Step.INTENTS_COMMITTED),
+        (Step.DATABASE_WRITTEN, Step.PLANNED, Step.OUTCOMES_RECORDED, Step.COMMITTED),
     ],
     ids=lambda steps: "+".join(each.value for each in steps),
 )
@@ -89,7 +46,7 @@ def test_killed_again_and_again_it_ends_the_same(
     check(played, undisturbed)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_killed_at_any_moment_it_ends_the_same(played: World, undisturbed: dict[str, Any], seed: int) -> None:
     """Not only between the steps: within a bulk write, a COPY, a commit."""
     chance = random.Random(seed)
@@ -103,7 +60,10 @@ def test_killed_at_any_moment_it_ends_the_same(played: World, undisturbed: dict[
     check(played, undisturbed)
 
 
-@pytest.mark.parametrize("step", [*Step])
+@pytest.mark.parametrize(
+    "step",
+    [Step.FIFTYONE_PARTLY_WRITTEN, Step.DATABASE_WRITTEN, Step.DATABASE_COMMITTED, Step.OUTCOMES_RECORDED],
+)
 def test_killed_with_its_own_tables_elsewhere_it_ends_the_same(
     played: World, undisturbed: dict[str, Any], step: Step
 ) -> None:
@@ -111,12 +71,7 @@ def test_killed_with_its_own_tables_elsewhere_it_ends_the_same(
     apart = played.document(state={"url": played.url})
     assert kill_at(apart, BINDING, step.value, slice_size=PARTS) == -9
     config = played.config(state={"url": played.url})
-    for _ in range(50):
-        try:
-            played.until_quiet(config=config)
-            break
-        except Busy:
-            time.sleep(0.05)
+    finish(played, config=config)
     check(played, undisturbed)
 
 
@@ -124,7 +79,9 @@ class Died(BaseException):
     """Ends a run as Ctrl-C does."""
 
 
-@pytest.mark.parametrize("step", IN_ONE_TRANSACTION)
+@pytest.mark.parametrize(
+    "step", [Step.LOCKED, Step.PLANNED, Step.FIFTYONE_PARTLY_WRITTEN, Step.OUTCOMES_RECORDED, Step.COMMITTED]
+)
 def test_interrupted_at_any_step_it_says_so_and_ends_the_same(
     played: World, undisturbed: dict[str, Any], step: Step, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,7 +94,7 @@ def test_interrupted_at_any_step_it_says_so_and_ends_the_same(
         played.reconcile()
     ended = {each["status"]: each for each in played.runs()}
     assert "running" not in ended
-    if step not in (Step.LOCKED, Step.SETTLED, Step.COMMITTED):
+    if step not in (Step.LOCKED, Step.COMMITTED):
         assert ended["failed"]["error"] == "Ctrl-C"
     finish(played)
     check(played, undisturbed)

@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from children import kill_at
+from children import held_at, kill_at
 from integration.apply.portable import PortableWorld, portable
-from integration.apply.story import OVERRIDES, check_the_books, expected_differences, outcome, play
+from integration.apply.story import OVERRIDES, check, check_the_books, expected_differences, finish, outcome, play
 from syncd.apply.steps import Step
 from syncd.errors import Busy
 from worlds import BINDING, Template
-from children import held_at
 
 
 @pytest.fixture
@@ -39,9 +38,8 @@ def undisturbed(worlds: Template, tmp_path_factory: pytest.TempPathFactory) -> d
 )
 def test_killed_it_ends_the_same(played: PortableWorld, undisturbed: dict[str, Any], step: Step) -> None:
     assert kill_at(played.document(), BINDING, step.value, slice_size=5) == -9
-    played.until_quiet()
-    check_the_books(played)
-    assert outcome(played) == undisturbed
+    finish(played)
+    check(played, undisturbed)
 
 
 def test_what_a_run_wrote_to_the_database_is_undone_with_it(played: PortableWorld) -> None:
@@ -57,4 +55,4 @@ def test_one_run_at_a_time(played: PortableWorld) -> None:
             played.reconcile()
         other.kill()
         other.join()
-        played.until_quiet()
+        finish(played)

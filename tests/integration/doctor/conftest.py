@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -58,13 +59,36 @@ def lab(template_url: str, mongo: Database[dict[str, Any]], mongo_uri: str) -> I
 
 @pytest.fixture
 def own_lab(lab: Lab, postgres_url: str) -> Iterator[Lab]:
-    """The same with a database of its own, to be broken."""
+    """The same with a database of its own, of which anything may be changed."""
+    with _copied(postgres_url, lab.url) as lab.url:
+        yield lab
+
+
+@pytest.fixture(scope="package")
+def workbench_url(postgres_url: str, template_url: str) -> Iterator[str]:
+    """A database whose schema ``public`` is made anew for each test, which is faster than a new database."""
+    with _copied(postgres_url, template_url) as url:
+        yield url
+
+
+@pytest.fixture
+def broken_lab(lab: Lab, workbench_url: str) -> Lab:
+    """The same with a schema ``public`` of its own, to be broken."""
+    lab.url = workbench_url
+    name = sa.make_url(workbench_url).database
+    lab.sql(f'DROP SCHEMA public CASCADE; CREATE SCHEMA public; ALTER DATABASE "{name}" RESET ALL')
+    lab.sql("DROP SCHEMA IF EXISTS absent CASCADE")
+    lab.sql(make.TABLES + make.rows())
+    return lab
+
+
+@contextmanager
+def _copied(postgres_url: str, template_url: str) -> Iterator[str]:
     name = f"syncd_doctor_{uuid.uuid4().hex[:12]}"
     admin = servers.engine_for_admin(postgres_url)
-    template = sa.make_url(lab.url).database
+    template = sa.make_url(template_url).database
     with admin.connect() as connection:
         connection.execute(sa.text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
-    lab.url = sa.make_url(lab.url).set(database=name).render_as_string(hide_password=False)
-    yield lab
+    yield sa.make_url(template_url).set(database=name).render_as_string(hide_password=False)
     with admin.connect() as connection:
         connection.execute(sa.text(f'DROP DATABASE "{name}" WITH (FORCE)'))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import ModuleType
 from typing import Any
 
 import sqlalchemy as sa
+import yaml
 from bson import ObjectId
 from pymongo import IndexModel
 from pymongo.collection import Collection
@@ -19,6 +22,7 @@ from syncd.config import Config, parse_config
 from syncd.doctor import Finding, diagnose
 
 TEMPLATE = "plankton-template"
+PATH = "ground_truth.detections"
 SIZE = 6
 IDS = [f"00000000-0000-4000-8000-{index:012d}" for index in range(SIZE)]
 MEDIA = [f"/images/{index}.png" for index in range(SIZE)]
@@ -36,6 +40,13 @@ CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN NEW.updated_at := clock_timestamp(); RETURN NEW; END $$;
 CREATE TRIGGER touched BEFORE UPDATE ON annotation FOR EACH ROW EXECUTE FUNCTION touch();
 """
+
+
+class _Shell(yaml.SafeLoader):
+    """YAML in which ``!id`` is an ObjectId."""
+
+
+_Shell.add_constructor("!id", lambda loader, node: ObjectId(node.value or None))
 
 
 @dataclass
@@ -69,6 +80,20 @@ class Lab:
         assert document is not None
         return self.mongo[document["sample_collection_name"]]
 
+    def _in_mongosh(self, remedy: str, right: object) -> None:
+        """Run an ``updateOne`` without a shell: its arguments are nearly YAML."""
+        place = f'db.getSiblingDB("{self.mongo.name}").getCollection("{self.samples.name}").updateOne('
+        given = remedy.removeprefix(f"Run in mongosh: {place}")
+        assert given != remedy
+        given = re.sub(r'ObjectId\("(\w+)"\)', r"!id \1", given.removesuffix(")")).replace("ObjectId()", "!id ''")
+        arguments = yaml.load(f"[{given}]", _Shell)  # noqa: S506 - a safe loader with one more tag
+        query, update, *options = arguments
+        if isinstance(update, dict):
+            placeholders = ("THE RIGHT VALUE", "THE RIGHT LABEL")
+            update["$set"] = {path: right if each in placeholders else each for path, each in update["$set"].items()}
+        filters = options[0]["arrayFilters"] if options else None
+        assert self.samples.update_one(query, update, array_filters=filters).modified_count == 1
+
     @property
     def config(self) -> Config:
         base = {
@@ -82,17 +107,26 @@ class Lab:
         return list(diagnose(self.config))
 
     def finding(self, check: str, scope: str = "plankton") -> Finding:
-        return find(self.diagnose(), check, scope)
+        """The finding of one check; what comes after it is not looked at."""
+        with closing(diagnose(self.config)) as findings:  # type: ignore[type-var]
+            seen: list[str] = []
+            for each in findings:
+                if (each.scope, each.check) == (scope, check):
+                    return each
+                seen.append(each.check)
+        raise AssertionError(f"{check!r} is not one of {seen}")
 
-    def follow(self, finding: Finding) -> None:
-        """Do what the remedy says, which must be a command that can be copied."""
+    def follow(self, finding: Finding, right: object = None) -> None:
+        """Do what the remedy says, which must be a command that can be copied; ``right`` is the value to fill in."""
         assert finding.remedy is not None
+        if finding.remedy.startswith("Run in mongosh: "):
+            self._in_mongosh(finding.remedy, right)
+            return
         command = finding.remedy.removeprefix("Run: ")
         if command.startswith("python -c "):
-            exec(shlex.split(command, comments=True)[2])
+            exec(shlex.split(command)[2])  # noqa: S102 - what the remedy says is what is tested
             return
-        sql = finding.remedy.removeprefix("Run in the database: ").partition("; Then")[0].partition("; Or")[0]
-        self.sql(sql)
+        self.sql(finding.remedy.removeprefix("Run in the database: ").partition("; Then")[0].partition("; Or")[0])
 
 
 def find(findings: Sequence[Finding], check: str, scope: str) -> Finding:
@@ -105,6 +139,11 @@ def wanting(findings: Sequence[Finding], *statuses: str) -> list[tuple[str, str,
     """What is not well, short enough to be compared."""
     chosen = statuses or ("warning", "fault", "skipped")
     return [(each.scope, each.check, each.detail) for each in findings if each.status in chosen]
+
+
+def change(path: str, value: object) -> Callable[[Lab], object]:
+    """A raw write to the first sample, such as a script or the App's own route makes."""
+    return lambda lab: lab.samples.update_one({"filepath": MEDIA[0]}, {"$set": {path: value}})
 
 
 def binding(dataset: str) -> dict[str, Any]:

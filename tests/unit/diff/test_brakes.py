@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from unit.diff.world import CLASSIFICATION, LABEL, B, D, F, opened, plan_of
 
 from syncd.model import Brakes
+from unit.diff.world import CLASSIFICATION, LABEL, B, D, F, opened, plan_of
 
 NAMES = [f"a{number:03}" for number in range(100)]
 LIMITS = Brakes(max_change_fraction=0.2, max_delete_fraction=0.02, max_into_one_label=0.1, min_rows=50)
@@ -69,9 +69,7 @@ def test_what_converged_changes_nothing() -> None:
 
 @pytest.mark.parametrize(("where", "side"), [("f", "FiftyOne"), ("d", "the database")])
 @pytest.mark.parametrize("policy", ["quarantine", "restore", "delete"])
-def test_too_many_deletions_hold_the_plan_whatever_would_be_done_about_them(
-    where: str, side: str, policy: str
-) -> None:
+def test_too_many_deletions_hold_the_plan_whatever_would_be_done_about_them(where: str, side: str, policy: str) -> None:
     given: dict[str, Any] = {"on_fiftyone_delete": policy, "label_type": CLASSIFICATION}
     assert hundred(**{where: gone(2)}, **given).held is None
     held = hundred(**{where: gone(3)}, **given).held

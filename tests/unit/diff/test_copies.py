@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from unit.diff.world import LABEL, B, D, F, changes, kinds, only, plan_of
 
 EDIT = [("db", "update", "a", LABEL, "copepod", "krill", "reviewed")]
@@ -20,9 +21,8 @@ def copies(plan: Any) -> list[tuple[str, Any, Any, Any]]:
         F("a", label_id="l-2", sample="s-a", label="salp"),
         F("a", label_id="l-2", sample="s-2", label="salp"),
         F("a", label_id="l-a", sample="s-2", label="salp"),
-        F(None, label_id="l-a", sample="s-2", label="salp"),
     ],
-    ids=["in the same sample", "on another sample", "with the sample", "with the sample, without its id"],
+    ids=["in the same sample", "on another sample", "with its label id"],
 )
 def test_the_original_goes_on_being_synced_and_the_copy_is_a_conflict(copy: Any) -> None:
     plan = plan_of(b=[B("a")], f=[copy, F("a", label="krill")], d=[D("a")])
@@ -117,6 +117,12 @@ def test_rows_that_share_an_id_hold_it_however_many_labels_bear_it(copies_of_it:
     assert plan.scope.judged("a", None, None)
 
 
+def test_a_label_in_doubt_is_named_beside_the_rows_that_share_its_id() -> None:
+    plan = plan_of(b=[B("a")], f=[F("z", label_id="l-a", sample="s-a")], d=[D("a"), D("a")])
+    assert changes(plan) == []
+    assert {(each.kind, each.label_id) for each in plan.conflicts} == {("duplicate_id", None), ("moved", "l-a")}
+
+
 def test_a_row_that_shares_its_id_says_how_many_do() -> None:
     conflict = only(plan_of(d=[D("a"), D("a"), D("a")]))
     assert conflict.database == "3 rows share this id"
@@ -127,3 +133,13 @@ def test_the_outcome_does_not_depend_on_which_copy_is_read_first() -> None:
     plans = [plan_of(b=[B("a")], f=order, d=[D("a")]) for order in (labels, labels[::-1])]
     assert plans[0].conflicts == plans[1].conflicts
     assert len(plans[0].conflicts) == 4
+
+
+def test_one_label_object_assigned_to_several_samples_is_a_new_label_on_each() -> None:
+    # They share their label id, whether they are drawn in one go or one after the other.
+    plan = plan_of(b=[B("a")], f=[F("a"), *(F(None, label_id="l-a", sample=f"s-{n}") for n in (1, 2))], d=[D("a")])
+    assert [(each.reason, each.label_id, each.sample_id) for each in plan.changes] == [
+        ("drawn_in_fiftyone", "l-a", "s-1"),
+        ("drawn_in_fiftyone", "l-a", "s-2"),
+    ]
+    assert plan.conflicts == ()

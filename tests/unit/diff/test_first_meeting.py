@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from unit.diff.world import BOX, KINDS, LABEL, VALUES, B, D, F, agreed, changes, field, kinds, opened, plan_of
 
 DIRECTIONS = ["both", "to_database", "to_fiftyone"]
@@ -93,9 +94,7 @@ def test_an_attribute_mapped_later_is_no_edit_of_what_the_other_side_has(databas
 
 
 def test_a_difference_in_a_field_mapped_later_leaves_the_other_fields_alone() -> None:
-    plan = plan_of(
-        "note", b=[B("a", unknown=("note",))], f=[F("a", label="krill", note="x")], d=[D("a", note="y")]
-    )
+    plan = plan_of("note", b=[B("a", unknown=("note",))], f=[F("a", label="krill", note="x")], d=[D("a", note="y")])
     assert changes(plan) == [("db", "update", "a", LABEL, "copepod", "krill", "reviewed")]
     assert kinds(plan) == [("no_baseline", "a", "note")]
     assert agreed(plan) == {"a": {LABEL: "copepod"}}

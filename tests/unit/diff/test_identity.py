@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
+from syncd.model import Direction, Plan
 from unit.diff.world import (
     CLASSIFICATION,
     CLASSIFICATIONS,
@@ -20,8 +22,6 @@ from unit.diff.world import (
     plan_of,
     quiet,
 )
-
-from syncd.model import Direction, Plan
 
 WHERE = [1 / 8, 1 / 8, 1 / 4, 1 / 4]
 NEARLY = [5 / 32, 1 / 8, 1 / 4, 1 / 4]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+
+from syncd.diff import Young, diff
+from syncd.model import Action, Plan
 from unit.diff.world import (
     CLASSIFICATION,
     LABEL,
@@ -19,10 +23,8 @@ from unit.diff.world import (
     opened,
     plan_of,
     quiet,
+    world,
 )
-
-from syncd.diff import Young
-from syncd.model import Action, Plan
 
 YOUNG = Young(after=NOON - 5 * SECOND, until=NOON + 5 * SECOND)
 
@@ -50,12 +52,6 @@ def test_no_deletion_is_inferred_from_a_partial_read(case: str, policy: str) -> 
 @pytest.mark.parametrize("side", ["fiftyone", "database"])
 @pytest.mark.parametrize("case", list(MISSING))
 def test_one_partial_side_is_enough_to_infer_no_deletion(side: str, case: str) -> None:
-    from dataclasses import replace
-
-    from syncd.diff import diff
-
-    from unit.diff.world import world
-
     inputs = world(**MISSING[case])
     inputs = replace(inputs, **{side: replace(getattr(inputs, side), complete=False)})
     plan = diff(inputs)
@@ -170,7 +166,9 @@ def test_a_label_that_just_left_its_sample_is_not_taken_for_deleted() -> None:
 @pytest.mark.parametrize("name", ["a", None])
 def test_a_label_that_is_being_moved_is_not_taken_for_deleted(name: str | None) -> None:
     # It bears its id, or only its label id, on a sample that was stamped a moment ago.
-    plan = young(b=[B("a")], f=[F(name, label_id="l-a", sample="s-2", at=NOON)], d=[D("a")], on_fiftyone_delete="delete")
+    plan = young(
+        b=[B("a")], f=[F(name, label_id="l-a", sample="s-2", at=NOON)], d=[D("a")], on_fiftyone_delete="delete"
+    )
     assert (plan.changes, plan.conflicts) == ((), ())
 
 
@@ -194,3 +192,15 @@ def test_nothing_young_leaves_everything_judged() -> None:
 def test_a_deleting_action_never_comes_out_of_a_young_sample() -> None:
     plan = young(b=[B("a")], f=[F("a", at=NOON)], on_database_delete="remove")
     assert [each for each in plan.changes if each.action is Action.DELETE] == []
+
+
+def test_an_original_is_left_alone_together_with_its_copy_in_a_young_sample() -> None:
+    # Half an annotation would look like an id that the database never had.
+    plan = young(b=[B("a")], f=[F("a"), F("a", label_id="l-2", sample="s-2", at=NOON)], d=[D("a", label="krill")])
+    assert (plan.changes, plan.conflicts, plan.counts.too_young) == ((), (), 1)
+
+
+def test_a_label_that_lost_its_id_is_left_alone_together_with_what_took_it() -> None:
+    labels = [F(None, label_id="l-a", sample="s-a"), F("a", label_id="l-2", sample="s-2", at=NOON)]
+    plan = young(b=[B("a")], f=labels, d=[D("a")])
+    assert (plan.changes, plan.conflicts) == ((), ())

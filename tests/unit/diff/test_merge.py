@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
+from syncd.model import Direction
 from unit.diff.world import (
     BOX,
     KINDS,
@@ -23,8 +25,6 @@ from unit.diff.world import (
     plan_of,
     quiet,
 )
-
-from syncd.model import Direction
 
 DIRECTIONS = ["both", "to_database", "to_fiftyone"]
 NAMES = list(KINDS)

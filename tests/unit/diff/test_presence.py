@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
+from syncd.model import Direction, Field, Holds, Kind
 from unit.diff.world import (
     BOX,
     CLASSIFICATION,
@@ -25,8 +27,6 @@ from unit.diff.world import (
     plan_of,
     quiet,
 )
-
-from syncd.model import Direction, Field, Holds, Kind
 
 WHERE = [1 / 8, 1 / 8, 1 / 4, 1 / 4]
 BESIDE = [5 / 8, 5 / 8, 1 / 4, 1 / 4]
@@ -146,18 +146,31 @@ def test_a_drawn_label_where_a_new_row_belongs_is_not_made_a_second_row(label_ty
     # Labels whose ids were never written, or stand in another attribute than the configured one.
     mapped = LABEL_AND_BOX if label_type is DETECTIONS else mapping(label_type=label_type)
     label = F(None, label_id="l1", sample="s-a", box=WHERE)
-    conflict = only(
-        plan_of(mapped=mapped, f=[label], d=[D("a", box=WHERE)], samples=[S("s-a", occupied=True)])
-    )
+    conflict = only(plan_of(mapped=mapped, f=[label], d=[D("a", box=WHERE)], samples=[S("s-a", occupied=True)]))
     assert (conflict.kind, conflict.annotation_id, conflict.label_id) == ("occupied", "a", "l1")
     assert isinstance(conflict.fiftyone, dict) and isinstance(conflict.database, dict)
     assert conflict.fiftyone["label"] == conflict.database["label"] == "copepod"
+
+
+def test_an_unmapped_box_says_nothing_about_where_a_drawn_label_stands() -> None:
+    label, row = F(None, label_id="l1", sample="s-a", label="krill"), D("a", label="salp")
+    plan = plan_of(f=[label], d=[row], samples=[S("s-a")])
+    assert changes(plan) == [("db", "insert", None, "drawn_in_fiftyone")]
+    assert kinds(plan) == [("unsafe_value", "a", "box")]
 
 
 def test_a_drawn_label_and_a_new_row_in_different_places_both_go_through() -> None:
     label = F(None, label_id="l1", sample="s-a", box=WHERE)
     plan = plan_of(mapped=LABEL_AND_BOX, f=[label], d=[D("a", box=BESIDE)], samples=[S("s-a")])
     assert changes(plan) == [("fo", "insert", "a", "new_in_database"), ("db", "insert", None, "drawn_in_fiftyone")]
+
+
+def test_a_drawn_label_on_a_sample_without_media_gets_no_row_that_nothing_ties_to_it() -> None:
+    label = F(None, label_id="l1")
+    label.columns["media"] = None
+    conflict = only(plan_of(f=[label]))
+    assert (conflict.kind, conflict.label_id) == ("unsafe_value", "l1")
+    assert conflict.suggestions == ("media: the sample has no value that could tie a row to it",)
 
 
 # – ✓ id –
@@ -172,6 +185,10 @@ def test_an_id_that_the_database_never_had_is_a_conflict() -> None:
 def test_an_id_that_syncd_minted_for_a_row_that_never_came_to_be_is_inserted_again() -> None:
     plan = plan_of(f=[F("a", label="krill")], minted=("a",))
     assert changes(plan) == [("db", "insert", "a", "drawn_in_fiftyone")]
+
+
+def test_a_minted_id_is_a_conflict_where_rows_can_no_longer_be_inserted() -> None:
+    assert only(plan_of(mapped=mapping(can_insert=False), f=[F("a")], minted=("a",))).kind == "unknown_id"
 
 
 def test_an_unknown_id_with_values_that_no_json_holds_is_still_only_a_conflict() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from unit.diff.world import (
     CLASSIFICATION,
     KINDS,
@@ -60,7 +61,7 @@ def test_on_stale_revert_quarantine_asks_at_once() -> None:
 
 @pytest.mark.parametrize("name", list(KINDS))
 def test_any_other_value_is_a_normal_edit(name: str) -> None:
-    old, new, other = VALUES[name]
+    _, new, other = VALUES[name]
     plan = reverted(name, fiftyone=other)
     assert changes(plan) == [("db", "update", "a", name, new, other, "reviewed")]
 
@@ -149,9 +150,7 @@ def test_its_row_is_never_deleted_for_it(policy: str) -> None:
 
 
 def test_the_conflict_about_it_stays_after_the_window_has_passed() -> None:
-    plan = plan_of(
-        b=[B("a")], d=[D("a")], conflicts=[opened("a", "stale_revert", None)], on_fiftyone_delete="delete"
-    )
+    plan = plan_of(b=[B("a")], d=[D("a")], conflicts=[opened("a", "stale_revert", None)], on_fiftyone_delete="delete")
     assert only(plan).kind == "stale_revert"
 
 
@@ -191,7 +190,9 @@ def test_the_conflict_about_its_return_stays_after_the_window_has_passed() -> No
 
 
 def test_its_return_is_an_ordinary_first_meeting_where_the_row_is_back_too() -> None:
-    plan = plan_of(f=[F("a")], d=[D("a")], lately=[written("a", "delete")], conflicts=[opened("a", "stale_revert", None)])
+    plan = plan_of(
+        f=[F("a")], d=[D("a")], lately=[written("a", "delete")], conflicts=[opened("a", "stale_revert", None)]
+    )
     assert (plan.changes, plan.conflicts) == ((), ())
     assert agreed(plan) == {"a": {LABEL: "copepod"}}
 

@@ -1,4 +1,4 @@
-"""Values that the other side cannot hold exactly, or that are known to break it, are refused before they are written."""
+"""Values that the other side cannot hold exactly, or that are known to break it, are refused before a write."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from unit.diff.world import BOX, LABEL, NOON, B, D, F, S, agreed, changes, field, kinds, mapping, only, plan_of
 
 from syncd.diff.unsafe import looks_like_a_date, why_unsafe
 from syncd.model import Direction, Field, Holds, Kind, Side
+from unit.diff.world import BOX, LABEL, NOON, B, D, F, S, agreed, changes, field, kinds, mapping, only, plan_of
 
 INF, NAN = float("inf"), float("nan")
 
@@ -27,7 +27,9 @@ def homeward(name: str, value: Any, base: Any = None, **limits: Any) -> Any:
 
 def outward(made: Field, value: Any, base: Any = None) -> Any:
     """A value that was changed in the database, for an attribute stored as ``made.fiftyone`` says."""
-    return plan_of(made, b=[B("a", **{made.name: base})], f=[F("a", **{made.name: base})], d=[D("a", **{made.name: value})])
+    return plan_of(
+        made, b=[B("a", **{made.name: base})], f=[F("a", **{made.name: base})], d=[D("a", **{made.name: value})]
+    )
 
 
 def stored_as(name: str, stored: Kind) -> Field:
@@ -112,6 +114,7 @@ def test_numbers_that_are_not_finite_never_travel(value: float, base: Any) -> No
         conflict = only(plan)
         assert (conflict.kind, conflict.field) == ("unsafe_value", "depth")
         assert str(value) in (conflict.fiftyone, conflict.database)
+        assert conflict.suggestions == ("not a finite number",)
         assert plan.digest, "a plan must be printable whatever it holds"
 
 
@@ -222,11 +225,21 @@ def test_a_label_that_reads_as_a_date_may_go_home() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2024", "12345678", "copepod", "", "0b7ee5c1-9e0e-4a6c-8d3e-2f1d9d0c0001", "2024-13-01", "T20240101", "v2024-01-01"]
+    "text",
+    [
+        "2024",
+        "12345678",
+        "copepod",
+        "",
+        "0b7ee5c1-9e0e-4a6c-8d3e-2f1d9d0c0001",
+        "2024-13-01",
+        "T20240101",
+        "v2024-01-01",
+    ],
 )
 def test_other_labels_pass(text: str) -> None:
     assert not looks_like_a_date(text)
-    assert len(changes(plan_of(b=[B("a")], f=[F("a")], d=[D("a", label=text)]))) == 1
+    assert len(changes(plan_of(b=[B("a", label="x")], f=[F("a", label="x")], d=[D("a", label=text)]))) == 1
 
 
 def _moments() -> st.SearchStrategy[str]:

@@ -56,7 +56,7 @@ KINDS = {
 VALUES: dict[str, tuple[Any, Any, Any]] = {
     LABEL: ("copepod", "krill", "salp"),
     BOX: ([0.1, 0.2, 0.3, 0.4], [0.1, 0.2, 0.3, 0.5], [0.5, 0.2, 0.3, 0.4]),
-    "note": ("", "two antennae", "Größe ‹?› \" \\ \n"),
+    "note": ("", "two antennae", 'Größe ‹?› " \\ \n'),
     "count": (0, 7, -(2**53) - 1),
     "depth": (0.0, 1.5, -3.25e-13),
     "price": ("0", "12.5", "-12345678901234567890.25"),
@@ -82,7 +82,7 @@ def mapping(*fields: str | Field, label_type: LabelType = DETECTIONS, can_insert
     return Mapping("one", tuple(made), label_type, can_insert)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Row:
     """One row of a frame: its columns by name, its fields apart."""
 
@@ -94,7 +94,9 @@ def _place(name: str | None, label_id: str | None, sample: str | None) -> dict[s
     return {"annotation_id": name, "label_id": label_id or f"l-{name}", "sample_id": sample or f"s-{name}"}
 
 
-def B(name: str, *, label_id: str | None = None, sample: str | None = None, unknown: tuple[str, ...] = (), **values: Any) -> Row:  # noqa: N802, E501
+def B(  # noqa: N802
+    name: str, *, label_id: str | None = None, sample: str | None = None, unknown: tuple[str, ...] = (), **values: Any
+) -> Row:
     """The baseline of an annotation; ``unknown`` fields were never agreed."""
     return Row(_place(name, label_id, sample) | {"unknown": unknown}, {LABEL: "copepod"} | values)
 
@@ -135,7 +137,9 @@ def S(sample: str, *, media: str | None = None, occupied: bool = False) -> dict[
     return {"sample_id": sample, "media": media or "m-" + sample.removeprefix("s-"), "occupied": occupied}
 
 
-def written(name: str, action: str = "update", *, on: str | None = LABEL, old: Any = None, reason: str = "x") -> dict[str, Any]:  # noqa: E501
+def written(
+    name: str, action: str = "update", *, on: str | None = LABEL, old: Any = None, reason: str = "x"
+) -> dict[str, Any]:
     """Something that syncd wrote to FiftyOne lately."""
     return {
         "annotation_id": name,
@@ -221,8 +225,8 @@ def brief(change: Change) -> tuple[Any, ...]:
     """A change in short: (way, action, id, field, old, new, reason); way ``"-"`` only moves the baseline."""
     way = {Direction.TO_DATABASE: "db", Direction.TO_FIFTYONE: "fo", None: "-"}[change.direction]
     whole = change.action is not Action.UPDATE
-    content = (change.old, change.new) if not whole else ()
-    return (way, change.action.value, change.annotation_id, *((change.field, *content) if not whole else ()), change.reason)
+    content = () if whole else (change.field, change.old, change.new)
+    return (way, change.action.value, change.annotation_id, *content, change.reason)
 
 
 def changes(plan: Plan) -> list[tuple[Any, ...]]:

@@ -1,0 +1,109 @@
+"""Questions to the relation that is read: all of it, a part by time, a part by ids."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timezone
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from syncd.adapters.sql.arrow import ArrowReader
+from syncd.adapters.sql.ids import could_be_id
+from syncd.adapters.sql.mapping import TableInfo
+from syncd.adapters.sql.parse import frame_of_rows
+from syncd.adapters.sql.quote import quote, source
+from syncd.adapters.sql.read import RawColumn, finish, raw_columns, select_list
+from syncd.model import Kind, Mapping
+
+BATCH = 5_000
+"""Ids per question: large enough to be set-based, small enough for one parameter list."""
+
+PORTABLE_BATCH = 900
+"""The same where each id is a parameter of its own, of which some databases take no thousand."""
+
+
+class Reader:
+    """Reads annotations; in PostgreSQL the many by Arrow, and a few over the writing connection."""
+
+    def __init__(self, connection: Connection, info: TableInfo, mapping: Mapping, arrow: ArrowReader | None) -> None:
+        self.connection = connection
+        self.info = info
+        self.mapping = mapping
+        self.arrow = arrow
+
+    def everything(self) -> pl.DataFrame:
+        """Every row: one statement, and so one moment."""
+        return self._many("")
+
+    def since(self, column: str, moment: datetime) -> pl.DataFrame:
+        """Rows stamped at or after this moment."""
+        utc = moment.astimezone(timezone.utc).replace(tzinfo=None)
+        if self.arrow is not None:
+            zone = "+00:00" if self.info.read[column].zoned else ""
+            return self._many(f" WHERE src.{self._quote(column)} >= '{utc.isoformat(' ', 'microseconds')}{zone}'")
+        # Whole seconds: SQLite compares text, in which the second is less than itself with a fraction.
+        return self._many(f" WHERE src.{self._quote(column)} >= '{utc.replace(microsecond=0).isoformat(' ')}'")
+
+    def with_ids(self, ids: Collection[str]) -> pl.DataFrame:
+        """The rows with these ids, as this connection's transaction sees them."""
+        known = sorted(each for each in set(ids) if self._could_be_read(each))
+        size = BATCH if self.arrow is not None else PORTABLE_BATCH
+        batches = [known[start : start + size] for start in range(0, max(1, len(known)), size)]
+        return pl.concat([self._framed(list(self._with_ids(each))) for each in batches])
+
+    def _could_be_read(self, text: str) -> bool:
+        name = self.info.mapping.id_column
+        return could_be_id(self.info.id, text) and could_be_id(self.info.read[name], text)
+
+    def _with_ids(self, ids: list[str]) -> Iterator[Sequence[object]]:
+        if not ids:
+            return
+        name = self.info.mapping.id_column
+        column = f"src.{self._quote(name)}"
+        if self.arrow is not None:
+            dialect = self.connection.dialect
+            columns = select_list(dialect, self.info, self.mapping)
+            before = f"SELECT {columns} FROM {self._source()} AS src WHERE {column} = ANY("
+            # A percent sign in a name or in a SELECT of the configuration is no parameter.
+            statement = before.replace("%", "%%") + f"%s::{self.info.read[name].cast.replace('%', '%%')}[])"
+            yield from self.connection.exec_driver_sql(statement, (ids,))
+            return
+        typed = [int(each) if self.info.id.kind is Kind.INTEGER else each for each in ids]
+        statement = self._portable(f" WHERE {column} IN ").replace(":", "\\:") + ":ids"
+        bound = sa.text(statement).bindparams(sa.bindparam("ids", expanding=True))
+        yield from self.connection.execute(bound, {"ids": typed})
+
+    def _many(self, where: str) -> pl.DataFrame:
+        if self.arrow is not None:
+            columns = select_list(self.connection.dialect, self.info, self.mapping)
+            raw = self.arrow.frame(f"SELECT {columns} FROM {self._source()} AS src{where}")
+            return finish(raw, self.info, self.mapping)
+        plain = self.connection.execution_options(no_parameters=True)
+        return self._framed(plain.exec_driver_sql(self._portable(where)).all())
+
+    def _framed(self, rows: Sequence[Sequence[object]]) -> pl.DataFrame:
+        return finish(frame_of_rows(self._columns(), rows), self.info, self.mapping)
+
+    def _columns(self) -> list[RawColumn]:
+        """The raw columns of a row as it comes over the writing connection."""
+        columns = raw_columns(self.info, self.mapping)
+        if self.arrow is None:
+            return columns
+        rows: list[RawColumn] = []
+        for each in columns:
+            rows.append(RawColumn(each.alias, each.name, each.kind))
+            if each.text is not None and each.kind in (Kind.DATE, Kind.TIMESTAMP):
+                rows.append(RawColumn(each.text, each.name, Kind.TEXT))
+        return rows
+
+    def _portable(self, where: str) -> str:
+        columns = ", ".join(f"src.{self._quote(each.name)}" for each in raw_columns(self.info, self.mapping))
+        return f"SELECT {columns} FROM {self._source()} AS src{where}"
+
+    def _source(self) -> str:
+        return source(self.connection.dialect, self.info.mapping)
+
+    def _quote(self, name: str) -> str:
+        return quote(self.connection.dialect, name)

@@ -1,0 +1,148 @@
+"""What the diff finds about whole annotations, and how it is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from syncd.diff.content import content_of, fiftyone_content, shown, values_of
+from syncd.diff.joined import B, D, F
+from syncd.model.fields import Direction, Mapping
+from syncd.model.kinds import Json, Value
+from syncd.model.plan import Action, Change, Conflict
+from syncd.model.snapshot import PREFIX
+
+
+@dataclass
+class Findings:
+    """What one look at the rows found. ``taken`` are the samples that get a label by one of the changes."""
+
+    changes: list[Change] = field(default_factory=list)
+    conflicts: list[Conflict] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
+    not_ingested: int = 0
+    ignored: int = 0
+    vanished_in_fiftyone: int = 0
+    vanished_in_database: int = 0
+
+    def add(self, outcome: Change | Conflict) -> None:
+        """Takes up one outcome."""
+        if isinstance(outcome, Change):
+            self.changes.append(outcome)
+        else:
+            self.conflicts.append(outcome)
+
+
+def whole_change(
+    mapping: Mapping, row: dict[str, Any], way: Direction | None, reason: str, *, seen: str, place: str
+) -> Change:
+    """The removal of a whole annotation.
+
+    ``seen`` is the prefix of the side whose content goes, ``place`` that of the side that knows its label and sample.
+    """
+    return Change(
+        annotation_id=row["annotation_id"],
+        label_id=row[place + "label_id"],
+        sample_id=row[place + "sample_id"],
+        direction=way,
+        action=Action.DELETE,
+        field=None,
+        old=values_of(mapping, row, seen),
+        new=None,
+        reason=reason,
+    )
+
+
+def into_fiftyone(mapping: Mapping, row: dict[str, Any], sample_id: str, reason: str) -> Change:
+    """The insertion of a label with what the database holds."""
+    return Change(
+        annotation_id=row["annotation_id"],
+        label_id=None,
+        sample_id=sample_id,
+        direction=Direction.TO_FIFTYONE,
+        action=Action.INSERT,
+        field=None,
+        old=None,
+        new=values_of(mapping, row, D),
+        reason=reason,
+        actor=row[D + "actor"],
+        edited_at=row[D + "edited_at"],
+        media=row[D + "media"],
+    )
+
+
+def into_database(row: dict[str, Any], annotation_id: str | None, values: dict[str, Value]) -> Change:
+    """The insertion of a row with what a label (an unprefixed row) holds."""
+    return Change(
+        annotation_id=annotation_id,
+        label_id=row["label_id"],
+        sample_id=row["sample_id"],
+        direction=Direction.TO_DATABASE,
+        action=Action.INSERT,
+        field=None,
+        old=None,
+        new=values,
+        reason="drawn_in_fiftyone",
+        edited_at=row["edited_at"],
+        media=row["media"],
+    )
+
+
+def whole_conflict(mapping: Mapping, row: dict[str, Any], kind: str, *, with_ids: bool = True) -> Conflict:
+    """A conflict about a whole annotation that at least one side lacks."""
+    place = F if row["in_f"] else B
+    base: Json = content_of(mapping, row, B) if row["in_b"] else None
+    fiftyone: Json = None
+    if row["in_f"]:
+        fiftyone = fiftyone_content(mapping, side_row(mapping, row, F)) if with_ids else content_of(mapping, row, F)
+    return Conflict(
+        kind=kind,
+        annotation_id=row["annotation_id"],
+        sample_id=row[place + "sample_id"],
+        label_id=row[place + "label_id"],
+        field=None,
+        base=base,
+        fiftyone=fiftyone,
+        database=content_of(mapping, row, D) if row["in_d"] else None,
+    )
+
+
+def label_conflict(
+    mapping: Mapping, row: dict[str, Any], kind: str, suggestions: tuple[str, ...], annotation_id: str | None
+) -> Conflict:
+    """A conflict about a label (an unprefixed row) that has no row."""
+    return Conflict(
+        kind=kind,
+        annotation_id=annotation_id,
+        sample_id=row["sample_id"],
+        label_id=row["label_id"],
+        field=None,
+        base=None,
+        fiftyone=fiftyone_content(mapping, row),
+        database=None,
+        suggestions=suggestions,
+    )
+
+
+def unsafe_row(row: dict[str, Any], sample_id: str, name: str, why: str) -> Conflict:
+    """A conflict about the field for which a row cannot become a label."""
+    return Conflict(
+        kind="unsafe_value",
+        annotation_id=row["annotation_id"],
+        sample_id=sample_id,
+        label_id=None,
+        field=name,
+        base=None,
+        fiftyone=None,
+        database=shown(row, name, D) if f"{D}{PREFIX}{name}" in row else None,
+        suggestions=(why,),
+    )
+
+
+def side_row(mapping: Mapping, row: dict[str, Any], side: str) -> dict[str, Any]:
+    """One side of a joined row, without its prefix."""
+    plain = {name: row[side + name] for name in ("label_id", "sample_id", "media", "edited_at", "problems")}
+    plain["annotation_id"] = row["annotation_id"]
+    return plain | {PREFIX + name: row[f"{side}{PREFIX}{name}"] for name in mapping.names}

@@ -1,0 +1,107 @@
+"""What syncd remembers of its own doing: what it replaced lately, what it was refused, what is in conflict.
+
+Remembered values are JSON text. One that cannot be read as the field's kind (the column had another type then) is
+equal to nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import polars as pl
+
+from syncd.diff.compare import same
+from syncd.diff.inputs import History, Inputs
+from syncd.diff.joined import B, F, differ
+from syncd.model.fields import Field, Mapping
+from syncd.model.kinds import Json, Value, from_json
+from syncd.model.plan import Action
+from syncd.model.snapshot import column
+
+STICKY = ("edit_edit", "no_baseline", "stale_revert", "box_changed", "wrong_direction")
+"""Conflicts that stay open until both sides agree or somebody resolves them, whatever the clocks say meanwhile."""
+
+REFUSED = "refused_by_database"
+STALE = "stale_revert"
+
+
+def with_memory(field: Field, history: History, rows: pl.DataFrame) -> pl.DataFrame:
+    """Adds what is remembered of a field, in columns that :func:`about_column` names.
+
+    ``stale``: FiftyOne is back at what syncd replaced lately (``reapplied``: not for the first time).
+    ``refused``: the database would not take the very value that FiftyOne holds. ``open_kind``: an open conflict.
+    """
+    of_field = pl.col("field") == field.name
+    written = history.written.filter(of_field & (pl.col("action") == Action.UPDATE.value))
+    open_here = history.open_conflicts.filter(of_field)
+    refused = open_here.filter(pl.col("kind") == REFUSED)
+    waiting = open_here.filter(pl.col("kind").is_in(STICKY)).sort("kind").unique("annotation_id", keep="first")
+    kind = about_column(field, "open_kind")
+    rows = rows.join(waiting.select("annotation_id", pl.col("kind").alias(kind)), on="annotation_id", how="left")
+    flags = {
+        "stale": _holding(field, rows.filter(differ(field, F, B)), written, "old") if written.height else written,
+        "reapplied": written.filter(pl.col("reason") == STALE),
+        "refused": _holding(field, rows, refused, "fiftyone") if refused.height else refused,
+    }
+    return _flagged(rows, {about_column(field, name): frame for name, frame in flags.items()})
+
+
+def about_column(field: Field, name: str) -> str:
+    """Name of the column that holds something known about a field."""
+    return f"{name}.{field.name}"
+
+
+def with_presence_memory(history: History, rows: pl.DataFrame, action: Action) -> pl.DataFrame:
+    """Adds ``stale`` (syncd did ``action`` here lately), ``reapplied`` and ``waits`` (such a conflict is open)."""
+    lately = history.written.filter(pl.col("action") == action.value)
+    waiting = open_whole(history).filter(pl.col("kind") == STALE)
+    again = lately.filter(pl.col("reason") == STALE)
+    return _flagged(rows, {"stale": lately, "reapplied": again, "waits": waiting})
+
+
+def open_whole(history: History) -> pl.DataFrame:
+    """The open conflicts about a whole annotation."""
+    return history.open_conflicts.filter(pl.col("field").is_null())
+
+
+def refused_whole(inputs: Inputs, ids: Iterable[str]) -> dict[str, dict[str, Json]]:
+    """{id: content} of those labels whose row the database would not take."""
+    refused = open_whole(inputs.history).filter(pl.col("annotation_id").is_in(list(ids)) & (pl.col("kind") == REFUSED))
+    contents = ((name, json.loads(text)) for name, text in refused.select("annotation_id", "fiftyone").iter_rows())
+    return {name: content for name, content in contents if isinstance(content, dict)}
+
+
+def holds_remembered(mapping: Mapping, remembered: dict[str, Json], values: dict[str, Value]) -> bool:
+    """Whether an annotation holds just what is remembered of it."""
+    return all(_is_same(each, remembered.get(each.name), values[each.name]) for each in mapping.fields)
+
+
+def _flagged(rows: pl.DataFrame, ids: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Adds boolean columns that say whose id is in which frame."""
+    flags = []
+    for name, frame in ids.items():
+        if frame.is_empty():
+            flags.append(pl.lit(value=False).alias(name))
+            continue
+        flag = frame.select("annotation_id").unique().with_columns(pl.lit(value=True).alias(name))
+        rows = rows.join(flag, on="annotation_id", how="left")
+        flags.append(pl.col(name).fill_null(value=False))
+    return rows.with_columns(flags)
+
+
+def _holding(field: Field, rows: pl.DataFrame, remembered: pl.DataFrame, text: str) -> pl.DataFrame:
+    """Ids of the rows whose FiftyOne value is one of those remembered (as JSON text in the column ``text``)."""
+    was = remembered.select("annotation_id", pl.col(text).alias("was"))
+    pairs = rows.select("annotation_id", pl.col(F + column(field.name)).alias("now")).join(was, on="annotation_id")
+    ids = [name for name, now, text in pairs.iter_rows() if _is_same(field, json.loads(text), now)]
+    return pl.DataFrame({"annotation_id": ids}, schema={"annotation_id": pl.String()})
+
+
+def _is_same(field: Field, remembered: Json, now: Any) -> bool:
+    try:
+        was = from_json(field.kind, remembered)
+    except (TypeError, ValueError):
+        return False
+    return same(field, was, now)

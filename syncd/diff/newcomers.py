@@ -1,0 +1,154 @@
+"""Annotations that the baseline does not know and only one side has: new rows, drawn labels, unknown ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from syncd.diff.content import content_of, fiftyone_content, problems_of, values_of
+from syncd.diff.findings import (
+    Findings,
+    into_database,
+    into_fiftyone,
+    label_conflict,
+    side_row,
+    unsafe_row,
+    whole_change,
+    whole_conflict,
+)
+from syncd.diff.inputs import Inputs
+from syncd.diff.joined import D, F, not_finite, unreadable
+from syncd.diff.memory import REFUSED, STALE, holds_remembered, refused_whole, with_presence_memory
+from syncd.diff.places import occupant
+from syncd.diff.unsafe import why_unsafe_whole
+from syncd.model.fields import Direction, Side
+from syncd.model.plan import Action, Change, Conflict
+
+
+def judge_newcomers(inputs: Inputs, rows: pl.DataFrame, fresh: pl.DataFrame, found: Findings) -> None:
+    """Decides what only one side has and the baseline does not know, and every fresh label."""
+    unknown = rows.filter(~pl.col("in_b"))
+    _unknown_id(inputs, unknown.filter(pl.col("in_f") & ~pl.col("in_d")), found)
+    fresh = _new_in_database(inputs, unknown.filter(~pl.col("in_f") & pl.col("in_d")), fresh, found)
+    _drawn(inputs, fresh, found)
+
+
+def _unknown_id(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
+    """Ids that the database does not have: never had, or not any more, or not yet."""
+    if rows.is_empty():
+        return
+    mapping, policy = inputs.mapping, inputs.policy
+    rows = with_presence_memory(inputs.history, rows, Action.DELETE)
+    broken = pl.any_horizontal([unreadable(each.name, F) | not_finite(each, F) for each in mapping.fields])
+    refused = refused_whole(inputs, rows["annotation_id"])
+    for row in rows.with_columns(broken.alias("broken")).iter_rows(named=True):
+        annotation_id = row["annotation_id"]
+        remembered = refused.get(annotation_id)
+        if remembered is not None and holds_remembered(mapping, remembered, values_of(mapping, row, F)):
+            # Without ids, so that the content can be recognised the next time.
+            found.add(whole_conflict(mapping, row, REFUSED, with_ids=False))
+        elif annotation_id in inputs.history.minted and mapping.can_insert_in_database:
+            found.add(_into_database(inputs, side_row(mapping, row, F), annotation_id))
+        elif not (row["stale"] or row["waits"]):
+            found.add(whole_conflict(mapping, row, "unknown_id"))
+        elif row["waits"] or row["reapplied"] or row["broken"] or policy.on_stale_revert != "reapply":
+            found.add(whole_conflict(mapping, row, STALE))
+        elif inputs.complete:
+            found.add(whole_change(mapping, row, Direction.TO_FIFTYONE, STALE, seen=F, place=F))
+        else:
+            found.hints.append(f"{annotation_id} is back, which was removed")
+
+
+def _new_in_database(inputs: Inputs, rows: pl.DataFrame, fresh: pl.DataFrame, found: Findings) -> pl.DataFrame:
+    """Rows that FiftyOne does not have yet: inserted where their sample is in the dataset.
+
+    Returns the fresh labels without those that stand where a new row's label would go.
+    """
+    if rows.is_empty():
+        return fresh
+    mapping = inputs.mapping
+    single = mapping.label_type.list_name is None
+    places = inputs.samples.group_by("media").agg(
+        pl.col("sample_id").min(), pl.col("occupied").any(), pl.len().alias("samples")
+    )
+    rows = rows.join(places, left_on=D + "media", right_on="media", how="left")
+    found.not_ingested += rows["samples"].null_count()
+    rows = rows.filter(pl.col("samples").is_not_null()).sort("annotation_id")
+    nameless = _by_sample(inputs, fresh, rows)
+    explained: list[tuple[str, str]] = []
+    for row in rows.iter_rows(named=True):
+        sample_id = row["sample_id"]
+        here = nameless.get(sample_id, [])
+        if row["samples"] > 1:
+            found.add(whole_conflict(mapping, row, "ambiguous_media"))
+        elif here and (label := occupant(mapping, here, _values_of_row(row))) is not None:
+            here.remove(label)
+            explained.append((sample_id, label["label_id"]))
+            found.add(_occupied_by(inputs, row, label))
+        elif single and (row["occupied"] or sample_id in found.taken):
+            found.add(whole_conflict(mapping, row, "occupied"))
+        elif bad := why_unsafe_whole(mapping, Side.FIFTYONE, values_of(mapping, row, D), problems_of(row, D)):
+            found.add(unsafe_row(row, sample_id, *bad))
+        else:
+            found.taken.add(sample_id)
+            found.add(into_fiftyone(mapping, row, sample_id, "new_in_database"))
+    if not explained:
+        return fresh
+    schema = {"sample_id": pl.String(), "label_id": pl.String()}
+    return fresh.join(pl.DataFrame(explained, schema, orient="row"), on=list(schema), how="anti")
+
+
+def _values_of_row(row: dict[str, Any]) -> dict[str, Any]:
+    """The database's values of a joined row, under the names that they have in a snapshot."""
+    return {name.removeprefix(D): value for name, value in row.items() if name.startswith(D)}
+
+
+def _by_sample(inputs: Inputs, fresh: pl.DataFrame, rows: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """Fresh labels on the samples of new rows; none where drawn labels are nobody's business."""
+    if inputs.policy.on_new == "ignore":
+        return {}
+    here: dict[str, list[dict[str, Any]]] = {}
+    near = fresh.join(rows.select("sample_id").unique(), on="sample_id", how="semi").sort("label_id")
+    for label in near.iter_rows(named=True):
+        here.setdefault(label["sample_id"], []).append(label)
+    return here
+
+
+def _occupied_by(inputs: Inputs, row: dict[str, Any], label: dict[str, Any]) -> Conflict:
+    """A label without an id stands where the new row's label would go: perhaps the same annotation."""
+    return Conflict(
+        kind="occupied",
+        annotation_id=row["annotation_id"],
+        sample_id=label["sample_id"],
+        label_id=label["label_id"],
+        field=None,
+        base=None,
+        fiftyone=fiftyone_content(inputs.mapping, label),
+        database=content_of(inputs.mapping, row, D),
+    )
+
+
+def _drawn(inputs: Inputs, fresh: pl.DataFrame, found: Findings) -> None:
+    """Labels drawn by a reviewer: no id, on a label that nobody knows."""
+    if inputs.policy.on_new == "ignore":
+        found.ignored += fresh.height
+        return
+    create = inputs.policy.on_new == "create" and inputs.mapping.can_insert_in_database
+    for row in fresh.iter_rows(named=True):
+        if create:
+            found.add(_into_database(inputs, row, None))
+        else:
+            found.add(label_conflict(inputs.mapping, row, "new_label", (), None))
+
+
+def _into_database(inputs: Inputs, row: dict[str, Any], annotation_id: str | None) -> Change | Conflict:
+    """Inserts a label (an unprefixed row) into the database, unless the database cannot hold it."""
+    mapping = inputs.mapping
+    values = values_of(mapping, row)
+    bad = why_unsafe_whole(mapping, Side.DATABASE, values, problems_of(row))
+    if row["media"] is None:
+        bad = ("media", "the sample has no value that could tie a row to it")
+    if bad is not None:
+        return label_conflict(mapping, row, "unsafe_value", (f"{bad[0]}: {bad[1]}",), annotation_id)
+    return into_database(row, annotation_id, values)

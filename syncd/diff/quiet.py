@@ -1,0 +1,48 @@
+"""The quiet period: samples that were edited a moment ago are left for the next poll."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from syncd.diff.inputs import Young
+
+
+@dataclass(frozen=True)
+class LeftAlone:
+    """What is not judged this time. ``count`` is the number of annotations, labels without an id included."""
+
+    ids: frozenset[str] = frozenset()
+    labels: frozenset[str] = frozenset()
+    count: int = 0
+
+
+def without_young(rows: pl.DataFrame, baseline: pl.DataFrame, young: Young | None) -> tuple[pl.DataFrame, LeftAlone]:
+    """Leaves out samples that were edited a moment ago, with all that belongs to the annotations on them.
+
+    An annotation is left alone as a whole, wherever its label, its copies and its known place are: half of it would
+    look like a deletion. Whoever is at work there may undo it.
+    """
+    if young is None:
+        return rows, LeftAlone()
+    recent = rows.filter(pl.col("edited_at").is_between(young.after, young.until).fill_null(value=False))
+    if recent.is_empty():
+        return rows, LeftAlone()
+    samples = recent["sample_id"].unique().to_list()
+    ids: set[str] = set()
+    labels: set[str] = set()
+    while True:
+        wanted = {"sample_id": samples, "annotation_id": list(ids), "label_id": list(labels)}
+        belongs = pl.any_horizontal(
+            [pl.col(name).is_in(values).fill_null(value=False) for name, values in wanted.items() if values]
+        )
+        found = [frame.filter(belongs) for frame in (rows, baseline)]
+        more_ids = {each for frame in found for each in frame["annotation_id"].drop_nulls()}
+        more_labels = {each for frame in found for each in frame["label_id"].drop_nulls()}
+        if more_ids == ids and more_labels == labels:
+            break
+        ids, labels = more_ids, more_labels
+    nameless = found[0].filter(pl.col("annotation_id").is_null())
+    drawn = nameless.join(found[1].select("label_id"), on="label_id", how="anti").height
+    return rows.filter(~belongs), LeftAlone(frozenset(ids), frozenset(labels), len(ids) + drawn)

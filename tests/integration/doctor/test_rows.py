@@ -1,0 +1,80 @@
+"""Rows without ids, with the same id, without samples."""
+
+from __future__ import annotations
+
+import pytest
+
+from integration.doctor.cases import Case, on_table, sql, view
+from integration.doctor.lab import IDS, Lab
+
+COPY = f"INSERT INTO annotation (annotation_id, media_uri) VALUES ('{IDS[0]}', '/images/0.png')"
+NO_KEY = "ALTER TABLE annotation DROP CONSTRAINT annotation_pkey;"
+CASES = [
+    Case(
+        "ids twice",
+        on_table(NO_KEY + COPY),
+        "Row ids",
+        "fault",
+        f"1 row too many: an id stands on several ({IDS[0]}",
+        "",
+    ),
+    Case(
+        "rows twice by a join",
+        view("joined", "CREATE VIEW joined AS SELECT a.* FROM annotation a, generate_series(1, 2)"),
+        "Row ids",
+        "fault",
+        "6 rows too many",
+        "HAVING count(*) > 1",
+    ),
+    Case(
+        "null ids",
+        on_table(
+            NO_KEY
+            + "ALTER TABLE annotation ALTER annotation_id DROP NOT NULL; UPDATE annotation SET annotation_id = NULL"
+        ),
+        "Row ids",
+        "warning",
+        "6 rows of 6 without an id",
+        "IS NULL",
+    ),
+    Case("no rows", sql("TRUNCATE annotation"), "Rows", "warning", "none", "Fill it"),
+    Case(
+        "row without sample",
+        sql("UPDATE annotation SET media_uri = '/images/99.png' WHERE media_uri = '/images/0.png'"),
+        "Rows have samples",
+        "warning",
+        "1 of 6 rows have none, such as /images/99.png",
+        "syncd ingest plankton",
+    ),
+    Case(
+        "no row has a sample",
+        sql("UPDATE annotation SET media_uri = 's3://lab' || media_uri"),
+        "Rows have samples",
+        "fault",
+        "holds e.g. 's3://lab/images/",
+        "sample_key",
+    ),
+    Case(
+        "null media",
+        on_table("ALTER TABLE annotation ALTER media_uri DROP NOT NULL; UPDATE annotation SET media_uri = NULL"),
+        "Rows have samples",
+        "fault",
+        "none of 6 rows",
+        "columns.media",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_it_is_found_and_its_remedy_helps(broken_lab: Lab, case: Case) -> None:
+    case.run(broken_lab)
+
+
+def test_of_many_rows_a_part_is_looked_up(broken_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken_lab.sql(
+        "INSERT INTO annotation (media_uri) SELECT '/images/' || n % 12 || '.png' FROM generate_series(1, 600) AS n"
+    )
+    monkeypatch.setattr("syncd.doctor.rows.LOOKED_AT", 200)
+    found = broken_lab.finding("Rows have samples")
+    assert found.status == "warning"
+    assert "(of 606, chosen by chance) have none, such as /images/" in found.detail

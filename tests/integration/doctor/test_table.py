@@ -1,0 +1,128 @@
+"""Keys, indexes, triggers and columns that must not be null, each broken once and mended by its own remedy."""
+
+from __future__ import annotations
+
+import pytest
+
+from integration.doctor.cases import Case, column, on_table, sql
+from integration.doctor.lab import Lab
+
+TOKYO = """DO $$ BEGIN
+    EXECUTE format('ALTER DATABASE %I SET timezone = %L', current_database(), 'Asia/Tokyo');
+END $$"""
+STRICT = "ALTER TABLE annotation ADD COLUMN cruise text; UPDATE annotation SET cruise = 'x'; "
+STRICT += "ALTER TABLE annotation ALTER cruise SET NOT NULL"
+SHORT = "ALTER TABLE annotation ALTER annotation_id DROP DEFAULT, "
+SHORT += "ALTER annotation_id TYPE varchar(20) USING right(annotation_id::text, 20)"
+NO_KEY = "ALTER TABLE annotation DROP CONSTRAINT annotation_pkey;"
+
+
+def without_updated_at(lab: Lab) -> None:
+    del lab.binding["columns"]["updated_at"]
+
+
+CASES = [
+    Case(
+        "no key", on_table(NO_KEY), "Id column is unique", "fault", "neither a primary key", "ADD UNIQUE", mends=False
+    ),
+    Case(
+        "broken index",
+        on_table(
+            NO_KEY + "CREATE UNIQUE INDEX half ON annotation (annotation_id); "
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'half'::regclass"
+        ),
+        "Id column is unique",
+        "fault",
+        "neither a primary key",
+        "ADD UNIQUE",
+    ),
+    Case(
+        "null id possible",
+        on_table(NO_KEY + "ALTER TABLE annotation ADD UNIQUE (annotation_id), ALTER annotation_id DROP NOT NULL"),
+        "Id column is unique",
+        "warning",
+        "may be null",
+        "SET NOT NULL",
+        mends=True,
+    ),
+    Case(
+        "no stamp",
+        without_updated_at,
+        "updated_at is mapped",
+        "warning",
+        "every poll",
+        "columns.updated_at: updated_at",
+    ),
+    Case(
+        "stamp without zone",
+        on_table("ALTER TABLE annotation ALTER updated_at TYPE timestamp; " + TOKYO),
+        "updated_at is mapped",
+        "warning",
+        "time zone is Asia/Tokyo",
+        "TYPE timestamptz",
+        mends=True,
+    ),
+    Case(
+        "no index",
+        sql("DROP INDEX annotation_updated_at_idx"),
+        "Index on updated_at",
+        "warning",
+        "none",
+        "",
+        mends=True,
+    ),
+    Case(
+        "no trigger",
+        sql("DROP TRIGGER touched ON annotation"),
+        "updated_at is kept",
+        "warning",
+        "default",
+        "",
+        mends=True,
+    ),
+    Case(
+        "another trigger",
+        sql("CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"),
+        "updated_at is kept",
+        "warning",
+        "the trigger touched does not name it",
+        "",
+        mends=True,
+    ),
+    Case(
+        "column that must be", sql(STRICT), "Rows can be inserted", "warning", "'cruise'", "policy.on_new", mends=True
+    ),
+    Case(
+        "no room for an id",
+        on_table(SHORT),
+        "Rows can be inserted",
+        "warning",
+        "too short for a UUID",
+        "policy.on_new: quarantine",
+    ),
+    Case(
+        "media of another table",
+        column("media", "camera"),
+        "Rows can be inserted",
+        "warning",
+        "no column 'camera'",
+        "policy.on_new: quarantine",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_it_is_found_and_its_remedy_helps(broken_lab: Lab, case: Case) -> None:
+    case.run(broken_lab)
+
+
+def test_a_name_that_needs_quotes(broken_lab: Lab) -> None:
+    broken_lab.sql('ALTER TABLE annotation RENAME updated_at TO "Order"; DROP INDEX annotation_updated_at_idx')
+    broken_lab.sql("DROP VIEW annotation_with_media; DROP TRIGGER touched ON annotation")
+    broken_lab.binding |= {"read": None}
+    broken_lab.binding["columns"]["updated_at"] = "Order"
+    for check in ("Index on updated_at", "updated_at is kept"):
+        found = broken_lab.finding(check)
+        assert found.status == "warning"
+        broken_lab.follow(found)
+        assert broken_lab.finding(check).status == "ok"

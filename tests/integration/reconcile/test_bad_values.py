@@ -1,0 +1,203 @@
+"""Labels and rows that are not as they should be: each is named, and everything else goes on."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from syncd.demo.lab import LABEL_FIELD
+from worlds import LIST, NO_BRAKES, World, utc
+
+
+def ids(world: World) -> list[str]:
+    return [row.annotation_id for row in world.data.rows]
+
+
+def kinds(world: World) -> list[tuple[str, str | None]]:
+    return sorted((each["kind"], each["field"]) for each in world.conflicts())
+
+
+def set_raw(world: World, annotation_id: str, /, **values: Any) -> None:
+    """What a script may write past FiftyOne's checks."""
+    sample, label = world.place(annotation_id)
+    world.samples.update_one(
+        {"_id": sample},
+        {"$set": {f"{LIST}.$[it].{name}": value for name, value in values.items()} | {"last_modified_at": utc()}},
+        array_filters=[{"it._id": label}],
+    )
+
+
+def check_the_rest_goes_on(world: World, *aside: str) -> None:
+    """An edit elsewhere is carried over in the same run, and a sweep finds nothing that should not be there."""
+    one, other = ids(world)[60], ids(world)[61]
+    world.review(one, label="Elsewhere")
+    world.correct(other, label="Elsewhere")
+    result = world.reconcile()
+    assert (world.rows()[one]["label"], world.labels()[other]["label"]) == ("Elsewhere", "Elsewhere")
+    assert result.held is None
+    log = world.log()
+    assert world.reconcile(full=True).recorded == ()
+    assert world.log() == log
+    assert set(world.disagreements()) <= set(aside)
+
+
+ODD = [utc(), 5, ["a"], {"a": 1}, True, 1.5, ObjectId("a" * 24)]
+
+
+def test_labels_that_fiftyone_itself_cannot_load_are_named(world: World) -> None:
+    poisoned = ids(world)[: len(ODD)]
+    for each, poison in zip(poisoned, ODD, strict=True):
+        set_raw(world, each, label=poison)
+    check_the_rest_goes_on(world, *poisoned)
+    named = {(each["annotation_id"], each["kind"], each["field"]) for each in world.conflicts()}
+    assert named == {(each, "unsafe_value", "label") for each in poisoned}
+    for each, row in zip(poisoned, world.data.rows, strict=False):
+        assert world.rows()[each]["label"] == row.label
+        # Mended by a raw write, as FIFTYONE_FACTS §2.6 says it must be.
+        set_raw(world, each, label=row.label)
+    world.reconcile()
+    assert (world.conflicts(), world.disagreements()) == ([], {})
+
+
+def test_other_values_of_odd_types_are_named(world: World) -> None:
+    one, two, three, four = ids(world)[:4]
+    set_raw(world, one, bounding_box="everywhere")
+    set_raw(world, two, bounding_box=[0.1, 0.2])
+    set_raw(world, three, verified="yes")
+    set_raw(world, four, depth="deep")
+    before = world.rows()
+    world.reconcile()
+    assert kinds(world) == [("unsafe_value", "box")] * 2 + [("unsafe_value", "depth"), ("unsafe_value", "verified")]
+    assert world.rows() == before
+
+
+def test_a_label_that_fiftyone_would_take_for_a_date_is_never_written_there(world: World) -> None:
+    before = world.labels()
+    dated = dict(zip(ids(world), ["20240101", "2024-01-01", "2024-W01"], strict=False))
+    for one, date in dated.items():
+        world.correct(one, label=date)
+    new = world.add_row(world.data.rows[1].image, "20240101")
+    check_the_rest_goes_on(world, *dated, new)
+    assert kinds(world) == [("unsafe_value", "label")] * 4
+    assert {each: world.labels()[each] for each in dated} == {each: before[each] for each in dated}
+    assert new not in world.labels()
+    for one in (*dated, new):
+        world.correct(one, label="Taxon 20240101")
+    world.reconcile()
+    assert (world.conflicts(), world.disagreements()) == ([], {})
+
+
+def test_a_label_without_text_is_not_written_to_a_column_that_needs_some(world: World) -> None:
+    one = ids(world)[0]
+    world.review(one, label=None)
+    check_the_rest_goes_on(world, one)
+    assert kinds(world) == [("unsafe_value", "label")]
+
+
+def test_a_label_that_is_cleared_and_a_field_that_is_null_are_deletions_for_a_person(world: World) -> None:
+    images = [row.image for row in world.data.rows]
+    alone = [row for row in world.data.rows[:40] if images.count(row.image) == 1][:2]
+    for row, value in zip(alone, (None, {"_cls": "Detections", "detections": None}), strict=True):
+        world.samples.update_one(
+            {"filepath": str(row.image)}, {"$set": {LABEL_FIELD: value, "last_modified_at": utc()}}
+        )
+    assert world.reconcile().held is not None, "2 of 73 are more than 2 %"
+    assert world.reconcile(config=world.config(brakes=NO_BRAKES)).held is None
+    assert [each["kind"] for each in world.conflicts()] == ["deleted_in_fiftyone"] * 2
+    assert {each["annotation_id"] for each in world.conflicts()} == {row.annotation_id for row in alone}
+    added = world.add_row(alone[0].image, "Added")
+    world.reconcile(config=world.config(brakes=NO_BRAKES))
+    assert world.labels()[added]["label"] == "Added"
+
+
+def test_samples_without_the_field_are_no_trouble(world: World) -> None:
+    world.samples.insert_one({"_id": ObjectId(), "filepath": "/bare.png", "last_modified_at": utc()})
+    added = world.add_row("/bare.png", "Added")
+    assert world.reconcile().to_fiftyone == 1
+    assert world.labels()[added]["label"] == "Added"
+    assert world.disagreements() == {}
+
+
+def test_a_copied_label_is_a_conflict_and_the_original_goes_on(world: World, fiftyone: ModuleType) -> None:
+    one = ids(world)[0]
+    sample_id, label_id = world.place(one)
+    dataset = fiftyone.load_dataset(world.dataset)
+    sample = dataset[str(sample_id)]
+    original = next(each for each in sample.ground_truth.detections if each.id == str(label_id))
+    sample.ground_truth.detections.append(original.copy())
+    original.label = "Reviewed"
+    sample.save()
+    world.reconcile()
+    assert world.rows()[one]["label"] == "Reviewed"
+    (conflict,) = world.conflicts()
+    assert (conflict["kind"], conflict["annotation_id"]) == ("duplicate_id", one)
+    assert conflict["label_id"] != str(label_id)
+    opened = conflict["id"]
+    world.reconcile(full=True)
+    assert [each["id"] for each in world.conflicts()] == [opened]
+    world.samples.update_many({}, {"$pull": {LIST: {"_id": ObjectId(conflict["label_id"])}}})
+    world.reconcile(full=True)
+    assert world.conflicts() == []
+
+
+def test_ids_of_another_type_are_conflicts_and_no_edits(world: World) -> None:
+    wrong = [7, 7.5, "8", "no uuid at all", utc(), True, {"a": 1}, ObjectId("b" * 24)]
+    rows = world.rows()
+    touched = ids(world)[: len(wrong)]
+    places = {each: world.place(each) for each in touched}
+    drawn = []
+    for each, value in zip(touched, wrong, strict=True):
+        drawn.append(world.draw(world.data.rows[20].image, "Odd", annotation_id=value))
+        set_raw(world, each, annotation_id=value)
+    world.reconcile(config=world.config(brakes=NO_BRAKES))
+    assert world.rows() == rows
+    assert {each["annotation_id"] for each in world.conflicts()} >= set(touched)
+    assert {each["kind"] for each in world.conflicts()} <= {"unknown_id", "moved", "duplicate_id"}
+    log = world.log()
+    world.reconcile(full=True)
+    assert world.log() == log
+    for each, (sample, label) in places.items():
+        world.samples.update_one(
+            {"_id": sample}, {"$set": {f"{LIST}.$[it].annotation_id": each}}, array_filters=[{"it._id": label}]
+        )
+    world.samples.update_many({}, {"$pull": {LIST: {"_id": {"$in": drawn}}}})
+    world.reconcile(full=True)
+    assert (world.conflicts(), world.disagreements()) == ([], {})
+
+
+def test_an_id_that_was_lost_is_put_back(world: World) -> None:
+    one = ids(world)[0]
+    sample, label = world.place(one)
+    world.samples.update_one(
+        {"_id": sample},
+        {"$unset": {f"{LIST}.$[it].annotation_id": ""}, "$set": {"last_modified_at": utc()}},
+        array_filters=[{"it._id": label}],
+    )
+    world.reconcile()
+    assert world.place(one) == (sample, label)
+    (entry,) = world.log()
+    assert (entry["reason"], entry["field"], entry["new"]) == ("id_restored", "annotation_id", one)
+
+
+def test_a_row_whose_media_has_no_sample_is_counted_and_waits(world: World) -> None:
+    new = world.add_row("/later.png", "Later")
+    result = world.reconcile()
+    assert result.as_json()["not_ingested"] == 1
+    assert world.conflicts() == []
+    world.samples.insert_one({"_id": ObjectId(), "filepath": "/later.png", "last_modified_at": utc()})
+    assert world.reconcile(full=True).to_fiftyone == 1
+    assert world.labels()[new]["label"] == "Later"
+
+
+@pytest.mark.parametrize("world", [{"policy": {"on_new": "quarantine"}}], indirect=True)
+def test_drawn_labels_may_wait_for_a_person(world: World) -> None:
+    drawn = world.draw(world.data.rows[0].image, "Drawn")
+    before = world.rows()
+    for full in (False, True, False):
+        world.reconcile(full=full)
+        (conflict,) = world.conflicts()
+        assert (conflict["kind"], conflict["label_id"]) == ("new_label", str(drawn))
+    assert world.rows() == before

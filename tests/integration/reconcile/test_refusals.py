@@ -1,0 +1,151 @@
+"""A value that the database will not take is said once and not tried again until something changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from worlds import LIST, NO_BRAKES, World, utc
+
+
+def ids(world: World) -> list[str]:
+    return [row.annotation_id for row in world.data.rows]
+
+
+def trigger(world: World, body: str, when: str = "BEFORE UPDATE") -> None:
+    """The lab's own trigger on its table."""
+    world.sql(f"CREATE FUNCTION lab_rule() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$")
+    world.sql(f"CREATE TRIGGER a_lab_rule {when} ON annotation FOR EACH ROW EXECUTE FUNCTION lab_rule()")
+
+
+def check_said_once(world: World, annotation_id: str, said: str) -> dict[str, Any]:
+    """One conflict and one line of the log, however many runs there are."""
+    for full in (False, True, False):
+        world.reconcile(full=full)
+        (conflict,) = world.conflicts()
+        assert (conflict["kind"], conflict["annotation_id"]) == ("refused_by_database", annotation_id)
+        assert said in conflict["suggestions"][0]
+        assert [each["status"] for each in world.log() if each["annotation_id"] == annotation_id] == ["superseded"]
+    return conflict
+
+
+def test_a_refused_value_costs_no_other_change(world: World) -> None:
+    world.sql("ALTER TABLE annotation ADD CONSTRAINT polite CHECK (label NOT LIKE 'Bad%')")
+    for number in range(5):
+        world.review(ids(world)[number], label=f"Good {number}")
+    one = ids(world)[7]
+    world.review(one, label="Bad 1")
+    assert world.reconcile().to_database == 5
+    conflict = check_said_once(world, one, "polite")
+    assert (conflict["field"], conflict["fiftyone"], conflict["database"]) == (
+        "label",
+        "Bad 1",
+        world.data.rows[7].label,
+    )
+    # Another value is tried, and told apart from the first.
+    world.review(one, label="Bad 2")
+    world.reconcile()
+    assert [(each["new"], each["status"]) for each in world.log()][-1] == ("Bad 2", "superseded")
+    assert [(each["id"], each["fiftyone"]) for each in world.conflicts()] == [(conflict["id"], "Bad 2")]
+    world.review(one, label="Good")
+    assert world.reconcile().to_database == 1
+    assert world.conflicts() == []
+    assert [each["resolution"] for each in world.conflicts("resolved")] == ["settled"]
+
+
+def test_a_refused_value_is_put_right_from_the_other_side(world: World) -> None:
+    world.sql("ALTER TABLE annotation ADD CONSTRAINT polite CHECK (label <> 'Bad')")
+    one = ids(world)[0]
+    world.review(one, label="Bad")
+    check_said_once(world, one, "polite")
+    world.review(one, label=world.data.rows[0].label)
+    world.reconcile()
+    assert (world.conflicts(), world.disagreements()) == ([], {})
+
+
+def test_a_drawn_label_that_is_refused_keeps_its_id_until_it_is_taken(world: World) -> None:
+    world.sql("ALTER TABLE annotation ADD CONSTRAINT polite CHECK (label <> 'Bad')")
+    drawn = world.draw(world.data.rows[0].image, "Bad")
+    world.reconcile()
+    own = next(each["annotation_id"] for each in world.raw_labels() if each["_id"] == drawn)
+    check_said_once(world, own, "polite")
+    assert own not in world.rows()
+    world.review(own, label="Good")
+    world.reconcile()
+    assert world.rows()[own]["label"] == "Good"
+    assert (world.conflicts(), world.disagreements()) == ([], {})
+
+
+def test_a_row_that_was_drawn_and_then_deleted_at_home_is_not_inserted_again(world: World) -> None:
+    """Its id was syncd's own, and an intent to insert it may have failed at first; it has been in the database since."""
+    world.sql("ALTER TABLE annotation ADD CONSTRAINT polite CHECK (label <> 'Bad')")
+    drawn = world.draw(world.data.rows[0].image, "Bad")
+    world.reconcile()
+    own = next(each["annotation_id"] for each in world.raw_labels() if each["_id"] == drawn)
+    world.review(own, label="Good")
+    world.reconcile()
+    kept = next(each for each in world.raw_labels() if each["_id"] == drawn)
+    world.remove_row(own)
+    world.reconcile()
+    assert own not in world.labels()
+    sample = kept.pop("sample")
+    world.samples.update_one({"_id": sample}, {"$push": {LIST: kept}, "$set": {"last_modified_at": utc()}})
+    world.until_quiet()
+    assert own not in world.rows()
+
+
+def test_a_trigger_that_alters_the_value_does_not_start_a_game_of_ping_pong(world: World) -> None:
+    trigger(world, "NEW.label := upper(NEW.label); RETURN NEW;")
+    one = ids(world)[0]
+    world.review(one, label="Reviewed")
+    world.reconcile()
+    for full in (False, True, False, True):
+        world.reconcile(full=full)
+        assert (world.labels()[one]["label"], world.rows()[one]["label"]) == ("Reviewed", "REVIEWED")
+        (conflict,) = world.conflicts()
+        assert (conflict["kind"], conflict["fiftyone"], conflict["database"]) == ("edit_edit", "Reviewed", "REVIEWED")
+        assert len(world.log()) == 1
+    world.review(one, label="REVIEWED")
+    world.reconcile()
+    assert (world.conflicts(), world.disagreements()) == ([], {})
+
+
+def test_a_trigger_that_puts_the_old_value_back_has_refused_the_new_one(world: World) -> None:
+    trigger(world, "NEW.label := OLD.label; RETURN NEW;")
+    one = ids(world)[0]
+    world.review(one, label="Reviewed")
+    conflict = check_said_once(world, one, "put the old one back")
+    assert conflict["database"] == world.rows()[one]["label"] == world.data.rows[0].label
+
+
+def test_a_trigger_that_drops_the_write_has_refused_it(world: World) -> None:
+    trigger(world, "RETURN NULL;")
+    one = ids(world)[0]
+    world.review(one, label="Reviewed")
+    check_said_once(world, one, "left the row as it was")
+
+
+def test_a_column_default_is_taken_over_by_the_label(world: World) -> None:
+    world.sql("ALTER TABLE annotation ALTER depth_m SET DEFAULT 42")
+    world.draw(world.data.rows[0].image, "Drawn")
+    world.until_quiet()
+    assert world.disagreements() == {}
+    assert 42 in {each["depth"] for each in world.labels().values()}
+
+
+@pytest.mark.parametrize("world", [{"brakes": NO_BRAKES, "policy": {"on_fiftyone_delete": "delete"}}], indirect=True)
+@pytest.mark.parametrize("how", ["foreign key", "trigger"])
+def test_a_row_that_may_not_be_deleted_stays(world: World, how: str) -> None:
+    one = ids(world)[0]
+    if how == "trigger":
+        trigger(world, "RETURN NULL;", "BEFORE DELETE")
+    else:
+        world.sql("CREATE TABLE measured (annotation_id uuid REFERENCES annotation)")
+        world.sql("INSERT INTO measured VALUES (:id)", id=one)
+    world.erase(one)
+    world.reconcile()
+    assert one in world.rows()
+    (conflict,) = world.conflicts()
+    assert (conflict["kind"], conflict["field"]) == ("refused_by_database", None)
+    assert ("left the row as it was" if how == "trigger" else "measured") in conflict["suggestions"][0]

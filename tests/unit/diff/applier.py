@@ -1,0 +1,168 @@
+"""A pure stand-in for both sides: carries out a plan perfectly, so that the next diff can be looked at."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from syncd.diff import Inputs
+from syncd.diff.compare import same
+from syncd.model import ID_FIELD, Action, Change, Conflict, Direction, Mapping, Plan, dumps
+from syncd.model.snapshot import column, known_column
+from unit.diff.world import Row, world
+
+
+@dataclass
+class State:
+    """Baseline, both sides, and what is remembered."""
+
+    mapped: Mapping
+    b: list[Row]
+    f: list[Row]
+    d: list[Row]
+    samples: list[dict[str, Any]]
+    lately: list[dict[str, Any]] = field(default_factory=list)
+    conflicts: list[dict[str, Any]] = field(default_factory=list)
+    given: dict[str, Any] = field(default_factory=dict)
+    """Policies and switches, as :func:`world` takes them."""
+    opened: dict[str, Conflict] = field(default_factory=dict)
+    log: list[Change] = field(default_factory=list)
+
+    def inputs(self, **other: Any) -> Inputs:
+        """What the diff is given; ``samples`` says which slots are taken by now."""
+        occupied = {row.columns["sample_id"] for row in self.f}
+        samples = [each | {"occupied": each["sample_id"] in occupied} for each in self.samples]
+        return world(
+            mapped=self.mapped,
+            b=self.b,
+            f=self.f,
+            d=self.d,
+            samples=samples,
+            lately=self.lately,
+            conflicts=self.conflicts,
+            **(self.given | other),
+        )
+
+
+def applied(state: State, plan: Plan) -> State:
+    """The state after the plan; every write must find what the plan says it replaces."""
+    after = copy.deepcopy(state)
+    for row in plan.baseline.iter_rows(named=True):
+        _know(after, row["annotation_id"], row["label_id"], row["sample_id"])
+        known = _known(after, row["annotation_id"])
+        unknown = [name for name in after.mapped.names if not row[known_column(name)]]
+        known.columns["unknown"] = tuple(unknown)
+        known.values = {name: row[column(name)] for name in after.mapped.names}
+    after.b = [each for each in after.b if each.columns["annotation_id"] not in plan.dropped]
+    for change in plan.changes:
+        _carry_out(after, change)
+    after.log.extend(plan.changes)
+    _remember_conflicts(after, plan)
+    return after
+
+
+def _carry_out(state: State, change: Change) -> None:
+    if change.direction is None:
+        return
+    if change.action is Action.INSERT:
+        _insert(state, change)
+    elif change.action is Action.DELETE:
+        side = _target(state, change)
+        row = _find(side, change)
+        assert isinstance(change.old, dict)
+        assert all(same(each, row.values.get(each.name), change.old[each.name]) for each in state.mapped.fields)
+        side.remove(row)
+        state.b = [each for each in state.b if each.columns["annotation_id"] != change.annotation_id]
+    elif change.field == ID_FIELD:
+        row = _find(state.f, change)
+        assert row.columns["annotation_id"] is None
+        row.columns["annotation_id"] = change.annotation_id
+    else:
+        _update(state, change)
+    if change.direction is Direction.TO_FIFTYONE and change.field != ID_FIELD:
+        old = dumps(change.old) if change.field is not None else dumps(None)
+        seen = {"annotation_id": change.annotation_id, "field": change.field, "action": change.action.value}
+        state.lately.append(seen | {"old": old, "reason": change.reason})
+
+
+def _update(state: State, change: Change) -> None:
+    assert change.field is not None
+    row = _find(_target(state, change), change)
+    assert same(state.mapped.field(change.field), row.values.get(change.field), change.old)  # type: ignore[arg-type]
+    assert change.field not in (row.columns["problems"] or {}), "what could not be read must not be overwritten"
+    row.values[change.field] = change.new
+    known = _known(state, change.annotation_id)
+    known.values[change.field] = change.new
+    known.columns["unknown"] = tuple(each for each in known.columns["unknown"] if each != change.field)
+
+
+def _insert(state: State, change: Change) -> None:
+    assert isinstance(change.new, dict)
+    name = change.annotation_id or f"minted-{change.sample_id}-{change.label_id}"
+    plain = {"edited_at": None, "problems": None, "media": change.media}
+    if change.direction is Direction.TO_FIFTYONE:
+        assert name not in {each.columns["annotation_id"] for each in state.f}
+        place = {"annotation_id": name, "label_id": f"new-{name}", "sample_id": change.sample_id}
+        state.f.append(Row(place | plain, dict(change.new)))
+        if state.mapped.label_type.list_name is None:
+            assert sum(each.columns["sample_id"] == change.sample_id for each in state.f) == 1, "one label per slot"
+        _know(state, name, f"new-{name}", change.sample_id)
+    else:
+        assert name not in {each.columns["annotation_id"] for each in state.d}
+        state.d.append(Row({"annotation_id": name, "actor": None} | plain, dict(change.new)))
+        label = _find(state.f, change)
+        assert label.columns["annotation_id"] in (None, name)
+        label.columns["annotation_id"] = name
+        _know(state, name, change.label_id, change.sample_id)
+    known = _known(state, name)
+    known.values, known.columns["unknown"] = dict(change.new), ()
+
+
+def _target(state: State, change: Change) -> list[Row]:
+    return state.f if change.direction is Direction.TO_FIFTYONE else state.d
+
+
+def _find(side: list[Row], change: Change) -> Row:
+    """The one row that a change is about: a label by its place, a database row by its id."""
+    if side and "label_id" in side[0].columns:
+        found = [
+            each
+            for each in side
+            if (each.columns["label_id"], each.columns["sample_id"]) == (change.label_id, change.sample_id)
+        ]
+    else:
+        found = [each for each in side if each.columns["annotation_id"] == change.annotation_id]
+    assert len(found) == 1, f"{len(found)} rows for {change}"
+    return found[0]
+
+
+def _known(state: State, name: str | None) -> Row:
+    return next(each for each in state.b if each.columns["annotation_id"] == name)
+
+
+def _know(state: State, name: str, label_id: str | None, sample_id: str | None) -> None:
+    place = {"annotation_id": name, "label_id": label_id, "sample_id": sample_id}
+    state.b = [each for each in state.b if each.columns["annotation_id"] != name]
+    state.b.append(Row(place | {"unknown": state.mapped.names}, {}))
+
+
+def _remember_conflicts(state: State, plan: Plan) -> None:
+    """As the store does: found again stays open, judged and not found closes, not judged stays."""
+    found = {each.subject: each for each in plan.conflicts}
+    kept = {
+        subject: each
+        for subject, each in state.opened.items()
+        if subject not in found and not plan.scope.judged(each.annotation_id, each.label_id, each.field)
+    }
+    state.opened = kept | found
+    state.conflicts = [
+        {
+            "annotation_id": each.annotation_id,
+            "field": each.field,
+            "kind": each.kind,
+            "fiftyone": dumps(each.fiftyone),
+        }
+        for each in state.opened.values()
+        if each.annotation_id is not None
+    ]
