@@ -26,8 +26,9 @@ setup: ## create or mend .venv (the other targets do it by themselves)
 demo: setup ## two sides, edited by hand, come into agreement (ARGS="--size 500 --app")
 	@$(BIN)/syncd demo $(ARGS)
 
+# Two tests of one file stay together: they share what is dear to build.
 test: setup ## run the tests (ARGS="-k name")
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: setup ## ruff, and mypy --strict
 	@$(BIN)/ruff check .

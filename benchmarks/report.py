@@ -10,7 +10,7 @@ from rich.table import Table
 
 from benchmarks.figures import Figures
 from benchmarks.run import Run
-from benchmarks.works import WORKS, Work
+from benchmarks.works import WORKS, Work, by_name
 
 CAUTION = (
     "Best of the repetitions. × is the time as a multiple of the bare reads of the same run (all three at the same "
@@ -82,8 +82,12 @@ def ratios(found: Run) -> Iterator[str]:
         for name in ("poll", "poll-counted", "edits-100"):
             if name in first and name in last:
                 grown = last[name].seconds / first[name].seconds
-                title = next(each.title for each in WORKS if each.name == name)
-                yield f"{title}: {grown:.2f} × the time at {sizes[-1] / sizes[0]:.0f} × the labels"
+                cpu = last[name].cpu / first[name].cpu
+                title = by_name(name).title
+                yield (
+                    f"{title}: {grown:.2f} × the time at {sizes[-1] / sizes[0]:.0f} × the labels "
+                    f"[dim]({cpu:.2f} × the CPU time)[/dim]"
+                )
 
 
 Works = dict[str, Figures]
@@ -103,16 +107,17 @@ def _speed(name: str, basis: str, text: str) -> Rule:
     return rule
 
 
-def _slower(name: str, than: tuple[str, ...]) -> Rule:
+def _slower(name: str, than: str) -> Rule:
     """How many times as long another tool's way takes as syncd's."""
 
     def rule(works: Works) -> str | None:
-        there = [each for each in than if each in works]
-        if name not in works or not there:
+        if name not in works or than not in works:
             return None
-        titles = {each.name: each.title for each in WORKS}
-        parts = [f"{works[name].seconds / works[each].seconds:,.1f} × {titles[each]!r}" for each in there]
-        return f"{titles[name]} takes {' and '.join(parts)}"
+        wall = works[name].seconds / works[than].seconds
+        cpu = works[name].cpu / works[than].cpu
+        return (
+            f"{by_name(name).title}: {wall:,.1f} × syncd's {by_name(than).title!r} [dim]({cpu:,.1f} by CPU time)[/dim]"
+        )
 
     return rule
 
@@ -122,10 +127,9 @@ _RULES: tuple[Rule, ...] = (
     _speed("full", "bare-in-turn", "full reconcile at {wall} of the speed of the bare reads in turn"),
     _speed("edits-to-database", "bare-write-database", "edits to the database at {wall} of the speed of bare writes"),
     _speed("edits-to-fiftyone", "bare-write-fiftyone", "edits to FiftyOne at {wall} of the speed of bare writes"),
-    _slower("naive", ("poll-command", "full")),
-    _slower("naive-to-database", ("edits-1pc",)),
-    _slower("naive-to-fiftyone", ("edits-1pc",)),
-    _slower("careful", ("poll-command", "full")),
-    _slower("careful-to-database", ("edits-1pc",)),
-    _slower("careful-to-fiftyone", ("edits-1pc",)),
+    *(
+        _slower(f"{script}{work}", than)
+        for script in ("naive", "careful")
+        for work, than in (("", "poll"), ("", "full"), ("-to-database", "edits-1pc"), ("-to-fiftyone", "edits-1pc"))
+    ),
 )

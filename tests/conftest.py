@@ -65,16 +65,33 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.
         yield server.address
 
 
+@pytest.fixture(scope="session")
+def used_databases(postgres_url: str) -> Iterator[list[str]]:
+    """Names of databases that a test is done with and that are empty again: creating one takes longer than a test."""
+    names: list[str] = []
+    yield names
+    with servers.engine_for_admin(postgres_url).connect() as connection:
+        for name in names:
+            connection.execute(sa.text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
 @pytest.fixture
-def database_url(postgres_url: str) -> Iterator[str]:
-    """A fresh, empty PostgreSQL database, dropped afterwards, whoever is still connected."""
-    name = f"syncd_test_{uuid.uuid4().hex[:12]}"
+def database_url(postgres_url: str, used_databases: list[str]) -> Iterator[str]:
+    """An empty PostgreSQL database of the test's own; whoever is still connected afterwards is thrown out."""
     admin = servers.engine_for_admin(postgres_url)
+    if used_databases:
+        name = used_databases.pop()
+    else:
+        name = f"syncd_test_{uuid.uuid4().hex[:12]}"
+        with admin.connect() as connection:
+            connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
+    url = sa.make_url(postgres_url).set(database=name)
+    yield url.render_as_string(hide_password=False)
     with admin.connect() as connection:
-        connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
-    yield sa.make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.execute(sa.text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+        exists = servers.throw_out(connection, name)
+    if exists:
+        servers.empty_database(url)
+        used_databases.append(name)
 
 
 @pytest.fixture(scope="session")

@@ -154,3 +154,26 @@ def _insist(attempt: Callable[[], object], refusal: type[Exception]) -> None:
             time.sleep(0.2)
         else:
             return
+
+
+def throw_out(admin: sa.Connection, name: str) -> bool:
+    """End every connection to a database and forget its settings; False where a test dropped it."""
+    if not admin.execute(sa.text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name}).scalar():
+        return False
+    admin.execute(
+        sa.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"), {"name": name}
+    )
+    admin.execute(sa.text(f'ALTER DATABASE "{name}" RESET ALL'))
+    return True
+
+
+def empty_database(url: sa.URL) -> None:
+    """Drop everything that a test made in a database."""
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        own = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+        for schema in connection.execute(sa.text(own)).scalars().all():
+            connection.execute(sa.text(f'DROP SCHEMA "{schema}" CASCADE'))
+        connection.execute(sa.text("CREATE SCHEMA public"))
+        # As a new database has it: everybody may use it, only its owner may create in it.
+        connection.execute(sa.text("GRANT USAGE ON SCHEMA public TO PUBLIC"))

@@ -12,7 +12,7 @@ from typing import Any
 from syncd.adapters.protocol import Result
 from syncd.adapters.values import same_content
 from syncd.apply.outcomes import Recorded, forgotten, held, next_baseline
-from syncd.model import Action, Change, Direction
+from syncd.model import ID_FIELD, Action, Change, Direction
 from syncd.session import Session
 from syncd.store import baseline, changes
 from syncd.store.changes import ABANDONED, APPLIED, SUPERSEDED, Outcome
@@ -25,8 +25,10 @@ def settle(session: Session) -> tuple[Recorded, ...]:
         return ()
     session.rest()
     intended = [change for _, change in left]
-    outward = [each for each in intended if each.direction is Direction.TO_FIFTYONE]
-    homeward = [each for each in intended if each.direction is Direction.TO_DATABASE]
+    # What became of a field that is not mapped any more cannot be seen, and matters to nobody.
+    visible = [each for each in intended if each.field in (None, ID_FIELD, *session.mapping.names)]
+    outward = [each for each in visible if each.direction is Direction.TO_FIFTYONE]
+    homeward = [each for each in visible if each.direction is Direction.TO_DATABASE]
     seen = _seen_in_fiftyone(session, outward) | _seen_in_database(session, homeward)
     recorded = [_judge(session, each, seen.get(id(each))) for each in intended]
 

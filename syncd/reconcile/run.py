@@ -279,8 +279,10 @@ def _diff(
 
 def _remembered(session: Session, reading: Reading) -> History:
     """What syncd did lately; of the annotations that were read, where not all of them were."""
-    since = session.database.now() - session.stale_window
     ids = None if reading.complete else reading.annotation_ids
+    if ids is not None and not ids:
+        return History()
+    since = session.database.now() - session.stale_window
     return history.load(session.state, session.tables, session.mapping.binding, since, ids)
 
 

@@ -48,7 +48,9 @@ def read_some(
     wanted = {"sample_id": sample_ids, "annotation_id": annotation_ids, "label_id": label_ids}
     found = pl.DataFrame(schema=RAW)
     for name, values in wanted.items():
-        for chunk in _chunks(sorted(set(values) - set(found[name]))):
+        # An id with a NUL character (a script's) is in no database, and cannot be asked for.
+        asked = sorted(each for each in set(values) - set(found[name]) if "\x00" not in each)
+        for chunk in _chunks(asked):
             matches: sa.ColumnElement[bool] = tables.baseline.c[name].in_(chunk)
             if connection.dialect.name == "postgresql":
                 matches = tables.baseline.c[name] == sa.any_(sa.cast(chunk, sa.ARRAY(sa.Text)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,9 +82,11 @@ def _copy_intents(connection: Connection, tables: Tables, rows: list[dict[str, A
 
 
 def storable(value: Json) -> Json:
-    """JSON that a database takes: a NUL character is shown by its symbol (a value with one is never synced)."""
+    """JSON that a database takes: what JSON or the database cannot hold is shown by its name (and is never synced)."""
     if isinstance(value, str):
         return value.replace("\x00", "\u2400")
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if isinstance(value, list):
         return [storable(each) for each in value]
     if isinstance(value, dict):
@@ -117,10 +120,18 @@ def change_of(row: sa.RowMapping | dict[str, Any], mapping: Mapping) -> Change:
 
 def _content(value: Any, field: str | None, mapping: Mapping) -> Any:
     if field is not None:
-        return from_json(mapping.field(field).kind, value) if field in mapping.names else value
+        return _value(value, field, mapping) if field in mapping.names else value
     if isinstance(value, dict):
-        return {name: _content(each, name, mapping) for name, each in value.items() if name in mapping.names}
+        return {name: _value(each, name, mapping) for name, each in value.items() if name in mapping.names}
     return value
+
+
+def _value(value: Any, field: str, mapping: Mapping) -> Any:
+    """A logged value; missing where the field's kind was changed since and does not hold it any more."""
+    try:
+        return from_json(mapping.field(field).kind, value)
+    except (TypeError, ValueError):
+        return None
 
 
 def finish(connection: Connection, tables: Tables, binding: str, outcomes: Sequence[Outcome], at: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,8 @@ from syncd.store.tables import Tables
 
 OPEN, RESOLVED = "open", "resolved"
 BATCH = 10_000
+LONGEST = 500
+"""Characters of an id that are kept; PostgreSQL's indexes take 2,700 bytes."""
 CONTENT = (
     "annotation_id",
     "sample_id",
@@ -68,7 +71,7 @@ def update(
     columns = ("id", "subject", *CONTENT)
     known = sa.select(*(table.c[name] for name in columns)).where(table.c.binding == binding, table.c.status == OPEN)
     existing = {row["subject"]: dict(row) for row in connection.execute(known).mappings()}
-    found = {each.subject: _row(each) | {"updated_at": at} for each in conflicts}
+    found = {_indexable(each.subject): _row(each) | {"updated_at": at} for each in conflicts}
     opened = [
         row | {"binding": binding, "subject": subject, "run_id": run_id, "status": OPEN, "opened_at": at}
         for subject, row in found.items()
@@ -111,7 +114,7 @@ def _renewed(row: dict[str, Any], known: dict[str, Any]) -> dict[str, Any] | Non
 
 def _row(conflict: Conflict) -> dict[str, Any]:
     return {
-        "annotation_id": conflict.annotation_id,
+        "annotation_id": None if conflict.annotation_id is None else _indexable(conflict.annotation_id),
         "sample_id": conflict.sample_id,
         "label_id": conflict.label_id,
         "kind": conflict.kind,
@@ -119,8 +122,17 @@ def _row(conflict: Conflict) -> dict[str, Any]:
         "base": storable(conflict.base),
         "fiftyone": storable(conflict.fiftyone),
         "database": storable(conflict.database),
-        "suggestions": list(conflict.suggestions),
+        "suggestions": storable(list(conflict.suggestions)),
     }
+
+
+def _indexable(text: str) -> str:
+    """Whatever a script may have put where an id belongs, as an index takes it: without NUL, and not too long."""
+    plain = text.replace("\x00", "\u2400")
+    if len(plain) <= LONGEST:
+        return plain
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f"{plain[: LONGEST // 2]}…{digest}"
 
 
 def query(

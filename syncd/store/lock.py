@@ -112,6 +112,10 @@ def no_reconnect(connection: Connection) -> Iterator[None]:
     sa.event.listen(connection.engine, "do_connect", refuse)
     try:
         yield
+    except sa.exc.StatementError as error:
+        if isinstance(error.orig, LockLost):
+            raise error.orig from error
+        raise
     finally:
         sa.event.remove(connection.engine, "do_connect", refuse)
 

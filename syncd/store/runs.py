@@ -57,7 +57,7 @@ def close(
     error: str | None = None,
 ) -> None:
     """Closes a run with what came of it; one that another run has found dead stays so."""
-    values: dict[str, Any] = {"status": status, "finished_at": at, "held": held, "error": error}
+    values: dict[str, Any] = {"status": status, "finished_at": at, "held": held, "error": _plain(error)}
     values["head"] = _head(tables)
     if counts is not None:
         values["counts"] = counts
@@ -65,6 +65,11 @@ def close(
         values["mode"] = mode
     mine = (tables.run.c.id == run_id) & (tables.run.c.status == RUNNING)
     connection.execute(sa.update(tables.run).where(mine).values(values))
+
+
+def _plain(text: str | None) -> str | None:
+    """A message as a database takes it."""
+    return None if text is None else text.replace("\x00", "\u2400")
 
 
 def _head(tables: Tables) -> sa.ScalarSelect[str]:

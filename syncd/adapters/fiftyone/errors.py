@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from bson.errors import BSONError
 from pymongo.errors import PyMongoError
+from pymongoarrow.errors import PyMongoArrowError
 
 from syncd.errors import FiftyOneUnavailable
 
@@ -17,7 +19,7 @@ def asking(doing: str) -> Iterator[None]:
     """Translates what the driver raises; ``doing`` begins the sentence ("Reading from")."""
     try:
         yield
-    except PyMongoError as error:
+    except (PyMongoError, BSONError, PyMongoArrowError) as error:
         raise FiftyOneUnavailable(
             f"{doing} FiftyOne's MongoDB failed: {said(error)}", remedy="Run `syncd doctor`."
         ) from error

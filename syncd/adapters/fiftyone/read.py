@@ -99,9 +99,9 @@ def _finish(raw: pl.DataFrame, labels: LabelMapping, mapping: Mapping) -> pl.Dat
         value = pl.col(pipeline.raw_column(each.name))
         sound = _sound(each, labels.kinds[each.name], value).cast(dtype(each.kind))
         values.append(pl.when(~is_odd).then(sound).alias(column(each.name)))
-        shown = [f"text_{each.name}", *_plain(labels.kinds[each.name], value)]
         type_ = pl.concat_str(pl.lit("a value of type "), _type(order[each.name]))
-        broken[each.name] = (is_odd | (value.is_not_null() & sound.is_null()), pl.coalesce(*shown, type_))
+        shown = [pl.col(f"text_{each.name}"), *_plain(labels.kinds[each.name], value), type_]
+        broken[each.name] = (is_odd | (value.is_not_null() & sound.is_null()), pl.coalesce(shown))
     identifier = pl.coalesce(pl.when(_is_odd(labels, 0)).then(pl.coalesce("text_id", _type(0))), "annotation_id")
     return raw.with_columns(
         # An empty id is none: the App leaves one behind where somebody cleared the field.

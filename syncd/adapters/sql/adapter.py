@@ -95,10 +95,7 @@ class SqlAdapter:
     def mint(self, count: int) -> list[str]:
         """New ids: as the column's own default makes them, else UUIDs, else the numbers after the highest."""
         with asking(READING):
-            return ids.mint(self.connection, self.info, self._taken, count)
-
-    def _taken(self, wanted: Collection[str]) -> set[str]:
-        return set(self.reader.with_ids(wanted)["annotation_id"])
+            return ids.mint(self.connection, self.info, count)
 
     def write(self, changes: Sequence[Change]) -> list[Result]:
         """Compare-and-sets in batches, then what is there now; a refused value costs its own change and no other."""
@@ -173,7 +170,9 @@ class SqlAdapter:
     def _statement(self, action: Action, field: str | None, batch: Sequence[Change]) -> set[str]:
         if action is Action.INSERT:
             hit = self.writer.insert(batch)
-            if self.info.mapping.read != self.info.mapping.table and hit - self._taken(hit):
+            if self.info.mapping.read != self.info.mapping.table and hit - set(
+                self.reader.with_ids(hit)["annotation_id"]
+            ):
                 raise _HiddenError
             return hit
         if action is Action.DELETE:

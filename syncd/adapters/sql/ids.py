@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Collection
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -46,9 +45,7 @@ def can_mint(info: TableInfo) -> bool:
     return info.id.kind is not Kind.TEXT or info.id.default is not None or (longest or 99) >= _LENGTH_OF_UUID
 
 
-def mint(
-    connection: Connection, info: TableInfo, taken: Callable[[Collection[str]], set[str]], count: int
-) -> list[str]:
+def mint(connection: Connection, info: TableInfo, count: int) -> list[str]:
     """New ids: those that the column's own default makes, else UUIDs, else the numbers after the highest."""
     if not count:
         return []
@@ -60,13 +57,15 @@ def mint(
         )
     found: dict[str, None] = {}
     made = _statement(connection, info)
+    # A constant is a default too, but makes no ids; two of anything else are told apart. No number is drawn in vain.
+    least = 1 if "nextval" in str(made) else 2
     for attempt in range(ROUNDS if made is not None else 0):
-        missing = count - len(found)
+        missing = max(least, count - len(found))
         wanted = missing if attempt == 0 else max(missing, 2**attempt)
         drawn = [str(row[0]) for row in connection.execute(sa.text(str(made)), {"count": wanted}) if row[0] is not None]
         if len(set(drawn)) < len(drawn) or not drawn:
-            break  # a constant is a default, but makes no ids
-        known = taken(drawn)
+            break
+        known = _taken(connection, info, drawn)
         found |= dict.fromkeys(each for each in drawn if each not in known)
         if len(found) >= count:
             return list(found)[:count]
@@ -76,6 +75,14 @@ def mint(
     plain = connection.execution_options(no_parameters=True)
     highest = plain.exec_driver_sql(f"SELECT coalesce(max({name}), 0) FROM {table}").scalar_one()
     return [str(int(highest) + each + 1) for each in range(count)]
+
+
+def _taken(connection: Connection, info: TableInfo, drawn: list[str]) -> set[str]:
+    """Which of these ids a row of the table has, whether or not the relation that is read shows it."""
+    table, name = relation(connection.dialect, info.mapping.table), quote(connection.dialect, info.id.name)
+    statement = f"SELECT {name}::text FROM {table} WHERE {name} = ANY(".replace("%", "%%")
+    rows = connection.exec_driver_sql(f"{statement}%s::{info.id.cast.replace('%', '%%')}[])", (drawn,))
+    return {str(row[0]) for row in rows}
 
 
 def _statement(connection: Connection, info: TableInfo) -> str | None:

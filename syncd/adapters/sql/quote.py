@@ -10,7 +10,9 @@ from syncd.config.names import parse_table_name
 
 def quote(dialect: Dialect, name: str) -> str:
     """A column name, always quoted, so that reserved words and capitals are what the configuration says."""
-    return dialect.identifier_preparer.quote_identifier(name)
+    quoted = dialect.identifier_preparer.quote_identifier(name)
+    # SQLAlchemy doubles percent signs for drivers that take them for parameters; not all that we ask do.
+    return quoted.replace("%%", "%") if dialect.paramstyle in ("format", "pyformat") else quoted
 
 
 def split_name(name: str) -> tuple[str | None, str]:

@@ -15,7 +15,7 @@ from syncd.adapters.sql.values import ACTOR, part_of, to_driver
 from syncd.model import BOX, Change, Content, Kind, Mapping
 
 _SEEN: dict[Kind, tuple[str, str]] = {
-    Kind.TEXT: ("{}::text", "text"),
+    Kind.TEXT: ('{}::text COLLATE "C"', "text"),
     Kind.UUID: ("{}::uuid", "uuid"),
     Kind.INTEGER: ("{}::int8", "int8"),
     Kind.FLOAT: ("NULLIF({}::float8, 'NaN')", "float8"),
@@ -26,7 +26,8 @@ _SEEN: dict[Kind, tuple[str, str]] = {
 }
 """A column as the diff saw it, and the type in which the expected value is given.
 
-Text is compared as text, whatever the column makes of it (citext); single precision widened, as it was read.
+Text is compared byte by byte, whatever the column makes of it (citext, a collation of its own); single precision is
+widened, as it was read.
 """
 
 

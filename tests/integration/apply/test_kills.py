@@ -11,7 +11,7 @@ from children import context, die_at, kill_at
 from integration.apply.story import check, finish
 from syncd.apply import execute
 from syncd.apply.steps import Step, observed
-from worlds import BINDING, World, at_step
+from worlds import BINDING, LIST, World, at_step
 
 PARTS = 5
 """FiftyOne's writes come in slices of so many here, so that there are several."""
@@ -73,6 +73,26 @@ def test_killed_with_its_own_tables_elsewhere_it_ends_the_same(
     config = played.config(state={"url": played.url})
     finish(played, config=config)
     check(played, undisturbed)
+
+
+def test_what_was_left_half_done_is_settled_under_another_mapping(played: World) -> None:
+    """Before syncd runs again, somebody takes out one attribute, and maps another to a column of another type."""
+    assert kill_at(played.document(), BINDING, Step.FIFTYONE_WRITTEN.value) == -9
+    document = played.document()
+    attributes = document["bindings"][0]["attributes"]
+    del attributes["verified"]
+    attributes["depth"] = {"column": "note"}
+    played.sql("ALTER TABLE annotation ADD note text")
+    played.samples.update_many({}, {"$unset": {f"{LIST}.$[].depth": ""}})
+    played.mongo["datasets"].update_one(
+        {"name": played.dataset},
+        {"$pull": {"sample_fields.$[field].fields.$[list].fields": {"name": "depth"}}},
+        array_filters=[{"field.name": "ground_truth"}, {"list.name": "detections"}],
+    )
+    finish(played, config=played.parse(document))
+    assert played.log("pending") == []
+    statuses = {each["status"] for each in played.log() if each["field"] == "verified"}
+    assert statuses == {"abandoned"}
 
 
 class Died(BaseException):

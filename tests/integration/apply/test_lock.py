@@ -17,6 +17,7 @@ from syncd.apply.steps import Step, observed
 from syncd.errors import Busy, LockLost
 from syncd.reconcile.run import Options, reconcile
 from syncd.session import open_session
+from syncd.store.lock import one_run
 from worlds import BINDING, World, at_step
 
 BEFORE_THE_COMMIT = [each for each in Step if each not in (Step.DATABASE_COMMITTED, Step.COMMITTED)]
@@ -147,6 +148,19 @@ def test_a_lock_that_a_pooler_lost_stops_the_writes(played: World) -> None:
         with pytest.raises(LockLost, match="pooler"), observed(at_step(Step.INTENTS_COMMITTED, reset)):
             reconcile(session, Options())
     assert (played.labels(), played.rows()) == before
+
+
+def test_a_lost_connection_is_never_made_anew_under_the_lock(world: World) -> None:
+    """SQLAlchemy would: after a rollback the next statement goes over a new connection, which has no lock."""
+    with open_session(world.config(), BINDING) as session:
+        with pytest.raises(LockLost, match="was lost"), one_run(session.writing, session.schema, BINDING):
+            terminate(world)
+            with pytest.raises(sa.exc.OperationalError):
+                session.writing.exec_driver_sql("SELECT 1")
+            session.writing.rollback()
+            session.writing.exec_driver_sql("SELECT 1")
+        session.writing.rollback()
+        assert session.writing.exec_driver_sql("SELECT 1").scalar_one() == 1, "without the lock it may"
 
 
 def test_the_pid_in_the_run_row_is_the_process(world: World) -> None:

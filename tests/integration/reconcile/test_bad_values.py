@@ -168,6 +168,30 @@ def test_ids_of_another_type_are_conflicts_and_no_edits(world: World) -> None:
     assert (world.conflicts(), world.disagreements()) == ([], {})
 
 
+def test_ids_that_no_database_can_hold_are_named_and_stop_nothing(world: World) -> None:
+    long = "".join(f"{number:x}" for number in range(2_000))
+    drawn = [
+        world.draw(world.data.rows[20].image, "Odd", annotation_id=each)
+        for each in ("with\x00nul", long, long + "!", {"nested": [long]}, "ü" * 3_000)
+    ]
+    check_the_rest_goes_on(world, *(str(each.get("annotation_id")) for each in world.raw_labels()))
+    found = world.conflicts()
+    assert [each["kind"] for each in found] == ["unknown_id"] * len(drawn)
+    assert {each["label_id"] for each in found} == set(map(str, drawn))
+    assert all(len(each["annotation_id"]) <= 500 for each in found)
+    world.samples.update_many({}, {"$pull": {LIST: {"_id": {"$in": drawn}}}})
+    world.reconcile(full=True)
+    assert world.conflicts() == []
+
+
+def test_text_that_no_database_can_hold_is_named(world: World) -> None:
+    one = ids(world)[0]
+    world.review(one, label="nul\x00")
+    world.draw(world.data.rows[5].image, "nul\x00")
+    check_the_rest_goes_on(world, one, *(each for each in world.labels() if each.startswith("label:")))
+    assert [each["kind"] for each in world.conflicts()] == ["unsafe_value"] * 2
+
+
 def test_an_id_that_was_lost_is_put_back(world: World) -> None:
     one = ids(world)[0]
     sample, label = world.place(one)

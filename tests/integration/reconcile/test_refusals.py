@@ -78,7 +78,7 @@ def test_a_drawn_label_that_is_refused_keeps_its_id_until_it_is_taken(world: Wor
 
 
 def test_a_row_that_was_drawn_and_then_deleted_at_home_is_not_inserted_again(world: World) -> None:
-    """Its id was syncd's own, and an intent to insert it may have failed at first; it has been in the database since."""
+    """Its id was syncd's own, and an intent to insert it failed at first; but it has been in the database since."""
     world.sql("ALTER TABLE annotation ADD CONSTRAINT polite CHECK (label <> 'Bad')")
     drawn = world.draw(world.data.rows[0].image, "Bad")
     world.reconcile()

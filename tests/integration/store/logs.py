@@ -43,6 +43,8 @@ def of_every_kind() -> list[Change]:
         change(5, direction=None, reason="converged", actor=None, edited_at=None),
         change(6, field="verified", old=False, new=True),
         change(7, field="count", old=2**60, new=-1),
+        change(8, field="depth", old=float("inf"), new=None, reason="nul\t"),
+        change(9, old="nul\x00", new="\\N"),
     ]
 
 

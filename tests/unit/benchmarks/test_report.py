@@ -36,10 +36,16 @@ def test_what_was_not_measured_is_not_spoken_of() -> None:
     assert "Ratios" not in _shown(_run(full=4.0))
 
 
+def test_a_script_is_compared_with_what_syncd_does_on_the_same_work() -> None:
+    lines = "\n".join(ratios(_run(naive=30.0, poll=0.5, full=3.0)))
+    assert "naive script, nothing changed: 60.0 × syncd's 'poll, nothing changed'" in lines
+    assert "naive script, nothing changed: 10.0 × syncd's 'full reconcile, nothing changed'" in lines
+
+
 def test_growth_is_given_between_the_smallest_and_the_largest_size() -> None:
     sizes = {size: {"poll": _figures("poll", wall, wall)} for size, wall in ((100, 0.02), (500, 0.03))}
     found = list(ratios(Run(Shape.DETECTIONS, (100, 500), 1, {}, sizes)))
-    assert found == ["poll, nothing changed: 1.50 × the time at 5 × the labels"]
+    assert found == ["poll, nothing changed: 1.50 × the time at 5 × the labels [dim](1.50 × the CPU time)[/dim]"]
 
 
 def test_the_table_has_one_line_per_work_with_its_ratio() -> None:

@@ -99,6 +99,7 @@ def test_a_label_under_the_id_of_another_that_still_stands_takes_nothing_from_it
 def test_an_id_that_now_sits_on_another_sample_has_moved() -> None:
     conflict = only(plan_of(b=[B("a")], f=[F("a", label_id="l-2", sample="s-2", label="krill")], d=[D("a")]))
     assert (conflict.kind, conflict.annotation_id, conflict.sample_id) == ("moved", "a", "s-2")
+    assert conflict.subject == only(plan_of(b=[B("a")], d=[D("a")])).subject, "one question, whatever becomes of it"
     assert conflict.base == {"annotation_id": "a", "label_id": "l-a", "sample_id": "s-a"}
 
 
@@ -234,6 +235,15 @@ def test_an_unaddressable_copy_does_not_hold_the_original() -> None:
     plan = plan_of(b=[B("a")], f=[F("a", label="krill"), F("a", label_id="-", sample="s-a")], d=[D("a")])
     assert [each[2:4] for each in changes(plan)] == [("a", LABEL)]
     assert kinds(plan) == [("unaddressable", "a", None)]
+
+
+def test_labels_without_label_id_that_bear_one_id_are_told_apart_by_their_samples() -> None:
+    labels = [F("a", label_id="-", sample=sample) for sample in ("s-a", "s-2")]
+    plan = plan_of(b=[B("a")], f=labels, d=[D("a")])
+    assert [(each.kind, each.sample_id) for each in plan.conflicts] == [
+        ("unaddressable", "s-2"),
+        ("unaddressable", "s-a"),
+    ]
 
 
 def test_an_unaddressable_bearer_of_an_id_keeps_another_label_from_adopting_it() -> None:

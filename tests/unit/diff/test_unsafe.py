@@ -8,10 +8,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from syncd.canonical import problems
+from syncd.diff.joined import unreadable
 from syncd.diff.unsafe import looks_like_a_date, why_unsafe
 from syncd.model import Direction, Field, Holds, Kind, Side
 from unit.diff.world import BOX, LABEL, NOON, B, D, F, S, agreed, changes, field, kinds, mapping, only, plan_of
@@ -148,12 +151,12 @@ def test_a_value_that_could_not_be_read_is_no_cleared_value() -> None:
 
 
 def test_an_unreadable_field_leaves_the_others_of_its_annotation_alone() -> None:
-    for problems in ({"f": {"count": "many"}, "d": None}, {"f": None, "d": {"count": "many"}}):
+    for unread in ({"f": {"count": "many"}, "d": None}, {"f": None, "d": {"count": "many"}}):
         plan = plan_of(
             "count",
             b=[B("a", count=1)],
-            f=[F("a", label="krill", count=1, problems=problems["f"])],
-            d=[D("a", count=1, problems=problems["d"])],
+            f=[F("a", label="krill", count=1, problems=unread["f"])],
+            d=[D("a", count=1, problems=unread["d"])],
         )
         assert [each[3] for each in changes(plan)] == [LABEL]
 
@@ -174,6 +177,14 @@ def test_an_attribute_may_bear_any_name(name: str) -> None:
     plan = plan_of(odd, b=[B("a", **{name: 1})], f=[F("a", problems={name: "x"})], d=[D("a", **{name: 1})])
     assert kinds(plan) == [("unsafe_value", "a", name)]
     assert plan.conflicts[0].fiftyone == "x"
+
+
+@pytest.mark.parametrize("name", ['de"pth', "de\\pth", "tiefe ü", "depth"])
+def test_what_the_readers_name_as_broken_is_what_the_diff_takes_for_unreadable(name: str) -> None:
+    found = {name: (pl.lit(value=True), pl.lit("x")), "other": (pl.lit(value=False), pl.lit("y"))}
+    frame = pl.DataFrame({"row": [0]}).select(problems(found).alias("f.problems"))
+    asked = frame.select(unreadable(name, "f.").alias("this"), unreadable("other", "f.").alias("other"))
+    assert asked.row(0) == (True, False)
 
 
 # new annotations

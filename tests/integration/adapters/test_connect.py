@@ -1,0 +1,120 @@
+"""Opening the servers that a configuration names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from syncd.config import parse_config
+from syncd.connect import engine_for, first_line, open_database, open_fiftyone, without_password
+from syncd.errors import ConfigError, DatabaseUnavailable, FiftyOneUnavailable
+
+BINDING = {
+    "name": "b",
+    "dataset": "d",
+    "label_field": "f",
+    "table": "t",
+    "columns": {"id": "i", "label": "l", "media": "m"},
+}
+
+
+def _config(**fiftyone: Any) -> Any:
+    return parse_config({"database": {"url": "sqlite://"}, "fiftyone": fiftyone, "bindings": [BINDING]})
+
+
+def test_fiftyones_database_is_the_configured_one(mongo_database: tuple[str, str]) -> None:
+    uri, name = mongo_database
+    database = open_fiftyone(_config(database_uri=uri, database_name=name))
+    assert database.name == name
+    assert database.client.admin.command("ping")
+    database.client.close()
+
+
+def test_else_it_is_that_of_fiftyones_own_environment(mongo_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIFTYONE_DATABASE_URI", mongo_uri)
+    monkeypatch.setenv("FIFTYONE_DATABASE_NAME", "elsewhere")
+    database = open_fiftyone(_config())
+    assert database.name == "elsewhere"
+    database.client.close()
+
+
+def test_else_it_is_the_one_that_fiftyone_connects_to(
+    fiftyone: Any, mongo_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FIFTYONE_DATABASE_URI")
+    fiftyone.list_datasets()
+    assert open_fiftyone(_config()).name == fiftyone.config.database_name
+    assert open_fiftyone(_config(database_name="other")).name == "other"
+
+
+SECRET = "p%40ss"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        f"mongodb://lab:{SECRET}@127.0.0.1:1/?serverSelectionTimeoutMS=100",
+        f"mongodb://lab:{SECRET}@nowhere.invalid:27017/",
+    ],
+)
+def test_a_mongodb_that_does_not_answer_is_named_without_its_password(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncd.connect.PATIENCE_S", 0.2)
+    with pytest.raises(FiftyOneUnavailable, match="does not answer") as caught:
+        open_fiftyone(_config(database_uri=uri))
+    assert "lab:***@" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert "p@ss" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "uri", [f"mongodb://lab:{SECRET}@host:99999/", f"mongodb://lab:{SECRET}@host:port/", "mongodb://lab:p@ss@host/"]
+)
+def test_a_mongodb_address_that_is_none_is_a_fault_of_the_configuration(uri: str) -> None:
+    with pytest.raises(ConfigError, match=r"MongoDB's address .* (is not usable|has a special character)") as caught:
+        open_fiftyone(_config(database_uri=uri))
+    assert SECRET not in str(caught.value)
+    assert "p@ss" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg2://lab:geheim@host:port/name",
+        "postgresql+nosuchdriver://lab:geheim@host/name",
+        "nosuchdatabase://lab:geheim@host/name",
+        "postgresql//lab:geheim@host/name",
+        "",
+    ],
+)
+def test_a_database_address_that_is_none_is_a_fault_of_the_configuration(url: str) -> None:
+    with pytest.raises(ConfigError, match="is not usable") as caught:
+        engine_for(url)
+    assert "geheim" not in str(caught.value)
+
+
+def test_a_sqlite_file_that_cannot_be_is_named() -> None:
+    with pytest.raises(DatabaseUnavailable, match="unable to open database file"):
+        open_database("sqlite:////nowhere/at/all.sqlite")
+
+
+def test_a_connection_says_who_it_is_and_has_no_pool(database_url: str) -> None:
+    with open_database(database_url) as connection:
+        assert connection.exec_driver_sql("SHOW application_name").scalar_one() == "syncd"
+        assert isinstance(connection.engine.pool, sa.NullPool)
+    connection.engine.dispose()
+
+
+def test_a_password_is_taken_out_of_a_message_in_every_form() -> None:
+    address = "postgresql://lab:p%40ss@host/name"
+    assert without_password(address, "p%40ss or p@ss") == "*** or ***"
+    assert without_password("postgresql://host/name", "nothing to hide") == "nothing to hide"
+
+
+def test_a_message_is_shown_by_its_first_line() -> None:
+    assert first_line("one\ntwo") == "one"
+    assert first_line(ValueError()) == "ValueError"
+    assert len(first_line("x" * 1000)) == 300

@@ -1,0 +1,170 @@
+"""What is read need not be what is written: views, SELECTs, schemas."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from integration.adapters.support import rows_of, table_of
+from syncd.errors import MappingError
+from syncd.model import Kind
+
+LAB = (
+    "CREATE TABLE media (media_id integer PRIMARY KEY, uri text, station text)",
+    """CREATE TABLE annotation (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), media_id integer, label text NOT NULL,
+       note text, updated_at timestamptz DEFAULT now(), updated_by text)""",
+    """CREATE VIEW annotation_with_media AS
+       SELECT a.*, m.uri AS media, m.station FROM annotation a JOIN media m USING (media_id)""",
+    "INSERT INTO media VALUES (1, '/1.png', 'M1'), (2, '/2.png', 'C1')",
+    """INSERT INTO annotation (id, media_id, label) VALUES
+       ('00000000-0000-0000-0000-00000000000a', 1, 'a'), ('00000000-0000-0000-0000-00000000000b', 2, 'b')""",
+)
+A, B = (f"00000000-0000-0000-0000-00000000000{each}" for each in "ab")
+FIELDS = {"label": "label", "note": "note", "station": "station"}
+STAMPS = {"updated_at": "updated_at", "updated_by": "updated_by"}
+
+
+def test_a_view_is_read_and_its_table_written(database_url: str) -> None:
+    with table_of(database_url, LAB, read="annotation_with_media", **STAMPS, **FIELDS) as table:
+        rows = table.rows()
+        assert {id_: (row["label"], row["media"], row["station"]) for id_, row in rows.items()} == {
+            A: ("a", "/1.png", "M1"),
+            B: ("b", "/2.png", "C1"),
+        }
+        before = table.adapter.now()
+        assert table.update(A, "label", "a", "changed").after == "changed"
+        assert table.sql("SELECT label, updated_by FROM annotation ORDER BY id") == [("changed", "syncd"), ("b", None)]
+        assert list(rows_of(table.adapter.read_since(before))) == [A]
+        assert table.delete(B).matched, "the station, which the table has not, cannot keep a row from being deleted"
+        assert table.sql("SELECT count(*) FROM annotation") == [(1,)]
+        assert not table.info.writable("media")
+        assert table.adapter.origin().rows == 1
+
+
+def test_a_row_that_the_view_would_not_show_is_not_inserted(database_url: str) -> None:
+    """It would be taken for deleted at once, and its label with it."""
+    with table_of(database_url, LAB, read="annotation_with_media", **FIELDS) as table:
+        result = table.insert("00000000-0000-0000-0000-00000000000c", label="c")
+        assert result.refused is not None
+        assert "annotation_with_media would not show the new row" in result.refused
+        assert not result.present
+        assert table.sql("SELECT count(*) FROM annotation") == [(2,)]
+
+
+def test_a_row_that_the_view_shows_is_inserted_and_read_back_through_it(database_url: str) -> None:
+    view = "CREATE VIEW shown AS SELECT *, upper(label) AS station FROM annotation"
+    fields = FIELDS | {"media_id": "media_id"}
+    with table_of(database_url, [*LAB, view], read="shown", media="media_id", **fields) as table:
+        result = table.insert("00000000-0000-0000-0000-00000000000c", media=None, label="c", media_id=2)
+        assert result.after == {"label": "c", "note": None, "station": "C", "media_id": 2}
+
+
+QUERY = """
+SELECT a.id, a.label, a.note, m.uri AS media, m.station || ' ;100%' AS station, ':x' AS "a:b"
+FROM annotation a JOIN media m USING (media_id) -- the % of it; all
+WHERE m.uri LIKE '/%' AND a.label <> '%s;' -- ends in a comment
+"""
+
+
+@pytest.mark.parametrize("query", [QUERY, QUERY.strip() + "\n;", "WITH x AS (" + QUERY + "\n) SELECT * FROM x"])
+def test_a_select_is_read_whatever_signs_are_in_it(database_url: str, query: str) -> None:
+    with table_of(database_url, LAB, read=query, **FIELDS) as table:
+        assert {id_: row["station"] for id_, row in table.rows().items()} == {A: "M1 ;100%", B: "C1 ;100%"}
+        assert rows_of(table.adapter.read_ids([A, B]))[A]["media"] == "/1.png"
+        assert table.update(A, "label", "a", "b").after == "b"
+        assert table.adapter.mint(1)
+
+
+def test_a_select_that_the_database_does_not_understand_is_a_fault_of_the_mapping(database_url: str) -> None:
+    for query, why in (
+        ("SELECT nothing FROM annotation", 'column "nothing" does not exist'),
+        ("SELECT * FROM", "syntax error"),
+        ("SELECT id FROM annotation", "the SELECT of `read` has no column 'label'"),
+    ):
+        with pytest.raises(MappingError, match=why), table_of(database_url, LAB, read=query, media="id", label="label"):
+            pass
+        with sa.create_engine(database_url, poolclass=sa.NullPool).begin() as connection:
+            connection.exec_driver_sql("DROP TABLE annotation, media CASCADE")
+
+
+def test_a_view_whose_name_begins_like_a_statement_is_a_view(database_url: str) -> None:
+    view = "CREATE VIEW selected_annotation AS SELECT *, 'x' AS media FROM annotation"
+    with table_of(database_url, [*LAB, view], read="selected_annotation", label="label") as table:
+        assert not table.info.mapping.read_is_query
+        assert set(table.rows()) == {A, B}
+
+
+def test_a_view_that_repeats_an_id_is_read_as_it_is(database_url: str) -> None:
+    view = "CREATE VIEW doubled AS SELECT a.*, m.uri AS media FROM annotation a CROSS JOIN media m"
+    with table_of(database_url, [*LAB, view], read="doubled", label="label") as table:
+        assert sorted(table.adapter.read_all().rows["annotation_id"]) == [A, A, B, B]
+        assert sorted(table.adapter.read_ids([A]).rows["media"]) == ["/1.png", "/2.png"]
+        assert table.update(A, "label", "a", "b").after == "b"
+
+
+def test_a_view_may_lack_an_id(database_url: str) -> None:
+    view = "CREATE VIEW outside AS SELECT a.*, m.uri AS media FROM media m LEFT JOIN annotation a USING (media_id)"
+    with table_of(
+        database_url, [*LAB, "INSERT INTO media VALUES (3, '/3.png')", view], read="outside", label="label"
+    ) as table:
+        assert sorted(table.adapter.read_all().rows["annotation_id"], key=str) == [A, B, None]
+
+
+def test_a_column_of_another_kind_where_it_is_read_is_a_fault(database_url: str) -> None:
+    statements = [
+        "CREATE TABLE taxon (taxon_id integer, name text)",
+        "CREATE TABLE annotation (id text, media text, label integer, depth numeric, ref uuid)",
+        """CREATE VIEW named AS SELECT a.id, a.media, t.name AS label, a.depth::float8, a.ref::text
+           FROM annotation a JOIN taxon t ON t.taxon_id = a.label""",
+    ]
+    with (
+        pytest.raises(MappingError, match="'label' is integer in annotation, but text where it is read"),
+        table_of(database_url, statements, read="named", label="label"),
+    ):
+        pass
+    with table_of(database_url, (), read="named", depth="depth", ref="ref") as table:
+        assert table.mapping.field("depth").kind is Kind.DECIMAL, "numbers of another type are numbers"
+        assert table.mapping.field("ref").kind is Kind.UUID
+
+
+def test_the_search_path_of_the_address_holds_for_every_connection(database_url: str) -> None:
+    statements = [
+        "CREATE SCHEMA lab",
+        "CREATE TABLE lab.annotation (id serial PRIMARY KEY, media text, label text)",
+        "INSERT INTO lab.annotation (media, label) VALUES ('/1.png', 'a')",
+    ]
+    url = sa.make_url(database_url).update_query_dict({"options": "-c search_path=lab"})
+    with table_of(url.render_as_string(hide_password=False), statements, label="label") as table:
+        assert table.rows()["1"]["label"] == "a"
+        assert table.update("1", "label", "a", "b").after == "b"
+        assert table.adapter.mint(1) == ["2"]
+
+
+def test_a_schema_outside_of_the_search_path_is_named(database_url: str) -> None:
+    statements = ["CREATE SCHEMA lab", "CREATE TABLE lab.annotation (id text, media text, label text)"]
+    with table_of(database_url, statements, table="lab.annotation", label="label") as table:
+        assert table.insert("a", label="x").present
+        assert table.rows()["a"]["label"] == "x"
+    with pytest.raises(MappingError, match="no table or view 'annotation'"), table_of(database_url, ()):
+        pass
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Pacific/Auckland"])
+def test_stamps_without_a_zone_are_utc(database_url: str, zone: str) -> None:
+    name = sa.make_url(database_url).database
+    with sa.create_engine(database_url, poolclass=sa.NullPool).begin() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE \"{name}\" SET timezone TO '{zone}'")
+    statement = "CREATE TABLE annotation (id text, media text, label text, stamp timestamp)"
+    with table_of(database_url, [statement], updated_at="stamp", label="label") as table:
+        table.sql("INSERT INTO annotation VALUES ('a', '/1.png', 'x', '2024-01-01 12:00:00.5')")
+        moment = datetime(2024, 1, 1, 12, 0, 0, 500000, timezone.utc)
+        assert table.rows()["a"]["edited_at"] == moment
+        assert table.adapter.read_since(moment).size == 1
+        assert table.adapter.read_since(moment + timedelta(milliseconds=1)).size == 0
+        before: Any = table.adapter.now()
+        table.update("a", "label", "x", "y")
+        assert table.rows()["a"]["edited_at"] >= before - timedelta(milliseconds=1)
+        assert table.adapter.read_since(before).size == 1

@@ -1,0 +1,141 @@
+"""The portable path on SQLite, whose columns hold anything, whatever their type."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration.adapters.support import change, table_of
+from syncd.errors import DatabaseUnavailable, MappingError
+from syncd.model import BOX, Action
+
+UTC = timezone.utc
+TABLE = """
+CREATE TABLE annotation (
+    id INTEGER PRIMARY KEY, media TEXT, label VARCHAR(20), count INTEGER, depth REAL, price NUMERIC(8, 2),
+    verified BOOLEAN, day DATE, seen TIMESTAMP, x REAL, y REAL, w REAL, h REAL, updated_at TIMESTAMP)
+"""
+FIELDS: dict[str, Any] = {name: name for name in ("label", "count", "depth", "price", "verified", "day", "seen")}
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """The address of a database that is not there yet."""
+    return f"sqlite:///{tmp_path / 'lab.sqlite'}"
+
+
+def test_values_of_another_type_than_their_column_are_named(url: str) -> None:
+    odd: list[tuple[str, Any]] = [
+        ("label", b"\x00\xff"),
+        ("count", "many"),
+        ("count", 1.5),
+        ("depth", "deep"),
+        ("price", "cheap"),
+        ("verified", "perhaps"),
+        ("verified", 7),
+        ("day", "yesterday"),
+        ("day", 20240105),
+        ("seen", "05.01.2024"),
+        ("seen", 1704445815),
+        ("x", "left"),
+    ]
+    with table_of(url, [TABLE], box=("x", "y", "w", "h"), **FIELDS) as table:
+        for number, (name, value) in enumerate(odd):
+            table.sql(f"INSERT INTO annotation (id, {name}) VALUES (?, ?)", number, value)
+        rows = table.rows()
+        for number, (name, value) in enumerate(odd):
+            field = BOX if name == "x" else name
+            row = rows[str(number)]
+            assert row[field] is None, value
+            assert list(json.loads(row["problems"] or "{}")) == [field], value
+            assert not table.update(str(number), field, None, None).matched or name == "x"
+
+
+def test_every_spelling_of_a_time_is_read(url: str) -> None:
+    spellings = {
+        "2024-01-05 09:30:15": datetime(2024, 1, 5, 9, 30, 15, tzinfo=UTC),
+        "2024-01-05T09:30:15.1": datetime(2024, 1, 5, 9, 30, 15, 100000, UTC),
+        "2024-01-05 09:30:15.123456": datetime(2024, 1, 5, 9, 30, 15, 123000, UTC),
+        "2024-01-05T09:30:15Z": datetime(2024, 1, 5, 9, 30, 15, tzinfo=UTC),
+        "2024-01-05T09:30:15.5+02:00": datetime(2024, 1, 5, 7, 30, 15, 500000, UTC),
+        "2024-01-05": datetime(2024, 1, 5, tzinfo=UTC),
+    }
+    with table_of(url, [TABLE], updated_at="updated_at", **FIELDS) as table:
+        for number, text in enumerate(spellings):
+            table.sql("INSERT INTO annotation (id, seen, updated_at) VALUES (?, ?, ?)", number, text, text)
+        rows = table.rows()
+        assert [rows[str(number)]["seen"] for number in range(len(spellings))] == list(spellings.values())
+        assert [rows[str(number)]["edited_at"] for number in range(len(spellings))] == list(spellings.values())
+
+
+def test_times_are_compared_to_the_millisecond(url: str) -> None:
+    moment, later = datetime(2024, 1, 5, 9, 30, 15, 123000, UTC), datetime(2024, 1, 5, 9, 30, 15, 124000, UTC)
+    with table_of(url, [TABLE], **FIELDS) as table:
+        table.sql("INSERT INTO annotation (id, seen) VALUES (1, '2024-01-05 09:30:15.123999')")
+        assert not table.update("1", "seen", later, moment).matched
+        assert table.update("1", "seen", moment, later).after == later
+
+
+def test_numbers_go_on_after_the_highest_id(url: str) -> None:
+    with table_of(url, [TABLE], **FIELDS) as table:
+        assert table.adapter.mint(2) == ["1", "2"]
+        assert table.insert("7", label="a", day=date(2024, 1, 5)).matched
+        assert table.adapter.mint(2) == ["8", "9"]
+        assert table.adapter.read_ids(["7", "seven", "07", str(2**70)]).size == 1
+
+
+def test_a_view_and_a_select_are_read(url: str) -> None:
+    view = "CREATE VIEW shown AS SELECT *, '/' || media || ':x%' AS place FROM annotation WHERE label <> 'hidden'"
+    with table_of(url, [TABLE, view], read="shown", media="place", label="label") as table:
+        table.sql("INSERT INTO annotation (id, media, label) VALUES (1, 'a', 'x'), (2, 'b', 'hidden')")
+        assert {id_: row["media"] for id_, row in table.rows().items()} == {"1": "/a:x%"}
+        assert table.update("1", "label", "x", "y").after == "y"
+        hidden = table.insert("3", label="hidden")
+        assert hidden.refused is not None
+        assert table.insert("4", label="seen").present
+    query = "SELECT id, media || ' :x %' AS media, label FROM annotation WHERE label <> ';' -- the end"
+    with table_of(url, (), read=query, label="label") as table:
+        assert table.rows()["1"]["media"] == "a :x %"
+        assert table.adapter.read_ids(["1"]).rows["media"].to_list() == ["a :x %"]
+
+
+def test_what_is_missing_is_named(url: str) -> None:
+    with pytest.raises(MappingError, match="no table or view 'nowhere'"), table_of(url, [TABLE], table="nowhere"):
+        pass
+    with (
+        pytest.raises(MappingError, match=r"no column 'lable' .*did you mean label"),
+        table_of(url, (), label="lable"),
+    ):
+        pass
+    with table_of(url, (), label="label") as table:
+        table.sql("ALTER TABLE annotation RENAME TO elsewhere")
+        with pytest.raises(MappingError, match="no such table"):
+            table.adapter.read_all()
+
+
+def test_a_database_that_somebody_else_is_writing_is_an_error_and_no_refusal(url: str) -> None:
+    with table_of(url + "?timeout=0.1", [TABLE], **FIELDS) as table:
+        table.insert("1", label="old")
+        with table.others.connect() as other:
+            other.exec_driver_sql("BEGIN IMMEDIATE")
+            with pytest.raises(DatabaseUnavailable, match="locked"):
+                table.adapter.write([change(Action.UPDATE, "1", "label", "old", "new")])
+            table.connection.rollback()
+        assert table.rows()["1"]["label"] == "old"
+
+
+def test_a_refusal_leaves_what_was_written_before_it_in_the_transaction(url: str) -> None:
+    strict = TABLE.replace("label VARCHAR(20)", "label VARCHAR(20) CHECK (label <> 'bad')")
+    with table_of(url, [strict], **FIELDS) as table:
+        table.insert("1", label="old")
+        table.insert("2", label="old")
+        results = table.adapter.write(
+            [change(Action.UPDATE, "1", "label", "old", "new"), change(Action.UPDATE, "2", "label", "old", "bad")]
+        )
+        assert [(each.matched, bool(each.refused)) for each in results] == [(True, False), (False, True)]
+        table.connection.rollback()
+        assert {row["label"] for row in table.rows().values()} == {"old"}, "nothing of it was committed"
