@@ -10,7 +10,7 @@ from datetime import date, datetime, timezone
 from decimal import Decimal
 from typing import Any
 
-from syncd.diff.compare import SMALLEST
+from syncd.diff.compare import same
 from syncd.model import Content, Field, Kind, Mapping, Value
 
 
@@ -51,19 +51,10 @@ def plain_decimal(number: Decimal) -> str | None:
 
 
 def same_value(field: Field, one: Content, two: Content) -> bool:
-    """Whether two single values of a field are equal, by the same rule as :func:`syncd.diff.compare.differs`."""
-    if one is None or two is None:
-        return one is None and two is None
-    if field.kind is Kind.FLOAT:
-        return _close(one, two, field.tolerance)
-    if field.kind is Kind.BOX and isinstance(one, list) and isinstance(two, list):
-        return all(_close(a, b, field.tolerance) for a, b in zip(one, two, strict=True))
-    return one == two
-
-
-def _close(one: object, two: object, tolerance: float) -> bool:
-    assert isinstance(one, int | float) and isinstance(two, int | float), "floats are compared with floats"
-    return math.isclose(one, two, rel_tol=tolerance, abs_tol=SMALLEST)
+    """Whether two values of a field are equal, as the diff sees it."""
+    if isinstance(one, dict) or isinstance(two, dict):
+        return False
+    return same(field, one, two)
 
 
 def same_content(mapping: Mapping, name: str | None, one: Content, two: Content) -> bool:

@@ -91,7 +91,7 @@ def update(
     gone = [
         row["id"]
         for subject, row in existing.items()
-        if subject not in found and scope.judged(row["annotation_id"], row["label_id"])
+        if subject not in found and scope.judged(row["annotation_id"], row["label_id"], row["field"])
     ]
     for start in range(0, len(gone), BATCH):
         connection.execute(

@@ -33,7 +33,7 @@ def encode(kind: Kind, stored: Kind, value: Value) -> Any:
     if stored is Kind.TEXT:
         return _text(str(to_json(value)) if kind in (Kind.DATE, Kind.TIMESTAMP) else str(value))
     if stored is Kind.INTEGER:
-        return _integer(int(Decimal(str(value))))
+        return _integer(Decimal(str(value)))
     if stored is Kind.FLOAT:
         return float(value)  # type: ignore[arg-type]
     if stored in (Kind.DATE, Kind.TIMESTAMP):
@@ -148,7 +148,9 @@ def _text(text: str) -> str:
     return text
 
 
-def _integer(number: int) -> int:
-    if number not in INT64:
+def _integer(number: Decimal | int) -> int:
+    if number != int(number):
+        raise UnstorableError(f"{number} is no integer, as which FiftyOne declares the attribute")
+    if int(number) not in INT64:
         raise UnstorableError(f"{number} is larger than any integer that MongoDB holds")
-    return number
+    return int(number)

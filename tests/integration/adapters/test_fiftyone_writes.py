@@ -182,6 +182,15 @@ def test_a_value_that_the_server_refuses_for_its_own_reasons_is_a_refusal(labels
     assert (two.refused, two.after) == (None, "b")
 
 
+def test_a_number_that_the_declared_type_would_cut_is_refused(fiftyone: ModuleType, mongo: Mongo) -> None:
+    labels = labels_of(fiftyone, mongo, declared={"depth": fiftyone.IntField}, kinds={"depth": Kind.FLOAT})
+    labels.dataset.add_sample(fiftyone.Sample(filepath="/1.png", ground_truth=fiftyone.Detections()))
+    labels.store("detections", [detection(annotation_id="a", depth=3)])
+    result = labels.update("a", "depth", 3.0, 3.5)
+    assert (bool(result.refused), result.after) == (True, 3.0)
+    assert labels.update("a", "depth", 3.0, 4.0).after == 4.0
+
+
 def test_text_without_an_encoding_is_refused(labels: Labels, fiftyone: ModuleType) -> None:
     labels.dataset.add_sample(fiftyone.Sample(filepath="/1.png", ground_truth=fiftyone.Detections()))
     labels.store("detections", [detection(annotation_id="a")])

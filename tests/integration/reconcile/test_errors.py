@@ -10,12 +10,14 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import pymongo.errors
 import pytest
 import sqlalchemy as sa
 from pymongo.uri_parser import parse_uri
 
 from syncd.apply.steps import Step, observed
 from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable, SyncdError
+from syncd.reconcile.failures import clear_errors
 from worlds import BINDING, World, at_step
 
 
@@ -197,3 +199,18 @@ def test_a_run_that_died_is_closed_by_the_next(world: World) -> None:
     world.reconcile()
     old = next(each for each in world.runs() if each["id"] == "old")
     assert (old["status"], old["error"]) == ("dead", "the process ended before the run did")
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (pymongo.errors.AutoReconnect("gone"), FiftyOneUnavailable),
+        (sa.exc.InternalError("SELECT 1", {}, Exception("broken")), DatabaseUnavailable),
+        (sa.exc.PendingRollbackError("cannot go on"), DatabaseUnavailable),
+    ],
+)
+def test_what_a_driver_raises_where_nobody_expects_it_is_told_in_our_words(
+    raised: Exception, told: type[SyncdError]
+) -> None:
+    with pytest.raises(told, match="syncd doctor"), clear_errors():
+        raise raised

@@ -16,7 +16,7 @@ EXAMPLES = int(os.environ.get("SYNCD_DIFF_EXAMPLES", "0"))
 """Set to search long and at random; otherwise few examples are tried, always the same."""
 
 PROFILE = settings(
-    max_examples=EXAMPLES or 60,
+    max_examples=EXAMPLES or 40,
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,
