@@ -134,8 +134,10 @@ def fiftyone(mongo_uri: str) -> Iterator[ModuleType]:
     """FiftyOne on the session's MongoDB, in the database ``fiftyone.config.database_name``."""
     import fiftyone as module
 
+    before = set(module.list_datasets())
     yield module
-    for name in module.list_datasets():
+    # What was there before belongs to a fixture that outlives this test.
+    for name in set(module.list_datasets()) - before:
         module.delete_dataset(name)
 
 

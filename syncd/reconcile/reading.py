@@ -61,10 +61,11 @@ def read_since(session: Session, labels_since: datetime, rows_since: datetime, p
     progress("looking for changes")
     fiftyone = session.fiftyone.read_since(labels_since)
     database = session.database.read_since(rows_since)
-    size = baseline.size(session.state, session.tables, session.mapping.binding)
     if not (fiftyone.size or database.size or fiftyone.touched):
+        # Nothing can come of it, so the baseline is not counted: that takes longer the more there is.
         nothing = pl.DataFrame(schema=baseline_schema(session.mapping))
-        return Reading(fiftyone, database, nothing, size, empty_samples())
+        return Reading(fiftyone, database, nothing, 0, empty_samples())
+    size = baseline.size(session.state, session.tables, session.mapping.binding)
     labels, known = _labels_and_baseline(session, fiftyone, database)
     missing = _ids(labels, known) - _ids(database.rows)
     rows = pl.concat([database.rows, session.database.read_ids(missing).rows]) if missing else database.rows

@@ -60,6 +60,8 @@ class Bench(ABC):
     mapping: Mapping
     several: bool = True
     """Whether one sample may hold several labels."""
+    bulk: bool = True
+    """Whether it writes thousands of changes at a time, rather than one by one."""
 
     # People
 

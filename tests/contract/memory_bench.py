@@ -15,6 +15,8 @@ from syncd.model import Value
 class MemoryRowsBench(Bench):
     """Rows in memory."""
 
+    bulk = False
+
     def __init__(self) -> None:
         self.mapping = mapping_of(KINDS)
         self.faults = Faults()
@@ -53,6 +55,8 @@ class MemoryRowsBench(Bench):
 
 class MemoryLabelsBench(Bench):
     """Labels in memory."""
+
+    bulk = False
 
     def __init__(self) -> None:
         self.mapping = mapping_of(KINDS)

@@ -50,6 +50,7 @@ class SqlBench(Bench):
     def __init__(self, url: str, statement: str) -> None:
         self.others = sa.create_engine(url, poolclass=sa.NullPool)
         self.sqlite = url.startswith("sqlite")
+        self.bulk = not self.sqlite
         self.connection: sa.Connection | None = None
         self.sql("DROP TABLE IF EXISTS annotation")
         self.sql(statement)

@@ -79,12 +79,13 @@ def test_ids_of_a_wrong_form_find_nothing(bench: Bench) -> None:
 
 
 def test_five_thousand_changes_in_one_write(bench: Bench) -> None:
-    ids = [f"id-{index:05d}" for index in range(5_001)]
+    count = 5_001 if bench.bulk else 501
+    ids = [f"id-{index:05d}" for index in range(count)]
     bench.put_many(ids)
     changes = bench.updates((each, "label", "Copepoda", "Ostracoda") for each in ids)
-    changes[4_000] = replace(changes[4_000], old="something else")
+    changes[400] = replace(changes[400], old="something else")
     results = bench.write(*changes)
-    assert [index for index, each in enumerate(results) if not applied(bench.mapping, each)] == [4_000]
+    assert [index for index, each in enumerate(results) if not applied(bench.mapping, each)] == [400]
     labels = [content["label"] for content in held(bench.adapter.read_all()).values()]
-    assert labels.count("Ostracoda") == 5_000
+    assert labels.count("Ostracoda") == count - 1
     assert labels.count("Copepoda") == 1

@@ -61,5 +61,6 @@ def sqlstate(error: BaseException) -> str:
 
 def said(error: BaseException) -> str:
     """The first line of what the database said; neither the statement nor its parameters."""
-    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
-    return lines[0][:SHOWN] if lines else type(error).__name__
+    lines = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
+    # What is wrong with a value stands behind it, and the value may be very long.
+    return lines[0] if len(lines[0]) <= SHOWN else f"{lines[0][: SHOWN // 2]} … {lines[0][-SHOWN // 2 :]}"
