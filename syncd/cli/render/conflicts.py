@@ -28,6 +28,7 @@ MEANINGS = {
     "unsafe_value": "the other side cannot hold this value",
     "stale_revert": "FiftyOne went back to what syncd had just replaced: perhaps an idle App window",
     "refused_by_database": "the database refused the value",
+    "refused_by_fiftyone": "FiftyOne's MongoDB refused the value",
     "new_label": "a label drawn in FiftyOne waits for an id",
     "occupied": "the sample's field already holds another label",
     "ambiguous_media": "several samples have this medium",
