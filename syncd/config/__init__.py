@@ -12,11 +12,13 @@ from syncd.config.daemon import (
 from syncd.config.durations import format_duration, parse_duration
 from syncd.config.faults import Fault, InvalidConfig
 from syncd.config.find import find_config
-from syncd.config.kinds import HttpAddress
+from syncd.config.ingest import IngestConfig, PredictionConfig
+from syncd.config.kinds import HttpAddress, S3Prefix
 from syncd.config.load import load_config, parse_config
 from syncd.config.names import TableName, parse_table_name
 from syncd.config.redact import redact_url
-from syncd.config.review import BrakesConfig, PolicyConfig, ReplaceTag, ReviewConfig
+from syncd.config.review import BrakesConfig, MarksConfig, PolicyConfig, ReplaceTag, ReviewConfig
+from syncd.config.s3 import CredentialsConfig, S3Config
 from syncd.config.schema import Config
 from syncd.config.starter import starter_config, write_starter
 from syncd.config.vocabulary import Vocabulary, VocabularyClasses, VocabularyFile, VocabularyTable
@@ -27,6 +29,7 @@ __all__ = [
     "BrakesConfig",
     "ColumnsConfig",
     "Config",
+    "CredentialsConfig",
     "DaemonConfig",
     "DatabaseConfig",
     "Direction",
@@ -34,12 +37,17 @@ __all__ = [
     "Fault",
     "FiftyOneConfig",
     "HttpAddress",
+    "IngestConfig",
     "InvalidConfig",
+    "MarksConfig",
     "NotifyConfig",
     "PolicyConfig",
+    "PredictionConfig",
     "ReplaceTag",
     "ReportConfig",
     "ReviewConfig",
+    "S3Config",
+    "S3Prefix",
     "StateConfig",
     "TableName",
     "Vocabulary",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from syncd.config.expect import unfit
+from syncd.config.ingest import IngestConfig, PredictionConfig
 from syncd.config.kinds import (
     AttributeName,
     BindingName,
@@ -88,7 +89,8 @@ class BindingConfig(Section):
     """One label field of one dataset, and the table that is its authority.
 
     `table` is written and `read_from` is read. Table names keep their case and may hold double quotes
-    (`parse_table_name`); column names are taken exactly as they stand.
+    (`parse_table_name`); column names are taken exactly as they stand. `actor_attribute` is the label's attribute that
+    names who edited it.
     """
 
     name: BindingName
@@ -103,6 +105,9 @@ class BindingConfig(Section):
         default_factory=dict
     )
     directions: DirectionsConfig = DirectionsConfig()
+    actor_attribute: AttributeName | None = None
+    ingest: IngestConfig = IngestConfig()
+    predictions: Annotated[tuple[PredictionConfig, ...], nothing_is(tuple)] = ()
     vocabulary: Vocabulary | None = None
     extra_labels: Annotated[tuple[LabelText, ...], nothing_is(tuple)] = ()
     aliases: Annotated[Mapping[LabelText, LabelText], nothing_is(dict)] = Field(default_factory=dict)

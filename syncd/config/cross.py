@@ -174,6 +174,40 @@ def _latest(document: Document, binding: Path) -> Iterator[Problem]:
         yield Problem(place, document.show(place), expected)
 
 
+def _crops(document: Document, binding: Path) -> Iterator[Problem]:
+    """Crops are cut from boxes, and hold one label each."""
+    ingest = _mapping(document, *binding, "ingest")
+    if ingest.get("crops") is not True:
+        return
+    place = (*binding, "ingest", "crops")
+    if document.at((*binding, "columns", "box")) is None:
+        yield Problem(place, "true", "columns.box as well, from which the crops are cut")
+    if ingest.get("label_type") not in (None, "Classification"):
+        place = (*binding, "ingest", "label_type")
+        yield Problem(place, document.show(place), "Classification, since a crop is its annotation")
+
+
+def _predictions(document: Document, binding: Path) -> Iterator[Problem]:
+    found = document.at((*binding, "predictions"))
+    seen = {_text(document, *binding, "label_field"): (*binding, "label_field")}
+    for index in range(len(found) if isinstance(found, (list, tuple)) else 0):
+        place: Path = (*binding, "predictions", index, "field")
+        name = _text(document, *place)
+        if name is not None and name in seen:
+            yield Problem(place, document.show(place), "a field of its own", _elsewhere(document, seen[name]))
+        seen.setdefault(name, place)
+
+
+def _marks(document: Document, binding: Path) -> Iterator[Problem]:
+    """A tag of syncd's own must not speak for a reviewer."""
+    spoken = {tag: path for key in ("approve", "error") for path, tag in _texts(document, *binding, "review", key)}
+    for name in _mapping(document, *binding, "review", "marks"):
+        place = (*binding, "review", "marks", str(name))
+        tag = _text(document, *place)
+        if tag in spoken:
+            yield Problem(place, document.show(place), "a tag of its own", _elsewhere(document, spoken[tag]))
+
+
 _BETWEEN: tuple[Callable[[Document, list[Path]], Iterator[Problem]], ...] = (_names, _fields)
 _WITHIN: tuple[Callable[[Document, Path], Iterator[Problem]], ...] = (
     _columns,
@@ -183,4 +217,7 @@ _WITHIN: tuple[Callable[[Document, Path], Iterator[Problem]], ...] = (
     _aliases,
     _repeated_labels,
     _latest,
+    _crops,
+    _predictions,
+    _marks,
 )

@@ -22,10 +22,14 @@ from syncd.config.section import Section
 
 
 class FiftyOneConfig(Section):
-    """Where FiftyOne keeps its datasets; None leaves it to FiftyOne's own configuration."""
+    """Where FiftyOne keeps its datasets; None leaves it to FiftyOne's own configuration.
+
+    `edition` says whether media may stay in S3 (Enterprise); auto looks which one is installed.
+    """
 
     database_uri: MongoUri | None = None
     database_name: Text | None = None
+    edition: Literal["auto", "open_source", "enterprise"] = "auto"
 
 
 class DatabaseConfig(Section):

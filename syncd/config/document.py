@@ -10,7 +10,7 @@ from syncd.config.faults import Fault, Path, Problem, format_place
 from syncd.config.redact import escape, looks_secret, names_secret, quote
 
 # Someone who forgets the key (`database: postgresql://…`) puts a secret where a section belongs.
-_SECTIONS_WITH_SECRETS = frozenset({"fiftyone", "database", "state", "notify"})
+_SECTIONS_WITH_SECRETS = frozenset({"fiftyone", "database", "state", "notify", "credentials"})
 _MISSING = object()
 
 

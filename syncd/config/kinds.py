@@ -22,6 +22,10 @@ _ADDRESS = re.compile(rf"(?:{_HOST}):(?P<port>[0-9]{{1,5}})")
 _DATABASE = re.compile(r"[a-z][a-z0-9_]*(\+[a-z0-9_]+)?://.*", re.DOTALL)
 _MONGODB = re.compile(r"mongodb(\+srv)?://.+", re.DOTALL)
 _WEB = re.compile(r"https?://[^\s/?#]+[^\s]*")
+_S3 = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/(?P<prefix>.*))?", re.DOTALL)
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
+_BYTES = re.compile(r"(?P<number>[0-9]+([.][0-9]+)?) ?(?P<unit>[kKMGT]?i?B?)")
+_UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 _SCHEMA = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
 
 
@@ -33,6 +37,16 @@ class HttpAddress(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class S3Prefix(NamedTuple):
+    """A bucket and the beginning that keys in it share; the prefix is empty or ends with a slash."""
+
+    bucket: str
+    prefix: str
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}"
 
 
 def plain_text(value: object) -> str:
@@ -95,6 +109,13 @@ def _count(value: object) -> int:
     return int(number)
 
 
+def _positive_count(value: object) -> int:
+    number = _count(value)
+    if not number:
+        raise Unfit
+    return number
+
+
 def _duration(value: object) -> timedelta:
     try:
         return parse_duration(value)
@@ -111,6 +132,36 @@ def _positive_duration(value: object) -> timedelta:
 
 def _path(value: object) -> Path:
     return value if isinstance(value, Path) else Path(plain_text(value))
+
+
+def _s3(value: object) -> S3Prefix:
+    if isinstance(value, S3Prefix):
+        return value
+    match = _S3.fullmatch(plain_text(value))
+    if match is None:
+        raise Unfit
+    prefix = (match["prefix"] or "").strip("/")
+    return S3Prefix(match["bucket"], prefix + "/" if prefix else "")
+
+
+def _media_root(value: object) -> Path | S3Prefix:
+    if isinstance(value, (Path, S3Prefix)):
+        return value
+    text = plain_text(value)
+    if text.startswith("s3://"):
+        return _s3(text)
+    if "://" in text:
+        raise Unfit("of remote places syncd reads s3:// only; mount others as a folder")
+    return Path(text)
+
+
+def _bytes(value: object) -> int:
+    match = _BYTES.fullmatch(str(value)) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
+    if match is None:
+        raise Unfit
+    unit = match["unit"].rstrip("B")
+    base = 1024 if unit.endswith("i") else 1000
+    return int(float(match["number"]) * base ** _UNITS[unit.removesuffix("i").upper()])
 
 
 def _http(value: object) -> HttpAddress:
@@ -182,10 +233,24 @@ Tag = Annotated[str, Expect("a tag", _any_text)]
 Flag = Annotated[bool, Expect("true or false", _bool)]
 Fraction = Annotated[float, Expect("a number from 0 to 1", _fraction)]
 Count = Annotated[int, Expect("a whole number, zero or more", _count)]
+PositiveCount = Annotated[int, Expect("a whole number above zero", _positive_count)]
 Tolerance = Annotated[float, Expect("a number, zero or more", _float)]
 Duration = Annotated[timedelta, Expect("a duration such as 30s, 10m or 1h30m", _duration)]
 PositiveDuration = Annotated[timedelta, Expect("a duration above zero, such as 30s, 10m or 1h30m", _positive_duration)]
 FilePath = Annotated[Path, Expect("the path of a file", _path)]
+FolderPath = Annotated[Path, Expect("the path of a folder", _path)]
+MediaRoot = Annotated[Path | S3Prefix, Expect("a folder, or s3://bucket/prefix", _media_root)]
+S3Address = Annotated[S3Prefix, Expect("s3://bucket/prefix", _s3)]
+ByteSize = Annotated[int, Expect("a size such as 500MB or 50GB", _bytes)]
+RoleArn = Annotated[
+    str,
+    Expect(
+        "the ARN of an IAM role", _checked(lambda t: bool(_ROLE.fullmatch(t)), "arn:aws:iam::123456789012:role/NAME")
+    ),
+]
+EndpointUrl = Annotated[
+    str, Expect("an endpoint, http:// or https://", _checked(lambda t: bool(_WEB.fullmatch(t)), None))
+]
 Http = Annotated[HttpAddress, Expect("host:port, such as 127.0.0.1:9095", _http)]
 DatabaseUrl = Annotated[
     SecretStr, Expect("a database URL, such as postgresql+psycopg2://user@host/name", _secret(_DATABASE))

@@ -32,11 +32,20 @@ def _after(value: object) -> object:
 After = Annotated[Literal["remove", "keep"] | ReplaceTag, Expect("remove, keep or {replace: TAG}", _after)]
 
 
+class MarksConfig(Section):
+    """Tags that syncd itself sets on labels, by which a reviewer finds what needs somebody; None: no such tag."""
+
+    conflict: Tag | None = "syncd:conflict"
+    unknown_label: Tag | None = "syncd:unknown-label"
+    held: Tag | None = "syncd:held"
+
+
 class ReviewConfig(Section):
     """Tags by which reviewers speak, on a label or its sample.
 
     `verified` names the attribute that approval sets (see `BindingConfig.verified_attribute`), `error_column`
-    the column that an error tag sets.
+    the column that an error tag sets. What follows `actor_prefix` in a tag names who edited the label. `marks` are the
+    tags by which syncd answers.
     """
 
     mode: Literal["immediate", "tagged"] = "immediate"
@@ -46,6 +55,8 @@ class ReviewConfig(Section):
     after: After = "remove"
     error_column: ColumnName | None = None
     verified: AttributeName | None = None
+    actor_prefix: Tag | None = "by:"
+    marks: MarksConfig = MarksConfig()
 
 
 class PolicyConfig(Section):

@@ -18,6 +18,7 @@ from syncd.config.daemon import (
 from syncd.config.expect import unfit
 from syncd.config.nearest import did_you_mean
 from syncd.config.redact import quote
+from syncd.config.s3 import CredentialsConfig, S3Config
 from syncd.config.section import Section
 from syncd.errors import ConfigError
 
@@ -36,6 +37,8 @@ class Config(Section):
     state: StateConfig = StateConfig()
     daemon: DaemonConfig = DaemonConfig()
     bindings: Annotated[tuple[BindingConfig, ...], AfterValidator(_not_empty)]
+    s3: S3Config = S3Config()
+    credentials: CredentialsConfig = CredentialsConfig()
     notify: NotifyConfig = NotifyConfig()
     report: ReportConfig | None = None
 

@@ -8,6 +8,7 @@ STARTER = """\
 fiftyone:                                      # left out: FiftyOne's own configuration
   #database_uri: mongodb://localhost:27017     # FiftyOne's MongoDB
   #database_name: fiftyone                     # the database in it
+  edition: auto                                # open_source: media are cached as files; enterprise: they stay in S3
 
 database:                                      # the authority for the annotations
   url: ${SYNCD_DATABASE_URL}                   # such as postgresql+psycopg2://syncd:PASSWORD@localhost/annotations
@@ -45,6 +46,22 @@ bindings:                                      # each ties one label field to on
     directions:                                # both, to_database or to_fiftyone
       label: both
       box: to_fiftyone                         # a box changed in FiftyOne is held for a person
+    #actor_attribute: edited_by                # the label's attribute that names who edited it
+    #ingest:                                   # syncd ingest
+      #media: /data/images                     # or s3://bucket/prefix: what columns.media is relative to
+      #crops: true                             # one sample per annotation, cut from its box
+      #crop_margin: 0.1                        # share of the box's larger side added around it
+      #label_type: Detections                  # left out: Detections where columns.box is mapped, else Classification
+      #size: [width_px, height_px]             # columns that say how large the image is; checked
+      #unknown_labels: load                    # labels outside the vocabulary: load or refuse
+      #inbox: inbox                            # a folder for manifests with their images
+    #predictions:                              # further label fields, for evaluation
+      #- field: model_a
+        #label: model_label
+        #confidence: model_score
+        #second_label: model_second
+        #second_confidence: model_second_score
+        #box: [px, py, pw, ph]                 # left out: the annotation's own
     # Terms that a label may be; left out: any. Also {classes: [Copepoda, Diatom]} or {file: terms.txt}
     #vocabulary: {table: public.taxon, column: name, parent: parent_name, rank: rank, code: code}
     #extra_labels: [unknown, noise]            # allowed whatever the vocabulary says
@@ -57,6 +74,11 @@ bindings:                                      # each ties one label field to on
       after: remove                            # what becomes of a used tag: remove, keep or {replace: done}
       #error_column: is_wrong                  # set by an error tag
       #verified: verified                      # the attribute that approval sets, one of those above
+      actor_prefix: "by:"                      # a tag by:ann says that Ann edited the label
+      marks:                                   # tags that syncd sets on what needs somebody; null: none
+        conflict: syncd:conflict
+        unknown_label: syncd:unknown-label
+        held: syncd:held
     policy:
       on_conflict: quarantine                  # both sides changed: quarantine, database, fiftyone or latest
       first_sync: quarantine                   # differ at first meeting: quarantine, database or fiftyone
@@ -70,6 +92,26 @@ bindings:                                      # each ties one label field to on
       max_delete_fraction: 0.02                # share of annotations deleted
       max_into_one_label: 0.1                  # share of annotations moved into one class
       min_rows: 50                             # below this many annotations the brakes are off
+
+s3:                                            # left out: boto3's own settings (environment, ~/.aws)
+  #endpoint_url: https://s3.example.org
+  #region: eu-central-1
+  #profile: lab
+  #credentials_file: /run/secrets/aws          # read again whenever it changes
+  requester_pays: false
+  connections: 16                              # transfers side by side
+  cache: ~/.cache/syncd/media                  # where the open-source FiftyOne finds media from S3
+  cache_size: 100GB
+
+#credentials:                                  # syncd credentials issue
+  #role_arn: arn:aws:iam::123456789012:role/plankton-media
+  #bucket: s3://plankton/highmag
+  #write: true                                 # also to upload
+  #duration: 12h
+  #external_id: syncd
+  #sts_endpoint_url: https://sts.example.org
+  #hand_to: file                               # or: enterprise
+  #file: /run/secrets/aws                      # left out: s3.credentials_file
 
 notify:
   webhook: null                                # told what happened: ${file:/run/secrets/webhook}
