@@ -49,19 +49,16 @@ bindings:                                      # each ties one label field to on
     #actor_attribute: edited_by                # the label's attribute that names who edited it
     #ingest:                                   # syncd ingest
       #media: /data/images                     # or s3://bucket/prefix: what columns.media is relative to
-      #crops: true                             # one sample per annotation, cut from its box
+      #crops: false                            # true: one sample per annotation, cut from its box
       #crop_margin: 0.1                        # share of the box's larger side added around it
       #label_type: Detections                  # left out: Detections where columns.box is mapped, else Classification
       #size: [width_px, height_px]             # columns that say how large the image is; checked
       #unknown_labels: load                    # labels outside the vocabulary: load or refuse
       #inbox: inbox                            # a folder for manifests with their images
-    #predictions:                              # further label fields, for evaluation
-      #- field: model_a
-        #label: model_label
-        #confidence: model_score
-        #second_label: model_second
-        #second_confidence: model_second_score
-        #box: [px, py, pw, ph]                 # left out: the annotation's own
+    #predictions: [{                           # further label fields, for evaluation
+      #field: model_a, label: model_label, confidence: model_score,
+      #second_label: model_second, second_confidence: model_second_score,
+      #box: [px, py, pw, ph]}]                 # left out: the annotation's own
     # Terms that a label may be; left out: any. Also {classes: [Copepoda, Diatom]} or {file: terms.txt}
     #vocabulary: {table: public.taxon, column: name, parent: parent_name, rank: rank, code: code}
     #extra_labels: [unknown, noise]            # allowed whatever the vocabulary says

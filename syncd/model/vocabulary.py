@@ -1,0 +1,49 @@
+"""The terms that a label may be. Where they come from is nobody's business here (:mod:`syncd.vocabulary`)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field
+from functools import cached_property
+
+from syncd.model.kinds import Json, dumps
+
+
+@dataclass(frozen=True)
+class Term:
+    """One class. ``parent`` names the term above it in the tree, if there is a tree."""
+
+    name: str
+    parent: str | None = None
+    rank: str | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Terms, labels that are allowed whatever the terms say, and spellings that mean a term."""
+
+    terms: tuple[Term, ...]
+    extra_labels: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every label that may stand as it is."""
+        return frozenset(each.name for each in self.terms) | frozenset(self.extra_labels)
+
+    def meant(self, label: str) -> str | None:
+        """The term that a label is or stands for; ``None`` where it is neither a term nor an alias."""
+        if label in self.names:
+            return label
+        term = self.aliases.get(label)
+        return term if term in self.names else None
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when anything in it changes; the order in which terms were read does not matter."""
+        terms: list[Json] = sorted(json.dumps(astuple(each)) for each in self.terms)  # type: ignore[assignment]
+        content: Json = {"terms": terms, "extra": [*sorted(self.extra_labels)], "aliases": {**self.aliases}}
+        return hashlib.blake2b(dumps(content).encode(), digest_size=16).hexdigest()
