@@ -1,0 +1,71 @@
+"""How far a long command is: a bar on a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from syncd.cli.common import err
+
+EVERY_S = 5.0
+"""Seconds between two lines of progress, where there is no terminal."""
+
+Report = Callable[[str, int, int], None]
+"""Called with the phase, how much of it is done, and how much there is (0: nobody knows)."""
+
+
+@contextmanager
+def counting(*, quiet: bool) -> Iterator[Report]:
+    """A bar with rate and time left on a terminal, lines on standard error elsewhere."""
+    if quiet:
+        yield lambda *_: None
+    elif err.is_terminal:
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TaskProgressColumn(show_speed=True),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(compact=True),
+        )
+        with Progress(*columns, console=err, transient=True) as bar:
+            task = bar.add_task("starting", total=None, rate="")
+            began = [monotonic()]
+
+            def report(phase: str, done: int, total: int) -> None:
+                if bar.tasks[0].description != phase:
+                    began[0] = monotonic()
+                spent = monotonic() - began[0]
+                rate = f"{done / spent:,.0f}/s" if done and spent > 0.5 else ""
+                bar.update(task, description=phase, completed=done, total=total or None, rate=rate)
+
+            yield report
+    else:
+        yield _lines()
+
+
+def _lines() -> Report:
+    phase_then, said_at = "", 0.0
+
+    def report(phase: str, done: int, total: int) -> None:
+        nonlocal phase_then, said_at
+        now = monotonic()
+        if phase == phase_then and now - said_at < EVERY_S and done != total:
+            return
+        phase_then, said_at = phase, now
+        amount = f" {done:,} of {total:,}" if total else f" {done:,}" if done else ""
+        err.print(f"{phase}{amount}", markup=False)
+
+    return report

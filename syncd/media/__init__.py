@@ -1,0 +1,1 @@
+"""Where a binding's media are, and how they get where FiftyOne can read them."""
