@@ -122,11 +122,25 @@ def _slower(name: str, than: str) -> Rule:
     return rule
 
 
+def _rates(name: str, than: str) -> Rule:
+    """How many times as many units a second syncd does as another tool, which may have been given fewer of them."""
+
+    def rule(works: Works) -> str | None:
+        if name not in works or than not in works:
+            return None
+        wall = works[name].rate / works[than].rate
+        cpu = works[than].cpu / works[than].units / (works[name].cpu / works[name].units)
+        return f"{name}: {wall:,.1f} × the labels a second of {by_name(than).title} [dim]({cpu:,.1f} by CPU time)[/dim]"
+
+    return rule
+
+
 _RULES: tuple[Rule, ...] = (
     _speed("full", "bare-together", "full reconcile at {wall} of the speed of the bare reads at the same time"),
     _speed("full", "bare-in-turn", "full reconcile at {wall} of the speed of the bare reads in turn"),
     _speed("edits-to-database", "bare-write-database", "edits to the database at {wall} of the speed of bare writes"),
     _speed("edits-to-fiftyone", "bare-write-fiftyone", "edits to FiftyOne at {wall} of the speed of bare writes"),
+    _rates("ingest", "ingest-sdk"),
     *(
         _slower(f"{script}{work}", than)
         for script in ("naive", "careful")

@@ -1,0 +1,88 @@
+"""Which files samples refer to, and the change to where these are now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+from bson import ObjectId
+from pymongo import UpdateOne
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongoarrow.api import Schema, find_arrow_all
+
+from syncd.adapters.fiftyone.errors import asking
+from syncd.adapters.fiftyone.write import BATCH, BUMP
+from syncd.errors import MappingError
+
+FILEPATH = "filepath"
+
+Documents = Collection[dict[str, Any]]
+
+
+def paths_under(database: Database[dict[str, Any]], folder: Path) -> frozenset[str]:
+    """The file paths below ``folder``, as samples of any dataset spell them; one indexed read per dataset."""
+    base = str(folder).rstrip("/")
+    # "0" is the character after "/": all that begins with the folder and a slash.
+    below = {FILEPATH: {"$gte": base + "/", "$lt": base + "0"}}
+    found: set[str] = set()
+    with asking("Reading from"):
+        for collection in database["datasets"].distinct("sample_collection_name"):
+            table = find_arrow_all(database[collection], below, schema=Schema({FILEPATH: pa.string()}))
+            found.update(table.column(FILEPATH).to_pylist())
+    return frozenset(found)
+
+
+def sample_media(samples: Documents, uri: str, etag: str) -> pl.DataFrame:
+    """Sample id, file path, and S3 URI and ETag from the sample fields of these names, of all samples of a dataset."""
+    wanted = {"_id": ObjectId, FILEPATH: pa.string(), uri: pa.string(), etag: pa.string()}
+    with asking("Reading from"):
+        table = find_arrow_all(samples, {}, schema=Schema(wanted))
+    frame = pl.DataFrame(pl.from_arrow(table))
+    return frame.select(
+        sample_id=pl.col("_id").ext.storage().bin.encode("hex"),
+        path=FILEPATH,
+        uri=uri,
+        etag=etag,
+    )
+
+
+def declare_text(fiftyone: Any, dataset_name: str, names: Sequence[str]) -> None:
+    """Declares sample fields that hold text, as a raw write needs them (facts §6.3).
+
+    ``MappingError`` where one is there with another type.
+    """
+    dataset = fiftyone.load_dataset(dataset_name)
+    for name in names:
+        found = dataset.get_field(name)
+        if found is None:
+            dataset.add_sample_field(name, fiftyone.StringField)
+        elif type(found) is not fiftyone.StringField:
+            raise MappingError(
+                f"The sample field {name!r} of {dataset_name!r} is declared as {type(found).__name__}, expected "
+                "StringField.",
+                remedy="Rename it: `dataset.rename_sample_field`.",
+            )
+
+
+def set_where_path_is(samples: Documents, frame: pl.DataFrame, fields: Mapping[str, str]) -> int:
+    """Sets sample fields where a sample still has its ``path``; returns how many samples had.
+
+    ``frame`` has ``sample_id`` and ``path``; ``fields`` says which column goes into which sample field. Every write
+    moves the sample's ``last_modified_at``.
+    """
+    matched = 0
+    for start in range(0, frame.height, BATCH):
+        operations = [
+            UpdateOne(
+                {"_id": ObjectId(row["sample_id"]), FILEPATH: row["path"]},
+                {"$set": {name: row[column] for name, column in fields.items()}} | BUMP,
+            )
+            for row in frame[start : start + BATCH].iter_rows(named=True)
+        ]
+        with asking("Writing to"):
+            matched += samples.bulk_write(operations, ordered=False).matched_count
+    return matched

@@ -1,0 +1,47 @@
+"""FiftyOne's own SDK, connected to the MongoDB of the configuration; for what is no label: datasets, fields, schemas.
+
+Importing it takes seconds, and it reads its settings only then.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import redirect_stdout
+from typing import Any
+
+from syncd.config import Config, redact_url
+from syncd.connect import first_line
+from syncd.errors import FiftyOneUnavailable, SetupError
+
+URI, NAME = "FIFTYONE_DATABASE_URI", "FIFTYONE_DATABASE_NAME"
+
+
+def fiftyone_for(config: Config) -> Any:
+    """The module ``fiftyone``. ``SetupError`` where this process has connected it to another MongoDB already."""
+    address = config.fiftyone.database_uri
+    uri = address.get_secret_value() if address is not None else None
+    name = config.fiftyone.database_name
+    if "fiftyone" not in sys.modules:
+        if uri is not None:
+            os.environ[URI] = uri
+        if name is not None:
+            os.environ[NAME] = name
+        os.environ.setdefault("FIFTYONE_DO_NOT_TRACK", "true")
+    try:
+        # Its log goes to what is standard output at this moment; that belongs to the command's own document.
+        with redirect_stdout(sys.stderr):
+            import fiftyone
+    except Exception as error:  # FiftyOne raises errors of many kinds here, each meaning the same
+        raise FiftyOneUnavailable(
+            f"FiftyOne does not start: {first_line(error)}",
+            remedy="Check `fiftyone.database_uri`, then run `syncd doctor`.",
+        ) from error
+    settings = fiftyone.config
+    if (uri is not None and settings.database_uri != uri) or (name is not None and settings.database_name != name):
+        raise SetupError(
+            f"FiftyOne is connected to another database already: {settings.database_name} "
+            f"at {redact_url(settings.database_uri or '')}.",
+            remedy="Run `syncd` in a process of its own for each MongoDB.",
+        )
+    return fiftyone

@@ -1,0 +1,198 @@
+"""What of a manifest is in the table already, where its images are or go, and which ids its rows get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from syncd.diff.compare import differs
+from syncd.inbox.columns import ID, IMAGE
+from syncd.inbox.faults import faults, no_faults, of_the_whole, together
+from syncd.inbox.ids import with_made_ids
+from syncd.inbox.images import sha256_of
+from syncd.inbox.judge import as_terms
+from syncd.inbox.place import OTHER, SAME, Place, choose
+from syncd.inbox.table import Table
+from syncd.inbox.values import Values
+from syncd.ingest.work import Work
+from syncd.model import BOX, Kind
+from syncd.model.snapshot import column
+
+DIGITS = 9
+"""Decimals by which a box is found again in the table."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The rows with ``annotation_id``, ``media``, and ``there``: in the table already, with the same content.
+
+    ``minted`` are ids that the database made, whether or not they are needed.
+    """
+
+    rows: pl.DataFrame
+    faults: pl.DataFrame
+    minted: tuple[str, ...] = ()
+
+
+def with_ids(work: Work, table: Table, values: Values, images: pl.DataFrame) -> Resolved:
+    """The rows with the ids that can be made of the images' bytes; where ids are numbers, they stay without."""
+    rows = values.rows.join(images.select(IMAGE, "sha256"), on=IMAGE, maintain_order="left")
+    rows = rows.with_columns(made=pl.col("annotation_id").is_null())
+    if _numbers(table) or not rows["made"].any():
+        return Resolved(rows, no_faults())
+    if not table.makes_ids:
+        said = f"the table's ids ({table.expected.id_column.type_name}) are too short to be made here"
+        return Resolved(rows, of_the_whole(said, "an id in each row", column=values.names.get(ID, ID)))
+    return Resolved(with_made_ids(rows, work.binding.name), no_faults())
+
+
+def place_images(
+    work: Work, table: Table, place: Place, rows: pl.DataFrame, images: pl.DataFrame, name: str
+) -> pl.DataFrame:
+    """The images with ``location``, where each is or is to be, and ``media``, as the table is to name it.
+
+    An image that a row of the table shows stays there; others get a place in the folder ``name`` below the root.
+    """
+    known = table.adapter.read_ids(rows["annotation_id"].drop_nulls().to_list()).rows
+    homes = _homes(work, place, rows.join(images.select(IMAGE, "path"), on=IMAGE, maintain_order="left"), known)
+    everything = _everything(work)
+    settled = images.join(homes, on=IMAGE, maintain_order="left")
+    fresh = choose(place, images.join(homes, on=IMAGE, how="anti", maintain_order="left"), name, _quietly)
+    value = pl.col("location") if _names_whole(everything) else pl.col("location").str.strip_prefix(place.base)
+    fresh = fresh.with_columns(media=value)
+    return pl.concat([settled.select(fresh.columns), fresh])
+
+
+def look_up(
+    work: Work, table: Table, values: Values, rows: pl.DataFrame, placed: pl.DataFrame, minted: tuple[str, ...]
+) -> Resolved:
+    """Which rows the table has; ids that are numbers are found there, or made by the database.
+
+    ``minted`` are ids from an earlier look, used before new ones are made.
+    """
+    everything = _everything(work)
+    rows = rows.join(placed.select(IMAGE, "media"), on=IMAGE, maintain_order="left")
+    if rows["annotation_id"].null_count():
+        rows, minted = _numbered(table, rows, everything, minted)
+    known = table.adapter.read_ids(rows["annotation_id"].to_list()).rows
+    rows = rows.with_columns(there=pl.col("annotation_id").is_in(known["annotation_id"].to_list()))
+    found = list(_other_content(work, table, values, rows, known))
+    if table.expected.single:
+        found.append(_crowded(rows, everything, values))
+    return Resolved(rows, together(found), minted)
+
+
+def _numbers(table: Table) -> bool:
+    return table.adapter.info.id.kind is Kind.INTEGER
+
+
+def _everything(work: Work) -> pl.DataFrame:
+    """``annotation_id`` and ``media`` of the whole table; no transaction stays open behind it."""
+    found = work.source.ids()
+    work.source.narrow.connection.rollback()
+    return found
+
+
+def _homes(work: Work, place: Place, rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """``image``, ``media`` and ``location`` of images that a row of the table shows under the id of one of ours."""
+    met = rows.join(known.select("annotation_id", "media"), on="annotation_id", maintain_order="left")
+    met = met.filter(pl.col("media").is_not_null()).select(IMAGE, "path", "sha256", "media").unique(IMAGE, keep="first")
+    located = work.media.locate(met["media"]).select("key", "location").unique("key")
+    met = met.join(located, left_on="media", right_on="key", how="left", maintain_order="left")
+    same = [_at(place, row) != OTHER for row in met.iter_rows(named=True)]
+    return met.filter(pl.Series(same, dtype=pl.Boolean())).select(IMAGE, "media", "location")
+
+
+def _at(place: Place, row: dict[str, str | None]) -> str:
+    location, path, sha256 = row["location"], str(row["path"]), str(row["sha256"])
+    if location is None:
+        return OTHER
+    if location.startswith(place.base):
+        return place.found(path, sha256, location)
+    # A binding's media may lie elsewhere too; a file that is not below the root is not ours to make.
+    there = Path(location)
+    return SAME if there.is_file() and sha256_of(there) == sha256 else OTHER
+
+
+def _quietly(_: int) -> None:
+    """No progress is shown."""
+
+
+def _names_whole(everything: pl.DataFrame) -> bool:
+    """Whether the table's own rows name their media by whole paths or URIs, rather than from the root on."""
+    media = everything["media"].drop_nulls()
+    whole = (media.str.starts_with("/") | media.str.contains("://", literal=True)).sum()
+    return bool(whole * 2 > media.len())
+
+
+def _numbered(
+    table: Table, rows: pl.DataFrame, everything: pl.DataFrame, minted: tuple[str, ...]
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Numbers as ids: rows of the same images are found again by box, or one after the other; others get new ones."""
+    given = rows["annotation_id"].drop_nulls().to_list()
+    media = rows.filter("made")["media"].unique().to_list()
+    near = everything.filter(pl.col("media").is_in(media) & ~pl.col("annotation_id").is_in(given))
+    there = table.adapter.read_ids(near["annotation_id"].drop_nulls().to_list()).rows
+    keyed = _keyed(there.sort(pl.col("annotation_id").cast(pl.Int64)), "media")
+    met = keyed.select("media", "key", pl.col("annotation_id").alias("found")).unique(["media", "key"], keep="first")
+    nameless = _keyed(rows.filter("made"), "media").join(met, on=["media", "key"], how="left", maintain_order="left")
+    wanted = nameless["found"].null_count()
+    pool = [each for each in minted if each not in set(given) | set(everything["annotation_id"])]
+    if len(pool) < wanted:
+        pool += table.adapter.mint(wanted - len(pool))
+    fresh = iter(pool)
+    ids = [each if each is not None else next(fresh) for each in nameless["found"]]
+    named = nameless.select("row").with_columns(new=pl.Series(ids, dtype=pl.String()))
+    joined = rows.join(named, on="row", how="left", maintain_order="left")
+    done = joined.with_columns(annotation_id=pl.coalesce("annotation_id", "new")).drop("new")
+    return done, tuple(pool)
+
+
+def _keyed(rows: pl.DataFrame, media: str) -> pl.DataFrame:
+    """Adds the ``key`` by which a row without an id is known among those of its image."""
+    name = column(BOX)
+    if name not in rows.columns:
+        return rows.with_columns(key=pl.int_range(pl.len()).over(media).cast(pl.String))
+    rounded = pl.col(name).list.eval(pl.element().round(DIGITS).cast(pl.String))
+    return rows.with_columns(key=rounded.list.join(","))
+
+
+def _other_content(
+    work: Work, table: Table, values: Values, rows: pl.DataFrame, known: pl.DataFrame
+) -> Iterator[pl.DataFrame]:
+    """Rows whose id the table has with other values than the manifest gives."""
+    content = [column(each) for each in values.given]
+    there = as_terms(Values(known, values.given, values.names, known.clear()), work.vocabulary)
+    there = there.select(
+        "annotation_id",
+        pl.col("media").alias("there.media"),
+        *[pl.col(each).alias(f"there.{each}") for each in content],
+    )
+    met = rows.join(there, on="annotation_id", maintain_order="left")
+    elsewhere = met.filter(pl.col("media") != pl.col("there.media"))
+    said = pl.format("the table has {} on another image, {}", "annotation_id", "there.media")
+    yield faults(elsewhere, values.names.get(IMAGE, IMAGE), pl.col(IMAGE), said, "the same image, or another id")
+    for name in values.given:
+        field = table.expected.fields.field(name)
+        here, held = pl.col(column(name)), pl.col(f"there.{column(name)}")
+        # What a row leaves open is whatever the table has.
+        other = met.filter(here.is_not_null() & differs(field, here, held))
+        said = pl.format("the table has {}", "annotation_id") + pl.lit(" with other content")
+        yield faults(other, values.names.get(name, name), _shown(here, name), said, _shown(held, name))
+
+
+def _shown(value: pl.Expr, name: str) -> pl.Expr:
+    text = value.list.eval(pl.element().cast(pl.String)).list.join(", ") if name == BOX else value.cast(pl.String)
+    return text.fill_null("nothing")
+
+
+def _crowded(rows: pl.DataFrame, everything: pl.DataFrame, values: Values) -> pl.DataFrame:
+    """Rows of images that another row of the table has labelled, where an image holds one label."""
+    others = everything.filter(~pl.col("annotation_id").is_in(rows["annotation_id"].to_list()))
+    found = rows.join(others.select("media", pl.col("annotation_id").alias("other")), on="media", maintain_order="left")
+    said = pl.format("the table has the annotation {} of this image already", "other")
+    name = values.names.get(IMAGE, IMAGE)
+    return faults(found, name, pl.col(IMAGE), said, "an image without one: the label field holds one label")

@@ -1,0 +1,131 @@
+"""From the cells of a manifest to canonical values, and what cannot be one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import polars as pl
+
+from syncd.canonical import canonical, canonical_id
+from syncd.inbox.columns import ID, IMAGE, Expected, box_part, parts_of
+from syncd.inbox.faults import faults, together
+from syncd.inbox.manifest import CELL, Manifest
+from syncd.model import BOX, LABEL, Kind, dtype
+from syncd.model.kinds import TIMESTAMP_DTYPE
+from syncd.model.snapshot import column
+
+WORDS = {
+    Kind.TEXT: "text",
+    Kind.INTEGER: "a whole number",
+    Kind.FLOAT: "a number such as 0.5 (with a point)",
+    Kind.DECIMAL: "a number such as 0.5 (with a point)",
+    Kind.BOOLEAN: "true or false",
+    Kind.DATE: "a date such as 2026-11-23",
+    Kind.TIMESTAMP: "a time such as 2026-11-23T09:30:00Z",
+    Kind.UUID: "a UUID",
+    Kind.BOX: "four numbers from 0 to 1",
+}
+"""What a cell of each kind must hold."""
+
+TRUTHS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
+
+WHOLE_IMAGE = [0.0, 0.0, 1.0, 1.0]
+"""The box of every row of a manifest without boxes: the image is the box."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """The rows as values: ``row``, ``line``, ``image``, ``annotation_id`` and a column per given field.
+
+    ``given`` are the fields that the manifest has columns for (with the box of the whole image, where it has none).
+    ``names`` are its columns by part.
+    """
+
+    rows: pl.DataFrame
+    given: tuple[str, ...]
+    names: dict[str, str]
+    faults: pl.DataFrame
+
+
+def values_of(expected: Expected, manifest: Manifest) -> Values:
+    """Brings every cell to the kind of its column; a cell that has no form of that kind is a fault."""
+    names = parts_of(expected, manifest.columns)
+    boxes = [box_part(at) for at in range(4)]
+    if not all(part in names for part in boxes):
+        names = {part: name for part, name in names.items() if part not in boxes}
+    given = [each for each in expected.fields.names if each in names]
+    if expected.boxed:
+        given.append(BOX)
+    columns: list[pl.Expr] = [pl.col("row"), pl.col("line")]
+    columns.append(_cell(manifest, names.get(IMAGE), Kind.TEXT).alias(IMAGE))
+    id_kind = expected.id_column.kind or Kind.TEXT
+    ids = _cell(manifest, names.get(ID), id_kind)
+    columns.append(canonical_id(id_kind, ids).alias("annotation_id"))
+    for name in given:
+        kind = expected.fields.field(name).kind
+        value = _box(manifest, names) if name == BOX else _cell(manifest, names[name], kind)
+        columns.append(value.cast(dtype(kind)).alias(column(name)))
+    rows = manifest.rows.select(columns)
+    return Values(rows, tuple(given), names, together(_faults(expected, manifest, names)))
+
+
+def _box(manifest: Manifest, names: dict[str, str]) -> pl.Expr:
+    if box_part(0) not in names:
+        return pl.lit(WHOLE_IMAGE, pl.List(pl.Float64))
+    # -0.0 is 0.0: an id is made of it.
+    parts = [_cell(manifest, names[box_part(at)], Kind.FLOAT) + 0.0 for at in range(4)]
+    return pl.when(pl.all_horizontal([each.is_not_null() for each in parts])).then(pl.concat_list(parts))
+
+
+def _cell(manifest: Manifest, name: str | None, kind: Kind) -> pl.Expr:
+    """The column as values of this kind; null where a cell is empty or has no such form."""
+    if name is None:
+        return pl.lit(None, dtype(kind))
+    cell, raw = pl.col(CELL + name), manifest.kinds[name]
+    if kind is Kind.TEXT and raw not in (Kind.TEXT, Kind.INTEGER, Kind.UUID):
+        return pl.lit(None, pl.String)
+    if raw is Kind.TEXT and kind is Kind.BOOLEAN:
+        return cell.str.to_lowercase().replace_strict(TRUTHS, default=None, return_dtype=pl.Boolean)
+    if raw is Kind.TEXT and kind is Kind.TIMESTAMP:
+        return cell.map_batches(_times, return_dtype=TIMESTAMP_DTYPE)
+    return canonical(raw, kind, cell)
+
+
+def _times(texts: pl.Series) -> pl.Series:
+    return pl.Series([_time(each) for each in texts], dtype=TIMESTAMP_DTYPE)
+
+
+def _time(text: str | None) -> datetime | None:
+    """A time in ISO 8601, to the millisecond; one without a zone is UTC."""
+    if text is None:
+        return None
+    # Python 3.10 knows no "Z", and fractions of three or six digits only.
+    whole, point, rest = text.replace("Z", "+00:00").partition(".")
+    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    try:
+        found = datetime.fromisoformat(f"{whole}.{digits[:6]:0<6}{rest[len(digits) :]}" if point else whole)
+    except ValueError:
+        return None
+    utc = (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def _faults(expected: Expected, manifest: Manifest, names: dict[str, str]) -> Iterator[pl.DataFrame]:
+    cells = manifest.rows
+    for part, name in names.items():
+        cell = pl.col(CELL + name)
+        if part in (IMAGE, LABEL):
+            empty = cells.filter(cell.is_null())
+            yield faults(empty, name, None, "the cell is empty", "the path of an image" if part == IMAGE else "a label")
+        if part.startswith(BOX + "."):
+            yield faults(cells.filter(cell.is_null()), name, None, "the cell is empty", "a number from 0 to 1")
+        kind = Kind.FLOAT if part.startswith(BOX + ".") else Kind.TEXT
+        if part == ID:
+            kind = expected.id_column.kind or Kind.TEXT
+        elif part in expected.fields.names:
+            kind = expected.fields.field(part).kind
+        value = cells.select(_cell(manifest, name, kind).alias("value"))["value"]
+        lost = cells.filter(cell.is_not_null() & value.is_null())
+        yield faults(lost, name, cell, "the cell holds something else", WORDS[kind])

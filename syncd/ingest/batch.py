@@ -1,0 +1,165 @@
+"""One batch of an ingest: read and judged, its media fetched, its samples added, its baseline recorded.
+
+What has been added is then looked at as any first meeting of both sides is, by the diff: the baseline records what both
+were seen to hold, and what an earlier, interrupted call has added is found again in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from dataclasses import field as made_by
+from typing import Any
+
+import polars as pl
+
+from syncd.adapters.fiftyone.samples import insert_samples, sample_documents
+from syncd.apply.execute import apply
+from syncd.diff import Inputs, diff
+from syncd.ingest.crops import Knife, cut, folder_of_crops
+from syncd.ingest.judge import faults, judge_rows, judge_sizes, refuse_unknown, unknown_labels, without
+from syncd.ingest.layout import FRAME, FRAME_BOX, S3_ETAG, S3_URI
+from syncd.ingest.source import FRAME as FRAME_COLUMN
+from syncd.ingest.work import Work
+from syncd.model import Action, Direction, Plan, Scope, Side, Snapshot
+from syncd.model.snapshot import SAMPLES_SCHEMA, baseline_schema, empty_samples, schema
+from syncd.store import baseline
+from syncd.store.changes import APPLIED
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A batch that is ready to be written: its good rows, the samples there are of them, and those to be added.
+
+    ``media`` is the number of the latter; in a dry run there are no ``documents`` of them.
+    """
+
+    rows: pl.DataFrame
+    samples: pl.DataFrame
+    media: int
+    documents: tuple[dict[str, Any], ...]
+    faults: pl.DataFrame
+    unknown: pl.DataFrame
+    notes: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a batch. ``left`` are kinds of conflict that the next reconcile will name."""
+
+    samples: int = 0
+    labels: int = 0
+    added_to_samples: int = 0
+    left: dict[str, int] = made_by(default_factory=dict)
+
+
+def prepare_batch(work: Work, ids: list[str], located: pl.DataFrame, progress: Progress, *, dry_run: bool) -> Prepared:
+    """Reads and judges rows, and fetches the media that have no sample yet; writes nothing to either side.
+
+    ``located`` are their media with where each is (:meth:`syncd.media.store.MediaStore.locate`).
+    """
+    rows = work.source.rows(ids)
+    bad = [judge_rows(work.session.mapping, rows, single=work.single, crops=work.crops)]
+    unknown = unknown_labels(rows, work.vocabulary)
+    if work.binding.ingest.unknown_labels == "refuse":
+        bad.append(refuse_unknown(rows, work.vocabulary, unknown["label"].to_list()))
+    rows = without(rows, pl.concat(bad))
+    there = work.fiftyone.find_samples(rows["media"].unique().to_list()) if rows.height else empty_samples()
+    fresh = rows.join(there, on="media", how="anti")
+    place = FRAME_COLUMN if work.crops else "media"
+    wanted = located.filter(pl.col("key").is_in(fresh[place].unique().to_list()))
+    if dry_run:
+        return Prepared(rows, there, wanted.height, (), pl.concat(bad), unknown, _no_notes())
+    fetched = work.media.fetch(wanted.select("key", "location"), progress)
+    unusable = fetched.filter(pl.col("fault").is_not_null())
+    lost = fresh.join(unusable, left_on=place, right_on="key")
+    bad.append(faults(lost, "unusable media", pl.col("fault")))
+    media = fetched.filter(pl.col("fault").is_null())
+    bad.append(judge_sizes(fresh, media, place))
+    notes = media.filter(pl.col("note").is_not_null()).select("key", "note")
+    if work.crops:
+        knife = Knife(folder_of_crops(work.config, work.binding.dataset), work.binding.ingest.crop_margin)
+        media, uncut = cut(knife, without(fresh, pl.concat(bad)), media)
+        bad.append(uncut)
+    found = pl.concat(bad)
+    rows = without(rows, found)
+    media = media.join(rows.select(pl.col("media").alias("key")).unique(), on="key", how="semi")
+    media = media.rename({"uri": S3_URI, "etag": S3_ETAG})
+    fields = [S3_URI, S3_ETAG, *((FRAME, FRAME_BOX) if work.crops else ())]
+    documents = sample_documents(work.fiftyone, media, rows, work.predictions, fields)
+    return Prepared(rows, there, media.height, tuple(documents), found, unknown, notes)
+
+
+def write_batch(work: Work, prepared: Prepared, run_id: str) -> Written:
+    """Adds the samples, then records as baseline what both sides are seen to hold; commits."""
+    session, rows = work.session, prepared.rows
+    if rows.is_empty():
+        return Written()
+    added = insert_samples(work.fiftyone, prepared.documents)
+    plan = _first_meeting(work, rows, pl.concat([prepared.samples, _places(prepared.documents, work)]))
+    inserts = tuple(
+        each for each in plan.changes if each.action is Action.INSERT and each.direction is Direction.TO_FIFTYONE
+    )
+    met = plan.baseline.height
+    # What tags ask for is left to a reconcile, which has the vocabulary.
+    narrowed = replace(
+        plan,
+        changes=inserts,
+        conflicts=(),
+        dropped=(),
+        waiting=(),
+        answered=frozenset(),
+        scope=Scope(everything=False),
+    )
+    appended = 0
+    if inserts:
+        recorded = apply(session, narrowed, run_id).recorded
+        appended = sum(each.status == APPLIED for each in recorded)
+    else:
+        baseline.save(session.state, session.tables, session.mapping, plan.baseline)
+    session.state.commit()
+    return Written(added, met, appended, _kinds(plan))
+
+
+def _places(documents: Sequence[dict[str, Any]], work: Work) -> pl.DataFrame:
+    """The new samples as :meth:`LabelStore.find_samples` would find them."""
+    path = work.fiftyone.labels.media_path
+    rows = [
+        (str(each["_id"]), each[path], work.single and each[work.fiftyone.labels.label_field] is not None)
+        for each in documents
+    ]
+    return pl.DataFrame(rows, schema=SAMPLES_SCHEMA, orient="row")
+
+
+def _first_meeting(work: Work, rows: pl.DataFrame, samples: pl.DataFrame) -> Plan:
+    """What the diff makes of these rows and of the labels under their ids, or under none, on their samples."""
+    session = work.session
+    labels = session.fiftyone.read_samples(samples["sample_id"].to_list())
+    ours = pl.col("annotation_id").is_in(rows["annotation_id"].to_list())
+    found = replace(labels, rows=labels.rows.filter(ours.fill_null(value=True)))
+    known = rows.select(list(schema(Side.DATABASE, session.mapping)))
+    return diff(
+        Inputs(
+            mapping=session.mapping,
+            policy=session.policy,
+            fiftyone=found,
+            database=Snapshot(Side.DATABASE, known, complete=False, as_of=labels.as_of),
+            baseline=pl.DataFrame(schema=baseline_schema(session.mapping)),
+            baseline_size=0,
+            samples=samples,
+            force=True,
+        )
+    )
+
+
+def _kinds(plan: Plan) -> dict[str, int]:
+    counted: dict[str, int] = {}
+    for each in plan.conflicts:
+        counted[each.kind] = counted.get(each.kind, 0) + 1
+    return counted
+
+
+def _no_notes() -> pl.DataFrame:
+    return pl.DataFrame(schema={"key": pl.String(), "note": pl.String()})

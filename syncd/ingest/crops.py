@@ -1,0 +1,138 @@
+"""Cutting annotations out of their frames: one image file per annotation, beside the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from PIL import Image, ImageOps
+
+from syncd.config import Config
+from syncd.ingest.judge import FAULTS
+from syncd.ingest.layout import FRAME, FRAME_BOX
+from syncd.ingest.source import FRAME as FRAME_COLUMN
+from syncd.ingest.source import FRAME_BOX as BOX_COLUMN
+
+CUT: dict[str, pl.DataType] = {
+    "key": pl.String(),
+    "path": pl.String(),
+    "uri": pl.String(),
+    "etag": pl.String(),
+    "size_bytes": pl.Int64(),
+    "mime_type": pl.String(),
+    "width": pl.Int64(),
+    "height": pl.Int64(),
+    "num_channels": pl.Int64(),
+    FRAME: pl.String(),
+    FRAME_BOX: pl.List(pl.Float64),
+}
+"""Columns of the media that cutting makes; ``key`` is the annotation id, ``uri`` and ``etag`` are the frame's."""
+
+THREADS = 4
+_PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class Knife:
+    """Where crops go, and how much is left around a box, as a share of its larger side."""
+
+    folder: Path
+    margin: float
+
+
+def folder_of_crops(config: Config, dataset: str) -> Path:
+    """The folder of a dataset's crops: beside the cache, whose files come and go."""
+    return config.s3.cache.expanduser().absolute().parent / "crops" / _PLAIN.sub("_", dataset)
+
+
+def cut(knife: Knife, rows: pl.DataFrame, frames: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Cuts every row out of its frame (``key``, ``path`` and the rest of a fetched medium).
+
+    Returns the media of the crops, and faults of rows that could not be cut. A crop that is there already, from the
+    same frame, box and margin, is taken as it is.
+    """
+    knife.folder.mkdir(parents=True, exist_ok=True)
+    here = rows.select("annotation_id", "media", FRAME_COLUMN, BOX_COLUMN).join(
+        frames, left_on=FRAME_COLUMN, right_on="key", how="inner"
+    )
+    groups = here.partition_by("path", maintain_order=True)
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="crop") as pool:
+        results = [result for found in pool.map(lambda group: list(_frame(knife, group)), groups) for result in found]
+    media = [each for each in results if isinstance(each, dict)]
+    bad = [each for each in results if isinstance(each, tuple)]
+    return pl.DataFrame(media, schema=CUT, orient="row"), pl.DataFrame(bad, schema=FAULTS, orient="row")
+
+
+def _frame(knife: Knife, group: pl.DataFrame) -> Iterator[dict[str, Any] | tuple[str, str, str, str]]:
+    """The crops of one frame, which is decoded once."""
+    rows = list(group.iter_rows(named=True))
+    targets = [knife.folder / _name(knife, row) for row in rows]
+    frame: Image.Image | None = None
+    for row, target in zip(rows, targets, strict=True):
+        try:
+            if not target.exists():
+                if frame is None:
+                    with Image.open(row["path"]) as opened:
+                        frame = ImageOps.exif_transpose(opened)
+                _save(frame.crop(pixels(row[BOX_COLUMN], frame.size, knife.margin)), target)
+            yield _medium(row, target)
+        except OSError as error:
+            yield row["annotation_id"], row["media"], "unusable media", f"{row[FRAME_COLUMN]}: {error}"
+
+
+def pixels(box: list[float], size: tuple[int, int], margin: float) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of a relative box in pixels: grown by the margin, whole pixels, within the frame."""
+    left, top, width, height = box[0] * size[0], box[1] * size[1], box[2] * size[0], box[3] * size[1]
+    around = margin * max(width, height)
+    edges = (left - around, top - around, left + width + around, top + height + around)
+    # What is a whole number but for the rounding of floats is that number.
+    low = [math.floor(round(edge, 6)) for edge in edges[:2]]
+    high = [math.ceil(round(edge, 6)) for edge in edges[2:]]
+    x, y = (min(max(edge, 0), limit - 1) for edge, limit in zip(low, size, strict=True))
+    right, bottom = (max(min(edge, limit), start + 1) for edge, limit, start in zip(high, size, (x, y), strict=True))
+    return x, y, right, bottom
+
+
+def _name(knife: Knife, row: dict[str, Any]) -> str:
+    """A file name that another box, frame or margin would not have."""
+    about = repr((row["path"], row["etag"], row[BOX_COLUMN], knife.margin, row["annotation_id"]))
+    shown = _PLAIN.sub("_", row["annotation_id"])[:80]
+    return f"{shown}.{hashlib.blake2b(about.encode(), digest_size=6).hexdigest()}.png"
+
+
+def _save(crop: Image.Image, target: Path) -> None:
+    """Whole or not at all: another process may be writing the same crop."""
+    if crop.mode not in ("1", "L", "LA", "I;16", "I", "P", "RGB", "RGBA"):
+        crop = crop.convert("RGB")
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        crop.save(part, format="PNG")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _medium(row: dict[str, Any], target: Path) -> dict[str, Any]:
+    with Image.open(target) as crop:
+        width, height, channels = crop.width, crop.height, len(crop.getbands())
+    return {
+        "key": row["media"],
+        "path": str(target),
+        "uri": row["uri"],
+        "etag": row["etag"],
+        "size_bytes": target.stat().st_size,
+        "mime_type": "image/png",
+        "width": width,
+        "height": height,
+        "num_channels": channels,
+        FRAME: row[FRAME_COLUMN],
+        FRAME_BOX: row[BOX_COLUMN],
+    }

@@ -1,0 +1,132 @@
+"""The binding's table as an ingest reads it: beside the fields that are synced, what only an ingest needs.
+
+These further columns are read as fields of their own, so that they are brought to their canonical form like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import polars as pl
+from sqlalchemy import Connection
+
+from syncd.adapters.sql.adapter import SqlAdapter
+from syncd.adapters.sql.describe import describe
+from syncd.adapters.sql.errors import READING, asking
+from syncd.adapters.sql.mapping import TableMapping
+from syncd.adapters.sql.reader import Reader
+from syncd.config import BindingConfig
+from syncd.errors import MappingError
+from syncd.mapped import table_mapping
+from syncd.model import BOX, Direction, Field, Holds, Kind, Mapping
+from syncd.model.snapshot import PREFIX
+
+EXTRA = "ingest."
+"""Prefix of the names under which the further columns are read; no attribute can be called so."""
+
+FRAME, FRAME_BOX, WIDTH, HEIGHT = EXTRA + "frame", EXTRA + "frame_box", EXTRA + "width", EXTRA + "height"
+
+
+def predicted(field: str, part: str) -> str:
+    """Name under which a column of a prediction is read."""
+    return f"{EXTRA}{field}.{part}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The table, read for an ingest: ``wide`` with all columns, ``narrow`` with id and media alone."""
+
+    wide: SqlAdapter
+    narrow: SqlAdapter
+    mapping: Mapping
+    crops: bool
+
+    def ids(self) -> pl.DataFrame:
+        """``annotation_id`` and ``media`` of every row, as they stand."""
+        rows = self.narrow.read_all().rows
+        self._rest()
+        return rows.select("annotation_id", "media")
+
+    def rows(self, ids: list[str]) -> pl.DataFrame:
+        """The rows with these ids, in the order of media and id; further columns without ``value.`` before them."""
+        rows = self.wide.read_committed(ids).rows
+        self._rest()
+        extra = {PREFIX + name: name for name in self.wide.mapping.names if name.startswith(EXTRA)}
+        return rows.rename(extra).sort("media", "annotation_id")
+
+    def every(self, columns: Collection[str]) -> pl.DataFrame:
+        """``annotation_id`` and these columns, called as :meth:`rows` calls them, of every row."""
+        names = {name: name if name.startswith(EXTRA) else PREFIX + name for name in self.wide.mapping.names}
+        chosen = tuple(each for each in self.wide.mapping.fields if names[each.name] in columns)
+        mapping = replace(self.wide.mapping, fields=chosen)
+        with asking(READING):
+            rows = Reader(self.wide.connection, self.wide.info, mapping, self.wide.arrow).everything()
+        self._rest()
+        renamed = {PREFIX + each.name: names[each.name] for each in chosen}
+        return rows.select("annotation_id", *renamed).rename(renamed)
+
+    def _rest(self) -> None:
+        """Ends what has only been read: while it is open, SQLite lets nobody write."""
+        self.wide.connection.rollback()
+
+    @property
+    def extra(self) -> frozenset[str]:
+        """Names of the further columns."""
+        return frozenset(name for name in self.wide.mapping.names if name.startswith(EXTRA))
+
+
+@contextmanager
+def open_source(connection: Connection, binding: BindingConfig, mapping: Mapping, *, crops: bool) -> Iterator[Source]:
+    """Opens the table; ``MappingError`` where a further column is missing or of another type than expected."""
+    table = table_mapping(binding, crops=crops)
+    further = further_columns(binding, crops=crops)
+    wide_info = describe(connection, replace(table, fields=table.fields | further))
+    fields = [_field(name, columns, wide_info.column(columns[0]).kind) for name, columns in further.items()]
+    wide = SqlAdapter(connection, wide_info, replace(mapping, fields=(*mapping.fields, *fields)))
+    media = TableMapping(table.table, table.read, table.id_column, binding.columns.media, fields={})
+    narrow = SqlAdapter(connection, describe(connection, media), replace(mapping, fields=()))
+    # Looking up types opened a transaction.
+    connection.rollback()
+    try:
+        yield Source(wide, narrow, mapping, crops)
+    finally:
+        wide.close()
+        narrow.close()
+
+
+def further_columns(binding: BindingConfig, *, crops: bool) -> dict[str, tuple[str, ...]]:
+    """{name: columns} of what only an ingest reads."""
+    found: dict[str, tuple[str, ...]] = {}
+    if crops and binding.columns.box is not None:
+        found |= {FRAME: (binding.columns.media,), FRAME_BOX: tuple(binding.columns.box)}
+    if binding.ingest.size is not None:
+        found |= dict(zip((WIDTH, HEIGHT), ((name,) for name in binding.ingest.size), strict=True))
+    for each in binding.predictions:
+        for part in ("label", "confidence", "second_label", "second_confidence"):
+            column = getattr(each, part)
+            if column is not None:
+                found[predicted(each.field, part)] = (column,)
+        if each.box is not None:
+            found[predicted(each.field, BOX)] = tuple(each.box)
+    return found
+
+
+def _field(name: str, columns: tuple[str, ...], found: Kind | None) -> Field:
+    """A further column as a field. Numbers are read as what they are for, whatever type they have."""
+    part = name.rpartition(".")[2]
+    if len(columns) == 4:
+        kind = Kind.BOX
+    elif part in ("label", "second_label", "frame"):
+        kind = Kind.TEXT
+    else:
+        kind = Kind.FLOAT if part in ("confidence", "second_confidence") else Kind.INTEGER
+        numbers = (Kind.INTEGER,) if kind is Kind.INTEGER else (Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL)
+        if found not in numbers:
+            raise MappingError(
+                f"The column {columns[0]!r} is {found.value if found else 'of an unknown type'}, expected "
+                f"{'whole numbers of pixels' if kind is Kind.INTEGER else 'numbers from 0 to 1'}.",
+                remedy="Mend `ingest.size` or `predictions` of the binding.",
+            )
+    return Field(name, kind, Direction.TO_FIFTYONE, Holds(kind), Holds(kind))
