@@ -13,7 +13,7 @@ from typing import Protocol
 
 import polars as pl
 
-from syncd.model import Change, Content, Origin, Side, Snapshot
+from syncd.model import Change, Content, Origin, Side, Snapshot, TagEdit
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,14 @@ class LabelStore(Adapter, Protocol):
         """The samples with these media (:data:`syncd.model.snapshot.SAMPLES_SCHEMA`)."""
         ...
 
+    def write_tags(self, edits: Sequence[TagEdit]) -> None:
+        """Puts tags on labels and samples and takes them off; what is there already, or gone, is left alone."""
+        ...
+
+    def look_up_samples(self, sample_ids: Collection[str]) -> pl.DataFrame:
+        """The same of the samples with these ids, as far as they exist."""
+        ...
+
 
 class RowStore(Adapter, Protocol):
     """A side whose annotations are rows with ids of their own."""
@@ -86,6 +94,14 @@ class RowStore(Adapter, Protocol):
 
     def origin(self, *, count_rows: bool = True) -> Origin:
         """As of any adapter; counting the rows may be left out."""
+        ...
+
+    def writable(self, field: str) -> bool:
+        """Whether the field's columns can be written at all, whatever its direction."""
+        ...
+
+    def read_committed(self, ids: Collection[str]) -> Snapshot:
+        """As :meth:`read_ids`, but blind to what this side's own transaction has not committed; may be much quicker."""
         ...
 
     def mint(self, count: int) -> list[str]:

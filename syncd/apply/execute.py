@@ -7,7 +7,7 @@ that died is settled by looking at what is really there (:mod:`syncd.apply.settl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bson import ObjectId
@@ -17,7 +17,7 @@ from syncd.apply.outcomes import Recorded, forgotten, judge_result, next_baselin
 from syncd.apply.steps import Step, reached
 from syncd.model import ID_FIELD, Action, Change, Direction, Plan
 from syncd.session import Session
-from syncd.store import baseline, changes, conflicts
+from syncd.store import answered, baseline, changes, conflicts, waiting
 from syncd.store.changes import APPLIED, SUPERSEDED, Outcome
 from syncd.store.lock import make_sure
 
@@ -33,8 +33,15 @@ class Applied:
     opened: int
 
 
-def apply(session: Session, plan: Plan, run_id: str) -> Applied:
-    """Carries out a plan that no brake holds, up to the last commit, which is the caller's: cursors belong to it."""
+def _silent(_: str) -> None:
+    """No progress is shown."""
+
+
+def apply(session: Session, plan: Plan, run_id: str, progress: Callable[[str], None] = _silent) -> Applied:
+    """Carries out a plan that no brake holds, up to the last commit, which is the caller's: cursors belong to it.
+
+    ``progress`` is told between two slices; what it raises ends the run there, to be settled by the next one.
+    """
     intended = _with_ids(session, plan.changes)
     seqs = changes.record_intents(session.state, session.tables, plan.binding, run_id, intended)
     session.state.commit()
@@ -42,7 +49,7 @@ def apply(session: Session, plan: Plan, run_id: str) -> Applied:
 
     outward = [each for each in intended if each.direction is Direction.TO_FIFTYONE]
     stamps = [_stamp(each) for each in intended if _is_drawn(each)]
-    written = _write_fiftyone(session, [*outward, *stamps])
+    written = _write_fiftyone(session, [*outward, *stamps], progress)
     done = {id(result.change): judge_result(session.mapping, result) for result in written}
     reached(Step.FIFTYONE_WRITTEN)
 
@@ -63,13 +70,14 @@ def apply(session: Session, plan: Plan, run_id: str) -> Applied:
     return Applied(recorded, opened)
 
 
-def _write_fiftyone(session: Session, changes: Sequence[Change]) -> list[Result]:
+def _write_fiftyone(session: Session, changes: Sequence[Change], progress: Callable[[str], None]) -> list[Result]:
     """Writes in slices, none of them without the lock: FiftyOne itself would take them from anybody."""
     session.rest()
     results: list[Result] = []
     for start in range(0, len(changes), SLICE):
         if start:
             reached(Step.FIFTYONE_PARTLY_WRITTEN)
+            progress("applying")
         make_sure(session.writing, session.schema, session.mapping.binding)
         results += session.fiftyone.write(changes[start : start + SLICE])
     return results
@@ -86,9 +94,13 @@ def _record(
     state, tables, binding = session.state, session.tables, plan.binding
     at = session.database.now()
     outcomes = [Outcome(seq, each.change, each.status) for seq, each in zip(seqs, recorded, strict=True)]
-    changes.finish(state, tables, binding, outcomes, at)
+    changes.finish(state, tables, binding, outcomes, at, run_id=run_id)
     baseline.save(state, tables, session.mapping, next_baseline(session.mapping, plan.baseline, recorded))
-    baseline.drop(state, tables, binding, forgotten(plan.dropped, recorded))
+    baseline.drop(state, tables, binding, forgotten(plan.dropped, recorded, plan.baseline))
+    waiting.update(state, tables, binding, plan.waiting, plan.scope, at)
+    failed = {each.change.annotation_id for each in recorded if each.status != APPLIED}
+    stays = {each for each in plan.answered if each[0] not in failed}
+    answered.update(state, tables, binding, stays, plan.scope)
     found = [*plan.conflicts, *refusals(recorded)]
     return conflicts.update(state, tables, binding, run_id, found, plan.scope, at)
 
@@ -113,7 +125,9 @@ def _is_nameless(change: Change) -> bool:
 
 
 def _is_drawn(change: Change) -> bool:
-    return change.action is Action.INSERT and change.direction is Direction.TO_DATABASE
+    """Whether a row is inserted for a label that is there. One that comes with its label bears no label's id."""
+    inserted = change.action is Action.INSERT and change.direction is Direction.TO_DATABASE
+    return inserted and change.label_id is not None
 
 
 def _stamp(change: Change) -> Change:

@@ -11,7 +11,7 @@ import polars as pl
 from syncd.adapters.protocol import Result
 from syncd.adapters.values import same_content, same_value
 from syncd.diff.content import jsonable
-from syncd.model import ID_FIELD, Action, Change, Conflict, Direction, Json, Mapping, dtype
+from syncd.model import ID_FIELD, Action, Change, Conflict, Direction, Field, Json, Mapping, dtype
 from syncd.model.plan import Content
 from syncd.model.snapshot import baseline_schema, column, known_column
 from syncd.store.changes import APPLIED, SUPERSEDED
@@ -115,24 +115,45 @@ def _shown(content: Content) -> Json:
 def next_baseline(mapping: Mapping, planned: pl.DataFrame, recorded: Sequence[Recorded]) -> pl.DataFrame:
     """The baseline rows to store: those the plan moves, with every applied change as it was read back.
 
-    Invariant: a field's baseline moves only where both sides were seen to hold the same value.
+    Invariant: a field's baseline moves only where both sides were seen to hold the same value. Where a change was
+    to be made on both sides at once, it therefore counts only if both were written, and alike.
     """
-    applied = [each for each in recorded if each.status == APPLIED and each.change.direction is not None]
+    applied = _wholly_applied(recorded)
     frame = planned
     for field in mapping.fields:
-        agreed = [
-            (each.change.annotation_id, each.result.after)
-            for each in applied
-            if each.change.action is Action.UPDATE
-            and each.change.field == field.name
-            and each.result is not None
-            and same_value(field, each.result.after, each.change.new)
-        ]
+        agreed = _agreed(field, applied)
         if agreed:
             frame = _patched(frame, field.name, dtype(field.kind), agreed)
     rows = [_inserted(mapping, each) for each in applied if each.change.action is Action.INSERT]
-    inserted = pl.DataFrame(rows, schema=baseline_schema(mapping), orient="row")
+    inserted = _one_per_annotation(mapping, pl.DataFrame(rows, schema=baseline_schema(mapping), orient="row"))
     return pl.concat([frame.select(list(baseline_schema(mapping))), inserted])
+
+
+def _wholly_applied(recorded: Sequence[Recorded]) -> list[Recorded]:
+    """What was applied, without changes of which the other side's half was not."""
+    written = [each for each in recorded if each.change.direction is not None]
+    failed = {subject(each.change) for each in written if each.status != APPLIED}
+    return [each for each in written if each.status == APPLIED and subject(each.change) not in failed]
+
+
+def subject(change: Change) -> tuple[str | None, str | None, str | None]:
+    """What a change is about; a label without an annotation id is told by its own."""
+    return change.annotation_id, change.field, None if change.annotation_id is not None else change.label_id
+
+
+def _agreed(field: Field, applied: Sequence[Recorded]) -> list[tuple[str | None, Content]]:
+    """(annotation id, value) of the updates of a field that are what was meant, and the same on both sides."""
+    found: dict[str | None, Content] = {}
+    apart: set[str | None] = set()
+    for each in applied:
+        change, result = each.change, each.result
+        if change.action is not Action.UPDATE or change.field != field.name or result is None:
+            continue
+        name = change.annotation_id
+        known = found.setdefault(name, result.after)
+        if not (same_value(field, result.after, change.new) and same_value(field, result.after, known)):
+            apart.add(name)
+    return [(name, value) for name, value in found.items() if name not in apart]
 
 
 def _patched(
@@ -173,12 +194,32 @@ def _inserted(mapping: Mapping, recorded: Recorded) -> dict[str, object]:
     return row
 
 
-def forgotten(dropped: Iterable[str], recorded: Iterable[Recorded]) -> list[str]:
-    """Ids whose baseline goes: gone from both sides, or deleted on the side that still had them."""
+def _one_per_annotation(mapping: Mapping, rows: pl.DataFrame) -> pl.DataFrame:
+    """One row for an annotation that was inserted on both sides: with its label, and with what both hold alike."""
+    if not rows["annotation_id"].is_duplicated().any():
+        return rows
+    known = [pl.col(known_column(name)).all() for name in mapping.names]
+    others = [pl.exclude("annotation_id", *map(known_column, mapping.names)).first()]
+    return (
+        rows.sort("label_id", nulls_last=True)
+        .group_by("annotation_id", maintain_order=True)
+        .agg(*others, *known)
+        .select(rows.columns)
+    )
+
+
+def forgotten(dropped: Iterable[str], recorded: Iterable[Recorded], known: pl.DataFrame) -> list[str]:
+    """Ids whose baseline goes: gone from both sides, or deleted on the side that still had them.
+
+    An annotation that is ``known`` on another label than the one that was removed lost a copy, and nothing else.
+    """
+    homes = dict(known.select("annotation_id", "label_id").iter_rows())
     deleted = [
         str(each.change.annotation_id)
         for each in recorded
         if each.status == APPLIED and each.change.action is Action.DELETE and each.change.annotation_id
+        if each.change.direction is not Direction.TO_FIFTYONE
+        or homes.get(each.change.annotation_id) in (None, each.change.label_id)
     ]
     return [*dropped, *deleted]
 

@@ -26,7 +26,7 @@ def settle(session: Session) -> tuple[Recorded, ...]:
     session.rest()
     intended = [change for _, change in left]
     # What became of a field that is not mapped any more cannot be seen, and matters to nobody.
-    visible = [each for each in intended if each.field in (None, ID_FIELD, *session.mapping.names)]
+    visible = [each for each in intended if each.field in (None, ID_FIELD, *session.mapping.in_database.names)]
     outward = [each for each in visible if each.direction is Direction.TO_FIFTYONE]
     homeward = [each for each in visible if each.direction is Direction.TO_DATABASE]
     seen = _seen_in_fiftyone(session, outward) | _seen_in_database(session, homeward)
@@ -39,7 +39,7 @@ def settle(session: Session) -> tuple[Recorded, ...]:
     known = baseline.read_some(state, tables, mapping, annotation_ids=ids)
     changes.finish(state, tables, mapping.binding, outcomes, at)
     baseline.save(state, tables, mapping, next_baseline(mapping, known, recorded))
-    baseline.drop(state, tables, mapping.binding, forgotten((), recorded))
+    baseline.drop(state, tables, mapping.binding, forgotten((), recorded, known))
     state.commit()
     return tuple(recorded)
 

@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from syncd.model.fields import LABEL, Direction
-from syncd.model.plan import Action, Change
+from syncd.model.plan import Action, Change, Content
 from syncd.model.policy import Brakes
+
+MOST = 3
+"""Classes that are named of those that one label would swallow."""
 
 NAMES = {Direction.TO_DATABASE: "the database", Direction.TO_FIFTYONE: "FiftyOne"}
 
@@ -54,21 +57,31 @@ def held_by(
 def _too_many_changes(brakes: Brakes, changes: Sequence[Change], known: int) -> str | None:
     updates = [each for each in changes if each.action is Action.UPDATE and each.direction is not None]
     for way, name in NAMES.items():
-        touched = {each.annotation_id for each in updates if each.direction is way}
+        there = [each for each in updates if each.direction is way]
+        # A lasso that went wrong is told by its class, which says more than the number.
+        labels = [each for each in there if each.field == LABEL]
+        for label, count in Counter(_label(each.new) for each in labels).most_common(1):
+            if count > brakes.max_into_one_label * known:
+                before = Counter(_label(each.old) for each in labels if _label(each.new) == label)
+                return (
+                    f"{count:,} of {known:,} annotations would become {label!r} in {name} ({_from(before)}): more than "
+                    f"max_into_one_label ({brakes.max_into_one_label:.2%})"
+                )
+        touched = {each.annotation_id for each in there}
         if len(touched) > brakes.max_change_fraction * known:
             return (
                 f"{len(touched):,} of {known:,} annotations would change in {name}: more than "
                 f"max_change_fraction ({brakes.max_change_fraction:.2%})"
             )
-        into = Counter(_label(each) for each in updates if each.direction is way and each.field == LABEL)
-        for label, count in into.most_common(1):
-            if count > brakes.max_into_one_label * known:
-                return (
-                    f"{count:,} of {known:,} annotations would become {label!r} in {name}: more than "
-                    f"max_into_one_label ({brakes.max_into_one_label:.2%})"
-                )
     return None
 
 
-def _label(change: Change) -> str | None:
-    return None if change.new is None else str(change.new)
+def _from(labels: Counter[str | None]) -> str:
+    """The classes that would be swallowed, the most frequent first."""
+    most = [f"{count:,} from {label!r}" for label, count in labels.most_common(MOST)]
+    rest = len(labels) - MOST
+    return ", ".join(most) + (f" and {rest:,} classes more" if rest > 0 else "")
+
+
+def _label(value: Content) -> str | None:
+    return None if value is None else str(value)

@@ -27,7 +27,12 @@ def jsonable(value: Value) -> Json:
 
 def content_of(mapping: Mapping, row: dict[str, Any], prefix: str = "") -> Json:
     """All mapped values of a row as JSON."""
-    return {name: jsonable(value) for name, value in values_of(mapping, row, prefix).items()}
+    return jsonable_content(values_of(mapping, row, prefix))
+
+
+def jsonable_content(values: dict[str, Value]) -> Json:
+    """A whole annotation as JSON."""
+    return {name: jsonable(value) for name, value in values.items()}
 
 
 def problems_of(row: dict[str, Any], prefix: str = "") -> dict[str, str]:

@@ -2,28 +2,25 @@
 
 For each field every row gets one verdict: ``same`` (nothing to do), ``adopt`` (both agree, the baseline did not know
 yet), ``converged`` (both made the same change), ``to_database``, ``to_fiftyone``, or a conflict kind. Rows without a
-baseline (first meeting) and fields mapped since (no agreed value yet) follow the same path.
+baseline (first meeting) and fields mapped since (no agreed value yet) follow the same path. What FiftyOne's values
+are, is what is meant by them (:mod:`syncd.diff.wishes`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import polars as pl
 
-from syncd.diff.content import jsonable, problems_of, shown
+from syncd.diff.compare import differs
 from syncd.diff.inputs import History
 from syncd.diff.joined import B, D, F, differ, is_known, not_finite, unreadable
 from syncd.diff.memory import REFUSED, STALE, about_column, with_memory
-from syncd.diff.unsafe import not_readable, why_unsafe
-from syncd.model.fields import BOX, LABEL, Direction, Field, Mapping, Side
-from syncd.model.plan import Action, Change, Conflict
+from syncd.diff.vocabulary import UNKNOWN
+from syncd.diff.wishes import ALIAS, AMBIGUOUS, BY_TAG
+from syncd.model.fields import BOX, LABEL, Direction, Field, Mapping
 from syncd.model.policy import Policy
-from syncd.model.snapshot import baseline_schema, column, known_column
-
-SETTLED = ("same", "adopt")
-"""Verdicts of which nothing is said."""
+from syncd.model.snapshot import column
 
 
 def verdict_column(name: str) -> str:
@@ -37,7 +34,7 @@ def reason_column(name: str) -> str:
 
 
 def judge(mapping: Mapping, policy: Policy, history: History, rows: pl.DataFrame) -> pl.DataFrame:
-    """Adds verdict and reason of every field to rows that both sides hold."""
+    """Adds verdict and reason of every field to rows that both sides hold, with wishes."""
     if rows.is_empty():
         return rows
     given = rows.columns
@@ -61,6 +58,11 @@ def _facts(field: Field) -> Iterator[pl.Expr]:
         "apart": differ(field, F, D),
         "unread": unreadable(name, F) | unreadable(name, D),
         "endless": not_finite(field, F) | not_finite(field, D),
+        # Another spelling in FiftyOne of what the database holds, or a tag that asks for it.
+        "respelt": _about(field, "via").is_not_null()
+        & differs(field, _about(field, "typed"), pl.col(D + column(name)))
+        & ~differ(field, F, D),
+        "by_tag": _about(field, "via").is_in(BY_TAG).fill_null(value=False),
     }
     for fact, expression in facts.items():
         yield expression.alias(about_column(field, fact))
@@ -80,6 +82,10 @@ def _verdict(field: Field, policy: Policy) -> pl.Expr:
         .then(open_kind)
         .when(unread | endless)
         .then(pl.lit("unsafe_value"))
+        .when(_about(field, "ambiguous") & ~(apart & waits.fill_null(value=False)))
+        .then(pl.lit(AMBIGUOUS))
+        .when(_about(field, "respelt"))
+        .then(_respelling(field))
         .when(~apart & ~known)
         .then(pl.lit("adopt"))
         .when(~apart & by_fiftyone & by_database)
@@ -90,8 +96,12 @@ def _verdict(field: Field, policy: Policy) -> pl.Expr:
         .then(open_kind)
         .when(~known)
         .then(_first_meeting(field, policy))
-        .when(by_fiftyone & _about(field, "stale"))
+        .when(by_fiftyone & _about(field, "stale") & ~_about(field, "by_tag"))
         .then(pl.when(again).then(pl.lit(STALE)).otherwise(pl.lit("to_fiftyone")))
+        .when(by_fiftyone & _about(field, "unknown") & pl.lit(field.direction.allows(Direction.TO_DATABASE)))
+        .then(pl.lit(UNKNOWN))
+        .when(by_fiftyone & by_database & _about(field, "agrees"))
+        .then(pl.lit(_if_allowed(field, Direction.TO_DATABASE)))
         .when(by_fiftyone & by_database)
         .then(_disagreement(field, policy))
         .when(by_fiftyone)
@@ -105,10 +115,26 @@ def _verdict(field: Field, policy: Policy) -> pl.Expr:
 
 
 def _unless_refused(field: Field) -> pl.Expr:
-    """Asking the database again would only be refused again: a person, or another value, must come first."""
+    """Asking the database again would only be refused again: a person, or another value, must come first.
+
+    Nor is it ever asked to hold what is no term.
+    """
     verdict = pl.col(verdict_column(field.name))
-    asks_again = _about(field, "refused") & (verdict == Direction.TO_DATABASE.value)
-    return pl.when(asks_again).then(pl.lit(REFUSED)).otherwise(verdict).alias(verdict_column(field.name))
+    asks = verdict == Direction.TO_DATABASE.value
+    return (
+        pl.when(asks & _about(field, "unknown"))
+        .then(pl.lit(UNKNOWN))
+        .when(asks & _about(field, "refused"))
+        .then(pl.lit(REFUSED))
+        .otherwise(verdict)
+        .alias(verdict_column(field.name))
+    )
+
+
+def _respelling(field: Field) -> pl.Expr:
+    """FiftyOne takes the term, where it may be written at all; a tag was set in order to have it written."""
+    allowed = pl.lit(field.direction.allows(Direction.TO_FIFTYONE)) | _about(field, "by_tag")
+    return pl.when(allowed).then(pl.lit(Direction.TO_FIFTYONE.value)).otherwise(pl.lit("same"))
 
 
 def _about(field: Field, fact: str) -> pl.Expr:
@@ -169,8 +195,13 @@ def _disagreement(field: Field, policy: Policy) -> pl.Expr:
 def _reason(field: Field) -> pl.Expr:
     verdict = pl.col(verdict_column(field.name))
     by_fiftyone, by_database = _about(field, "by_fiftyone"), _about(field, "by_database")
+    home = verdict == Direction.TO_DATABASE.value
     return (
-        pl.when(~_about(field, "known"))
+        pl.when(_about(field, "respelt") | (home & _about(field, "by_tag")))
+        .then(_about(field, "via"))
+        .when(home & by_fiftyone & by_database & _about(field, "agrees"))
+        .then(pl.lit(ALIAS))
+        .when(~_about(field, "known"))
         .then(pl.lit("first_sync"))
         .when(verdict == "converged")
         .then(verdict)
@@ -183,106 +214,3 @@ def _reason(field: Field) -> pl.Expr:
         .otherwise(pl.lit("changed_at_home"))
         .alias(reason_column(field.name))
     )
-
-
-def decide(mapping: Mapping, rows: pl.DataFrame) -> tuple[list[Change], list[Conflict]]:
-    """The changes and conflicts that follow from judged rows; a value that cannot be held becomes a conflict."""
-    changes: list[Change] = []
-    conflicts: list[Conflict] = []
-    for each in mapping.fields if rows.height else ():
-        verdict = pl.col(verdict_column(each.name))
-        for row in rows.filter(~verdict.is_in(SETTLED)).iter_rows(named=True):
-            found = _outcome(each, row)
-            if isinstance(found, Change):
-                changes.append(found)
-            else:
-                conflicts.append(found)
-    return changes, conflicts
-
-
-def _outcome(field: Field, row: dict[str, Any]) -> Change | Conflict:
-    verdict = row[verdict_column(field.name)]
-    if verdict == "converged":
-        return _change(field, row, None, row[B + column(field.name)], row[D + column(field.name)])
-    if verdict == Direction.TO_DATABASE.value:
-        new = row[F + column(field.name)]
-        why = why_unsafe(field, Side.DATABASE, new)
-        if why is None:
-            return _change(field, row, Direction.TO_DATABASE, row[D + column(field.name)], new)
-        return _conflict(field, row, "unsafe_value", (why,))
-    if verdict == Direction.TO_FIFTYONE.value:
-        new = row[D + column(field.name)]
-        why = why_unsafe(field, Side.FIFTYONE, new)
-        if why is None:
-            return _change(field, row, Direction.TO_FIFTYONE, row[F + column(field.name)], new)
-        return _conflict(field, row, "unsafe_value", (why,))
-    return _conflict(field, row, verdict, _why_broken(field, row) if verdict == "unsafe_value" else ())
-
-
-def _why_broken(field: Field, row: dict[str, Any]) -> tuple[str, ...]:
-    """Why a value that stands on one of the sides cannot be compared or carried over."""
-    unread = any(field.name in problems_of(row, side) for side in (F, D))
-    return (not_readable(field) if unread else "not a finite number",)
-
-
-def _change(field: Field, row: dict[str, Any], way: Direction | None, old: Any, new: Any) -> Change:
-    from_database = way is Direction.TO_FIFTYONE
-    return Change(
-        annotation_id=row["annotation_id"],
-        label_id=row[F + "label_id"],
-        sample_id=row[F + "sample_id"],
-        direction=way,
-        action=Action.UPDATE,
-        field=field.name,
-        old=old,
-        new=new,
-        reason=row[reason_column(field.name)],
-        actor=row[D + "actor"] if from_database else None,
-        edited_at=row[D + "edited_at"] if from_database else row[F + "edited_at"],
-    )
-
-
-def _conflict(field: Field, row: dict[str, Any], kind: str, suggestions: tuple[str, ...]) -> Conflict:
-    known = row[B + known_column(field.name)]
-    return Conflict(
-        kind=kind,
-        annotation_id=row["annotation_id"],
-        sample_id=row[F + "sample_id"],
-        label_id=row[F + "label_id"],
-        field=field.name,
-        base=jsonable(row[B + column(field.name)]) if known else None,
-        fiftyone=shown(row, field.name, F),
-        database=shown(row, field.name, D),
-        suggestions=suggestions,
-    )
-
-
-def next_baseline(mapping: Mapping, rows: pl.DataFrame) -> pl.DataFrame:
-    """The baseline rows that judged rows call for, supposing that no change succeeds.
-
-    Agreed fields (``adopt``, ``converged``) take the database's value; all others keep what was agreed before. An
-    annotation met for the first time is in it with its place, even where no value was agreed. Rows of which nothing
-    moves, and that nothing is to be written to, are left out.
-    """
-    if rows.is_empty():
-        return pl.DataFrame(schema=baseline_schema(mapping))
-    touched = list(_touched(mapping))
-    kept = rows.filter(pl.any_horizontal(touched))
-    columns: list[pl.Expr] = [
-        pl.col("annotation_id"),
-        pl.col(F + "label_id").alias("label_id"),
-        pl.col(F + "sample_id").alias("sample_id"),
-    ]
-    for each in mapping.fields:
-        agreed = pl.col(verdict_column(each.name)).is_in(["adopt", "converged"])
-        name = column(each.name)
-        columns.append(pl.when(agreed).then(pl.col(D + name)).otherwise(pl.col(B + name)).alias(name))
-        columns.append((agreed | is_known(each.name)).alias(known_column(each.name)))
-    return kept.select(columns).select(list(baseline_schema(mapping)))
-
-
-def _touched(mapping: Mapping) -> Iterator[pl.Expr]:
-    yield pl.col(F + "label_id").ne_missing(pl.col(B + "label_id"))
-    yield pl.col(F + "sample_id").ne_missing(pl.col(B + "sample_id"))
-    for each in mapping.fields:
-        yield pl.col(verdict_column(each.name)).is_in(["adopt", "converged", "to_database", "to_fiftyone"])

@@ -9,7 +9,7 @@ from syncd.diff.content import content_of, fiftyone_content, shown, values_of
 from syncd.diff.joined import B, D, F
 from syncd.model.fields import Direction, Mapping
 from syncd.model.kinds import Json, Value
-from syncd.model.plan import Action, Change, Conflict
+from syncd.model.plan import Action, Change, Conflict, Waiting
 from syncd.model.snapshot import PREFIX
 
 
@@ -19,6 +19,7 @@ class Findings:
 
     changes: list[Change] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
@@ -27,12 +28,18 @@ class Findings:
     vanished_in_fiftyone: int = 0
     vanished_in_database: int = 0
 
-    def add(self, outcome: Change | Conflict) -> None:
+    def add(self, outcome: Change | Conflict | Waiting) -> None:
         """Takes up one outcome."""
         if isinstance(outcome, Change):
             self.changes.append(outcome)
+        elif isinstance(outcome, Waiting):
+            self.waiting.append(outcome)
         else:
             self.conflicts.append(outcome)
+
+
+PLAIN = ("label_id", "sample_id", "media", "edited_at", "actor", "problems")
+"""FiftyOne's columns besides id, tags and fields."""
 
 
 def whole_change(
@@ -85,6 +92,7 @@ def into_database(row: dict[str, Any], annotation_id: str | None, values: dict[s
         old=None,
         new=values,
         reason="drawn_in_fiftyone",
+        actor=row["actor"],
         edited_at=row["edited_at"],
         media=row["media"],
     )
@@ -143,6 +151,6 @@ def unsafe_row(row: dict[str, Any], sample_id: str, name: str, why: str) -> Conf
 
 def side_row(mapping: Mapping, row: dict[str, Any], side: str) -> dict[str, Any]:
     """One side of a joined row, without its prefix."""
-    plain = {name: row[side + name] for name in ("label_id", "sample_id", "media", "edited_at", "problems")}
+    plain = {name: row[side + name] for name in PLAIN}
     plain["annotation_id"] = row["annotation_id"]
     return plain | {PREFIX + name: row[f"{side}{PREFIX}{name}"] for name in mapping.names}

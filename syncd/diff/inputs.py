@@ -10,6 +10,7 @@ import polars as pl
 from syncd.model.fields import Mapping
 from syncd.model.policy import Policy
 from syncd.model.snapshot import Snapshot, empty_samples
+from syncd.model.vocabulary import Vocabulary
 
 WRITTEN_SCHEMA: dict[str, pl.DataType] = {
     "annotation_id": pl.String(),
@@ -25,6 +26,8 @@ OPEN_SCHEMA: dict[str, pl.DataType] = {
     "fiftyone": pl.String(),
 }
 
+ANSWERED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "tag": pl.String()}
+
 
 @dataclass(frozen=True)
 class History:
@@ -33,12 +36,13 @@ class History:
     ``written`` holds what syncd wrote to FiftyOne within the stale window (``old``: canonical JSON of what it
     replaced); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``: canonical JSON); ``minted`` ids
     that syncd gave to drawn labels whose database row was never written, because the run died or the database
-    refused it.
+    refused it; ``answered`` the tags that stay on their labels (or samples) and have had their effect.
     """
 
     written: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WRITTEN_SCHEMA))
     open_conflicts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OPEN_SCHEMA))
     minted: frozenset[str] = frozenset()
+    answered: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ANSWERED_SCHEMA))
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Inputs:
     these now are.
     ``samples`` are the samples found for the media of rows that are new in the database. ``adopt`` accepts labels
     and samples that were made anew under known annotation ids (a rebuilt dataset that a person has confirmed);
-    ``force`` releases the brakes.
+    ``force`` releases the brakes. ``vocabulary`` is what a label may be; ``None`` where anything goes.
     """
 
     mapping: Mapping
@@ -73,6 +77,7 @@ class Inputs:
     samples: pl.DataFrame = field(default_factory=empty_samples)
     history: History = field(default_factory=History)
     young: Young | None = None
+    vocabulary: Vocabulary | None = None
     adopt: bool = False
     force: bool = False
 

@@ -66,6 +66,12 @@ def open_whole(history: History) -> pl.DataFrame:
     return history.open_conflicts.filter(pl.col("field").is_null())
 
 
+def open_fields(history: History) -> list[str]:
+    """The annotations with an open conflict about one of their fields."""
+    about = history.open_conflicts.filter(pl.col("field").is_not_null())
+    return about["annotation_id"].unique().to_list()
+
+
 def refused_whole(inputs: Inputs, ids: Iterable[str]) -> dict[str, dict[str, Json]]:
     """{id: content} of those labels whose row the database would not take."""
     refused = open_whole(inputs.history).filter(pl.col("annotation_id").is_in(list(ids)) & (pl.col("kind") == REFUSED))

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from syncd.diff.content import content_of, fiftyone_content, problems_of, values_of
+from syncd.diff.content import content_of, fiftyone_content, jsonable_content, problems_of, values_of
 from syncd.diff.findings import (
     Findings,
     into_database,
@@ -17,24 +17,32 @@ from syncd.diff.findings import (
     whole_change,
     whole_conflict,
 )
+from syncd.diff.gate import TAGGED, drawn_waits
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import D, F, not_finite, unreadable
 from syncd.diff.memory import REFUSED, STALE, holds_remembered, refused_whole, with_presence_memory
 from syncd.diff.places import occupant
+from syncd.diff.tags import Place
 from syncd.diff.unsafe import why_unsafe_whole
-from syncd.model.fields import Direction, Side
-from syncd.model.plan import Action, Change, Conflict
+from syncd.diff.vocabulary import UNKNOWN
+from syncd.model.fields import LABEL, Direction, Side
+from syncd.model.plan import Action, Change, Conflict, Waiting
 
 
-def judge_newcomers(inputs: Inputs, rows: pl.DataFrame, fresh: pl.DataFrame, found: Findings) -> None:
-    """Decides what only one side has and the baseline does not know, and every fresh label."""
+def judge_newcomers(
+    inputs: Inputs, rows: pl.DataFrame, fresh: pl.DataFrame, approved: frozenset[Place], found: Findings
+) -> None:
+    """Decides what only one side has and the baseline does not know, and every fresh label.
+
+    ``approved`` are the labels that bear an approving tag.
+    """
     unknown = rows.filter(~pl.col("in_b"))
-    _unknown_id(inputs, unknown.filter(pl.col("in_f") & ~pl.col("in_d")), found)
+    _unknown_id(inputs, unknown.filter(pl.col("in_f") & ~pl.col("in_d")), approved, found)
     fresh = _new_in_database(inputs, unknown.filter(~pl.col("in_f") & pl.col("in_d")), fresh, found)
-    _drawn(inputs, fresh, found)
+    _drawn(inputs, fresh, approved, found)
 
 
-def _unknown_id(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
+def _unknown_id(inputs: Inputs, rows: pl.DataFrame, approved: frozenset[Place], found: Findings) -> None:
     """Ids that the database does not have: never had, or not any more, or not yet."""
     if rows.is_empty():
         return
@@ -49,7 +57,7 @@ def _unknown_id(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
             # Without ids, so that the content can be recognised the next time.
             found.add(whole_conflict(mapping, row, REFUSED, with_ids=False))
         elif annotation_id in inputs.history.minted and mapping.can_insert_in_database:
-            found.add(_into_database(inputs, side_row(mapping, row, F), annotation_id))
+            found.add(_into_database(inputs, side_row(mapping, row, F), annotation_id, approved))
         elif not (row["stale"] or row["waits"]):
             found.add(whole_conflict(mapping, row, "unknown_id"))
         elif row["waits"] or row["reapplied"] or row["broken"] or policy.on_stale_revert != "reapply":
@@ -129,7 +137,7 @@ def _occupied_by(inputs: Inputs, row: dict[str, Any], label: dict[str, Any]) -> 
     )
 
 
-def _drawn(inputs: Inputs, fresh: pl.DataFrame, found: Findings) -> None:
+def _drawn(inputs: Inputs, fresh: pl.DataFrame, approved: frozenset[Place], found: Findings) -> None:
     """Labels drawn by a reviewer: no id, on a label that nobody knows."""
     if inputs.policy.on_new == "ignore":
         found.ignored += fresh.height
@@ -137,18 +145,32 @@ def _drawn(inputs: Inputs, fresh: pl.DataFrame, found: Findings) -> None:
     create = inputs.policy.on_new == "create" and inputs.mapping.can_insert_in_database
     for row in fresh.iter_rows(named=True):
         if create:
-            found.add(_into_database(inputs, row, None))
+            found.add(_into_database(inputs, row, None, approved))
         else:
             found.add(label_conflict(inputs.mapping, row, "new_label", (), None))
 
 
-def _into_database(inputs: Inputs, row: dict[str, Any], annotation_id: str | None) -> Change | Conflict:
-    """Inserts a label (an unprefixed row) into the database, unless the database cannot hold it."""
+def _into_database(
+    inputs: Inputs, row: dict[str, Any], annotation_id: str | None, approved: frozenset[Place]
+) -> Change | Conflict | Waiting:
+    """Inserts a label (an unprefixed row) into the database, unless the database cannot or must not hold it.
+
+    An alias goes there as its term; FiftyOne's label follows in the next run, when it is known under its id.
+    """
     mapping = inputs.mapping
     values = values_of(mapping, row)
-    bad = why_unsafe_whole(mapping, Side.DATABASE, values, problems_of(row))
+    problems = problems_of(row)
+    bad = why_unsafe_whole(mapping, Side.DATABASE, values, problems)
     if row["media"] is None:
         bad = ("media", "the sample has no value that could tie a row to it")
     if bad is not None:
         return label_conflict(mapping, row, "unsafe_value", (f"{bad[0]}: {bad[1]}",), annotation_id)
+    typed = values[LABEL]
+    if inputs.vocabulary is not None and typed is not None:
+        meant = inputs.vocabulary.meant(str(typed))
+        if meant is None:
+            return label_conflict(mapping, row, UNKNOWN, (), annotation_id)
+        values = values | {LABEL: meant}
+    if inputs.policy.review.mode == TAGGED and (row["sample_id"], row["label_id"]) not in approved:
+        return drawn_waits(row, jsonable_content(values), annotation_id)
     return into_database(row, annotation_id, values)

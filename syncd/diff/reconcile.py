@@ -1,26 +1,34 @@
 """The diff: three frames and a policy in, a plan out. All judgement of the system happens below this function.
 
-Order (DESIGN §4): identity, then presence and the field-by-field merge with direction and policy, last the brakes.
-Vocabulary and the review gate belong between identity and merge; they get modules of their own.
+Order (DESIGN §4): identity, vocabulary and tags (what reviewers mean), presence and the field-by-field merge with
+direction and policy, the review gate, the brakes; last what becomes of the tags.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
+from syncd.diff.answers import Answers, Heard, answers, flagged
 from syncd.diff.brakes import held_by
-from syncd.diff.fields import decide, judge, next_baseline
+from syncd.diff.decisions import decide, next_baseline
+from syncd.diff.fields import judge, verdict_column
 from syncd.diff.findings import Findings
+from syncd.diff.flags import flag
+from syncd.diff.gate import gated
 from syncd.diff.identity import identify
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, D, F, any_difference, is_known, join, unreadable
-from syncd.diff.memory import open_whole
+from syncd.diff.marks import conflict_marks, held_marks
+from syncd.diff.memory import open_fields, open_whole
 from syncd.diff.newcomers import judge_newcomers
 from syncd.diff.presence import judge_missing
 from syncd.diff.quiet import LeftAlone, without_young
+from syncd.diff.tags import approved_places, said, voices, with_actors
+from syncd.diff.vocabulary import with_nearest
+from syncd.diff.wishes import verified_field, with_wishes
 from syncd.model.fields import Mapping
 from syncd.model.kinds import dumps
-from syncd.model.plan import Change, Conflict, Counts, Plan, Scope
+from syncd.model.plan import AWAITING, ERROR, Change, Conflict, Counts, Plan, Scope, Waiting
 
 
 def diff(inputs: Inputs) -> Plan:
@@ -32,28 +40,50 @@ def diff(inputs: Inputs) -> Plan:
 
     identified = identify(mapping, fiftyone, baseline, adopt=inputs.adopt)
     held = identified.held | frozenset(twice)
+    review = inputs.policy.review
+    tags = said(_with_restored(fiftyone, identified.restored), review, inputs.vocabulary, inputs.history.answered)
+    voiced = voices(tags)
     joined = join(_without(baseline, held), _without(identified.rows, held), _without(database, held))
     found = Findings()
     judge_missing(inputs, joined, found)
-    judge_newcomers(inputs, joined, identified.fresh, found)
+    judge_newcomers(inputs, joined, with_actors(identified.fresh, review), approved_places(voiced), found)
     in_both = joined.filter(pl.col("in_f") & pl.col("in_d"))
-    work = judge(mapping, inputs.policy, inputs.history, _needs_work(mapping, in_both))
-    updates, disputes = decide(mapping, work)
+    work = with_wishes(inputs, voiced, with_actors(_needs_work(mapping, in_both, voiced), review, F))
+    work = gated(mapping, review, judge(mapping, inputs.policy, inputs.history, work), verdict_column)
+    flagging = flag(mapping, review, tags, in_both, inputs.history.open_conflicts)
+    for outcome in (*decide(mapping, work), *flagging):
+        found.add(outcome)
 
     restored = [each for each in identified.restored if each.annotation_id not in held]
-    changes = sorted([*restored, *found.changes, *updates], key=lambda each: each.sort_key)
-    conflicts = [*identified.conflicts, *twice.values(), *found.conflicts, *disputes]
+    changes = sorted([*restored, *found.changes], key=lambda each: each.sort_key)
+    doubts = [*identified.conflicts, *twice.values(), *found.conflicts]
+    conflicts = _one_per_subject(with_nearest(inputs.vocabulary, doubts))
+    waiting = [*found.waiting, *flagged(review, tags, fiftyone)]
+    scope = _scope(inputs, joined, held, left)
+    stop = None if inputs.force else _held(inputs, found, changes, _displaced(inputs, identified.held))
+    answer = Answers((), frozenset())
+    if stop is None:
+        verified = verified_field(mapping, review)
+        heard = Heard(changes, conflicts, found.waiting)
+        answer = answers(review, verified.name if verified else None, inputs.history, tags, heard)
+        unjudged = [each for each in open_fields(inputs.history) if each in scope.fields_left]
+        marked = conflict_marks(review.marks, fiftyone, tags, conflicts, unjudged)
+    else:
+        marked = held_marks(review.marks, fiftyone, tags, changes)
     return Plan(
         binding=mapping.binding,
         changes=tuple(changes),
-        conflicts=_one_per_subject(conflicts),
+        conflicts=conflicts,
         baseline=next_baseline(mapping, work).sort("annotation_id"),
         dropped=tuple(sorted(found.dropped)),
-        counts=_counts(inputs, found, changes, left, in_both),
-        scope=_scope(inputs, joined, held, left),
-        held=None if inputs.force else _held(inputs, found, changes, _displaced(inputs, identified.held)),
+        counts=_counts(inputs, found, changes, waiting, left, in_both),
+        scope=scope,
+        held=stop,
         hints=(*found.hints, *_relabelled(inputs, joined)),
         notes=notes,
+        waiting=tuple(sorted(waiting, key=lambda each: each.subject)),
+        tags=tuple(sorted([*answer.edits, *marked], key=lambda each: each.sort_key)),
+        answered=answer.answered,
     )
 
 
@@ -64,15 +94,34 @@ def _one_per_subject(conflicts: list[Conflict]) -> tuple[Conflict, ...]:
     return tuple(first[subject] for subject in sorted(first))
 
 
-def _needs_work(mapping: Mapping, rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows on which not everybody agrees: the only ones that are looked at field by field."""
+def _needs_work(mapping: Mapping, rows: pl.DataFrame, voiced: pl.DataFrame) -> pl.DataFrame:
+    """Rows on which not everybody agrees, or of which a tag says something: only they are looked at by field."""
     agreed = pl.all_horizontal([is_known(each.name) for each in mapping.fields])
     same_place = pl.col(F + "label_id").eq_missing(pl.col(B + "label_id")) & pl.col(F + "sample_id").eq_missing(
         pl.col(B + "sample_id")
     )
     unread = pl.any_horizontal([unreadable(each.name, F) for each in mapping.fields])
     quiet = agreed & same_place & ~unread & ~any_difference(mapping, F, D) & ~any_difference(mapping, B, D)
-    return rows.filter(~quiet)
+    if voiced.is_empty():
+        return rows.filter(~quiet)
+    place = [F + "sample_id", F + "label_id"]
+    spoken_of = voiced.select(pl.col(name.removeprefix(F)).alias(name) for name in place)
+    marked = rows.join(spoken_of.with_columns(pl.lit(value=True).alias("spoken_of")), on=place, how="left")
+    return marked.filter(~quiet | pl.col("spoken_of")).drop("spoken_of")
+
+
+def _with_restored(rows: pl.DataFrame, restored: tuple[Change, ...]) -> pl.DataFrame:
+    """FiftyOne's rows, with their ids those that lost them: what is remembered of a tag is known by the id."""
+    if not restored:
+        return rows
+    lost = {
+        "sample_id": [each.sample_id for each in restored],
+        "label_id": [each.label_id for each in restored],
+        "given": [each.annotation_id for each in restored],
+    }
+    given = pl.DataFrame(lost, schema=dict.fromkeys(lost, pl.String()))
+    rows = rows.join(given, on=["sample_id", "label_id"], how="left", maintain_order="left")
+    return rows.with_columns(pl.coalesce("annotation_id", "given").alias("annotation_id")).drop("given")
 
 
 def _without(rows: pl.DataFrame, ids: frozenset[str]) -> pl.DataFrame:
@@ -108,7 +157,15 @@ def _sound(rows: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...], dict[str,
     return rows.filter(~shared), notes, conflicts
 
 
-def _counts(inputs: Inputs, found: Findings, changes: list[Change], left: LeftAlone, in_both: pl.DataFrame) -> Counts:
+def _counts(
+    inputs: Inputs,
+    found: Findings,
+    changes: list[Change],
+    waiting: list[Waiting],
+    left: LeftAlone,
+    in_both: pl.DataFrame,
+) -> Counts:
+    labels = {kind: {each.about for each in waiting if each.kind == kind} for kind in (AWAITING, ERROR)}
     return Counts(
         scanned_fiftyone=inputs.fiftyone.size,
         scanned_database=inputs.database.size,
@@ -117,6 +174,8 @@ def _counts(inputs: Inputs, found: Findings, changes: list[Change], left: LeftAl
         not_ingested=found.not_ingested,
         too_young=left.count,
         ignored=found.ignored,
+        awaiting_review=len(labels[AWAITING]),
+        flagged=len(labels[ERROR]),
     )
 
 

@@ -1,13 +1,15 @@
 """The words of DESIGN §2 as types."""
 
-from syncd.model.fields import BOX, ID_FIELD, LABEL, Direction, Field, Holds, LabelType, Mapping, Side
+from syncd.model.fields import BOX, FLAG, ID_FIELD, LABEL, Direction, Field, Holds, LabelType, Mapping, Side
 from syncd.model.kinds import Json, Kind, Value, dtype, dumps, to_json
-from syncd.model.plan import Action, Change, Conflict, Content, Counts, Plan, Scope
-from syncd.model.policy import Brakes, Policy
+from syncd.model.plan import Action, Change, Conflict, Content, Counts, Plan, Scope, TagEdit, Waiting
+from syncd.model.policy import Brakes, Marks, Policy, Review
 from syncd.model.snapshot import Origin, Snapshot
+from syncd.model.vocabulary import Vocabulary
 
 __all__ = [
     "BOX",
+    "FLAG",
     "ID_FIELD",
     "LABEL",
     "Action",
@@ -23,13 +25,18 @@ __all__ = [
     "Kind",
     "LabelType",
     "Mapping",
+    "Marks",
     "Origin",
     "Plan",
     "Policy",
+    "Review",
     "Scope",
     "Side",
     "Snapshot",
+    "TagEdit",
     "Value",
+    "Vocabulary",
+    "Waiting",
     "dtype",
     "dumps",
     "to_json",

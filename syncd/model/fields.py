@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from syncd.model.kinds import Kind
@@ -11,6 +11,9 @@ LABEL = "label"
 BOX = "box"
 ID_FIELD = "annotation_id"
 """Name under which the annotation id itself appears in changes (``id_restored``)."""
+
+FLAG = "review.error"
+"""Name of the column that an error tag sets, as a field that the database alone has."""
 
 
 class Side(str, Enum):
@@ -72,12 +75,16 @@ class LabelType(str, Enum):
 
 @dataclass(frozen=True)
 class Mapping:
-    """Everything the diff must know of a binding's mapping; no connection in it."""
+    """Everything the diff must know of a binding's mapping; no connection in it.
+
+    ``flag`` is the column that error tags set, where one is mapped: FiftyOne has no such field, and no baseline.
+    """
 
     binding: str
     fields: tuple[Field, ...]
     label_type: LabelType
     can_insert_in_database: bool = True
+    flag: Field | None = None
     names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,10 +92,15 @@ class Mapping:
 
     def field(self, name: str) -> Field:
         """The field of that name; ``KeyError`` where there is none."""
-        for each in self.fields:
-            if each.name == name:
+        for each in (*self.fields, self.flag):
+            if each is not None and each.name == name:
                 return each
         raise KeyError(name)
+
+    @property
+    def in_database(self) -> Mapping:
+        """The mapping as the database has it: with the flag as a field among the others."""
+        return self if self.flag is None else replace(self, fields=(*self.fields, self.flag), flag=None)
 
     @property
     def fingerprint(self) -> str:

@@ -32,7 +32,7 @@ class Change:
     ``old`` is what the diff saw on the side to be written: the write is a compare-and-set on it. ``field`` is
     ``None`` for inserts and deletes, whose content is a dict by field. ``direction`` is ``None`` for entries that
     only move the baseline (``converged``, ``gone_from_both``). ``annotation_id`` is ``None`` for a label drawn in
-    FiftyOne until apply gives it an id.
+    FiftyOne until apply gives it an id. ``undo_of`` is the ``seq`` of the logged change that this one takes back.
     """
 
     annotation_id: str | None
@@ -47,6 +47,7 @@ class Change:
     actor: str | None = None
     edited_at: datetime | None = None
     media: str | None = None
+    undo_of: int | None = None
 
     @property
     def sort_key(self) -> tuple[str, ...]:
@@ -96,6 +97,58 @@ class Conflict:
         return "/".join((self.annotation_id or "", self.field or "", label))
 
 
+AWAITING, ERROR = "awaiting_review", "error"
+"""Kinds of :class:`Waiting`."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An edit made in FiftyOne that waits for an approving tag; ``field`` is ``None`` for a label that was drawn.
+
+    With ``kind`` ``error`` an annotation that somebody flagged by an error tag, which is then ``new``.
+    """
+
+    kind: str
+    annotation_id: str | None
+    label_id: str | None
+    sample_id: str | None
+    field: str | None
+    old: Json
+    new: Json
+    actor: str | None = None
+    edited_at: datetime | None = None
+
+    @property
+    def about(self) -> str:
+        """The annotation, or the label that is none yet."""
+        return self.annotation_id or f"{self.label_id or ''}@{self.sample_id or ''}"
+
+    @property
+    def subject(self) -> str:
+        """What it is about; at most one of each kind."""
+        return "/".join((self.kind, self.about, (self.field or "") if self.kind == AWAITING else str(self.new)))
+
+
+@dataclass(frozen=True)
+class TagEdit:
+    """Tags to be taken from and put on a label, or (``label_id`` is ``None``) a sample.
+
+    ``after_changes``: it answers somebody's tag, and so is done only once every change of this plan to that label, or
+    to a label of that sample, was carried out: the tag asked for them. Otherwise it is about syncd's own marks.
+    """
+
+    sample_id: str
+    label_id: str | None
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    after_changes: bool = False
+
+    @property
+    def sort_key(self) -> tuple[str, str, bool]:
+        """Orders a plan's tag edits independently of the order in which rows were read."""
+        return (self.sample_id, self.label_id or "", self.after_changes)
+
+
 @dataclass(frozen=True)
 class Counts:
     """What the plan leaves alone, in numbers of annotations (``converged``: fields)."""
@@ -108,6 +161,7 @@ class Counts:
     not_ingested: int = 0
     too_young: int = 0
     ignored: int = 0
+    flagged: int = 0
 
 
 @dataclass(frozen=True)
@@ -148,7 +202,9 @@ class Plan:
 
     ``baseline`` holds the rows of the baseline that this plan moves, as they are if no change succeeds: apply adds
     what it read back. ``held`` names the brake that stops the plan. ``hints`` says why an incremental read does
-    not suffice (something may have been deleted); a plan with hints is never applied.
+    not suffice (something may have been deleted); a plan with hints is never applied. ``waiting`` is what was found
+    to wait for a person without being a conflict; ``tags`` what becomes of the tags in FiftyOne, which no log mentions;
+    ``answered`` the (annotation id, tag) that have had their effect, or need none, and stay where they are.
     """
 
     binding: str
@@ -161,6 +217,9 @@ class Plan:
     held: str | None = None
     hints: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    waiting: tuple[Waiting, ...] = ()
+    tags: tuple[TagEdit, ...] = ()
+    answered: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def digest(self) -> str:

@@ -16,6 +16,40 @@ class Brakes:
 
 
 @dataclass(frozen=True)
+class Marks:
+    """Tags that syncd itself sets on labels, by which a reviewer finds what needs somebody; ``None``: no such tag."""
+
+    conflict: str | None = None
+    unknown_label: str | None = None
+    held: str | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every tag of syncd's own."""
+        return frozenset(each for each in (self.conflict, self.unknown_label, self.held) if each is not None)
+
+
+@dataclass(frozen=True)
+class Review:
+    """How reviewers speak by tags.
+
+    ``mode`` ``tagged``: an edit made in FiftyOne waits for an approving tag. ``after`` (``remove``, ``keep``,
+    ``replace``) is what becomes of a tag once it is answered; ``replacement`` the tag that then stands for it.
+    ``verified`` is the field that approval sets; what follows ``actor_prefix`` in a tag names who edited the label.
+    """
+
+    mode: str = "immediate"
+    approve: tuple[str, ...] = ()
+    error: tuple[str, ...] = ()
+    class_tags: bool = True
+    after: str = "remove"
+    replacement: str | None = None
+    verified: str | None = None
+    actor_prefix: str | None = None
+    marks: Marks = field(default_factory=Marks)
+
+
+@dataclass(frozen=True)
 class Policy:
     """What to do where the table of DESIGN §4 offers a choice; the values are those of the configuration."""
 
@@ -26,3 +60,4 @@ class Policy:
     on_database_delete: str = "remove"
     on_stale_revert: str = "reapply"
     brakes: Brakes = field(default_factory=Brakes)
+    review: Review = field(default_factory=Review)

@@ -26,6 +26,10 @@ META: dict[Side, dict[str, pl.DataType]] = {
         "sample_id": pl.String(),
         "media": pl.String(),
         "edited_at": TIMESTAMP_DTYPE,
+        "actor": pl.String(),
+        "tags": pl.List(pl.String),
+        "sample_tags": pl.List(pl.String),
+        "user": pl.String(),
         "problems": pl.String(),
     },
     Side.DATABASE: {
@@ -39,7 +43,9 @@ META: dict[Side, dict[str, pl.DataType]] = {
 """Columns of a snapshot besides the fields.
 
 ``problems`` is null, or a JSON object {field: raw value as text} of the values that could not be read as the
-field's kind; such a field is null in its own column and must not be taken for a cleared value.
+field's kind; such a field is null in its own column and must not be taken for a cleared value. ``tags`` are the
+label's and ``sample_tags`` its sample's: null where there is none. ``actor`` is who the label itself names as its
+editor, ``user`` who FiftyOne says touched its sample last (most often it does not know).
 """
 
 SAMPLES_SCHEMA: dict[str, pl.DataType] = {"sample_id": pl.String(), "media": pl.String(), "occupied": pl.Boolean()}

@@ -25,14 +25,19 @@ def reconcile_binding(config: Config, name: str, options: Options) -> RunResult:
             with open_session(config, name) as session:
                 return reconcile(session, options)
         except DatasetMissing as missing:
-            held = _hold_missing(config, name, missing, dry_run=options.dry_run)
+            held = hold_missing(config, name, missing, dry_run=options.dry_run)
             if held is None:
                 raise
             return held
 
 
-def _hold_missing(config: Config, name: str, missing: DatasetMissing, *, dry_run: bool) -> RunResult | None:
-    """``None`` where the binding was never reconciled: then the dataset is simply not there yet."""
+def hold_missing(
+    config: Config, name: str, missing: DatasetMissing, *, dry_run: bool = False, quiet: bool = False
+) -> RunResult | None:
+    """``None`` where the binding was never reconciled: then the dataset is simply not there yet.
+
+    ``quiet`` leaves no row behind where the last run's says the same.
+    """
     schema = config.state.schema_name
     with ExitStack() as stack:
         # The lock is where any other run of the binding takes it: where annotations are written.
@@ -47,9 +52,10 @@ def _hold_missing(config: Config, name: str, missing: DatasetMissing, *, dry_run
             return None
         reason = f"{missing.message} {known:,} of its annotations are known, and none of them is taken for deleted"
         open_now = conflicts.count_open(state, tables, name)
-        state.rollback()
         run_id = None
-        if not dry_run:
+        last = runs.latest(state, tables, name) if quiet else None
+        state.rollback()
+        if not dry_run and not (last and last["status"] == runs.HELD and last["held"] == reason):
             with one_run(writing, schema, name):
                 at = clock(state)
                 run_id = runs.new_id(at)

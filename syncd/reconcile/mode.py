@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from syncd.model import Mapping, Origin, Side, Snapshot
+from syncd.model import Origin, Side, Snapshot
 from syncd.reconcile.reading import Reading
+from syncd.session import RULES
 from syncd.store.cursors import Cursor
 
 INCREMENTAL, FULL = "incremental", "full"
@@ -26,21 +27,26 @@ class Pace:
 def why_full(
     cursors: dict[Side, Cursor],
     origins: dict[Side, Origin],
-    mapping: Mapping,
+    fingerprint: str,
     pace: Pace,
     now: datetime,
     *,
     stamped: bool,
 ) -> str | None:
-    """Why everything must be read; ``None`` where an incremental read will do. ``stamped``: rows bear a time."""
+    """Why everything must be read; ``None`` where an incremental read will do.
+
+    ``fingerprint`` changes with what an annotation is judged by; ``stamped``: rows bear a time, or triggers record
+    which of them change.
+    """
     if not stamped:
         return "no column is mapped to updated_at"
     for side, origin in origins.items():
         cursor = cursors.get(side)
         if cursor is None or cursor.position is None or cursor.swept_at is None:
             return "first run"
-        if cursor.mapping != mapping.fingerprint:
-            return "the mapping changed"
+        if cursor.mapping != fingerprint:
+            fields = [each.rpartition(RULES)[0] for each in (cursor.mapping, fingerprint)]
+            return "the mapping changed" if fields[0] != fields[1] else "the vocabulary or the rules of review changed"
         if cursor.identity != origin.identity:
             return f"{side.value} is not what it was"
         if cursor.deleted_at != origin.deleted_at:
@@ -90,16 +96,18 @@ def why_held(cursors: dict[Side, Cursor], origin: Origin, known: int) -> str | N
 
 
 def moved(
-    mapping: Mapping,
+    fingerprint: str,
     origins: dict[Side, Origin],
     snapshots: tuple[Snapshot, Snapshot],
     cursors: dict[Side, Cursor],
     oldest_left: datetime | None,
     found: NewRows | None,
+    captured: str | None = None,
 ) -> list[Cursor]:
     """The cursors after a run; never past an edit that was left for the next one.
 
-    Where the rows were not counted, their number is what it was plus those ``found``.
+    Where the rows were not counted, their number is what it was plus those ``found``. ``captured`` is how far what
+    triggers record was read.
     """
     result = []
     for snapshot in snapshots:
@@ -119,8 +127,9 @@ def moved(
                 identity=origin.identity,
                 rows=rows,
                 deleted_at=origin.deleted_at,
-                mapping=mapping.fingerprint,
+                mapping=fingerprint,
                 swept_at=swept,
+                captured=captured if snapshot.side is Side.DATABASE else None,
             )
         )
     return result

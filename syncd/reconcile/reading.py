@@ -13,6 +13,7 @@ from datetime import datetime
 
 import polars as pl
 
+from syncd.capture.read import Captured
 from syncd.model import Snapshot
 from syncd.model.snapshot import baseline_schema, empty_samples
 from syncd.session import Session
@@ -56,19 +57,26 @@ def read_everything(session: Session, progress: Progress) -> Reading:
     return Reading(fiftyone, database, known, known.height, samples)
 
 
-def read_since(session: Session, labels_since: datetime, rows_since: datetime, progress: Progress) -> Reading:
-    """What is stamped since then on either side, with all that belongs to it."""
+def read_since(
+    session: Session, labels_since: datetime, rows_since: datetime | Captured, progress: Progress
+) -> Reading:
+    """What is stamped since then on either side, or was captured, with all that belongs to it."""
     progress("looking for changes")
     fiftyone = session.fiftyone.read_since(labels_since)
-    database = session.database.read_since(rows_since)
-    if not (fiftyone.size or database.size or fiftyone.touched):
+    named: frozenset[str] = frozenset()
+    if isinstance(rows_since, Captured):
+        named = rows_since.changed_ids | rows_since.deleted_ids
+        database = session.database.read_committed(rows_since.changed_ids)
+    else:
+        database = session.database.read_since(rows_since)
+    if not (fiftyone.size or database.size or fiftyone.touched or named):
         # Nothing can come of it, so the baseline is not counted: that takes longer the more there is.
         nothing = pl.DataFrame(schema=baseline_schema(session.mapping))
         return Reading(fiftyone, database, nothing, 0, empty_samples())
     size = baseline.size(session.state, session.tables, session.mapping.binding)
-    labels, known = _labels_and_baseline(session, fiftyone, database)
+    labels, known = _labels_and_baseline(session, fiftyone, database, named)
     missing = _ids(labels, known) - _ids(database.rows)
-    rows = pl.concat([database.rows, session.database.read_ids(missing).rows]) if missing else database.rows
+    rows = pl.concat([database.rows, session.database.read_committed(missing).rows]) if missing else database.rows
     session.rest()
     samples = _samples(session, labels, rows, known)
     return Reading(
@@ -80,20 +88,25 @@ def read_since(session: Session, labels_since: datetime, rows_since: datetime, p
     )
 
 
-def _labels_and_baseline(session: Session, fiftyone: Snapshot, database: Snapshot) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Adds the labels and baseline rows that belong to what was read, until nothing more belongs to it."""
+def _labels_and_baseline(
+    session: Session, fiftyone: Snapshot, database: Snapshot, named: frozenset[str]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Adds the labels and baseline rows that belong to what was read, until nothing more belongs to it.
+
+    ``named`` are annotations to be looked at whether or not they still have a row.
+    """
     labels, known = fiftyone.rows, pl.DataFrame(schema=baseline_schema(session.mapping))
     read = set(fiftyone.touched) | set(labels["sample_id"].drop_nulls())
     asked: dict[str, set[str]] = {"annotation_ids": set(), "sample_ids": set(), "label_ids": set()}
     looked_for: set[str] = set()
     while True:
         wanted = {
-            "annotation_ids": _ids(labels, database.rows),
+            "annotation_ids": _ids(labels, database.rows) | named,
             "sample_ids": read,
             "label_ids": set(labels["label_id"].drop_nulls()),
         }
         new = {name: values - asked[name] for name, values in wanted.items()}
-        more = baseline.read_some(session.state, session.tables, session.mapping, **new)
+        more = baseline.read_some(session.state, session.tables, session.mapping, arrow=session.arrow, **new)
         known = pl.concat([known, more.join(known, on="annotation_id", how="anti")])
         asked = {name: asked[name] | values for name, values in new.items()}
         homes = set(known["sample_id"].drop_nulls()) - read

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from syncd.apply.outcomes import Recorded, applied_count
 from syncd.model import Direction, Plan
 from syncd.model.kinds import Json, to_json
-from syncd.model.plan import Change
+from syncd.model.plan import AWAITING, ERROR, Change, Waiting
 from syncd.store.changes import SUPERSEDED
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """One run of one binding. ``plan`` is what the diff decided; ``recorded`` what became of it."""
+    """One run of one binding. ``plan`` is what the diff decided; ``recorded`` what became of it.
+
+    ``waiting`` counts the annotations of the whole binding that wait for a person, by kind.
+    """
 
     binding: str
     run_id: str | None
@@ -28,6 +32,7 @@ class RunResult:
     why_full: str | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = field(default=())
+    waiting: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def to_database(self) -> int:
@@ -66,7 +71,8 @@ class RunResult:
             "applied": {"to_database": self.to_database, "to_fiftyone": self.to_fiftyone},
             "superseded": self.superseded,
             "converged": counts.converged if counts else 0,
-            "awaiting_review": counts.awaiting_review if counts else 0,
+            "awaiting_review": self.waiting.get(AWAITING, 0),
+            "flagged": self.waiting.get(ERROR, 0),
             "not_ingested": counts.not_ingested if counts else 0,
             "too_young": counts.too_young if counts else 0,
             "first_met": counts.first_met if counts else 0,
@@ -83,6 +89,7 @@ class RunResult:
                 "to_fiftyone": self.plan.count(Direction.TO_FIFTYONE),
                 "conflicts": len(self.plan.conflicts),
             }
+            document["waiting"] = [waiting_json(each) for each in self.plan.waiting]
             document["changes"] = [change_json(each) for each in self.plan.changes]
         return document
 
@@ -101,4 +108,21 @@ def change_json(change: Change) -> dict[str, Json]:
         "reason": change.reason,
         "actor": change.actor,
         "edited_at": to_json(change.edited_at),
+        "media": change.media,
+        "undo_of": change.undo_of,
+    }
+
+
+def waiting_json(waiting: Waiting) -> dict[str, Json]:
+    """What waits for a person as JSON."""
+    return {
+        "kind": waiting.kind,
+        "annotation_id": waiting.annotation_id,
+        "label_id": waiting.label_id,
+        "sample_id": waiting.sample_id,
+        "field": waiting.field,
+        "old": waiting.old,
+        "new": waiting.new,
+        "actor": waiting.actor,
+        "edited_at": to_json(waiting.edited_at),
     }

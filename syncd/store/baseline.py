@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import sqlite
 
 from syncd.adapters.sql.arrow import ArrowReader
+from syncd.adapters.sql.quote import array
 from syncd.model import Mapping
 from syncd.model.kinds import dtype, from_wire, to_wire, wire_dtype
 from syncd.model.snapshot import baseline_schema, column, known_column
@@ -26,12 +27,9 @@ CHUNK = 10_000
 
 def read_all(connection: Connection, tables: Tables, mapping: Mapping, arrow: ArrowReader | None) -> pl.DataFrame:
     """The whole baseline of a binding."""
-    chosen = _select(tables, mapping.binding)
     if arrow is not None:
-        compiled = chosen.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
-        # psycopg2's parameter style doubles percent signs, which Arrow's driver takes literally.
-        return decode(arrow.frame(str(compiled).replace("%%", "%")), mapping)
-    return decode(_rows(connection, chosen), mapping)
+        return decode(arrow.frame(_statement(connection, tables, mapping.binding)), mapping)
+    return decode(_rows(connection, _select(tables, mapping.binding)), mapping)
 
 
 def read_some(
@@ -42,14 +40,23 @@ def read_some(
     annotation_ids: Collection[str] = (),
     sample_ids: Collection[str] = (),
     label_ids: Collection[str] = (),
+    arrow: ArrowReader | None = None,
 ) -> pl.DataFrame:
-    """The baseline of these annotations, of all that stand on these samples, and of these labels."""
+    """The baseline of these annotations, of all that stand on these samples, and of these labels.
+
+    Over ``arrow``, where it is given, what the connection has not committed is not seen.
+    """
     # Samples first: what stands on them is most of what is asked for by the other two.
     wanted = {"sample_id": sample_ids, "annotation_id": annotation_ids, "label_id": label_ids}
     found = pl.DataFrame(schema=RAW)
     for name, values in wanted.items():
         # An id with a NUL character (a script's) is in no database, and cannot be asked for.
         asked = sorted(each for each in set(values) - set(found[name]) if "\x00" not in each)
+        if arrow is not None and asked:
+            statement = f"{_statement(connection, tables, mapping.binding)} AND {name} = ANY({array(asked)}::text[])"
+            more = arrow.frame(statement)
+            found = pl.concat([found, more.join(found, on="annotation_id", how="anti")])
+            continue
         for chunk in _chunks(asked):
             matches: sa.ColumnElement[bool] = tables.baseline.c[name].in_(chunk)
             if connection.dialect.name == "postgresql":
@@ -57,6 +64,28 @@ def read_some(
             more = _rows(connection, _select(tables, mapping.binding).where(matches))
             found = pl.concat([found, more.join(found, on="annotation_id", how="anti")])
     return decode(found, mapping)
+
+
+def ids(connection: Connection, tables: Tables, binding: str, arrow: ArrowReader | None) -> pl.DataFrame:
+    """The annotation ids of a binding's baseline, and nothing else."""
+    table = tables.baseline
+    chosen = sa.select(table.c.annotation_id).where(table.c.binding == binding)
+    if arrow is not None:
+        compiled = chosen.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+        return arrow.frame(str(compiled).replace("%%", "%")).select(pl.col("annotation_id").cast(pl.String))
+    return pl.DataFrame({"annotation_id": connection.execute(chosen).scalars().all()}, {"annotation_id": pl.String})
+
+
+def places(connection: Connection, tables: Tables, binding: str, arrow: ArrowReader | None) -> pl.DataFrame:
+    """``annotation_id`` and ``sample_id`` of a binding's baseline."""
+    table = tables.baseline
+    chosen = sa.select(table.c.annotation_id, table.c.sample_id).where(table.c.binding == binding)
+    schema = {"annotation_id": pl.String(), "sample_id": pl.String()}
+    if arrow is not None:
+        compiled = chosen.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+        return arrow.frame(str(compiled).replace("%%", "%")).select(pl.col(*schema).cast(pl.String))
+    rows = [tuple(row) for row in connection.execute(chosen)]
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def size(connection: Connection, tables: Tables, binding: str) -> int:
@@ -124,11 +153,23 @@ def drop(connection: Connection, tables: Tables, binding: str, annotation_ids: I
         )
 
 
+def forget(connection: Connection, tables: Tables, binding: str) -> None:
+    """Forgets a binding's whole baseline, inside the caller's transaction."""
+    connection.execute(sa.delete(tables.baseline).where(tables.baseline.c.binding == binding))
+
+
 def _select(tables: Tables, binding: str) -> sa.Select[tuple[str, str, str, str]]:
     table = tables.baseline
     return sa.select(
         table.c.annotation_id, table.c.label_id, table.c.sample_id, sa.cast(table.c.fields, sa.Text).label("fields")
     ).where(table.c.binding == binding)
+
+
+def _statement(connection: Connection, tables: Tables, binding: str) -> str:
+    """The SELECT of a binding's baseline as text, for Arrow's driver, which takes no parameters."""
+    compiled = _select(tables, binding).compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+    # psycopg2's parameter style doubles percent signs, which Arrow's driver takes literally.
+    return str(compiled).replace("%%", "%")
 
 
 def _rows(connection: Connection, chosen: sa.Select[tuple[str, str, str, str]]) -> pl.DataFrame:

@@ -38,29 +38,32 @@ def record_intents(
     """Writes the changes as ``pending``, in order; returns their ``seq``. The caller commits before acting."""
     if not changes:
         return []
-    rows = [
-        {
-            "run_id": run_id,
-            "binding": binding,
-            "annotation_id": each.annotation_id,
-            "sample_id": each.sample_id,
-            "label_id": each.label_id,
-            "direction": each.direction.value if each.direction else None,
-            "action": each.action.value,
-            "field": each.field,
-            "old": storable(to_json(each.old)),
-            "new": storable(to_json(each.new)),
-            "reason": each.reason,
-            "actor": each.actor,
-            "edited_at": each.edited_at,
-            "status": PENDING,
-        }
-        for each in changes
-    ]
+    rows = [_row(binding, run_id, each) for each in changes]
     if connection.dialect.name == "postgresql":
         return _copy_intents(connection, tables, rows)
     insert = sa.insert(tables.change).returning(tables.change.c.seq, sort_by_parameter_order=True)
     return [int(row[0]) for row in connection.execute(insert, rows)]
+
+
+def _row(binding: str, run_id: str, change: Change) -> dict[str, Any]:
+    """An intent as it is logged."""
+    return {
+        "run_id": run_id,
+        "binding": binding,
+        "annotation_id": change.annotation_id,
+        "sample_id": change.sample_id,
+        "label_id": change.label_id,
+        "direction": change.direction.value if change.direction else None,
+        "action": change.action.value,
+        "field": change.field,
+        "old": storable(to_json(change.old)),
+        "new": storable(to_json(change.new)),
+        "reason": change.reason,
+        "actor": change.actor,
+        "edited_at": change.edited_at,
+        "status": PENDING,
+        "undo_of": change.undo_of,
+    }
 
 
 def _copy_intents(connection: Connection, tables: Tables, rows: list[dict[str, Any]]) -> list[int]:
@@ -115,6 +118,7 @@ def change_of(row: sa.RowMapping | dict[str, Any], mapping: Mapping) -> Change:
         reason=row["reason"],
         actor=row["actor"],
         edited_at=row["edited_at"],
+        undo_of=row["undo_of"],
     )
 
 
@@ -134,8 +138,19 @@ def _value(value: Any, field: str, mapping: Mapping) -> Any:
         return None
 
 
-def finish(connection: Connection, tables: Tables, binding: str, outcomes: Sequence[Outcome], at: datetime) -> None:
+def finish(
+    connection: Connection,
+    tables: Tables,
+    binding: str,
+    outcomes: Sequence[Outcome],
+    at: datetime,
+    *,
+    run_id: str | None = None,
+) -> None:
     """Records outcomes and chains them, inside the caller's transaction.
+
+    ``run_id`` is the run that recorded these very changes as intents: what the log holds of them is then known, and
+    need not be read.
 
     Invariant: a binding's entries are finished in order of ``seq``, because every run finishes all that is pending
     before it writes intents of its own. The chain therefore follows ``seq``.
@@ -143,7 +158,10 @@ def finish(connection: Connection, tables: Tables, binding: str, outcomes: Seque
     if not outcomes:
         return
     ordered = sorted(outcomes, key=lambda each: each.seq)
-    rows = _entries(connection, tables, [each.seq for each in ordered])
+    if run_id is None:
+        rows = _entries(connection, tables, [each.seq for each in ordered])
+    else:
+        rows = {each.seq: {"seq": each.seq} | _row(binding, run_id, each.change) for each in ordered}
     previous = _last_hash(connection, tables, binding)
     updates = []
     for outcome in ordered:
@@ -222,6 +240,8 @@ def query(
     field: str | None = None,
     direction: str | None = None,
     status: str | None = None,
+    actor: str | None = None,
+    seq: int | None = None,
     since: datetime | None = None,
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
@@ -230,7 +250,15 @@ def query(
     chosen = sa.select(table)
     if bindings:
         chosen = chosen.where(table.c.binding.in_(bindings))
-    exact = {"run_id": run_id, "annotation_id": annotation_id, "field": field, "direction": direction, "status": status}
+    exact = {
+        "run_id": run_id,
+        "annotation_id": annotation_id,
+        "field": field,
+        "direction": direction,
+        "status": status,
+        "actor": actor,
+        "seq": seq,
+    }
     for name, value in exact.items():
         if value is not None:
             chosen = chosen.where(table.c[name] == value)

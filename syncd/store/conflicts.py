@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.diff.inputs import OPEN_SCHEMA
-from syncd.model import Conflict, Scope, dumps
+from syncd.model import LABEL, Conflict, Scope, dumps
 from syncd.store.changes import storable
 from syncd.store.tables import Tables
 
@@ -71,7 +71,7 @@ def update(
     columns = ("id", "subject", *CONTENT)
     known = sa.select(*(table.c[name] for name in columns)).where(table.c.binding == binding, table.c.status == OPEN)
     existing = {row["subject"]: dict(row) for row in connection.execute(known).mappings()}
-    found = {_indexable(each.subject): _row(each) | {"updated_at": at} for each in conflicts}
+    found = {indexable(each.subject): _row(each) | {"updated_at": at} for each in conflicts}
     opened = [
         row | {"binding": binding, "subject": subject, "run_id": run_id, "status": OPEN, "opened_at": at}
         for subject, row in found.items()
@@ -102,6 +102,17 @@ def update(
     return len(opened)
 
 
+def resolve(connection: Connection, tables: Tables, ids: Sequence[int], resolution: str, at: datetime) -> None:
+    """Closes these conflicts, as far as they are open, with a person's words; inside the caller's transaction."""
+    table = tables.conflict
+    for start in range(0, len(ids), BATCH):
+        connection.execute(
+            sa.update(table)
+            .where(table.c.id.in_(ids[start : start + BATCH]), table.c.status == OPEN)
+            .values(status=RESOLVED, resolution=storable(resolution), resolved_at=at, updated_at=at)
+        )
+
+
 def _renewed(row: dict[str, Any], known: dict[str, Any]) -> dict[str, Any] | None:
     """A conflict found again, where something about it is new.
 
@@ -114,7 +125,7 @@ def _renewed(row: dict[str, Any], known: dict[str, Any]) -> dict[str, Any] | Non
 
 def _row(conflict: Conflict) -> dict[str, Any]:
     return {
-        "annotation_id": None if conflict.annotation_id is None else _indexable(conflict.annotation_id),
+        "annotation_id": None if conflict.annotation_id is None else indexable(conflict.annotation_id),
         "sample_id": conflict.sample_id,
         "label_id": conflict.label_id,
         "kind": conflict.kind,
@@ -126,7 +137,7 @@ def _row(conflict: Conflict) -> dict[str, Any]:
     }
 
 
-def _indexable(text: str) -> str:
+def indexable(text: str) -> str:
     """Whatever a script may have put where an id belongs, as an index takes it: without NUL, and not too long."""
     plain = text.replace("\x00", "\u2400")
     if len(plain) <= LONGEST:
@@ -143,9 +154,15 @@ def query(
     ids: Sequence[int] = (),
     kind: str | None = None,
     field: str | None = None,
+    label: str | None = None,
+    since: datetime | None = None,
     status: str | None = OPEN,
 ) -> list[dict[str, Any]]:
-    """Conflicts that match, the oldest first; ``status=None`` takes them all."""
+    """Conflicts that match, the oldest first; ``status=None`` takes them all.
+
+    ``label`` is one that stands in the conflict, on either side or as its base; ``since`` the moment from which on it
+    was opened.
+    """
     table = tables.conflict
     chosen = sa.select(table)
     if bindings:
@@ -155,4 +172,21 @@ def query(
     for name, value in {"kind": kind, "field": field, "status": status}.items():
         if value is not None:
             chosen = chosen.where(table.c[name] == value)
-    return [dict(row) for row in connection.execute(chosen.order_by(table.c.binding, table.c.id)).mappings()]
+    if since is not None:
+        chosen = chosen.where(table.c.opened_at >= since)
+    rows = [dict(row) for row in connection.execute(chosen.order_by(table.c.binding, table.c.id)).mappings()]
+    return rows if label is None else [row for row in rows if label in labels_in(row)]
+
+
+def labels_in(conflict: dict[str, Any]) -> list[str]:
+    """The labels that stand in a conflict: FiftyOne's, the database's, the base; none in one about another field."""
+    found = []
+    for name in ("fiftyone", "database", "base"):
+        value = conflict[name]
+        if isinstance(value, dict):
+            value = value.get(LABEL)
+        elif conflict["field"] != LABEL:
+            continue
+        if isinstance(value, str):
+            found.append(value)
+    return found

@@ -17,7 +17,8 @@ class Cursor:
     """One side's cursor.
 
     ``position`` is the server's clock when the last read began; ``swept_at`` the last time the whole side was read;
-    ``identity``, ``rows`` and ``deleted_at`` are its origin then.
+    ``identity``, ``rows`` and ``deleted_at`` are its origin then. ``captured`` is how far what triggers record was read
+    (:mod:`syncd.capture.read`); ``None`` where none do.
     """
 
     side: Side
@@ -27,6 +28,7 @@ class Cursor:
     deleted_at: datetime | None
     mapping: str
     swept_at: datetime | None
+    captured: str | None = None
 
 
 def load(connection: Connection, tables: Tables, binding: str) -> dict[Side, Cursor]:
@@ -42,6 +44,7 @@ def load(connection: Connection, tables: Tables, binding: str) -> dict[Side, Cur
             deleted_at=_aware(row["deleted_at"]),
             mapping=row["mapping"],
             swept_at=_aware(row["swept_at"]),
+            captured=row["captured"],
         )
         for row in found
     }
@@ -61,8 +64,14 @@ def save(connection: Connection, tables: Tables, binding: str, cursor: Cursor) -
             deleted_at=cursor.deleted_at,
             mapping=cursor.mapping,
             swept_at=cursor.swept_at,
+            captured=cursor.captured,
         )
     )
+
+
+def forget(connection: Connection, tables: Tables, binding: str) -> None:
+    """Forgets how far the binding was read, inside the caller's transaction: the next run is a first one."""
+    connection.execute(sa.delete(tables.cursor).where(tables.cursor.c.binding == binding))
 
 
 def _aware(moment: datetime | None) -> datetime | None:

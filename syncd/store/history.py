@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from syncd.diff.inputs import WRITTEN_SCHEMA, History
 from syncd.model import Action, Direction
-from syncd.store import conflicts
+from syncd.store import answered, conflicts
 from syncd.store.changes import APPLIED
 from syncd.store.tables import Tables
 
@@ -27,6 +27,7 @@ def load(
         written=_written(connection, tables, binding, since, ids),
         open_conflicts=conflicts.open_frame(connection, tables, binding),
         minted=_minted(connection, tables, binding),
+        answered=answered.load(connection, tables, binding, ids),
     )
 
 

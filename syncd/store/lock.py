@@ -31,6 +31,12 @@ AND classid::bigint = :high AND objid::bigint = :low
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
+ELSEWHERE = """
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid() AND objsubid = 1
+AND classid::bigint = :high AND objid::bigint = :low
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
 HOLDER = """
 SELECT l.pid, a.application_name, a.client_addr, a.backend_start FROM pg_locks l
 LEFT JOIN pg_stat_activity a ON a.pid = l.pid
@@ -48,17 +54,22 @@ def lock_key(schema: str, binding: str) -> int:
 
 @contextmanager
 def one_run(
-    connection: Connection, schema: str, binding: str, *, known_as: Callable[[], str | None] = lambda: None
+    connection: Connection,
+    schema: str,
+    binding: str,
+    *,
+    known_as: Callable[[], str | None] = lambda: None,
+    busy: Callable[[str, str | None], Busy] | None = None,
 ) -> Iterator[None]:
     """Holds the binding's lock on this connection; ``Busy`` where another run has it.
 
-    ``known_as`` may know more of the other run than the lock does. While the lock is held a connection that was
-    lost stays lost: one made anew would write without the lock.
+    ``known_as`` may know more of the other run than the lock does; ``busy`` words the error. While the lock is held a
+    connection that was lost stays lost: one made anew would write without the lock.
     """
     if connection.dialect.name == "postgresql":
-        lock = _advisory(connection, schema, binding, known_as)
+        lock = _advisory(connection, schema, binding, known_as, busy or _busy)
     elif connection.dialect.name == "sqlite":
-        lock = _file(connection, schema, binding, known_as)
+        lock = _file(connection, schema, binding, known_as, busy or _busy)
     else:
         raise StateError(
             f"syncd cannot make sure of one run at a time on {connection.dialect.name}.",
@@ -91,6 +102,15 @@ def make_sure(connection: Connection, schema: str, binding: str) -> None:
         )
 
 
+def held_by_another(connection: Connection, schema: str, binding: str) -> bool:
+    """Whether another session has the lock; to be called outside of a transaction. Known of PostgreSQL only."""
+    if connection.dialect.name != "postgresql":
+        return False
+    found = connection.execute(sa.text(ELSEWHERE), _halves(lock_key(schema, binding))).scalar_one()
+    connection.rollback()
+    return bool(found)
+
+
 def lost(binding: str) -> LockLost:
     """The error of a run whose connection is gone."""
     return LockLost(
@@ -121,13 +141,19 @@ def no_reconnect(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _advisory(connection: Connection, schema: str, binding: str, known_as: Callable[[], str | None]) -> Iterator[None]:
+def _advisory(
+    connection: Connection,
+    schema: str,
+    binding: str,
+    known_as: Callable[[], str | None],
+    busy: Callable[[str, str | None], Busy],
+) -> Iterator[None]:
     key = lock_key(schema, binding)
     taken = connection.execute(sa.text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one()
     if not taken:
         holder = known_as() or _holder(connection, key)
         connection.rollback()
-        raise _busy(binding, holder)
+        raise busy(binding, holder)
     connection.commit()
     try:
         yield
@@ -164,7 +190,13 @@ def _holder(connection: Connection, key: int) -> str | None:
 
 
 @contextmanager
-def _file(connection: Connection, schema: str, binding: str, known_as: Callable[[], str | None]) -> Iterator[None]:
+def _file(
+    connection: Connection,
+    schema: str,
+    binding: str,
+    known_as: Callable[[], str | None],
+    busy: Callable[[str, str | None], Busy],
+) -> Iterator[None]:
     database = connection.engine.url.database
     named = database and database != ":memory:"
     place = Path(str(database)).resolve() if named else Path(tempfile.gettempdir()) / "memory"
@@ -173,7 +205,7 @@ def _file(connection: Connection, schema: str, binding: str, known_as: Callable[
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise _busy(binding, known_as()) from None
+            raise busy(binding, known_as()) from None
         yield
 
 

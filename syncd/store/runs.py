@@ -90,10 +90,12 @@ def heads(connection: Connection, tables: Tables, binding: str) -> dict[str, str
     return {row[0]: row[1] for row in connection.execute(chosen)}
 
 
-def latest(connection: Connection, tables: Tables, binding: str) -> dict[str, Any] | None:
-    """The newest run of a binding."""
+def latest(connection: Connection, tables: Tables, binding: str, *, modes: Sequence[str] = ()) -> dict[str, Any] | None:
+    """The newest run of a binding; of one of these modes, if any are given."""
     table = tables.run
     chosen = sa.select(table).where(table.c.binding == binding).order_by(table.c.started_at.desc()).limit(1)
+    if modes:
+        chosen = chosen.where(table.c.mode.in_(modes))
     found = connection.execute(chosen).mappings().first()
     return None if found is None else dict(found)
 
@@ -103,3 +105,10 @@ def ids_like(connection: Connection, tables: Tables, text: str) -> Sequence[str]
     table = tables.run
     chosen = sa.select(table.c.id).where(table.c.id.startswith(text, autoescape=True)).order_by(table.c.id)
     return list(connection.execute(chosen).scalars())
+
+
+def notes(connection: Connection, tables: Tables, ids: Sequence[str]) -> dict[str, str]:
+    """{run: what the person who asked for it wrote about it}, of those of these runs that have such a note."""
+    table = tables.run
+    rows = connection.execute(sa.select(table.c.id, table.c.counts).where(table.c.id.in_(ids)))
+    return {run_id: counts["note"] for run_id, counts in rows if counts and counts.get("note")}

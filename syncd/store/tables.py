@@ -23,7 +23,7 @@ MOMENT = sa.DateTime(timezone=True).with_variant(postgresql.TIMESTAMP(timezone=T
 
 @dataclass(frozen=True)
 class Tables:
-    """The five tables, in one schema (PostgreSQL) or under one prefix (databases without schemas)."""
+    """syncd's own tables, in one schema (PostgreSQL) or under one prefix (databases without schemas)."""
 
     metadata: MetaData
     schema: str | None
@@ -32,6 +32,11 @@ class Tables:
     change: Table
     conflict: Table
     cursor: Table
+    held: Table
+    waiting: Table
+    answered: Table
+    captured: Table
+    daemon: Table
 
 
 def tables_for(connection: Connection, schema: str) -> Tables:
@@ -53,6 +58,11 @@ def tables(schema: str | None, prefix: str) -> Tables:
         change=_change(metadata, prefix),
         conflict=_conflict(metadata, prefix),
         cursor=_cursor(metadata, prefix),
+        held=_held(metadata, prefix),
+        waiting=_waiting(metadata, prefix),
+        answered=_answered(metadata, prefix),
+        captured=_captured(metadata, prefix),
+        daemon=_daemon(metadata, prefix),
     )
 
 
@@ -179,4 +189,78 @@ def _cursor(metadata: MetaData, prefix: str) -> Table:
         Column("deleted_at", MOMENT),
         Column("mapping", sa.Text, nullable=False),
         Column("swept_at", MOMENT),
+        Column("captured", sa.Text),
+    )
+
+
+def _held(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        prefix + "held",
+        metadata,
+        Column("binding", sa.Text, primary_key=True),
+        Column("run_id", sa.Text, nullable=False),
+        Column("held_at", MOMENT, nullable=False),
+        Column("reason", sa.Text, nullable=False),
+        Column("noticed", sa.Text, nullable=False),
+        Column("digest", sa.Text, nullable=False),
+        Column("plan", sa.JSON, nullable=False),
+    )
+
+
+def _waiting(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        prefix + "waiting",
+        metadata,
+        Column("id", BIG, primary_key=True, autoincrement=True),
+        Column("binding", sa.Text, nullable=False),
+        Column("subject", sa.Text, nullable=False),
+        Column("kind", sa.Text, nullable=False),
+        Column("annotation_id", sa.Text),
+        Column("sample_id", sa.Text),
+        Column("label_id", sa.Text),
+        Column("field", sa.Text),
+        Column("old", sa.JSON(none_as_null=True)),
+        Column("new", sa.JSON(none_as_null=True)),
+        Column("actor", sa.Text),
+        Column("edited_at", MOMENT),
+        Column("since", MOMENT, nullable=False),
+        Index(None, "binding", "subject", unique=True),
+    )
+
+
+def _answered(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        prefix + "answered",
+        metadata,
+        Column("binding", sa.Text, primary_key=True),
+        Column("annotation_id", sa.Text, primary_key=True),
+        Column("tag", sa.Text, primary_key=True),
+    )
+
+
+def _captured(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        prefix + "captured",
+        metadata,
+        Column("seq", BIG, primary_key=True, autoincrement=True),
+        Column("binding_table", sa.Text, nullable=False),
+        Column("annotation_id", sa.Text),
+        Column("op", sa.CHAR(1), nullable=False),
+        Column("at", MOMENT, nullable=False),
+        Column("txid", BIG, nullable=False),
+        Index(None, "binding_table", "txid"),
+        Index(None, "at"),
+    )
+
+
+def _daemon(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        prefix + "daemon",
+        metadata,
+        Column("id", sa.Text, primary_key=True),
+        Column("host", sa.Text, nullable=False),
+        Column("pid", sa.Integer, nullable=False),
+        Column("started_at", MOMENT, nullable=False),
+        Column("beat_at", MOMENT, nullable=False),
+        Column("bindings", sa.JSON, nullable=False),
     )

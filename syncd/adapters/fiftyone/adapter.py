@@ -15,10 +15,12 @@ from syncd.adapters.fiftyone.dataset import DatasetChanged, describe
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.fiftyone.read import one_moment, read_labels
+from syncd.adapters.fiftyone.users import with_users
 from syncd.adapters.fiftyone.values import stored_forms, stored_id_forms
 from syncd.adapters.fiftyone.write import Writer
+from syncd.adapters.fiftyone.write_tags import tag_operations
 from syncd.adapters.protocol import Result
-from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot
+from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, TagEdit
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, empty
 
 CHUNK = 10_000
@@ -99,18 +101,28 @@ class FiftyOneAdapter:
 
     def find_samples(self, media: Collection[str]) -> pl.DataFrame:
         """The samples with these media; ``occupied`` where a single-label field holds a label already."""
+        forms = (form for each in media for form in stored_forms(each))
+        return self._samples({self.labels.media_path: {"$in": chunk}} for chunk in _chunks(forms))
+
+    def look_up_samples(self, sample_ids: Collection[str]) -> pl.DataFrame:
+        """The same of the samples with these ids."""
+        wanted = (ObjectId(each) for each in sample_ids if ObjectId.is_valid(each))
+        return self._samples({"_id": {"$in": chunk}} for chunk in _chunks(wanted))
+
+    def _samples(self, matches: Iterable[dict[str, Any]]) -> pl.DataFrame:
         path = self.labels.media_path
         rows = []
         projection = {path: 1, f"{self.labels.label_field}._cls": 1}
-        for chunk in _chunks(form for each in media for form in stored_forms(each)):
+        for match in matches:
             with asking(READING):
-                found = list(self.samples.find({path: {"$in": chunk}}, projection))
+                found = list(self.samples.find(match, projection))
             for document in found:
                 held = document.get(self.labels.label_field) is not None
+                medium = _dig(document, path)
                 rows.append(
                     {
                         "sample_id": str(document["_id"]),
-                        "media": str(_dig(document, path)),
+                        "media": None if medium is None else str(medium),
                         "occupied": held and not self.labels.is_list,
                     }
                 )
@@ -124,8 +136,13 @@ class FiftyOneAdapter:
         with asking(WRITING):
             refused = self.writer.write(changes)
         rows = self.read_samples([str(each.sample_id) for each in changes]).rows
-        by_label = {(row["sample_id"], row["label_id"]): row for row in rows.iter_rows(named=True)}
-        by_id = {(row["sample_id"], row["annotation_id"]): row for row in rows.iter_rows(named=True)}
+        # Of all labels of these samples, those that are meant: going through rows one by one takes long.
+        named = pl.col("label_id").is_in([str(each.label_id) for each in changes])
+        meant = named | pl.col("annotation_id").is_in([str(each.annotation_id) for each in changes])
+        by_label, by_id = {}, {}
+        for found in rows.filter(meant).iter_rows(named=True):
+            by_label[found["sample_id"], found["label_id"]] = found
+            by_id[found["sample_id"], found["annotation_id"]] = found
         results = []
         for position, change in enumerate(changes):
             sample = str(change.sample_id)
@@ -135,6 +152,13 @@ class FiftyOneAdapter:
                 row = by_label.get((sample, str(change.label_id)))
             results.append(self._result(change, row, refused.get(position)))
         return results
+
+    def write_tags(self, edits: Sequence[TagEdit]) -> None:
+        """Puts tags on labels and samples and takes them off, one by one and never the list as a whole."""
+        if edits:
+            self._check_identity()
+            with asking(WRITING):
+                self.writer.send(tag_operations(self.labels, edits))
 
     def _result(self, change: Change, row: dict[str, Any] | None, refused: str | None) -> Result:
         if row is None:
@@ -162,7 +186,8 @@ class FiftyOneAdapter:
 
     def _read(self, match: dict[str, Any]) -> pl.DataFrame:
         with asking(READING):
-            return read_labels(self.samples, self.labels, self.mapping, match, replica_set=self.replica_set)
+            rows = read_labels(self.samples, self.labels, self.mapping, match, replica_set=self.replica_set)
+            return with_users(self.database, self.identity.partition("/")[0], rows)
 
     def _check_identity(self) -> None:
         found = describe(self.database, self.dataset, self.labels.label_field).identity
@@ -182,7 +207,10 @@ def _once(rows: pl.DataFrame, frames: list[pl.DataFrame]) -> pl.DataFrame:
 
 def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
     """The different values, in an order that does not depend on that of their set."""
-    ordered = sorted(set(values), key=lambda each: (str(type(each)), str(each)))
+    by_type: dict[str, list[Any]] = {}
+    for each in set(values):
+        by_type.setdefault(type(each).__name__, []).append(each)
+    ordered = [value for name in sorted(by_type) for value in sorted(by_type[name])]
     for start in range(0, len(ordered), CHUNK):
         yield ordered[start : start + CHUNK]
 

@@ -33,13 +33,20 @@ class DatasetMissing(MappingError):
     """FiftyOne has no dataset of that name (any more)."""
 
 
+class FieldMissing(MappingError):
+    """The dataset has no such label field (any more)."""
+
+
 class DatasetChanged(SyncdError):
     """The dataset was dropped or made anew while it was in use."""
 
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """A dataset as FiftyOne describes it. ``attributes`` are the label's declared attributes."""
+    """A dataset as FiftyOne describes it. ``attributes`` are the label's declared attributes.
+
+    ``crops``: syncd made it of one sample per annotation, cut from its box.
+    """
 
     name: str
     dataset_id: str
@@ -49,6 +56,7 @@ class DatasetInfo:
     attributes: dict[str, str] = field(default_factory=dict)
     sample_fields: frozenset[str] = frozenset()
     last_deletion_at: datetime | None = None
+    crops: bool = False
 
     @property
     def identity(self) -> str:
@@ -86,7 +94,7 @@ def describe(database: Database[dict[str, Any]], name: str, label_field: str) ->
     found = fields.get(label_field)
     usable = {key: _label_type(each) for key, each in fields.items() if _label_type(each) is not None}
     if found is None:
-        raise MappingError(
+        raise FieldMissing(
             f"The dataset {name!r} has no field {label_field!r}; its label fields are "
             f"{', '.join(map(repr, usable)) or 'none'}.",
             remedy="Mend `label_field` of the binding.",
@@ -109,6 +117,7 @@ def describe(database: Database[dict[str, Any]], name: str, label_field: str) ->
         attributes=_attributes(found, label_type),
         sample_fields=frozenset(fields),
         last_deletion_at=deleted.replace(tzinfo=timezone.utc) if isinstance(deleted, datetime) else None,
+        crops=bool(((document.get("info") or {}).get("syncd") or {}).get("crops")),
     )
 
 

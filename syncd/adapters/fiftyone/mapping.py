@@ -9,7 +9,10 @@ from syncd.model import BOX, LABEL, Kind, LabelType, Mapping
 
 @dataclass(frozen=True)
 class LabelMapping:
-    """The FiftyOne half of a binding; ``kinds`` are the types in which each field is stored there."""
+    """The FiftyOne half of a binding; ``kinds`` are the types in which each field is stored there.
+
+    ``actor_attribute`` is the label's attribute that names who edited it.
+    """
 
     label_field: str
     label_type: LabelType
@@ -17,6 +20,7 @@ class LabelMapping:
     id_kind: Kind
     sample_key: str
     kinds: dict[str, Kind]
+    actor_attribute: str | None = None
 
     @property
     def path(self) -> str:

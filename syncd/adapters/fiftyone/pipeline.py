@@ -58,7 +58,12 @@ def labels(mapping: LabelMapping, match: dict[str, Any]) -> list[dict[str, Any]]
         "media": {"$convert": {"input": f"${mapping.media_path}", "to": "string", "onError": None, "onNull": None}},
         "edited_at": "$last_modified_at",
         "odd": odd(mapping),
+        "tags": f"{label}.tags",
+        "sample_tags": "$tags",
+        "user": {"$cond": [{"$eq": [{"$type": "$last_modified_by"}, "string"]}, "$last_modified_by", None]},
     }
+    if mapping.actor_attribute is not None:
+        project["actor"] = f"{label}.{mapping.actor_attribute}"
     project |= {raw_column(name): f"{label}.{key(name)}" for name in mapping.kinds}
     return [*stages, {"$project": project}]
 
@@ -86,7 +91,12 @@ def columns(mapping: LabelMapping) -> dict[str, Any]:
         "media": pa.string(),
         "edited_at": pa.timestamp("ms"),
         "odd": pa.list_(pa.string()),
+        "tags": pa.list_(pa.string()),
+        "sample_tags": pa.list_(pa.string()),
+        "user": pa.string(),
     }
+    if mapping.actor_attribute is not None:
+        types["actor"] = pa.string()
     return types | {raw_column(name): ARROW[kind] for name, kind in mapping.kinds.items()}
 
 

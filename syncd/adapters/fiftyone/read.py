@@ -103,13 +103,22 @@ def _finish(raw: pl.DataFrame, labels: LabelMapping, mapping: Mapping) -> pl.Dat
         shown = [pl.col(f"text_{each.name}"), *_plain(labels.kinds[each.name], value), type_]
         broken[each.name] = (is_odd | (value.is_not_null() & sound.is_null()), pl.coalesce(shown))
     identifier = pl.coalesce(pl.when(_is_odd(labels, 0)).then(pl.coalesce("text_id", _type(0))), "annotation_id")
+    actor = pl.col("actor") if "actor" in raw.columns else pl.lit(None, pl.String).alias("actor")
     return raw.with_columns(
         # An empty id is none: the App leaves one behind where somebody cleared the field.
         canonical_id(labels.id_kind, pl.when(identifier != "").then(identifier)).alias("annotation_id"),
         within_python(pl.col("edited_at")).cast(TIMESTAMP_DTYPE),
         *values,
         problems(broken),
+        *_tags(),
+        actor,
     ).select(list(schema(Side.FIFTYONE, mapping)))
+
+
+def _tags() -> Iterator[pl.Expr]:
+    """The lists of tags; null where there is none. What is no text among them is nobody's tag."""
+    for name in ("tags", "sample_tags"):
+        yield pl.when(pl.col(name).list.len() > 0).then(pl.col(name).list.drop_nulls()).alias(name)
 
 
 def _sound(field: Field, stored: Kind, value: pl.Expr) -> pl.Expr:

@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timezone
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 from bson import ObjectId
 
 from syncd.model import Kind, Value, to_json
@@ -42,6 +43,14 @@ def encode(kind: Kind, stored: Kind, value: Value) -> Any:
         if isinstance(value, date):
             return datetime.combine(value, time())
     return value
+
+
+def stored_column(kind: Kind, stored: Kind, values: pl.Series) -> list[Any]:
+    """A canonical column as stored values; ``UnstorableError`` as of :func:`encode`."""
+    plain = values.to_list()
+    if kind is stored and kind in (Kind.TEXT, Kind.INTEGER, Kind.FLOAT, Kind.BOOLEAN, Kind.BOX):
+        return plain
+    return [encode(kind, stored, value) for value in plain]
 
 
 def condition(kind: Kind, stored: Kind, value: Value) -> Any:
@@ -139,7 +148,11 @@ def stored_id_forms(stored: Kind, text: str) -> Iterator[Any]:
 
 def is_storable(text: str) -> bool:
     """Whether this text has an encoding at all (a lone surrogate has none)."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _text(text: str) -> str:

@@ -6,7 +6,7 @@ overwrite it (facts §6.2). Lists are changed in place or appended to, never reo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bson import ObjectId
@@ -14,6 +14,7 @@ from pymongo import UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
+from syncd.adapters.fiftyone.documents import label_document
 from syncd.adapters.fiftyone.errors import said
 from syncd.adapters.fiftyone.mapping import LabelMapping, key
 from syncd.adapters.fiftyone.values import UnstorableError, condition, encode, encode_id, id_condition
@@ -51,6 +52,10 @@ class Writer:
         if inserts and self.labels.is_list:
             self._send([(None, each) for each in self._empty_lists(inserts)])
         return refused | self._send(operations)
+
+    def send(self, operations: Iterable[UpdateOne]) -> None:
+        """Sends operations of which nobody asks what became; one that is refused leaves its target as it is."""
+        self._send([(None, each) for each in operations])
 
     def _send(self, operations: Sequence[tuple[int | None, UpdateOne]]) -> dict[int, str]:
         refused: dict[int, str] = {}
@@ -128,19 +133,9 @@ class Writer:
         return UpdateOne(query, {"$push": {path: document}} | BUMP)
 
     def _document(self, change: Change) -> dict[str, Any]:
-        """A new label as FiftyOne itself would store it; what has no value is left out."""
+        """A new label, under the id that the change bears: so it can be told from one that somebody else put there."""
         content = change.new if isinstance(change.new, dict) else {}
-        name = "Detection" if self.labels.label_type.value == "Detections" else "Classification"
-        # The id that the change bears, if it does, so that the label can be told from one that somebody else put there.
-        document: dict[str, Any] = {"_id": ObjectId(change.label_id), "_cls": name, "tags": []}
-        if name == "Detection":
-            document["attributes"] = {}
-        document[self.labels.id_attribute] = encode_id(self.labels.id_kind, change.annotation_id)
-        for field, stored in self.labels.kinds.items():
-            value = encode(self.mapping.field(field).kind, stored, content.get(field))
-            if value is not None:
-                document[key(field)] = value
-        return document
+        return label_document(self.labels, self.mapping, change.annotation_id, change.label_id, content)
 
     def _delete(self, change: Change) -> UpdateOne:
         seen = {"_id": ObjectId(change.label_id)} | dict(self._conditions(change))

@@ -14,7 +14,7 @@ from syncd.adapters.fiftyone.dataset import DatasetChanged, DatasetMissing
 from syncd.adapters.memory.content import Content, canonical_values, problems_json, truncated, utc_now
 from syncd.adapters.memory.faults import Faults
 from syncd.adapters.protocol import Result
-from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, Value
+from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, TagEdit, Value
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, schema
 
 
@@ -25,13 +25,15 @@ def new_id() -> str:
 
 @dataclass
 class Label:
-    """One label. ``extra`` is what syncd does not map (tags, confidence) and must leave alone."""
+    """One label. ``extra`` is what syncd does not map (confidence) and must leave alone."""
 
     annotation_id: str | None
     values: Content
     label_id: str | None = field(default_factory=new_id)
     problems: dict[str, str] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    actor: str | None = None
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Sample:
     edited_at: datetime
     labels: list[Label] = field(default_factory=list)
     sample_id: str = field(default_factory=new_id)
+    tags: list[str] = field(default_factory=list)
 
 
 class MemoryLabels:
@@ -162,10 +165,18 @@ class MemoryLabels:
         """The samples with these media."""
         self.faults.called("find_samples")
         wanted = set(media)
+        return self._samples(each for each in self.samples.values() if each.media in wanted)
+
+    def look_up_samples(self, sample_ids: Collection[str]) -> pl.DataFrame:
+        """The samples with these ids."""
+        self.faults.called("look_up_samples")
+        wanted = set(sample_ids)
+        return self._samples(each for each in self.samples.values() if each.sample_id in wanted)
+
+    def _samples(self, chosen: Iterable[Sample]) -> pl.DataFrame:
         rows = [
             {"sample_id": each.sample_id, "media": each.media, "occupied": self._single and bool(each.labels)}
-            for each in self.samples.values()
-            if each.media in wanted
+            for each in chosen
         ]
         return pl.DataFrame(rows, schema=SAMPLES_SCHEMA, orient="row")
 
@@ -176,6 +187,26 @@ class MemoryLabels:
             self._check_identity()
         refusals = [self._carry_out(each) for each in self.faults.writing(changes)]
         return [self._result(*each) for each in zip(changes, refusals, strict=True)]
+
+    def write_tags(self, edits: Sequence[TagEdit]) -> None:
+        """Puts tags on labels and samples and takes them off."""
+        self.faults.called("write_tags")
+        if edits:
+            self._check_identity()
+        for each in edits:
+            sample = self.samples.get(each.sample_id)
+            if sample is None:
+                continue
+            owners: list[Sample | Label] = [sample]
+            if each.label_id is not None:
+                owners = [label for label in sample.labels if label.label_id == each.label_id]
+            for owner in owners:
+                kept = [tag for tag in owner.tags if tag not in each.remove]
+                tags = [*kept, *(tag for tag in each.add if tag not in kept)]
+                if tags != owner.tags:
+                    owner.tags = tags
+                    if each.after_changes:
+                        sample.edited_at = truncated(self.clock())
 
     @property
     def _single(self) -> bool:
@@ -274,6 +305,10 @@ class MemoryLabels:
             "sample_id": sample.sample_id,
             "media": sample.media,
             "edited_at": sample.edited_at,
+            "actor": label.actor,
+            "tags": label.tags or None,
+            "sample_tags": sample.tags or None,
+            "user": None,
             "problems": problems_json(label.problems),
         } | {column(name): value for name, value in self.values(label).items()}
 

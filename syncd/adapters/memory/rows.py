@@ -115,6 +115,15 @@ class MemoryRows:
         wanted = set(ids)
         return self._snapshot([each for each in self.rows if each.annotation_id in wanted], complete=False)
 
+    def read_committed(self, ids: Collection[str]) -> Snapshot:
+        """As :meth:`read_ids`: nothing here is ever uncommitted."""
+        return self.read_ids(ids)
+
+    def writable(self, field: str) -> bool:
+        """Whether the field can be written: every one can."""
+        self.faults.called("writable")
+        return field in self.mapping.names
+
     def mint(self, count: int) -> list[str]:
         """New UUIDs."""
         self.faults.called("mint")
@@ -135,7 +144,8 @@ class MemoryRows:
             if found or refused is not None:
                 return False, None if found else refused
             if not self.faults.loses_change(change) and isinstance(change.new, dict):
-                self.rows.append(Row(change.annotation_id, change.media, dict(change.new), stamp, ACTOR))
+                by = change.actor or ACTOR
+                self.rows.append(Row(change.annotation_id, change.media, dict(change.new), stamp, by))
             return True, None
         expected = change.old if isinstance(change.old, dict) else {str(change.field): change.old}
         hits = [(index, row) for index, row in found if self._holds(row, expected)]
@@ -149,7 +159,7 @@ class MemoryRows:
         elif not isinstance(change.new, dict):
             for index, row in hits:
                 values = row.values | {str(change.field): change.new}
-                self.rows[index] = replace(row, values=values, edited_at=stamp, actor=ACTOR)
+                self.rows[index] = replace(row, values=values, edited_at=stamp, actor=change.actor or ACTOR)
         return True, None
 
     def _holds(self, row: Row, expected: dict[str, Value]) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import URL
 from sqlalchemy.dialects.postgresql import psycopg2
 
 from syncd.adapters.sql.errors import READING, SHOWN, failure
+from syncd.adapters.sql.limits import KEEPALIVE, Limits
 
 PATIENCE_S = 5
 """Seconds before a server that does not answer is reported."""
@@ -20,8 +21,9 @@ PATIENCE_S = 5
 class ArrowReader:
     """A connection of its own for reading, opened at first use and again after a failure."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, limits: Limits | None = None) -> None:
         self._dsn = dsn(url)
+        self._limits = limits
         self._connection: dbapi.Connection | None = None
 
     def frame(self, statement: str) -> pl.DataFrame:
@@ -46,6 +48,10 @@ class ArrowReader:
         if self._connection is None:
             # Without autocommit every read would leave a transaction open behind it.
             self._connection = dbapi.connect(self._dsn, autocommit=True)
+            if self._limits is not None:
+                with self._connection.cursor() as cursor:
+                    cursor.execute(self._limits.statement)
+                    cursor.fetch_arrow_table()
         with self._connection.cursor() as cursor:
             cursor.execute(statement)
             frame = pl.from_arrow(cursor.fetch_arrow_table())
@@ -63,7 +69,7 @@ def dsn(url: URL) -> str:
     """The address for libpq, with all that the URL says, as SQLAlchemy's own driver would pass it on."""
     dialect: Any = psycopg2.dialect
     _, arguments = dialect().create_connect_args(url.set(drivername="postgresql+psycopg2"))
-    text: str = make_dsn(**{"connect_timeout": PATIENCE_S, "application_name": "syncd reader"} | arguments)
+    text: str = make_dsn(**KEEPALIVE | {"connect_timeout": PATIENCE_S, "application_name": "syncd reader"} | arguments)
     return text
 
 

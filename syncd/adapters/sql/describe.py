@@ -30,13 +30,13 @@ ACTOR_LENGTH = len("syncd")
 def describe(connection: Connection, mapping: TableMapping) -> TableInfo:
     """Describes the written table and the relation that is read; ``MappingError`` names all that is wrong."""
     with asking(READING):
-        written = _relation(connection, mapping.table)
+        written = columns_of(connection, mapping.table)
         if mapping.read == mapping.table:
             read = written
         elif mapping.read_is_query:
             read = _query(connection, mapping, written)
         else:
-            read = _relation(connection, mapping.read)
+            read = columns_of(connection, mapping.read)
     info = TableInfo(mapping, written, read)
     faults = list(dict.fromkeys(_faults(info)))
     if faults:
@@ -95,7 +95,8 @@ def _stamps(info: TableInfo) -> Iterator[str]:
             yield f"column {by!r} (updated_by) has the type {found.type_name}, expected text, to hold 'syncd'"
 
 
-def _relation(connection: Connection, name: str) -> dict[str, ColumnInfo]:
+def columns_of(connection: Connection, name: str) -> dict[str, ColumnInfo]:
+    """The columns of a table or view by name; ``MappingError`` where there is none of that name."""
     if connection.dialect.name == "postgresql":
         found = columns_of_relation(connection, name)
     else:

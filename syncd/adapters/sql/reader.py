@@ -13,7 +13,7 @@ from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.ids import could_be_id
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.parse import frame_of_rows
-from syncd.adapters.sql.quote import quote, source
+from syncd.adapters.sql.quote import array, quote, source
 from syncd.adapters.sql.read import RawColumn, finish, raw_columns, select_list
 from syncd.model import Kind, Mapping
 
@@ -52,6 +52,18 @@ class Reader:
         size = BATCH if self.arrow is not None else PORTABLE_BATCH
         batches = [known[start : start + size] for start in range(0, max(1, len(known)), size)]
         return pl.concat([self._framed(list(self._with_ids(each))) for each in batches])
+
+    def with_ids_apart(self, ids: Collection[str]) -> pl.DataFrame:
+        """The same over the connection that only reads, where there is one: columns, at several times the speed.
+
+        It does not see what the other connection's transaction has not committed.
+        """
+        if self.arrow is None:
+            return self.with_ids(ids)
+        known = sorted(each for each in set(ids) if self._could_be_read(each))
+        name = self.info.mapping.id_column
+        chosen = f" WHERE src.{self._quote(name)} = ANY({array(known)}::{self.info.read[name].cast}[])"
+        return self._many(chosen)
 
     def _could_be_read(self, text: str) -> bool:
         name = self.info.mapping.id_column

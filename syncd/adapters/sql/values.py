@@ -10,7 +10,7 @@ from syncd.adapters.sql.ids import is_sendable
 from syncd.model import Change, Content, Kind, Value
 
 ACTOR = "syncd"
-"""Who wrote it, in the lab's own column."""
+"""Who wrote it, in the lab's own column, where nobody knows who edited it."""
 
 INT64 = range(-(2**63), 2**63)
 
@@ -25,6 +25,12 @@ def to_driver(kind: Kind, value: Value, *, naive: bool = False) -> object:
         utc = value.astimezone(timezone.utc)
         return utc.replace(tzinfo=None) if naive else utc
     return value
+
+
+def editor(change: Change, longest: int | None) -> str:
+    """Who the lab's own column says has edited it; a name longer than the column is cut."""
+    known = change.actor if change.actor and is_sendable(change.actor) else ACTOR
+    return known if longest is None else known[:longest]
 
 
 def part_of(content: Content, name: str) -> Content:

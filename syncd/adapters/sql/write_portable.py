@@ -12,8 +12,8 @@ from sqlalchemy.sql import sqltypes
 
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.quote import split_name
-from syncd.adapters.sql.values import ACTOR, part_of, to_driver
-from syncd.model import BOX, Change, Content, Kind, Mapping
+from syncd.adapters.sql.values import editor, part_of, to_driver
+from syncd.model import BOX, FLAG, Change, Content, Kind, Mapping
 
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -39,7 +39,7 @@ class Writer:
         def one(change: Change) -> int:
             new = {name: self._part(field, change.new, index) for index, name in enumerate(columns)}
             guards = [self._unchanged(field, name, change.old, index) for index, name in enumerate(columns)]
-            statement = sa.update(self.table).where(self._is(change), *guards).values(new | self._stamps())
+            statement = sa.update(self.table).where(self._is(change), *guards).values(new | self._stamps(change))
             return self.connection.execute(statement).rowcount
 
         return _hit(changes, one)
@@ -51,6 +51,7 @@ class Writer:
             guards = [
                 self._unchanged(name, column, part_of(change.old, name), index)
                 for name in self.mapping.names
+                if name != FLAG
                 for index, column in enumerate(self.info.mapping.fields[name])
                 if column in self.info.written
             ]
@@ -64,7 +65,7 @@ class Writer:
         def one(change: Change) -> int:
             if self.connection.execute(sa.select(self.id).where(self._is(change))).first() is not None:
                 return 0
-            self.connection.execute(sa.insert(self.table).values(self._given(change) | self._stamps()))
+            self.connection.execute(sa.insert(self.table).values(self._given(change) | self._stamps(change)))
             return 1
 
         return _hit(changes, one)
@@ -112,13 +113,14 @@ class Writer:
         # SQLite has no decimals, and says so at every one it is given.
         return float(part) if isinstance(part, Decimal) and self.connection.dialect.name == "sqlite" else part
 
-    def _stamps(self) -> dict[str, object]:
+    def _stamps(self, change: Change) -> dict[str, object]:
         at, by = self.info.mapping.updated_at, self.info.mapping.updated_by
         stamps: dict[str, object] = {}
         if at and self.info.writable(at):
             stamps[at] = datetime.now(timezone.utc).replace(tzinfo=None)
         if by and self.info.writable(by):
-            stamps[by] = ACTOR
+            holds = self.info.written[by].holds
+            stamps[by] = editor(change, holds.max_length if holds else None)
         return stamps
 
 

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import quote, relation
-from syncd.adapters.sql.values import ACTOR, part_of, to_driver
-from syncd.model import BOX, Change, Content, Kind, Mapping
+from syncd.adapters.sql.values import editor, part_of, to_driver
+from syncd.model import BOX, FLAG, Change, Content, Kind, Mapping
 
 _SEEN: dict[Kind, tuple[str, str]] = {
     Kind.TEXT: ('{}::text COLLATE "C"', "text"),
@@ -29,6 +29,9 @@ _SEEN: dict[Kind, tuple[str, str]] = {
 Text is compared byte by byte, whatever the column makes of it (citext, a collation of its own); single precision is
 widened, as it was read.
 """
+
+EDITOR = "editor"
+"""Name of the array of who edited what."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Writer:
             slots.append(_Slot(f"n{index}", column.given_as, [self._part(field, c.new, index) for c in changes]))
             sets.append(f"{self._quote(name)} = v.n{index}")
             guards.append(self._guard(slots, field, index, column, [each.old for each in changes]))
+        slots += self._editors(changes)
         statement = (
             f"UPDATE {self.table} AS t SET {', '.join([*sets, *self._stamps()])} FROM {self._arrays(slots)} "
             f"WHERE t.{self.id} = v.i AND {' AND '.join(guards)} RETURNING t.{self.id}::text"
@@ -72,9 +76,10 @@ class Writer:
     def delete(self, changes: Sequence[Change]) -> set[str]:
         """Deletes rows that still hold every value the diff saw."""
         slots = [self._ids(changes)]
+        seen = [name for name in self.mapping.names if name != FLAG]
         guards = [
             self._guard(slots, name, index, column, [part_of(each.old, name) for each in changes])
-            for name, index, column in self._columns(self.mapping.names)
+            for name, index, column in self._columns(seen)
         ]
         statement = (
             f"DELETE FROM {self.table} AS t USING {self._arrays(slots)} "
@@ -84,23 +89,24 @@ class Writer:
 
     def insert(self, changes: Sequence[Change]) -> set[str]:
         """Inserts rows; missing values are left to the columns' defaults. A row with that id is never touched."""
-        alike: defaultdict[tuple[str, ...], list[dict[str, _Given]]] = defaultdict(list)
+        alike: defaultdict[tuple[str, ...], list[tuple[Change, dict[str, _Given]]]] = defaultdict(list)
         for change in changes:
             row = dict(self._given(change))
-            alike[tuple(row)].append(row)
+            alike[tuple(row)].append((change, row))
         done: set[str] = set()
         for names, rows in alike.items():
-            done |= self._insert(names, rows)
+            done |= self._insert(names, [change for change, _ in rows], [row for _, row in rows])
         return done
 
-    def _insert(self, names: tuple[str, ...], rows: list[dict[str, _Given]]) -> set[str]:
+    def _insert(self, names: tuple[str, ...], changes: list[Change], rows: list[dict[str, _Given]]) -> set[str]:
         slots = [
             _Slot(f"n{index}", rows[0][name].type, [row[name].value for row in rows])
             for index, name in enumerate(names)
         ]
+        slots += self._editors(changes)
         stamps = [each.split(" = ", 1) for each in self._stamps()]
         columns = [self._quote(name) for name in names] + [name for name, _ in stamps]
-        values = [f"v.{slot.name}" for slot in slots] + [value for _, value in stamps]
+        values = [f"v.n{index}" for index in range(len(names))] + [value for _, value in stamps]
         statement = (
             f"INSERT INTO {self.table} AS t ({', '.join(columns)}) OVERRIDING SYSTEM VALUE "
             f"SELECT {', '.join(values)} FROM {self._arrays(slots)} "
@@ -167,8 +173,17 @@ class Writer:
             now = "clock_timestamp()" if self.info.written[at].zoned else "clock_timestamp() AT TIME ZONE 'UTC'"
             stamps.append(f"{self._quote(at)} = {now}")
         if by and self.info.writable(by):
-            stamps.append(f"{self._quote(by)} = '{ACTOR}'")
+            stamps.append(f"{self._quote(by)} = v.{EDITOR}")
         return stamps
+
+    def _editors(self, changes: Sequence[Change]) -> list[_Slot]:
+        """The array of who edited what, where a column is mapped to it."""
+        by = self.info.mapping.updated_by
+        if not by or not self.info.writable(by):
+            return []
+        column = self.info.written[by]
+        longest = column.holds.max_length if column.holds else None
+        return [_Slot(EDITOR, column.given_as, [editor(each, longest) for each in changes])]
 
     def _quote(self, name: str) -> str:
         # A percent sign in a name would be taken for a parameter.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from syncd.cli.render.values import ago, in_full, plural, short_id, versus, when, words
+from syncd.cli.render.values import ago, arrow, in_full, marked, plural, short_id, shown, versus, when, words
+from syncd.resolve.decide import BY_HAND
 
 MEANINGS = {
     "edit_edit": "both sides changed it, to different values",
@@ -32,20 +34,41 @@ MEANINGS = {
     "new_label": "a label drawn in FiftyOne waits for an id",
     "occupied": "the sample's field already holds another label",
     "ambiguous_media": "several samples have this medium",
+    "unknown_label": "the label is neither a term of the vocabulary nor an alias",
+    "ambiguous_tags": "the label's class tags disagree, with each other or with an edit",
 }
 
 
+MANY = 20
+"""From so many conflicts on, a list begins with what they have in common."""
+
+SHOWN = 200
+"""Rows printed; the rest is counted, and whole in ``--json``."""
+
+
+def groups(conflicts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How many conflicts have kind, field and both values in common, the most first."""
+    counted = Counter(
+        (each["binding"], each["kind"], each["field"], shown(each["fiftyone"]), shown(each["database"]))
+        for each in conflicts
+    )
+    names = ("binding", "kind", "field", "fiftyone", "database")
+    return [dict(zip(names, key, strict=True)) | {"count": count} for key, count in counted.most_common()]
+
+
 def show_conflicts(console: Console, conflicts: Sequence[dict[str, Any]], now: datetime) -> None:
-    """Prints conflicts as a table, with totals by kind."""
+    """Prints conflicts as a table, with totals by kind; many of them by what they have in common first."""
     if not conflicts:
         console.print("No conflict is open.")
         return
+    if len(conflicts) >= MANY:
+        _show_groups(console, conflicts)
     several = len({each["binding"] for each in conflicts}) > 1
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1))
     headings = ["id", "annotation", "kind", "field", "FiftyOne ≠ database", "opened"]
     for name in (["binding"] if several else []) + headings:
         table.add_column(name, no_wrap=name in ("id", "annotation", "opened"))
-    for each in conflicts:
+    for each in conflicts[:SHOWN]:
         row = [
             str(each["id"]),
             short_id(each["annotation_id"] or each["label_id"]),
@@ -56,13 +79,29 @@ def show_conflicts(console: Console, conflicts: Sequence[dict[str, Any]], now: d
         ]
         table.add_row(*([escape(each["binding"])] if several else []), *row)
     console.print(table)
+    if len(conflicts) > SHOWN:
+        console.print(f"[dim]… and {len(conflicts) - SHOWN:,} more (all of them with --json)[/dim]")
     kinds = Counter(each["kind"] for each in conflicts)
     console.print("\n" + "; ".join(f"{words(kind)} {count:,}" for kind, count in kinds.most_common()) + ".")
-    console.print("[dim]syncd conflicts show ID tells more.[/dim]")
+    console.print("[dim]syncd conflicts show ID tells more, and how to resolve it.[/dim]")
 
 
-def show_conflict(console: Console, conflict: dict[str, Any]) -> None:
-    """Prints one conflict in full."""
+def _show_groups(console: Console, conflicts: Sequence[dict[str, Any]]) -> None:
+    found = groups(conflicts)
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 1))
+    for name in ("how many", "kind", "field", "FiftyOne ≠ database"):
+        table.add_column(name, justify="right" if name == "how many" else "left")
+    for each in found[:10]:
+        sides = f"{marked(each['fiftyone'], 'cyan')} [dim]≠[/dim] {marked(each['database'], 'magenta')}"
+        table.add_row(f"{each['count']:,}", words(each["kind"]), escape(each["field"] or "label"), sides)
+    console.print(table)
+    if len(found) > 10:
+        console.print(f"[dim]… and {len(found) - 10:,} more groups[/dim]")
+    console.print("[dim]One answer for many: syncd conflicts resolve --kind K --field F --label L --take …[/dim]\n")
+
+
+def show_conflict(console: Console, conflict: dict[str, Any], history: Sequence[dict[str, Any]] = ()) -> None:
+    """Prints one conflict in full; ``history`` are the newest log entries about the same annotation and field."""
     title = f"Conflict {conflict['id']}: [yellow]{words(conflict['kind'])}[/yellow]"
     console.print(f"[bold]{title}[/bold]  {MEANINGS.get(conflict['kind'], '')}")
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
@@ -71,11 +110,39 @@ def show_conflict(console: Console, conflict: dict[str, Any]) -> None:
             table.add_row(f"  [dim]{name}[/dim]", escape(str(conflict[name])))
     for name, style in (("base", "dim"), ("fiftyone", "cyan"), ("database", "magenta")):
         table.add_row(f"  [dim]{name}[/dim]", f"[{style}]{escape(in_full(conflict[name]))}[/{style}]")
-    for said in conflict["suggestions"]:
-        table.add_row("  [dim]said[/dim]", escape(str(said)))
+    said = "suggested" if conflict["kind"] == "unknown_label" else "said"
+    for each in conflict["suggestions"]:
+        table.add_row(f"  [dim]{said}[/dim]", escape(str(each)))
     table.add_row("  [dim]opened[/dim]", when(conflict["opened_at"]))
     table.add_row("  [dim]seen last[/dim]", when(conflict["updated_at"]))
+    for entry in history:
+        table.add_row("  [dim]logged[/dim]", _entry(entry))
     console.print(table)
+    if conflict["status"] == "open":
+        _show_ways(console, conflict)
+
+
+def _entry(entry: dict[str, Any]) -> str:
+    what = words(entry["action"]) if entry["field"] is None else arrow(entry["old"], entry["new"])
+    by = f" by {escape(entry['actor'])}" if entry["actor"] else ""
+    return f"{when(entry['applied_at'])} {what} [dim]{words(entry['reason'])}{by}, change {entry['seq']}[/dim]"
+
+
+def _show_ways(console: Console, conflict: dict[str, Any]) -> None:
+    """Prints the commands that would resolve it."""
+    command = f"syncd conflicts resolve {conflict['id']}"
+    if conflict["kind"] in BY_HAND:
+        console.print(f"  [dim]Only by hand; `{command} --take database` says how.[/dim]")
+        return
+    about_field = conflict["field"] is not None
+    ways = {"fiftyone": "what FiftyOne has is right", "database": "what the database has is right"}
+    for side, meaning in ways.items():
+        console.print(f"  [bold]{command} --take {side}[/bold]  [dim]{meaning}[/dim]", soft_wrap=True)
+    if conflict["kind"] == "unknown_label" and conflict["suggestions"]:
+        best = shlex.quote(str(conflict["suggestions"][0]))
+        console.print(f"  [bold]{command} --value {escape(best)}[/bold]  [dim]the term that is nearest[/dim]")
+    elif about_field:
+        console.print(f"  [bold]{command} --value TEXT[/bold]  [dim]neither: this, on both sides[/dim]")
 
 
 def summary(conflicts: dict[str, int]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
@@ -19,8 +20,10 @@ WAYS = {
 }
 
 
-def show_log(console: Console, entries: Sequence[dict[str, Any]]) -> None:
-    """Prints log entries, those of one run together."""
+def show_log(
+    console: Console, entries: Sequence[dict[str, Any]], notes: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Prints log entries, those of one run together; ``notes`` are what people wrote about runs, by run."""
     if not entries:
         console.print("No change matches.")
         return
@@ -29,6 +32,8 @@ def show_log(console: Console, entries: Sequence[dict[str, Any]]) -> None:
         console.print(
             f"[bold]{escape(binding)}[/bold] [dim]run[/dim] {run_id} [dim]{when(rows[-1]['applied_at'])}[/dim]"
         )
+        if run_id in notes:
+            console.print(f"  [italic]{escape(notes[run_id])}[/italic]", soft_wrap=True)
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
         for position in range(6):
             table.add_column(justify="right" if position == 0 else "left", no_wrap=position in (0, 1, 2))
@@ -55,4 +60,5 @@ def _what(entry: dict[str, Any]) -> str:
 def _why(entry: dict[str, Any]) -> str:
     actor = f" by {escape(entry['actor'])}" if entry["actor"] else ""
     status = "" if entry["status"] == "applied" else f" [yellow]{entry['status']}[/yellow]"
-    return f"[dim]{words(entry['reason'])}{actor}[/dim]{status}"
+    undone = f", takes back {entry['undo_of']}" if entry["undo_of"] is not None else ""
+    return f"[dim]{words(entry['reason'])}{undone}{actor}[/dim]{status}"

@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from syncd.cli.render.values import arrow, marked, plural, short_id, versus, words
-from syncd.model import Action, Change, Conflict, Direction, Plan
+from syncd.model import Action, Change, Conflict, Direction, Plan, Waiting
+from syncd.model.plan import AWAITING
 
 SHOWN = 40
 """Rows printed of each part; the rest is counted, and whole in ``--json`` and in a saved plan."""
@@ -32,7 +33,10 @@ def show_plan(console: Console, plan: Plan) -> None:
             _show_changes(console, title, style, changes)
     if plan.conflicts:
         _show_conflicts(console, plan.conflicts)
-    if not plan.changes and not plan.conflicts:
+    awaiting = [each for each in plan.waiting if each.kind == AWAITING]
+    if awaiting:
+        _show_awaiting(console, awaiting)
+    if not (plan.changes or plan.conflicts or awaiting):
         console.print("  Nothing to do: both sides agree.")
     totals = _totals(plan)
     if totals:
@@ -76,6 +80,18 @@ def _show_conflicts(console: Console, conflicts: Sequence[Conflict]) -> None:
         table.add_row("  [yellow]?[/yellow]", name, escape(each.field or "label"), kind, versus(vars(each)) + said)
     console.print(table)
     _rest(console, len(conflicts))
+
+
+def _show_awaiting(console: Console, waiting: Sequence[Waiting]) -> None:
+    console.print(f"\n  [cyan bold]awaiting approval[/cyan bold]  {plural(len(waiting), 'edit')}")
+    table = _table()
+    for each in waiting[:SHOWN]:
+        by = f"[dim]by {escape(each.actor)}[/dim]" if each.actor else ""
+        name = short_id(each.annotation_id or each.label_id)
+        what = marked(each.new, "green") if each.field is None else arrow(each.old, each.new)
+        table.add_row("  [cyan]…[/cyan]", name, escape(each.field or "insert"), what, by)
+    console.print(table)
+    _rest(console, len(waiting))
 
 
 def _rest(console: Console, count: int) -> None:

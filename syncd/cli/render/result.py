@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from syncd.cli.render.values import plural
+from syncd.model.plan import AWAITING, ERROR
+from syncd.reconcile.mode import FULL, INCREMENTAL
 from syncd.reconcile.result import RunResult
 
 
@@ -14,11 +16,7 @@ def show_result(console: Console, result: RunResult) -> None:
     name = f"[bold]{escape(result.binding)}[/bold]"
     if result.held is not None:
         console.print(f"{name}: [bold red]held[/bold red]. {escape(result.held)}.")
-        console.print(
-            f"  Nothing was written. Look with [bold]syncd reconcile {escape(result.binding)} --dry-run[/bold]; "
-            "if it is what was meant, run it again with [bold]--force[/bold].",
-            soft_wrap=True,
-        )
+        console.print(f"  Nothing was written. {_way_out(result)}", soft_wrap=True)
         return
     if result.dry_run:
         console.print(f"{name}: dry run, nothing was changed ({_read(result)}).")
@@ -38,6 +36,10 @@ def show_result(console: Console, result: RunResult) -> None:
     if result.settled:
         parts.append(f"{plural(len(result.settled), 'change')} of a run that died settled")
     console.print(f"{name}: " + "; ".join(parts) + f" ({_read(result)}).", soft_wrap=True)
+    for kind, what in ((AWAITING, "awaiting approval"), (ERROR, "flagged as wrong")):
+        if result.waiting.get(kind):
+            many = plural(result.waiting[kind], "annotation")
+            console.print(f"  [cyan]{many} {what}:[/cyan] [bold]syncd review list {escape(result.binding)}[/bold]")
     if result.open_conflicts:
         newly = f", {result.opened:,} of them new" if result.opened else ""
         console.print(
@@ -46,8 +48,21 @@ def show_result(console: Console, result: RunResult) -> None:
         )
 
 
+def _way_out(result: RunResult) -> str:
+    """What a person can do about a plan that is held."""
+    again = "run it again with [bold]--force[/bold]"
+    if result.mode not in (INCREMENTAL, FULL):
+        return f"If it is what was meant, {again}."
+    look = f"Look with [bold]syncd reconcile {escape(result.binding)} --dry-run[/bold]; if it is what was meant, "
+    if result.run_id is None or result.plan is None:
+        return f"{look}{again}."
+    return f"{look}[bold]syncd apply {escape(result.binding)}[/bold] applies it, or {again}."
+
+
 def _read(result: RunResult) -> str:
     scanned = result.plan.counts if result.plan else None
     labels = scanned.scanned_fiftyone if scanned else 0
     rows = scanned.scanned_database if scanned else 0
+    if result.mode not in (INCREMENTAL, FULL):
+        return f"{result.mode}, {result.seconds:.2f} s"
     return f"{result.mode}: {plural(labels, 'label')} and {plural(rows, 'row')} looked at in {result.seconds:.2f} s"

@@ -10,13 +10,17 @@ from rich.markup import escape
 
 from syncd.cli.render.conflicts import summary
 from syncd.cli.render.values import ago, plural
+from syncd.daemon.attendance import Attendance
 from syncd.status import BindingStatus
 
 STYLES = {
     "in_agreement": "bold green",
+    "awaiting_review": "bold cyan",
     "conflicts": "bold yellow",
     "held": "bold red",
     "failed": "bold red",
+    "degraded": "bold red",
+    "stopped": "bold red",
     "reconciling": "bold cyan",
     "never_run": "dim",
 }
@@ -27,17 +31,42 @@ def show_status(console: Console, bindings: Sequence[BindingStatus], now: dateti
     for each in bindings:
         style = STYLES[each.state]
         console.print(f"[bold]{escape(each.binding)}[/bold]  [{style}]{each.state.replace('_', ' ')}[/{style}]")
+        if each.daemon is not None:
+            _show_daemon(console, each.daemon, now)
         run = each.last_run
         if run is None:
             console.print(f"  never reconciled: [bold]syncd reconcile {escape(each.binding)}[/bold]")
             continue
         lags = ", ".join(f"{side} {_lag(seconds)}" for side, seconds in each.lag_seconds.items())
         console.print(f"  {plural(each.annotations, 'annotation')} agreed on; last read {lags}")
-        console.print(f"  open: {summary(each.open_conflicts)}; waiting for review: {each.awaiting_review:,}")
+        flags = f"; flagged as wrong: {each.flagged:,}" if each.flagged else ""
+        console.print(f"  open: {summary(each.open_conflicts)}; waiting for review: {each.awaiting_review:,}" + flags)
         console.print(f"  last run {run['id']} ({run['mode']}) {run['status']} {ago(run['started_at'], now)}")
         for word in ("held", "error"):
             if run[word]:
                 console.print(f"  [red]{escape(str(run[word]))}[/red]", soft_wrap=True)
+        plan = each.held_plan
+        if plan is not None:
+            console.print(
+                f"  held since {ago(plan.held_at, now)}: {plural(len(plan.changes), 'change')} saved. Apply with "
+                f"[bold]syncd apply {plan.run_id}[/bold], or drop with "
+                f"[bold]syncd apply --drop {escape(each.binding)}[/bold]",
+                soft_wrap=True,
+            )
+
+
+def _show_daemon(console: Console, daemon: Attendance, now: datetime) -> None:
+    where = f"{escape(daemon.host)}, process {daemon.pid}"
+    if not daemon.alive:
+        console.print(f"  [red]no daemon[/red]: the last one ({where}) was heard of {ago(daemon.beat_at, now)}")
+        return
+    wake = ", ".join(f"{side} by {how}" for side, how in daemon.wake.items())
+    others = f"; standing by: {escape(', '.join(daemon.standbys))}" if daemon.standbys else ""
+    console.print(f"  daemon on {where}: {daemon.state.replace('_', ' ')}; woken: {wake or 'by poll'}{others}")
+    if daemon.why is not None and daemon.state in ("degraded", "stopped"):
+        side = f"{daemon.side}: " if daemon.side else ""
+        tries = f"; next try {daemon.next_try[11:19]} UTC" if daemon.next_try else ""
+        console.print(f"  [red]{escape(side + daemon.why)}[/red] since {daemon.since[:19]}{tries}", soft_wrap=True)
 
 
 def _lag(seconds: float | None) -> str:

@@ -19,14 +19,11 @@ def show_verdict(console: Console, verdict: Verdict) -> None:
     if not verdict.differences:
         console.print(f"{name}: [bold green]in agreement[/bold green]. {compared}.")
     elif not verdict.unexplained:
-        console.print(
-            f"{name}: [bold yellow]in agreement but for open conflicts[/bold yellow] "
-            f"({len(verdict.differences):,}). {compared}."
-        )
+        console.print(f"{name}: [bold yellow]in agreement but for {_known(verdict)}[/bold yellow]. {compared}.")
     else:
         console.print(
-            f"{name}: [bold red]not in agreement[/bold red]: {plural(len(verdict.unexplained), 'difference')} without "
-            f"an open conflict. {compared}."
+            f"{name}: [bold red]not in agreement[/bold red]: {plural(len(verdict.unexplained), 'difference')} "
+            f"that nothing explains. {compared}."
         )
     if verdict.not_ingested:
         console.print(f"  {plural(verdict.not_ingested, 'row')} of the database without a sample in the dataset.")
@@ -35,8 +32,18 @@ def show_verdict(console: Console, verdict: Verdict) -> None:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
     for each in verdict.differences[:SHOWN]:
         reason = f"[dim]conflict {each.conflict}[/dim]" if each.conflict else "[red]unexplained[/red]"
+        if each.awaiting_review and not each.conflict:
+            reason = "[dim]awaits review[/dim]"
         what = escape(each.field or words(each.kind))
         table.add_row("  ", short_id(each.annotation_id or each.label_id), what, versus(vars(each)), reason)
     console.print(table)
     if len(verdict.differences) > SHOWN:
         console.print(f"  [dim]… and {len(verdict.differences) - SHOWN:,} more (all of them with --json)[/dim]")
+
+
+def _known(verdict: Verdict) -> str:
+    """What explains the differences, counted."""
+    waiting = sum(each.awaiting_review and each.conflict is None for each in verdict.differences)
+    conflicting = len(verdict.differences) - waiting
+    parts = [f"open conflicts ({conflicting:,})"] if conflicting else []
+    return " and ".join([*parts, *([f"edits awaiting review ({waiting:,})"] if waiting else [])])

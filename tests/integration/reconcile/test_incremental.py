@@ -94,7 +94,7 @@ def test_rows_that_are_not_counted_every_time_are_counted_from_where_the_count_w
 def test_a_tag_touches_a_sample_and_changes_nothing(world: World) -> None:
     sample, _ = world.place(ids(world)[0])
     world.samples.update_one(
-        {"_id": sample}, {"$push": {"tags": "seen", f"{LIST}.0.tags": "ok"}, "$set": {"last_modified_at": utc()}}
+        {"_id": sample}, {"$push": {"tags": "seen", f"{LIST}.0.tags": "odd"}, "$set": {"last_modified_at": utc()}}
     )
     result = world.reconcile()
     assert (result.mode, result.recorded, result.opened) == ("incremental", (), 0)

@@ -136,6 +136,21 @@ def test_a_section_whose_keys_are_all_commented_out_has_its_defaults(tmp_path: P
     assert load(tmp_path, empty) == load(tmp_path, MINIMAL)
 
 
+def test_a_web_hook_may_be_signed_and_told_less(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("0123456789abcdef\n", encoding="utf-8")
+    text = at_top("notify: {webhook: 'https://h', secret: '${file:key}', events: [held, failed]}")
+    notify = load(tmp_path, text).notify
+    assert notify.secret is not None
+    assert notify.secret.get_secret_value() == "0123456789abcdef"
+    assert notify.events == ("held", "failed")
+
+
+def test_a_web_hook_is_told_everything_and_unsigned_by_default(tmp_path: Path) -> None:
+    notify = load(tmp_path, MINIMAL).notify
+    assert notify.secret is None
+    assert notify.events == ("applied", "conflict", "held", "failed", "recovered")
+
+
 @pytest.mark.parametrize(
     ("written", "column", "direction", "tolerance"),
     [

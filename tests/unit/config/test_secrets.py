@@ -17,7 +17,7 @@ from unit.config.support import CANARY, MINIMAL, at_top, in_binding, write
 
 def test_a_configuration_shows_no_secret(tmp_path: Path) -> None:
     text = at_top(f"""\
-        notify: {{webhook: https://hooks.example/{CANARY}}}
+        notify: {{webhook: https://hooks.example/{CANARY}, secret: {CANARY}-{CANARY}}}
         fiftyone: {{database_uri: 'mongodb://u:{CANARY}@h/'}}
         state: {{url: 'postgresql://u:{CANARY}@h/d'}}""").replace("syncd@db", f"syncd:{CANARY}@db")
     config = load_config(write(tmp_path, text), {})
@@ -41,6 +41,8 @@ WRONG = {
     "whole file": f"postgresql://u:{CANARY}@h/d\n",
     "section as text": at_top(f"notify: {CANARY}"),
     "webhook of no kind": at_top(f"notify: {{webhook: {CANARY}}}"),
+    "signing secret of no kind": at_top(f"notify: {{secret: [{CANARY}]}}"),
+    "signing secret as an event": at_top("notify: {events: ['${SECRET}']}"),
     "webhook twice": at_top(f"notify: {{webhook: 'https://{CANARY}', webhook: {CANARY}}}"),
     "url as a label": in_binding(f"read: postgresql://u:{CANARY}@h/d"),
     "dsn as a table": MINIMAL.replace("public.annotation", f"host=db password={CANARY}"),

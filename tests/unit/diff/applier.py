@@ -8,7 +8,7 @@ from typing import Any
 
 from syncd.diff import Inputs
 from syncd.diff.compare import same
-from syncd.model import ID_FIELD, Action, Change, Conflict, Direction, Mapping, Plan, dumps
+from syncd.model import ID_FIELD, Action, Change, Conflict, Direction, Mapping, Plan, TagEdit, dumps
 from syncd.model.snapshot import column, known_column
 from unit.diff.world import Row, world
 
@@ -28,6 +28,7 @@ class State:
     """Policies and switches, as :func:`world` takes them."""
     opened: dict[str, Conflict] = field(default_factory=dict)
     log: list[Change] = field(default_factory=list)
+    answered: list[tuple[str, str]] = field(default_factory=list)
 
     def inputs(self, **other: Any) -> Inputs:
         """What the diff is given; ``samples`` says which slots are taken by now."""
@@ -41,6 +42,7 @@ class State:
             samples=samples,
             lately=self.lately,
             conflicts=self.conflicts,
+            answered=self.answered,
             **(self.given | other),
         )
 
@@ -59,7 +61,20 @@ def applied(state: State, plan: Plan) -> State:
         _carry_out(after, change)
     after.log.extend(plan.changes)
     _remember_conflicts(after, plan)
+    for edit in plan.tags:
+        _edit_tags(after, edit)
+    unjudged = [each for each in after.answered if not plan.scope.judged(each[0], None)]
+    after.answered = [*unjudged, *plan.answered]
     return after
+
+
+def _edit_tags(state: State, edit: TagEdit) -> None:
+    """Tags of a sample stand on each of its labels' rows."""
+    name = "tags" if edit.label_id is not None else "sample_tags"
+    for row in state.f:
+        if row.columns["sample_id"] == edit.sample_id and edit.label_id in (None, row.columns["label_id"]):
+            kept = [tag for tag in row.columns[name] or [] if tag not in edit.remove]
+            row.columns[name] = [*kept, *(tag for tag in edit.add if tag not in kept)] or None
 
 
 def _carry_out(state: State, change: Change) -> None:
@@ -100,7 +115,7 @@ def _update(state: State, change: Change) -> None:
 def _insert(state: State, change: Change) -> None:
     assert isinstance(change.new, dict)
     name = change.annotation_id or f"minted-{change.sample_id}-{change.label_id}"
-    plain = {"edited_at": None, "problems": None, "media": change.media}
+    plain = {"edited_at": None, "problems": None, "media": change.media, "actor": None}
     if change.direction is Direction.TO_FIFTYONE:
         assert name not in {each.columns["annotation_id"] for each in state.f}
         place = {"annotation_id": name, "label_id": f"new-{name}", "sample_id": change.sample_id}
@@ -110,7 +125,7 @@ def _insert(state: State, change: Change) -> None:
         _know(state, name, f"new-{name}", change.sample_id)
     else:
         assert name not in {each.columns["annotation_id"] for each in state.d}
-        state.d.append(Row({"annotation_id": name, "actor": None} | plain, dict(change.new)))
+        state.d.append(Row({"annotation_id": name} | plain, dict(change.new)))
         label = _find(state.f, change)
         assert label.columns["annotation_id"] in (None, name)
         label.columns["annotation_id"] = name

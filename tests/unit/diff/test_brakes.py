@@ -177,3 +177,10 @@ def test_displaced_labels_that_are_open_conflicts_already_do_not_count_again() -
     told = [opened(name, "moved", None) for name in NAMES[:30]]
     assert hundred(f=moved).held is not None
     assert hundred(f=moved, conflicts=told).held is None
+
+
+def test_a_lasso_that_went_wrong_is_named_by_its_class_and_by_what_it_would_swallow() -> None:
+    """Before the mere number of changes, which says less."""
+    held = hundred(f=edited(F, 60, label="krill")).held
+    assert held is not None
+    assert "60 of 100 annotations would become 'krill' in the database (60 from 'copepod')" in held

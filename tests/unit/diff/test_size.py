@@ -30,6 +30,9 @@ def many() -> Inputs:
         edited_at=pl.lit(NOON, pl.Datetime("ms", "UTC")),
         actor=pl.lit(None, pl.String),
         problems=pl.lit(None, pl.String),
+        tags=pl.lit(None, pl.List(pl.String)),
+        sample_tags=pl.lit(None, pl.List(pl.String)),
+        user=pl.lit(None, pl.String),
         **{
             column(LABEL): pl.format("class {}", number % 50),
             column(BOX): pl.concat_list([number / COUNT, pl.lit(0.1), pl.lit(0.2), pl.lit(0.3)]),
@@ -94,6 +97,13 @@ def test_only_rows_that_changed_become_python_objects(monkeypatch: pytest.Monkey
     plan, seen = rows_looked_at(monkeypatch, replace(many, fiftyone=replace(many.fiftyone, rows=edited)))
     assert len(plan.changes) == 10
     assert seen < 100
+
+
+def test_tags_that_mean_nothing_are_looked_at_once_each(monkeypatch: pytest.MonkeyPatch, many: Inputs) -> None:
+    tagged = many.fiftyone.rows.with_columns(pl.lit(["seen", "train"]).alias("sample_tags"))
+    plan, seen = rows_looked_at(monkeypatch, replace(many, fiftyone=replace(many.fiftyone, rows=tagged)))
+    assert (plan.changes, plan.conflicts, plan.baseline.height) == ((), (), 0)
+    assert seen < 10
 
 
 def test_a_hundred_thousand_unchanged_annotations_take_no_time_to_speak_of(many: Inputs) -> None:

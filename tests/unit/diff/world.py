@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from syncd.diff import History, Inputs, Young, diff
-from syncd.diff.inputs import OPEN_SCHEMA, WRITTEN_SCHEMA
+from syncd.diff.inputs import ANSWERED_SCHEMA, OPEN_SCHEMA, WRITTEN_SCHEMA
 from syncd.model import (
     BOX,
     LABEL,
@@ -31,6 +31,7 @@ from syncd.model import (
     Policy,
     Side,
     Snapshot,
+    Vocabulary,
     dumps,
 )
 from syncd.model.snapshot import SAMPLES_SCHEMA, baseline_schema, column, known_column, schema
@@ -108,6 +109,10 @@ def F(  # noqa: N802
     sample: str | None = None,
     at: datetime | None = None,
     problems: dict[str, str] | None = None,
+    tags: list[str] | None = None,
+    sample_tags: list[str] | None = None,
+    actor: str | None = None,
+    user: str | None = None,
     **values: Any,
 ) -> Row:
     """A label in FiftyOne; ``name=None`` has no annotation id, ``label_id="-"`` no label id."""
@@ -115,7 +120,8 @@ def F(  # noqa: N802
     if label_id == "-":
         place["label_id"] = None
     media = f"m-{str(place['sample_id']).removeprefix('s-')}"
-    return Row(place | {"media": media, "edited_at": at, "problems": problems}, {LABEL: "copepod"} | values)
+    meta = {"media": media, "edited_at": at, "problems": problems, "actor": actor, "user": user}
+    return Row(place | meta | {"tags": tags, "sample_tags": sample_tags}, {LABEL: "copepod"} | values)
 
 
 def D(  # noqa: N802
@@ -189,6 +195,8 @@ def world(
     conflicts: list[dict[str, Any]] | None = None,
     minted: tuple[str, ...] = (),
     size: int | None = None,
+    answered: list[tuple[str, str]] | None = None,
+    vocabulary: Vocabulary | None = None,
     young: Young | None = None,
     adopt: bool = False,
     force: bool = False,
@@ -209,7 +217,9 @@ def world(
             written=pl.DataFrame(lately or [], schema=WRITTEN_SCHEMA),
             open_conflicts=pl.DataFrame(conflicts or [], schema=OPEN_SCHEMA),
             minted=frozenset(minted),
+            answered=pl.DataFrame(answered or [], schema=ANSWERED_SCHEMA, orient="row"),
         ),
+        vocabulary=vocabulary,
         young=young,
         adopt=adopt,
         force=force,

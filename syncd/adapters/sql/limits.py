@@ -1,0 +1,59 @@
+"""How long a PostgreSQL server may keep us waiting, and how soon it notices that we are gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import URL
+
+KEEPALIVE = {
+    "keepalives": "1",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""Of libpq: a server that is cut off is noticed within half a minute, and not after the system's two hours."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds. Of a process that runs for long and must never hang.
+
+    ``statement_s`` and ``lock_s`` bound one statement and its waiting for a row; ``idle_s`` is after how long the
+    server ends a session that says nothing, in a transaction or not: a frozen process loses its lock by that;
+    ``gone_s`` about how soon the server notices that our host is cut off.
+    """
+
+    statement_s: int = 600
+    lock_s: int = 60
+    idle_s: int = 900
+    gone_s: int = 10
+
+    @property
+    def statement(self) -> str:
+        """The SELECT that sets them for a session, as far as the server's version has them.
+
+        Not in the connection's options, which poolers refuse.
+        """
+        probes = max(1, self.gone_s // 4)
+        wanted = {
+            "statement_timeout": f"{self.statement_s}s",
+            "lock_timeout": f"{self.lock_s}s",
+            "idle_in_transaction_session_timeout": f"{self.idle_s}s",
+            "idle_session_timeout": f"{self.idle_s}s",
+            "tcp_keepalives_idle": str(probes),
+            "tcp_keepalives_interval": str(probes),
+            "tcp_keepalives_count": "3",
+            "tcp_user_timeout": f"{self.gone_s}s",
+        }
+        rows = ", ".join(f"('{name}', '{value}')" for name, value in wanted.items())
+        return (
+            f"SELECT set_config(s.name, w.value, false) FROM (VALUES {rows}) AS w(name, value) "
+            "JOIN pg_catalog.pg_settings s ON s.name = w.name"
+        )
+
+
+def keepalive(url: URL) -> dict[str, str]:
+    """The settings of ``KEEPALIVE`` that the address leaves open."""
+    return {name: value for name, value in KEEPALIVE.items() if name not in url.query}

@@ -1,0 +1,66 @@
+"""What was taken back, and what was left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from syncd.cli.render.plan import show_plan
+from syncd.cli.render.result import show_result
+from syncd.cli.render.values import plural, short_id
+from syncd.model.kinds import Json
+from syncd.reconcile.result import change_json
+from syncd.undo.net import Left
+from syncd.undo.run import Undone
+
+SHOWN = 20
+"""Changes printed of those that were left alone; all of them are in ``--json``."""
+
+
+def show_undone(console: Console, undone: Undone, *, saved: Path | None = None) -> None:
+    """Prints the inverse of a dry run, or the outcome; then everything that was left alone, and why."""
+    name = f"[bold]{escape(undone.plan.binding)}[/bold]"
+    if undone.result is None:
+        console.print(f"{name}: nothing was taken back.")
+    elif undone.result.dry_run:
+        show_plan(console, undone.plan)
+        show_result(console, undone.result)
+        if saved is not None:
+            file = escape(str(saved))
+            console.print(f"Saved to [bold]{file}[/bold]. Apply it with [bold]syncd apply {file}[/bold].")
+    else:
+        show_result(console, undone.result)
+    _show_left(console, undone.left)
+
+
+def _show_left(console: Console, left: Sequence[Left]) -> None:
+    if left:
+        console.print(f"  [yellow]{plural(len(left), 'change')} left alone:[/yellow]")
+    for each in left[:SHOWN]:
+        about = " ".join(filter(None, (short_id(each.annotation_id), each.field)))
+        console.print(f"    [dim]{each.seq}[/dim] {escape(about)}: {escape(each.why)}", soft_wrap=True)
+    if len(left) > SHOWN:
+        console.print(f"    [dim]… and {len(left) - SHOWN:,} more (all of them with --json)[/dim]")
+
+
+def undone_json(undone: Undone) -> dict[str, Json]:
+    """The same as JSON."""
+    result = undone.result
+    return {
+        "binding": undone.plan.binding,
+        "run_id": result.run_id if result else None,
+        "applied": {
+            "to_database": result.to_database if result else 0,
+            "to_fiftyone": result.to_fiftyone if result else 0,
+        },
+        "superseded": result.superseded if result else 0,
+        "held": result.held if result else None,
+        "changes": [change_json(each) for each in undone.plan.changes],
+        "left": [
+            {"annotation_id": each.annotation_id, "field": each.field, "seq": each.seq, "why": each.why}
+            for each in undone.left
+        ],
+    }

@@ -1,0 +1,161 @@
+"""What becomes of review tags once they have been heard (DESIGN §4: removed, kept, or replaced).
+
+- A class tag is answered when its label is what it names, an approving tag when what it approved is on its way. It is
+  taken away, or replaced, only if every change to its label was carried out.
+- With ``keep``, and where a tag asked for nothing (it names the class that the label has; there was nothing to
+  approve), it stays and is remembered as answered: it does nothing again until somebody takes it off and puts it back.
+  A kept approving tag goes on letting edits through, since the label bears it.
+- An error tag is the person's to take off: it shows that somebody should look, until that is done.
+- A tag of a sample is taken away when no label of the sample waits for anything.
+- A tag whose change was carried out by a run that died is taken away by the next one that sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from syncd.diff.inputs import History
+from syncd.diff.tags import APPROVE, CLASS, ERROR, PLACE, Place, with_actors
+from syncd.diff.wishes import APPROVED, CLASS_TAG
+from syncd.model.fields import FLAG, LABEL, Direction
+from syncd.model.plan import ERROR as FLAGGED
+from syncd.model.plan import Action, Change, Conflict, TagEdit, Waiting
+from syncd.model.policy import Review
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the plan says about labels with tags."""
+
+    changes: Sequence[Change]
+    conflicts: Sequence[Conflict]
+    waiting: Sequence[Waiting]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What follows for the tags: edits, and the (annotation id, tag) that stay and have had their effect."""
+
+    edits: tuple[TagEdit, ...]
+    answered: frozenset[tuple[str, str]]
+
+
+def answers(review: Review, verified: str | None, history: History, tags: pl.DataFrame, heard: Heard) -> Answers:
+    """Decides what becomes of every class and approving tag among ``tags`` (:func:`syncd.diff.tags.said`).
+
+    ``verified`` is the field that approval sets, if there is one.
+    """
+    logged = _logged(tags, heard)
+    tags = tags.filter(pl.col("role").is_in([APPROVE, CLASS]))
+    if tags.is_empty():
+        return Answers((), logged)
+    judged = _with_outcome(tags, verified, history, heard)
+    stays = judged.filter(pl.col("answered") | pl.col("idle"))
+    done = judged.filter("done" if review.after != "keep" else pl.lit(value=False))
+    if review.after == "keep":
+        stays = pl.concat([stays, judged.filter("done")])
+    kept = stays.filter(pl.col("annotation_id").is_not_null()).select("annotation_id", "tag").unique()
+    edits = [*_on_labels(review, done.filter(~pl.col("on_sample"))), *_on_samples(review, judged, done)]
+    return Answers(tuple(edits), frozenset(kept.iter_rows()) | logged)
+
+
+def _logged(tags: pl.DataFrame, heard: Heard) -> frozenset[tuple[str, str]]:
+    """The error tags that have been seen: those of which the log holds an entry, or will."""
+    errors = tags.filter((pl.col("role") == ERROR) & pl.col("annotation_id").is_not_null())
+    now = pl.col("annotation_id").is_in([each.annotation_id for each in heard.changes if each.field == FLAG])
+    return frozenset(errors.filter(pl.col("answered") | now).select("annotation_id", "tag").iter_rows())
+
+
+def _with_outcome(tags: pl.DataFrame, verified: str | None, history: History, heard: Heard) -> pl.DataFrame:
+    """Adds ``open`` (its label is in dispute or waits), ``done`` and ``idle`` (it asks for nothing)."""
+    relabelled = _places(each for each in heard.changes if each.field == LABEL and each.reason == CLASS_TAG)
+    homeward = [each for each in heard.changes if each.direction is Direction.TO_DATABASE]
+    written = _places(each for each in homeward if each.field != FLAG)
+    confirmed = _places(each for each in heard.changes if each.reason == APPROVED)
+    drawn = _places(each for each in heard.changes if each.action is Action.INSERT) if verified else frozenset()
+    disputed = _places(heard.conflicts) | _places(heard.waiting)
+    lately = history.written.filter(pl.col("reason").is_in([CLASS_TAG, APPROVED])).select(
+        "annotation_id", pl.col("reason").replace({CLASS_TAG: CLASS, APPROVED: APPROVE}).alias("role")
+    )
+    lately = lately.unique().with_columns(pl.lit(value=True).alias("lately"))
+    tags = tags.join(lately, on=["annotation_id", "role"], how="left").join(
+        _flags(
+            {"relabelled": relabelled, "written": written, "confirmed": confirmed, "drawn": drawn, "open": disputed}
+        ),
+        on=PLACE,
+        how="left",
+    )
+    tags = tags.with_columns(
+        pl.col("lately", "relabelled", "written", "confirmed", "drawn", "open").fill_null(value=False)
+    )
+    is_class, fresh = pl.col("role") == CLASS, ~pl.col("answered") & ~pl.col("open")
+    now = pl.when(is_class).then(pl.col("relabelled")).otherwise(pl.col("written") | pl.col("confirmed"))
+    # A label that was just drawn is verified by the next run, when it is known; until then the tag is needed.
+    done = fresh & ((now & ~pl.col("drawn")) | (~now & pl.col("lately")))
+    idle = (
+        fresh
+        & ~now
+        & ~pl.col("lately")
+        & pl.when(is_class).then(pl.col("names_it")).otherwise(pl.lit(verified is not None))
+    )
+    return tags.with_columns(done.alias("done"), (idle & ~pl.col("drawn")).alias("idle"))
+
+
+def _places(found: Any) -> frozenset[Place]:
+    return frozenset((each.sample_id, each.label_id) for each in found)
+
+
+def _flags(flags: dict[str, frozenset[Place]]) -> pl.DataFrame:
+    """One row per place, with a boolean column for each flag."""
+    places = sorted({(str(sample), str(label)) for found in flags.values() for sample, label in found})
+    schema: dict[str, pl.DataType] = {name: pl.String() for name in PLACE}
+    frame = pl.DataFrame(places, schema=schema, orient="row")
+    columns = [pl.Series(name, [place in found for place in places], pl.Boolean) for name, found in flags.items()]
+    return frame.with_columns(columns)
+
+
+def _on_labels(review: Review, done: pl.DataFrame) -> Iterator[TagEdit]:
+    for sample_id, label_id, tags in done.group_by(PLACE).agg(pl.col("tag").unique().sort()).iter_rows():
+        yield _edit(review, sample_id, label_id, tags)
+
+
+def _on_samples(review: Review, judged: pl.DataFrame, done: pl.DataFrame) -> Iterator[TagEdit]:
+    """A sample's tag goes when it has done something and no label of the sample is in dispute or waits."""
+    needed = judged.filter(pl.col("open") | pl.col("drawn")).select("sample_id").unique()
+    ready = done.filter("on_sample").join(needed, on="sample_id", how="anti")
+    for sample_id, tags in ready.group_by("sample_id").agg(pl.col("tag").unique().sort()).iter_rows():
+        yield _edit(review, sample_id, None, tags)
+
+
+def _edit(review: Review, sample_id: str, label_id: str | None, tags: list[str]) -> TagEdit:
+    add = (review.replacement,) if review.after == "replace" and review.replacement else ()
+    remove = tuple(each for each in tags if each not in add)
+    return TagEdit(sample_id, label_id, add, remove, after_changes=True)
+
+
+def flagged(review: Review, tags: pl.DataFrame, rows: pl.DataFrame) -> list[Waiting]:
+    """The annotations that bear an error tag. ``rows`` are FiftyOne's."""
+    errors = tags.filter(pl.col("role") == ERROR)
+    if errors.is_empty():
+        return []
+    seen = with_actors(rows.join(errors.select(PLACE).unique(), on=PLACE, how="semi"), review)
+    seen = seen.select(*PLACE, "actor", "edited_at").unique(PLACE, keep="first", maintain_order=True)
+    found = errors.unique([*PLACE, "tag"], keep="first", maintain_order=True).join(seen, on=PLACE, how="left")
+    return [
+        Waiting(
+            kind=FLAGGED,
+            annotation_id=row["annotation_id"],
+            label_id=row["label_id"],
+            sample_id=row["sample_id"],
+            field=None,
+            old=None,
+            new=row["tag"],
+            actor=row["actor"],
+            edited_at=row["edited_at"],
+        )
+        for row in found.sort(*PLACE, "tag").iter_rows(named=True)
+    ]

@@ -1,0 +1,160 @@
+"""From verdicts to what is done: changes, conflicts, edits that wait, and the rows of the next baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import polars as pl
+
+from syncd.diff.content import jsonable, problems_of, shown
+from syncd.diff.fields import reason_column, verdict_column
+from syncd.diff.joined import B, D, F, is_known
+from syncd.diff.memory import about_column
+from syncd.diff.unsafe import not_readable, why_unsafe
+from syncd.diff.wishes import ALIAS, AMBIGUOUS, BY_TAG
+from syncd.model.fields import Direction, Field, Mapping, Side
+from syncd.model.plan import AWAITING, Action, Change, Conflict, Waiting
+from syncd.model.snapshot import baseline_schema, column, known_column
+
+SETTLED = ("same", "adopt")
+"""Verdicts of which nothing is said."""
+
+Outcome: TypeAlias = "Change | Conflict | Waiting"
+
+
+def decide(mapping: Mapping, rows: pl.DataFrame) -> list[Outcome]:
+    """What follows from judged rows; a value that cannot be held becomes a conflict."""
+    found: list[Outcome] = []
+    for each in mapping.fields if rows.height else ():
+        verdict = pl.col(verdict_column(each.name))
+        for row in rows.filter(~verdict.is_in(SETTLED)).iter_rows(named=True):
+            found.extend(_outcomes(each, row))
+    return found
+
+
+def _outcomes(field: Field, row: dict[str, Any]) -> Iterator[Outcome]:
+    verdict = row[verdict_column(field.name)]
+    if verdict == "converged":
+        yield _change(field, row, None, row[B + column(field.name)], row[D + column(field.name)])
+    elif verdict in (Direction.TO_DATABASE.value, AWAITING):
+        yield from _homeward(field, row, waits=verdict == AWAITING)
+    elif verdict == Direction.TO_FIFTYONE.value:
+        new = row[D + column(field.name)]
+        why = why_unsafe(field, Side.FIFTYONE, new)
+        if why is None:
+            yield _change(field, row, Direction.TO_FIFTYONE, row[about_column(field, "typed")], new)
+        else:
+            yield _conflict(field, row, "unsafe_value", (why,))
+    elif verdict == AMBIGUOUS:
+        named = {*(row["terms"] or ()), *(row["shared_terms"] or ())}
+        yield _conflict(field, row, verdict, tuple(sorted(named)))
+    else:
+        yield _conflict(field, row, verdict, _why_broken(field, row) if verdict == "unsafe_value" else ())
+
+
+def _homeward(field: Field, row: dict[str, Any], *, waits: bool) -> Iterator[Outcome]:
+    """An edit made in FiftyOne. Where it stands there in other words, or as a tag only, FiftyOne gets it too."""
+    new = row[F + column(field.name)]
+    via, typed = row[about_column(field, "via")], row[about_column(field, "typed")]
+    both = typed != new and (via != ALIAS or field.direction.allows(Direction.TO_FIFTYONE))
+    why = why_unsafe(field, Side.DATABASE, new)
+    if why is None and both:
+        why = why_unsafe(field, Side.FIFTYONE, new)
+    if why is not None:
+        yield _conflict(field, row, "unsafe_value", (why,))
+    elif waits:
+        yield _waiting(field, row)
+    else:
+        yield _change(field, row, Direction.TO_DATABASE, row[D + column(field.name)], new)
+        if both:
+            yield _change(field, row, Direction.TO_FIFTYONE, typed, new, reason=via)
+
+
+def _why_broken(field: Field, row: dict[str, Any]) -> tuple[str, ...]:
+    """Why a value that stands on one of the sides cannot be compared or carried over."""
+    unread = any(field.name in problems_of(row, side) for side in (F, D))
+    return (not_readable(field) if unread else "not a finite number",)
+
+
+def _change(
+    field: Field, row: dict[str, Any], way: Direction | None, old: Any, new: Any, *, reason: str | None = None
+) -> Change:
+    """One change; ``reason`` where it is not that of the verdict, but FiftyOne's own edit brought to its end."""
+    reason = reason or row[reason_column(field.name)]
+    by_tag = row[about_column(field, "via")] in BY_TAG
+    from_database = way is Direction.TO_FIFTYONE and not by_tag and new == row[D + column(field.name)]
+    side = D if from_database else F
+    return Change(
+        annotation_id=row["annotation_id"],
+        label_id=row[F + "label_id"],
+        sample_id=row[F + "sample_id"],
+        direction=way,
+        action=Action.UPDATE,
+        field=field.name,
+        old=old,
+        new=new,
+        reason=reason,
+        actor=None if way is None else row[side + "actor"],
+        edited_at=row[side + "edited_at"],
+    )
+
+
+def _waiting(field: Field, row: dict[str, Any]) -> Waiting:
+    return Waiting(
+        kind=AWAITING,
+        annotation_id=row["annotation_id"],
+        label_id=row[F + "label_id"],
+        sample_id=row[F + "sample_id"],
+        field=field.name,
+        old=jsonable(row[D + column(field.name)]),
+        new=jsonable(row[F + column(field.name)]),
+        actor=row[F + "actor"],
+        edited_at=row[F + "edited_at"],
+    )
+
+
+def _conflict(field: Field, row: dict[str, Any], kind: str, suggestions: tuple[str, ...]) -> Conflict:
+    known = row[B + known_column(field.name)]
+    return Conflict(
+        kind=kind,
+        annotation_id=row["annotation_id"],
+        sample_id=row[F + "sample_id"],
+        label_id=row[F + "label_id"],
+        field=field.name,
+        base=jsonable(row[B + column(field.name)]) if known else None,
+        fiftyone=shown(row, field.name, F),
+        database=shown(row, field.name, D),
+        suggestions=suggestions,
+    )
+
+
+def next_baseline(mapping: Mapping, rows: pl.DataFrame) -> pl.DataFrame:
+    """The baseline rows that judged rows call for, supposing that no change succeeds.
+
+    Agreed fields (``adopt``, ``converged``) take the database's value; all others keep what was agreed before. An
+    annotation met for the first time is in it with its place, even where no value was agreed. Rows of which nothing
+    moves, and that nothing is to be written to, are left out.
+    """
+    if rows.is_empty():
+        return pl.DataFrame(schema=baseline_schema(mapping))
+    touched = list(_touched(mapping))
+    kept = rows.filter(pl.any_horizontal(touched))
+    columns: list[pl.Expr] = [
+        pl.col("annotation_id"),
+        pl.col(F + "label_id").alias("label_id"),
+        pl.col(F + "sample_id").alias("sample_id"),
+    ]
+    for each in mapping.fields:
+        agreed = pl.col(verdict_column(each.name)).is_in(["adopt", "converged"])
+        name = column(each.name)
+        columns.append(pl.when(agreed).then(pl.col(D + name)).otherwise(pl.col(B + name)).alias(name))
+        columns.append((agreed | is_known(each.name)).alias(known_column(each.name)))
+    return kept.select(columns).select(list(baseline_schema(mapping)))
+
+
+def _touched(mapping: Mapping) -> Iterator[pl.Expr]:
+    yield pl.col(F + "label_id").ne_missing(pl.col(B + "label_id"))
+    yield pl.col(F + "sample_id").ne_missing(pl.col(B + "sample_id"))
+    for each in mapping.fields:
+        yield pl.col(verdict_column(each.name)).is_in(["adopt", "converged", "to_database", "to_fiftyone"])

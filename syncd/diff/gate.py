@@ -1,0 +1,49 @@
+"""The review gate: with ``review.mode: tagged`` an edit made in FiftyOne waits for an approving tag.
+
+What waits is no conflict. It goes through as soon as the tag is there; a change of the same field in the database is
+a disagreement all the same. A label that was deleted can bear no tag: deletions follow their own policy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from syncd.model.fields import Direction, Mapping
+from syncd.model.kinds import Json
+from syncd.model.plan import AWAITING, Waiting
+from syncd.model.policy import Review
+
+TAGGED = "tagged"
+
+
+def gated(mapping: Mapping, review: Review, rows: pl.DataFrame, verdict: Any) -> pl.DataFrame:
+    """Judged rows, their edits on the way to the database held back where nobody has approved them.
+
+    ``verdict`` names the column of a field's verdict.
+    """
+    if review.mode != TAGGED or rows.is_empty():
+        return rows
+    return rows.with_columns(
+        pl.when((pl.col(verdict(name)) == Direction.TO_DATABASE.value) & ~pl.col("approved"))
+        .then(pl.lit(AWAITING))
+        .otherwise(pl.col(verdict(name)))
+        .alias(verdict(name))
+        for name in mapping.names
+    )
+
+
+def drawn_waits(row: dict[str, Any], content: Json, annotation_id: str | None) -> Waiting:
+    """A drawn label (an unprefixed row) that nobody has approved yet."""
+    return Waiting(
+        kind=AWAITING,
+        annotation_id=annotation_id,
+        label_id=row["label_id"],
+        sample_id=row["sample_id"],
+        field=None,
+        old=None,
+        new=content,
+        actor=row["actor"],
+        edited_at=row["edited_at"],
+    )

@@ -1,0 +1,162 @@
+"""What the tags of a label, and those of its sample, say: approving, error and class tags, and syncd's own marks.
+
+A tag says one thing: what is configured as a mark, an approving or an error tag is no class tag, even if a term is
+called like it. A tag of a sample speaks for every label in it; only a class tag does not, where there are several: a
+person who tags a whole image with one class cannot have meant them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+import polars as pl
+
+from syncd.diff.vocabulary import with_meaning
+from syncd.model.fields import LABEL
+from syncd.model.policy import Review
+from syncd.model.snapshot import column
+from syncd.model.vocabulary import Vocabulary
+
+APPROVE, ERROR, CLASS, MARK = "approve", "error", "class", "mark"
+PLACE = ["sample_id", "label_id"]
+Place: TypeAlias = "tuple[str | None, str | None]"
+"""A label: its sample's id and its own. A label id alone names none: a cloned sample has the same ones."""
+
+SAID_SCHEMA: dict[str, pl.DataType] = {
+    "annotation_id": pl.String(),
+    "sample_id": pl.String(),
+    "label_id": pl.String(),
+    "tag": pl.String(),
+    "on_sample": pl.Boolean(),
+    "role": pl.String(),
+    "term": pl.String(),
+    "shared": pl.Boolean(),
+    "answered": pl.Boolean(),
+    "names_it": pl.Boolean(),
+}
+
+VOICE_SCHEMA: dict[str, pl.DataType] = {
+    "sample_id": pl.String(),
+    "label_id": pl.String(),
+    "approved": pl.Boolean(),
+    "confirmed": pl.Boolean(),
+    "terms": pl.List(pl.String),
+    "shared_terms": pl.List(pl.String),
+}
+
+
+def said(rows: pl.DataFrame, review: Review, vocabulary: Vocabulary | None, answered: pl.DataFrame) -> pl.DataFrame:
+    """One row per label and tag that means something (:data:`SAID_SCHEMA`).
+
+    ``rows`` are FiftyOne's, all labels of every sample among them. ``shared`` is true of a class tag on a sample with
+    several labels; ``answered`` of one that has had its effect; ``names_it`` of a class tag that is what its label is.
+    """
+    tags = pl.concat([_each(rows, "tags"), _each(rows, "sample_tags")])
+    meanings = pl.DataFrame(
+        list(_meanings(tags["tag"].unique().to_list(), review, vocabulary)),
+        schema={"tag": pl.String(), "role": pl.String(), "term": pl.String()},
+        orient="row",
+    )
+    tags = tags.join(meanings, on="tag")
+    if tags.is_empty():
+        return pl.DataFrame(schema=SAID_SCHEMA)
+    crowds = rows.group_by("sample_id").len("crowd")
+    labels = rows.select(*PLACE, pl.col(column(LABEL)).alias("label")).unique(PLACE, keep="first", maintain_order=True)
+    labels = labels.join(tags.select(PLACE).unique(), on=PLACE, how="semi")
+    labels = (
+        labels.with_columns(pl.lit(None, pl.String).alias("is"))
+        if vocabulary is None
+        else with_meaning(vocabulary, labels, "label", "is")
+    )
+    known = answered.unique().with_columns(pl.lit(value=True).alias("answered"))
+    return (
+        tags.join(crowds, on="sample_id", how="left")
+        .join(known, on=["annotation_id", "tag"], how="left")
+        .join(labels, on=PLACE, how="left")
+        .with_columns(
+            (pl.col("on_sample") & (pl.col("role") == CLASS) & (pl.col("crowd") > 1)).alias("shared"),
+            pl.col("answered").fill_null(value=False),
+            pl.col("term").eq(pl.col("is")).fill_null(value=False).alias("names_it"),
+        )
+        .select(list(SAID_SCHEMA))
+        .sort("sample_id", "label_id", "tag", "on_sample")
+    )
+
+
+def _each(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    """One row per label and tag in the column ``name``. A label that cannot be addressed is left out."""
+    tagged = rows.filter(pl.col(name).is_not_null() & pl.col("label_id").is_not_null())
+    tags = tagged.select("annotation_id", *PLACE, pl.col(name).alias("tag")).explode("tag").drop_nulls("tag").unique()
+    return tags.with_columns(pl.lit(name == "sample_tags").alias("on_sample"))
+
+
+def _meanings(
+    tags: Iterable[str], review: Review, vocabulary: Vocabulary | None
+) -> Iterator[tuple[str, str, str | None]]:
+    """(tag, role, term) of the tags that mean something."""
+    for tag in tags:
+        if tag in review.marks.names:
+            yield tag, MARK, None
+        elif tag in review.approve:
+            yield tag, APPROVE, None
+        elif tag in review.error:
+            yield tag, ERROR, None
+        elif vocabulary is not None and review.class_tags and (term := vocabulary.meant(tag)) is not None:
+            yield tag, CLASS, term
+
+
+def voices(tags: pl.DataFrame) -> pl.DataFrame:
+    """What the tags ask for, by label (:data:`VOICE_SCHEMA`).
+
+    ``approved``: edits may pass. ``confirmed``: and somebody says so who has not been answered yet. ``terms`` are the
+    classes named, ``shared_terms`` those named on a sample with several labels.
+    """
+    if tags.is_empty():
+        return pl.DataFrame(schema=VOICE_SCHEMA)
+    role, term = pl.col("role"), pl.col("term")
+    new = ~pl.col("answered")
+    return (
+        tags.group_by(PLACE)
+        .agg(
+            (role == APPROVE).any().alias("approved"),
+            ((role == APPROVE) & new).any().alias("confirmed"),
+            term.filter((role == CLASS) & new & ~pl.col("shared")).unique().sort().alias("terms"),
+            term.filter((role == CLASS) & new & pl.col("shared")).unique().sort().alias("shared_terms"),
+        )
+        .select(list(VOICE_SCHEMA))
+    )
+
+
+def approved_places(voiced: pl.DataFrame) -> frozenset[Place]:
+    """The labels that bear an approving tag, or whose sample does."""
+    return frozenset(voiced.filter("approved").select(PLACE).iter_rows())
+
+
+def with_actors(rows: pl.DataFrame, review: Review, prefix: str = "") -> pl.DataFrame:
+    """Fills the actor, where no attribute names one, from a tag of the label, else of its sample, else FiftyOne's user.
+
+    ``prefix`` picks one side of joined rows.
+    """
+    rows = _named_by_tags(rows, review, prefix)
+    return rows.with_columns(pl.coalesce(prefix + "actor", prefix + "user").alias(prefix + "actor"))
+
+
+def _named_by_tags(rows: pl.DataFrame, review: Review, prefix: str) -> pl.DataFrame:
+    start = review.actor_prefix
+    tagged = [rows.filter(pl.col(prefix + name).is_not_null()) for name in ("tags", "sample_tags")]
+    if start is None or not any(each.height for each in tagged):
+        return rows
+    place = [prefix + name for name in PLACE]
+    named = pl.concat(
+        each.select(*place, pl.col(prefix + name).alias("tag"), pl.lit(rank).alias("rank")).explode("tag")
+        for rank, (name, each) in enumerate(zip(("tags", "sample_tags"), tagged, strict=True))
+    )
+    named = (
+        named.filter(pl.col("tag").str.starts_with(start))
+        .sort("rank", "tag")
+        .unique(place, keep="first", maintain_order=True)
+    )
+    named = named.select(*place, pl.col("tag").str.strip_prefix(start).alias("named"))
+    rows = rows.join(named, on=place, how="left", maintain_order="left")
+    return rows.with_columns(pl.coalesce(prefix + "actor", "named").alias(prefix + "actor")).drop("named")

@@ -1,0 +1,107 @@
+"""Whether the changes of a made plan still find what they were made for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from syncd.adapters.values import same_content
+from syncd.apply.outcomes import subject
+from syncd.diff.content import problems_of
+from syncd.model import ID_FIELD, Action, Change, Content, Direction, Mapping
+from syncd.model.present import Present, Row, content
+from syncd.model.snapshot import baseline_schema, column, known_column
+
+
+def holding(mapping: Mapping, changes: Sequence[Change], present: Present) -> tuple[bool, ...]:
+    """For each change, whether its own side holds ``old`` and the other side what the change supposes.
+
+    The other side must hold ``new`` already, unless the plan changes it as well; then both changes hold or neither.
+    """
+    sides: dict[tuple[str | None, str | None, str | None], set[Direction | None]] = {}
+    for each in changes:
+        sides.setdefault(subject(each), set()).add(each.direction)
+    judged = {
+        Action.UPDATE: _update_holds,
+        Action.INSERT: _insert_holds,
+        Action.DELETE: _delete_holds,
+    }
+    failed = {
+        subject(each)
+        for each in changes
+        if not judged[each.action](mapping, each, present, len(sides[subject(each)]) > 1)
+    }
+    return tuple(subject(each) not in failed for each in changes)
+
+
+def _update_holds(mapping: Mapping, change: Change, present: Present, paired: bool) -> bool:
+    label = present.label_at(change.sample_id, change.label_id)
+    if change.field == ID_FIELD:
+        return label is not None and label["annotation_id"] == change.old
+    row = present.row(change.annotation_id)
+    home, out = (row, label) if change.direction is Direction.TO_DATABASE else (label, row)
+    if not _field_is(mapping, home, change.field, change.old):
+        return False
+    # A row or a label that is alone has nobody to agree with.
+    return paired or out is None or _field_is(mapping, out, change.field, change.new)
+
+
+def _insert_holds(mapping: Mapping, change: Change, present: Present, paired: bool) -> bool:
+    if change.direction is Direction.TO_DATABASE:
+        label = present.label_at(change.sample_id, change.label_id)
+        free = not present.rows_of(change.annotation_id)
+        return free and (paired or (label is not None and _content_is(mapping, label, change.new)))
+    sample = present.sample(change.sample_id)
+    free = not present.labels_of(change.annotation_id) and sample is not None and not sample["occupied"]
+    row = present.row(change.annotation_id)
+    return free and (paired or (row is not None and _content_is(mapping, row, change.new)))
+
+
+def _delete_holds(mapping: Mapping, change: Change, present: Present, paired: bool) -> bool:
+    if change.direction is Direction.TO_DATABASE:
+        row = present.row(change.annotation_id)
+        alone = paired or not present.labels_of(change.annotation_id)
+        return alone and row is not None and _content_is(mapping, row, change.old)
+    label = present.label_at(change.sample_id, change.label_id)
+    if label is None or label["annotation_id"] != change.annotation_id:
+        return False
+    home = present.home(change.annotation_id)
+    is_copy = home is not None and (home["sample_id"], home["label_id"]) != (change.sample_id, change.label_id)
+    alone = paired or is_copy or not present.rows_of(change.annotation_id)
+    return alone and _content_is(mapping, label, change.old)
+
+
+def _field_is(mapping: Mapping, row: Row | None, name: str | None, value: Content) -> bool:
+    if row is None or name is None or name in problems_of(row):
+        return False
+    return same_content(mapping, name, row[column(name)], value)
+
+
+def _content_is(mapping: Mapping, row: Row, value: Content) -> bool:
+    return row["problems"] is None and same_content(mapping, None, content(mapping, row), value)
+
+
+def baseline_of(mapping: Mapping, changes: Sequence[Change], present: Present) -> pl.DataFrame:
+    """The baseline rows that these changes may move, as they are now.
+
+    An annotation that both sides have but that was never agreed on is in it with its place alone; one that is inserted
+    is not, because what was inserted is its baseline.
+    """
+    inserted = {each.annotation_id for each in changes if each.action is Action.INSERT}
+    touched = {each.annotation_id for each in changes} - inserted - {None}
+    frame = present.known.filter(pl.col("annotation_id").is_in(list(touched)))
+    new = sorted(touched - set(frame["annotation_id"]), key=str)
+    rows = [_unagreed(mapping, name, present) for name in new]
+    met = pl.DataFrame([each for each in rows if each], schema=baseline_schema(mapping), orient="row")
+    return pl.concat([frame.select(list(baseline_schema(mapping))), met])
+
+
+def _unagreed(mapping: Mapping, annotation_id: str | None, present: Present) -> dict[str, Any] | None:
+    label = present.label(annotation_id)
+    if label is None or present.row(annotation_id) is None:
+        return None
+    place = {name: label[name] for name in ("annotation_id", "label_id", "sample_id")}
+    values: dict[str, Any] = {column(name): None for name in mapping.names}
+    return place | values | {known_column(name): False for name in mapping.names}

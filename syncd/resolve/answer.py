@@ -1,0 +1,108 @@
+"""The words of an answer: what was taken, what is known for it, what follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from syncd.model import Action, Change, Content, Direction, Mapping, Side
+from syncd.model.vocabulary import Vocabulary
+
+REASON = "resolved"
+"""Reason of every change that carries out a person's answer."""
+
+OpenConflict: TypeAlias = "dict[str, Any]"
+"""A row of syncd's table of conflicts."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """What a person takes: one side as it is, or a value of their own (``text``, not yet parsed)."""
+
+    side: Side | None = None
+    text: str | None = None
+
+    @property
+    def words(self) -> str:
+        """The answer as the conflict's resolution names it."""
+        return self.side.value if self.side else repr(self.text)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What every answer of a binding rests on.
+
+    ``near`` holds the nearest terms of labels that are none; ``fixed`` the fields whose columns cannot be written at
+    all.
+    """
+
+    mapping: Mapping
+    vocabulary: Vocabulary | None = None
+    near: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    fixed: frozenset[str] = frozenset()
+    actor: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What follows from an answer: changes, or that there is nothing left to decide, or why it cannot be done.
+
+    ``by_tag``: the label's class tags are answered by it as well.
+    """
+
+    changes: tuple[Change, ...] = ()
+    by_tag: bool = False
+    settled: bool = False
+    refusal: str | None = None
+
+
+SETTLED = Answer(settled=True)
+
+
+def refuse(sentence: str) -> Answer:
+    """The answer cannot be carried out; the sentence says why and what to do instead."""
+    return Answer(refusal=sentence)
+
+
+def moved_on(where: str, now: str) -> Answer:
+    """Somebody has edited what the conflict shows: nobody has seen what would be taken or lost."""
+    return refuse(
+        f"{where} has moved on since the conflict was seen last: it holds {now} now. Reconcile and look again"
+    )
+
+
+def change(
+    question: Question,
+    way: Direction,
+    action: Action,
+    place: dict[str, Any] | None,
+    annotation_id: str | None,
+    name: str | None,
+    old: Content,
+    new: Content,
+    media: str | None = None,
+) -> Change:
+    """One change that carries out an answer; ``place`` is what names the label and the sample."""
+    return Change(
+        annotation_id=annotation_id,
+        label_id=place["label_id"] if place else None,
+        sample_id=place["sample_id"] if place else None,
+        direction=way,
+        action=action,
+        field=name,
+        old=old,
+        new=new,
+        reason=REASON,
+        actor=question.actor,
+        media=media,
+    )
+
+
+def no_term(question: Question, label: str) -> str | None:
+    """Why a label must not reach the database; ``None`` where it is a term, or the binding has no vocabulary."""
+    vocabulary = question.vocabulary
+    if vocabulary is None or vocabulary.meant(label) is not None:
+        return None
+    near = question.near.get(label, ())
+    meant = f"did you mean {' or '.join(map(repr, near))}?" if near else "nothing in it is near"
+    return f"{label!r} is not in the vocabulary; {meant} Take a term, or add it (or an alias) to the vocabulary first"

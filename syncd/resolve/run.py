@@ -1,0 +1,150 @@
+"""Resolves conflicts of one binding: one look at each side, a decision for each, one plan for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from syncd.diff.nearest import nearest_terms
+from syncd.diff.tags import CLASS, said
+from syncd.model import Change, Side, TagEdit
+from syncd.model.present import Present
+from syncd.model.vocabulary import Vocabulary
+from syncd.person import person
+from syncd.reconcile.look import look
+from syncd.reconcile.made import RESOLVE, Ending, MadeOptions, apply_made, made_plan
+from syncd.reconcile.result import RunResult
+from syncd.resolve.answer import Answer, OpenConflict, Question, Take
+from syncd.resolve.decide import decide
+from syncd.session import Session
+from syncd.store import conflicts
+from syncd.store.changes import APPLIED
+
+RESOLVED, SETTLED, REFUSED, OVERTAKEN, WOULD = "resolved", "settled", "refused", "overtaken", "would_resolve"
+"""What became of a conflict that somebody answered.
+
+``settled``: the sides agreed by themselves meanwhile; ``overtaken``: an edit came in between, or a side refused what it
+was given, and it stays open; ``would_resolve`` of a dry run.
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One conflict, what became of it, and why where it is still open."""
+
+    conflict: OpenConflict
+    status: str
+    why: str | None = None
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What became of all that were asked; ``result`` is the run that wrote, ``None`` where nothing was to be."""
+
+    outcomes: tuple[Outcome, ...]
+    result: RunResult | None
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What was, or would be, done for it."""
+        return self.result.plan.changes if self.result is not None and self.result.plan is not None else ()
+
+    @property
+    def left(self) -> int:
+        """How many of those asked are still open."""
+        return sum(each.status in (REFUSED, OVERTAKEN) for each in self.outcomes)
+
+
+def resolve(
+    session: Session,
+    asked: Sequence[OpenConflict],
+    take: Take,
+    *,
+    vocabulary: Vocabulary | None,
+    note: str | None = None,
+    dry_run: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Resolved:
+    """Answers all of these open conflicts alike; what cannot be answered so is named, and stays open."""
+    progress("looking at both sides")
+    question = _question(session, asked, take, vocabulary)
+    present = look(session, (each["annotation_id"] for each in asked), (each["sample_id"] for each in asked))
+    session.rest()
+    answers = [decide(question, each, take, present) for each in asked]
+    plan = made_plan(session.mapping, [change for answer in answers for change in answer.changes])
+    tags, answered = _tags(session, present, asked, answers, vocabulary)
+    plan = replace(plan, tags=tags, answered=answered)
+    statuses: dict[int, str] = {}
+
+    def finish(ending: Ending) -> None:
+        statuses.update(zip(map(id, plan.changes), ending.statuses, strict=True))
+        words = f"took {take.words}, {person()}" + (f": {note}" if note else "")
+        done = [_status(answer, statuses) for answer in answers]
+        state, tables = session.state, session.tables
+        for status, resolution in ((RESOLVED, words), (SETTLED, conflicts.SETTLED)):
+            closed = [each["id"] for each, now in zip(asked, done, strict=True) if now == status]
+            conflicts.resolve(state, tables, closed, resolution, ending.at)
+
+    if all(each.refusal is not None for each in answers):
+        return Resolved(_outcomes(asked, answers, statuses, dry_run=dry_run), None)
+    options = MadeOptions(RESOLVE, dry_run=dry_run, braked=False, note=note, finish=finish, progress=progress)
+    result = apply_made(session, plan, options)
+    return Resolved(_outcomes(asked, answers, statuses, dry_run=dry_run), result)
+
+
+def _question(session: Session, asked: Sequence[OpenConflict], take: Take, vocabulary: Vocabulary | None) -> Question:
+    near: dict[str, tuple[str, ...]] = {}
+    if vocabulary is not None and take.side is not Side.DATABASE:
+        labels = {label for each in asked for label in conflicts.labels_in(each)} if take.side else {str(take.text)}
+        near = nearest_terms([each for each in sorted(labels) if vocabulary.meant(each) is None], vocabulary)
+    fixed = frozenset(name for name in session.mapping.names if not session.database.writable(name))
+    return Question(session.mapping, vocabulary, near, fixed, person())
+
+
+def _tags(
+    session: Session,
+    present: Present,
+    asked: Sequence[OpenConflict],
+    answers: Sequence[Answer],
+    vocabulary: Vocabulary | None,
+) -> tuple[tuple[TagEdit, ...], frozenset[tuple[str, str]]]:
+    """Class tags that disagreed, and are answered now: those of a label go, one of a sample speaks for others too."""
+    labels = [
+        {"sample_id": each["sample_id"], "label_id": each["label_id"]}
+        for each, answer in zip(asked, answers, strict=True)
+        if answer.by_tag
+    ]
+    if not labels:
+        return (), frozenset()
+    places = pl.DataFrame(labels, schema={"sample_id": pl.String(), "label_id": pl.String()})
+    none = pl.DataFrame(schema={"annotation_id": pl.String(), "tag": pl.String()})
+    spoken = said(present.labels, session.policy.review, vocabulary, none).filter(pl.col("role") == CLASS)
+    spoken = spoken.join(places, on=["sample_id", "label_id"], how="semi")
+    own = spoken.filter(~pl.col("on_sample")).group_by("sample_id", "label_id", maintain_order=True).agg("tag")
+    edits = [TagEdit(sample, label, remove=tuple(tags), after_changes=True) for sample, label, tags in own.iter_rows()]
+    shared = spoken.filter(pl.col("on_sample") & pl.col("annotation_id").is_not_null())
+    return tuple(edits), frozenset(shared.select("annotation_id", "tag").iter_rows())
+
+
+def _status(answer: Answer, statuses: dict[int, str]) -> str:
+    if answer.refusal is not None:
+        return REFUSED
+    if answer.settled:
+        return SETTLED
+    return RESOLVED if all(statuses[id(each)] == APPLIED for each in answer.changes) else OVERTAKEN
+
+
+def _outcomes(
+    asked: Iterable[OpenConflict], answers: Iterable[Answer], statuses: dict[int, str], *, dry_run: bool
+) -> tuple[Outcome, ...]:
+    found = []
+    for conflict, answer in zip(asked, answers, strict=True):
+        if dry_run and answer.refusal is None:
+            status = SETTLED if answer.settled else WOULD
+        else:
+            status = _status(answer, statuses)
+        why = "an edit came in between, or a side refused it: look again" if status == OVERTAKEN else answer.refusal
+        found.append(Outcome(conflict, status, why))
+    return tuple(found)

@@ -1,0 +1,50 @@
+"""Tags that stay on their labels and have had their effect, so that they do not have it again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from syncd.diff.inputs import ANSWERED_SCHEMA
+from syncd.model import Scope
+from syncd.store.changes import storable
+from syncd.store.tables import Tables
+
+BATCH = 10_000
+
+
+def load(connection: Connection, tables: Tables, binding: str, ids: Collection[str] | None = None) -> pl.DataFrame:
+    """The answered tags of these annotations (``None``: of all) as the diff takes them."""
+    table = tables.answered
+    chosen = sa.select(table.c.annotation_id, table.c.tag).where(table.c.binding == binding)
+    if ids is not None and connection.dialect.name == "postgresql":
+        askable = sorted(each for each in ids if "\x00" not in each)
+        chosen = chosen.where(table.c.annotation_id == sa.any_(sa.cast(askable, sa.ARRAY(sa.Text))))
+    rows = [tuple(row) for row in connection.execute(chosen)]
+    return pl.DataFrame(rows, schema=ANSWERED_SCHEMA, orient="row")
+
+
+def update(
+    connection: Connection, tables: Tables, binding: str, found: Collection[tuple[str, str]], scope: Scope
+) -> None:
+    """Brings the table in line with what the diff found within its scope; only differences are written."""
+    if not (scope.everything or scope.annotation_ids or found):
+        return
+    table = tables.answered
+    known = load(connection, tables, binding, None if scope.everything else scope.annotation_ids)
+    before = {(name, tag) for name, tag in known.iter_rows() if scope.judged(name, None)}
+    now = {(str(storable(name)), str(storable(tag))) for name, tag in found}
+    gone = [{"key_id": name, "key_tag": tag} for name, tag in sorted(before - now)]
+    if gone:
+        chosen = sa.delete(table).where(
+            table.c.binding == binding,
+            table.c.annotation_id == sa.bindparam("key_id"),
+            table.c.tag == sa.bindparam("key_tag"),
+        )
+        connection.execute(chosen, gone)
+    new = [{"binding": binding, "annotation_id": name, "tag": tag} for name, tag in sorted(now - before)]
+    for start in range(0, len(new), BATCH):
+        connection.execute(sa.insert(table), new[start : start + BATCH])

@@ -1,0 +1,23 @@
+"""What a side says of a place or a field that a person's decision is about."""
+
+from __future__ import annotations
+
+from contract.bench import Bench, item
+from syncd.model.snapshot import SAMPLES_SCHEMA
+
+
+def test_samples_are_looked_up_by_their_ids(label_bench: Bench) -> None:
+    assert label_bench.labels is not None
+    label_bench.put(item("a"))
+    label_bench.put_sample("/images/empty ü.png")
+    ids = label_bench.labels.find_samples(["/images/a.png", "/images/empty ü.png"])["sample_id"].to_list()
+    found = label_bench.labels.look_up_samples([*ids, "0" * 24, "no id at all"])
+    assert dict(found.schema) == SAMPLES_SCHEMA
+    assert sorted(found["sample_id"]) == sorted(ids)
+    occupied = dict(found.select("media", "occupied").iter_rows())
+    assert occupied == {"/images/a.png": not label_bench.several, "/images/empty ü.png": False}
+    assert label_bench.labels.look_up_samples([]).height == 0
+
+
+def test_the_columns_of_every_field_of_a_plain_table_can_be_written(row_bench: Bench) -> None:
+    assert all(row_bench.adapter.writable(name) for name in row_bench.mapping.names)
