@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from syncd.adapters.sql.limits import Limits, keepalive
 from syncd.config import Config, redact_url
 from syncd.config.redact import HIDDEN, is_well_escaped
 from syncd.errors import ConfigError, DatabaseUnavailable, FiftyOneUnavailable
@@ -26,7 +28,7 @@ PATIENCE_S = 5
 DOCTOR = "Start it or mend its address, then run `syncd doctor`."
 
 
-def engine_for(url: str) -> Engine:
+def engine_for(url: str, limits: Limits | None = None) -> Engine:
     """An engine without a pool: every connection is one that somebody asked for."""
     try:
         parsed = sa.make_url(url)
@@ -35,8 +37,10 @@ def engine_for(url: str) -> Engine:
             parsed = parsed.set(drivername="postgresql+psycopg2")
         arguments: dict[str, Any] = {}
         if parsed.get_backend_name() == "postgresql":
-            arguments = {"connect_timeout": PATIENCE_S, "application_name": "syncd"}
+            arguments = {"connect_timeout": PATIENCE_S, "application_name": "syncd"} | keepalive(parsed)
         engine = sa.create_engine(parsed, poolclass=NullPool, connect_args=arguments)
+        if limits is not None and parsed.get_backend_name() == "postgresql":
+            _limit(engine, limits)
         if parsed.get_backend_name() == "sqlite":
             _begin_for_real(engine)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
@@ -64,10 +68,19 @@ def _begin_for_real(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN")
 
 
-def open_database(url: str) -> Connection:
+def _limit(engine: Engine, limits: Limits) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def set_limits(connection: Any, _: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(limits.statement)
+        # What is set in a transaction goes with its rollback.
+        connection.commit()
+
+
+def open_database(url: str, limits: Limits | None = None) -> Connection:
     """Connects to the database; ``DatabaseUnavailable`` where it does not answer."""
     try:
-        return engine_for(url).connect()
+        return engine_for(url, limits).connect()
     except SQLAlchemyError as error:
         said = without_password(url, first_line(getattr(error, "orig", None) or error))
         where = redact_url(url)
@@ -75,9 +88,9 @@ def open_database(url: str) -> Connection:
 
 
 @contextmanager
-def fiftyone_database(config: Config) -> Iterator[Database[dict[str, Any]]]:
+def fiftyone_database(config: Config, *, answer_s: float | None = None) -> Iterator[Database[dict[str, Any]]]:
     """FiftyOne's MongoDB for the length of a block; a connection that is FiftyOne's own is left open behind it."""
-    database = open_fiftyone(config)
+    database = open_fiftyone(config, answer_s=answer_s)
     try:
         yield database
     finally:
@@ -91,8 +104,11 @@ def _address(config: Config) -> str | None:
     return uri.get_secret_value() if uri else os.environ.get("FIFTYONE_DATABASE_URI")
 
 
-def open_fiftyone(config: Config) -> Database[dict[str, Any]]:
-    """Connects to FiftyOne's MongoDB: as configured, else as FiftyOne itself is configured."""
+def open_fiftyone(config: Config, *, answer_s: float | None = None) -> Database[dict[str, Any]]:
+    """Connects to FiftyOne's MongoDB: as configured, else as FiftyOne itself is configured.
+
+    ``answer_s`` bounds the seconds that it may take over one answer; without it, it may take as long as it likes.
+    """
     address = _address(config)
     name = config.fiftyone.database_name or os.environ.get("FIFTYONE_DATABASE_NAME") or "fiftyone"
     if address is None:
@@ -103,9 +119,14 @@ def open_fiftyone(config: Config) -> Database[dict[str, Any]]:
             f"MongoDB's address {redact_url(address)} has a special character in its user or password.",
             remedy="Write it percent-escaped: %40 for @, %3A for :, %2F for /, %3F for ?, %23 for #.",
         )
+    limit: dict[str, Any] = {} if answer_s is None else {"socketTimeoutMS": int(answer_s * 1000)}
     try:
         client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
-            address, serverSelectionTimeoutMS=PATIENCE_S * 1000, connectTimeoutMS=PATIENCE_S * 1000, appname="syncd"
+            address,
+            serverSelectionTimeoutMS=PATIENCE_S * 1000,
+            connectTimeoutMS=PATIENCE_S * 1000,
+            appname="syncd",
+            **limit,
         )
     except (PyMongoError, ValueError) as error:
         raise ConfigError(
@@ -125,7 +146,9 @@ def open_fiftyone(config: Config) -> Database[dict[str, Any]]:
 
 def _of_fiftyone_itself(name: str | None) -> Database[dict[str, Any]]:
     """FiftyOne's own connection: it may start a MongoDB of its own, which only its SDK can do."""
-    from fiftyone.core import odm
+    # Its log goes to what is standard output at this moment; that belongs to the command's own document.
+    with redirect_stdout(sys.stderr):
+        from fiftyone.core import odm
 
     try:
         database: Database[dict[str, Any]] = odm.get_db_conn()

@@ -3,26 +3,103 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any
 
 import structlog
 
+from syncd.config.redact import HIDDEN, escape, names_secret, redact_text, redact_url
+
+_EXCEPTION = "exception"
+"""Where structlog puts a traceback: the one value that may have several lines."""
+
 
 def configure(*, verbose: bool = False, terminal: bool | None = None) -> None:
-    """Sets logging up for one process: readable lines on a terminal, JSON lines elsewhere."""
+    """Sets logging up for one process: readable lines on a terminal, JSON lines elsewhere; warnings, or every step.
+
+    Warnings of libraries, which log by the standard library, come out in the same form.
+    """
     on_terminal = sys.stderr.isatty() if terminal is None else terminal
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
-    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            renderer,
+            _without_secrets,
+            *([_on_one_line, _for_people()] if on_terminal else [structlog.processors.JSONRenderer()]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.WARNING),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+    root = logging.getLogger()
+    if not any(isinstance(each, _Forward) for each in root.handlers):
+        root.addHandler(_Forward(logging.WARNING))
+
+
+def tell_what_is_done() -> None:
+    """For a service, whose log is read afterwards: what it does is told too, and still every step if verbose."""
+    if not structlog.get_logger().is_enabled_for(logging.INFO):
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+
+
+def _for_people() -> structlog.typing.Processor:
+    # The default formatter of exceptions prints local variables, and with them passwords.
+    colors = "NO_COLOR" not in os.environ
+    return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+
+
+def _without_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A second wall: whoever logs should have left the secrets out already."""
+    for name, value in event.items():
+        event[name] = _hidden(name, value)
+    return event
+
+
+def _hidden(name: str, value: object) -> object:
+    if isinstance(value, BaseException):
+        value = str(value)
+    if isinstance(value, str):
+        return redact_url(value) if names_secret(name) else redact_text(value)
+    if isinstance(value, bytes):
+        return HIDDEN
+    if isinstance(value, Mapping):
+        return {key: _hidden(str(key), each) for key, each in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_hidden(name, each) for each in value]
+    return value
+
+
+def _on_one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What a server said can neither steer the terminal nor look like a line of its own."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            lines = value.split("\n") if name == _EXCEPTION else [value]
+            event[name] = "\n".join(map(escape, lines))
+    return event
+
+
+class _Forward(logging.Handler):
+    """Hands the records of the standard library to structlog, but for those of libraries that print them themselves."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if _is_handled(record.name):  # FiftyOne is one of them
+            return
+        try:
+            logger = structlog.get_logger()
+            logger.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
+        except (ValueError, TypeError, OSError):  # a record whose arguments do not fit, a closed stream
+            self.handleError(record)
+
+
+def _is_handled(name: str) -> bool:
+    """Whether a logger, or one above it other than the root, has a handler of its own."""
+    logger: logging.Logger | None = logging.getLogger(name)
+    while logger is not None and logger.parent is not None:
+        if logger.handlers:
+            return True
+        logger = logger.parent
+    return False

@@ -10,8 +10,23 @@ from syncd.adapters.fiftyone.mapping import LabelMapping, stored_kinds
 from syncd.adapters.sql.ids import can_mint
 from syncd.adapters.sql.mapping import TableInfo, TableMapping
 from syncd.config import BindingConfig
+from syncd.config.review import ReplaceTag
 from syncd.errors import MappingError
-from syncd.model import BOX, LABEL, Brakes, Direction, Field, Holds, Kind, LabelType, Mapping, Policy
+from syncd.model import (
+    BOX,
+    FLAG,
+    LABEL,
+    Brakes,
+    Direction,
+    Field,
+    Holds,
+    Kind,
+    LabelType,
+    Mapping,
+    Marks,
+    Policy,
+    Review,
+)
 
 Fault: TypeAlias = "tuple[str, str]"
 """What is wrong, and what to do about it."""
@@ -21,21 +36,32 @@ EXACT_SINGLE = 1e-6
 """Relative tolerances: a double and a single precision column hold about 15 and 7 digits."""
 
 
-def table_mapping(binding: BindingConfig) -> TableMapping:
-    """The database half of the configuration."""
+def table_mapping(binding: BindingConfig, *, crops: bool = False) -> TableMapping:
+    """The database half of the configuration.
+
+    ``crops``: each sample is one annotation, cut from its box. Its row is then tied to it by the id, and the box,
+    which is the whole sample, is no field.
+    """
     fields: dict[str, tuple[str, ...]] = {LABEL: (binding.columns.label,)}
-    if binding.columns.box is not None:
+    if binding.columns.box is not None and not crops:
         fields[BOX] = tuple(binding.columns.box)
     fields |= {name: (attribute.column,) for name, attribute in binding.attributes.items()}
+    if binding.review.error_column is not None:
+        fields[FLAG] = (binding.review.error_column,)
     return TableMapping(
         table=binding.table,
         read=binding.read_from,
         id_column=binding.columns.id,
-        media_column=binding.columns.media,
+        media_column=binding.columns.id if crops else binding.columns.media,
         fields=fields,
         updated_at=binding.columns.updated_at,
         updated_by=binding.columns.updated_by,
     )
+
+
+def sample_key_of(binding: BindingConfig, *, crops: bool) -> str:
+    """The sample field that ties a sample to its row, or to its rows."""
+    return "annotation_id" if crops and binding.sample_key == "filepath" else binding.sample_key
 
 
 def policy_of(binding: BindingConfig) -> Policy:
@@ -51,13 +77,31 @@ def policy_of(binding: BindingConfig) -> Policy:
         brakes=Brakes(
             brakes.max_change_fraction, brakes.max_delete_fraction, brakes.max_into_one_label, brakes.min_rows
         ),
+        review=review_of(binding),
+    )
+
+
+def review_of(binding: BindingConfig) -> Review:
+    """What tags mean, as the diff takes it."""
+    review = binding.review
+    replacement = review.after.tag if isinstance(review.after, ReplaceTag) else None
+    return Review(
+        mode=review.mode,
+        approve=tuple(review.approve),
+        error=tuple(review.error),
+        class_tags=review.class_tags,
+        after="replace" if isinstance(review.after, ReplaceTag) else review.after,
+        replacement=replacement,
+        verified=binding.verified_attribute,
+        actor_prefix=review.actor_prefix,
+        marks=Marks(review.marks.conflict, review.marks.unknown_label, review.marks.held),
     )
 
 
 def build_mapping(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo) -> tuple[Mapping, LabelMapping]:
     """The mapping of a binding; ``MappingError`` names everything that the two sides cannot both hold."""
     faults: list[Fault] = list(_binding_faults(binding, table, dataset))
-    fields = [_field(binding, table, name) for name in table.mapping.fields]
+    fields = [_field(binding, table, name) for name in table.mapping.fields if name != FLAG]
     declared: dict[str, Kind | None] = {}
     for name in binding.attributes:
         try:
@@ -65,6 +109,7 @@ def build_mapping(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo
         except MappingError as error:
             faults.append((error.message, str(error.remedy)))
     draft = Mapping(binding.name, tuple(fields), dataset.label_type)
+    faults += _flag_faults(table)
     kinds = stored_kinds(draft, declared)
     faults += [fault for each in fields for fault in _field_faults(each, kinds[each.name], table, dataset)]
     if faults:
@@ -76,15 +121,18 @@ def build_mapping(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo
         binding=binding.name,
         fields=tuple(_with_fiftyone(each, kinds[each.name]) for each in fields),
         label_type=dataset.label_type,
-        can_insert_in_database=table.writable(table.mapping.media_column) and can_mint(table),
+        # A crop that somebody drew has no frame, and so no row.
+        flag=_field(binding, table, FLAG) if FLAG in table.mapping.fields else None,
+        can_insert_in_database=table.writable(table.mapping.media_column) and can_mint(table) and not dataset.crops,
     )
     labels = LabelMapping(
         label_field=binding.label_field,
         label_type=dataset.label_type,
         id_attribute=binding.annotation_id,
         id_kind=_id_kind(table, dataset, binding.annotation_id),
-        sample_key=binding.sample_key,
+        sample_key=sample_key_of(binding, crops=dataset.crops),
         kinds=kinds,
+        actor_attribute=binding.actor_attribute,
     )
     return mapping, labels
 
@@ -92,12 +140,12 @@ def build_mapping(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo
 def _binding_faults(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo) -> Iterator[Fault]:
     """What is wrong with the parts that are no fields: the box as a whole, the sample key, the id."""
     place = f"{dataset.name}.{dataset.label_field}"
-    if binding.columns.box is not None and dataset.label_type is not LabelType.DETECTIONS:
+    if BOX in table.mapping.fields and dataset.label_type is not LabelType.DETECTIONS:
         yield (
             f"columns.box is mapped, but {place} holds {dataset.label_type.value}, which have no box.",
             "Leave columns.box out, or bind a Detections field.",
         )
-    root = binding.sample_key.partition(".")[0]
+    root = sample_key_of(binding, crops=dataset.crops).partition(".")[0]
     if dataset.sample_fields and root not in dataset.sample_fields and root != "id":
         names = ", ".join(sorted(each for each in dataset.sample_fields if not each.startswith("_")))
         yield (
@@ -119,6 +167,17 @@ def _binding_faults(binding: BindingConfig, table: TableInfo, dataset: DatasetIn
         )
 
 
+def _flag_faults(table: TableInfo) -> Iterator[Fault]:
+    """Why the column that error tags set cannot hold that."""
+    for name in table.mapping.fields.get(FLAG, ()):
+        column = table.column(name)
+        what = f"review.error_column: {name!r} of {table.mapping.table}"
+        if column.kind not in (Kind.BOOLEAN, Kind.TEXT, Kind.INTEGER):
+            yield f"{what} is {column.type_name}, expected a boolean, text or an integer.", "Map another column."
+        elif not table.writable(name):
+            yield f"{what} cannot be written.", "Map a column of the table that is written."
+
+
 def _field(binding: BindingConfig, table: TableInfo, name: str) -> Field:
     columns = [table.column(each) for each in table.mapping.fields[name]]
     kind = Kind.BOX if name == BOX else columns[0].kind
@@ -131,6 +190,8 @@ def _field(binding: BindingConfig, table: TableInfo, name: str) -> Field:
         direction = Direction(binding.directions.label)
     elif name == BOX:
         direction = Direction(binding.directions.box)
+    elif name == FLAG:
+        direction = Direction.TO_DATABASE
     else:
         direction = Direction(attribute.direction) if attribute else Direction.TO_FIFTYONE
     holds = columns[0].holds or Holds(kind)

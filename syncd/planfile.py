@@ -4,34 +4,44 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from syncd.errors import ConfigError
-from syncd.model import Plan
-from syncd.model.kinds import Json
+from syncd.model import Change, Kind, Mapping, Plan
+from syncd.model.kinds import Json, from_json
 from syncd.reconcile.result import change_json
+from syncd.store.changes import change_of
 
 VERSION = 1
+RECONCILE = "reconcile"
+"""Kind of the plans that the diff decided. Any other was made by a person's command, and its changes are all of it."""
 
 
 @dataclass(frozen=True)
 class SavedPlan:
-    """One binding's part of a plan file: the name, and the digest of what was planned."""
+    """One binding's part of a plan file: the name, and the digest of what was planned.
+
+    ``kind`` says who made it: the diff (:data:`RECONCILE`), or the command of that name. ``changes`` are as saved.
+    """
 
     binding: str
     digest: str
     forced: bool
+    kind: str = RECONCILE
+    changes: tuple[dict[str, Any], ...] = ()
 
 
-def save(path: Path, plans: Sequence[Plan], *, forced: bool) -> None:
+def save(path: Path, plans: Sequence[Plan], *, forced: bool, kind: str = RECONCILE) -> None:
     """Writes plans to a file, whole or not at all."""
     document: Json = {
         "syncd_plan": VERSION,
         "made_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "forced": forced,
-        "plans": [_plan_json(each) for each in plans],
+        "kind": kind,
+        "plans": [plan_json(each) for each in plans],
     }
     half = path.with_name(path.name + ".part")
     try:
@@ -44,7 +54,8 @@ def save(path: Path, plans: Sequence[Plan], *, forced: bool) -> None:
         ) from error
 
 
-def _plan_json(plan: Plan) -> Json:
+def plan_json(plan: Plan) -> dict[str, Json]:
+    """A plan as it is saved."""
     return {
         "binding": plan.binding,
         "digest": plan.digest,
@@ -78,8 +89,38 @@ def load(path: Path) -> list[SavedPlan]:
     if not isinstance(document, dict) or document.get("syncd_plan") != VERSION:
         raise ConfigError(f"{path} is not a plan file of this syncd.", remedy=remedy)
     try:
+        kind, forced = str(document.get("kind", RECONCILE)), bool(document["forced"])
         return [
-            SavedPlan(str(each["binding"]), str(each["digest"]), bool(document["forced"])) for each in document["plans"]
+            SavedPlan(str(each["binding"]), str(each["digest"]), forced, kind, tuple(map(dict, each["changes"])))
+            for each in document["plans"]
         ]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"The plan file {path} is damaged.", remedy=remedy) from error
+
+
+def changes_of(saved: SavedPlan, mapping: Mapping) -> list[Change]:
+    """The changes of a saved plan; ``ConfigError`` where they are not what was saved."""
+    try:
+        changes = [_change(each, mapping) for each in saved.changes]
+    except (KeyError, TypeError, ValueError) as error:
+        raise _altered(saved) from error
+    return changes
+
+
+def _altered(saved: SavedPlan) -> ConfigError:
+    return ConfigError(
+        f"The saved plan for {saved.binding!r} was altered, or was made under another mapping.",
+        remedy="Make it again with the command that made it.",
+    )
+
+
+def check(saved: SavedPlan, plan: Plan) -> None:
+    """Raises ``ConfigError`` unless the plan, made of the saved changes, is the one that was saved."""
+    if plan.digest != saved.digest:
+        raise _altered(saved)
+
+
+def _change(document: dict[str, Any], mapping: Mapping) -> Change:
+    edited = from_json(Kind.TIMESTAMP, document["edited_at"])
+    change = change_of(document | {"edited_at": edited}, mapping)
+    return replace(change, media=document["media"])

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
+from pymongo.database import Database
 from sqlalchemy import Connection
 
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
+from syncd.adapters.fiftyone.dataset import DatasetInfo
 from syncd.adapters.fiftyone.dataset import describe as describe_dataset
 from syncd.adapters.protocol import LabelStore, RowStore
 from syncd.adapters.sql.adapter import SqlAdapter
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.describe import describe as describe_table
-from syncd.config import Config
+from syncd.adapters.sql.limits import Limits
+from syncd.capture.read import find_capture
+from syncd.capture.target import Target
+from syncd.config import BindingConfig, Config
 from syncd.connect import fiftyone_database, open_database
 from syncd.mapped import build_mapping, policy_of, table_mapping
-from syncd.model import Mapping, Policy
+from syncd.model import Mapping, Policy, Vocabulary
 from syncd.store.lock import lost
 from syncd.store.migrate import require_current
 from syncd.store.tables import Tables, tables_for
+from syncd.vocabulary.load import load_vocabulary
+
+RULES = ";review="
+"""What stands in a fingerprint between the mapping's own and that of the rules."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +40,7 @@ class Session:
     """A binding and its servers.
 
     ``state`` is where syncd's own tables are; it is ``writing``, the connection on which annotations are written,
-    unless the configuration keeps the two apart.
+    unless the configuration keeps the two apart. ``capture`` is the written table where triggers record its changes.
     """
 
     mapping: Mapping
@@ -42,11 +53,20 @@ class Session:
     schema: str
     arrow: ArrowReader | None = None
     stale_window: timedelta = timedelta(hours=1)
+    vocabulary: Vocabulary | None = None
+    capture: Target | None = None
 
     @property
     def one_transaction(self) -> bool:
         """Whether annotations and syncd's own tables are written in one transaction."""
         return self.state is self.writing
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the mapping, the vocabulary and what tags mean: then everything must be judged anew."""
+        review = hashlib.blake2b(repr(self.policy.review).encode(), digest_size=8).hexdigest()
+        terms = self.vocabulary.fingerprint if self.vocabulary is not None else "-"
+        return f"{self.mapping.fingerprint}{RULES}{review},vocabulary={terms}"
 
     def rest(self) -> None:
         """Ends what has only been read, so that no transaction stays open while the other side is at work."""
@@ -56,37 +76,76 @@ class Session:
             connection.rollback()
 
 
-@contextmanager
-def open_session(config: Config, name: str, *, migrated: bool = True) -> Iterator[Session]:
-    """Opens a binding. Faults of the configuration, the servers and the mapping come out here, in that order.
+@dataclass(frozen=True)
+class Connections:
+    """The servers of a configuration, opened; ``limits`` bound how long they may keep us waiting."""
 
-    ``migrated=False`` leaves out the check for syncd's own tables.
-    """
-    binding = config.binding(name)
+    writing: Connection
+    state: Connection
+    mongo: Database[dict[str, Any]]
+    limits: Limits | None = None
+
+
+@contextmanager
+def open_connections(config: Config, *, limits: Limits | None = None) -> Iterator[Connections]:
+    """Connects to the servers of a configuration."""
     with ExitStack() as stack:
-        writing = stack.enter_context(open_database(config.database.url.get_secret_value()))
+        writing = stack.enter_context(open_database(config.database.url.get_secret_value(), limits))
         stack.callback(writing.engine.dispose)
         state = writing
         if config.state.url is not None:
-            state = stack.enter_context(open_database(config.state.url.get_secret_value()))
+            state = stack.enter_context(open_database(config.state.url.get_secret_value(), limits))
             stack.callback(state.engine.dispose)
+        answer_s = None if limits is None else limits.statement_s
+        mongo = stack.enter_context(fiftyone_database(config, answer_s=answer_s))
+        yield Connections(writing, state, mongo, limits)
+
+
+@contextmanager
+def open_session(
+    config: Config, name: str, *, migrated: bool = True, planned: DatasetInfo | None = None
+) -> Iterator[Session]:
+    """Opens a binding. Faults of the configuration, the servers and the mapping come out here, in that order.
+
+    ``migrated=False`` leaves out the check for syncd's own tables. ``planned`` stands for a dataset that is not there
+    yet, and so holds nothing.
+    """
+    config.binding(name)
+    with (
+        open_connections(config) as connections,
+        session_on(connections, config, name, migrated=migrated, planned=planned) as session,
+    ):
+        yield session
+
+
+@contextmanager
+def session_on(
+    connections: Connections,
+    config: Config,
+    name: str,
+    *,
+    migrated: bool = True,
+    planned: DatasetInfo | None = None,
+) -> Iterator[Session]:
+    """A binding as it is now, over connections that stay open behind it; otherwise as :func:`open_session`."""
+    binding = config.binding(name)
+    writing, state, mongo, limits = connections.writing, connections.state, connections.mongo, connections.limits
+    with ExitStack() as stack:
         if migrated:
             require_current(state, config.state.schema_name)
-        table = describe_table(writing, table_mapping(binding))
-        mongo = stack.enter_context(fiftyone_database(config))
-        dataset = describe_dataset(mongo, binding.dataset, binding.label_field)
+        table = describe_table(writing, table_mapping(binding, crops=binding.ingest.crops))
+        dataset = planned or describe_dataset(mongo, binding.dataset, binding.label_field)
+        if dataset.crops and not binding.ingest.crops:
+            table = describe_table(writing, table_mapping(binding, crops=True))
         mapping, labels = build_mapping(binding, table, dataset)
-        database = SqlAdapter(writing, table, mapping)
+        database = SqlAdapter(writing, table, mapping.in_database, limits)
         stack.callback(database.close)
         arrow = None
         if state.dialect.name == "postgresql":
-            arrow = database.arrow if state is writing else ArrowReader(state.engine.url)
+            arrow = database.arrow if state is writing else ArrowReader(state.engine.url, limits)
             if state is not writing and arrow is not None:
                 stack.callback(arrow.close)
-        # Looking up types opened a transaction; the run begins its own.
-        writing.rollback()
-        state.rollback()
-        yield Session(
+        session = Session(
             mapping=mapping,
             policy=policy_of(binding),
             fiftyone=FiftyOneAdapter(mongo, binding.dataset, dataset.identity, labels, mapping),
@@ -98,3 +157,17 @@ def open_session(config: Config, name: str, *, migrated: bool = True) -> Iterato
             arrow=arrow,
             stale_window=binding.policy.stale_window,
         )
+        yield renewed(session, binding, migrated=migrated)
+
+
+def renewed(session: Session, binding: BindingConfig, *, migrated: bool = True) -> Session:
+    """The session with the vocabulary and the capture of changes as they are now: some small questions."""
+    writing = session.writing
+    vocabulary = load_vocabulary(binding, writing)
+    capture = None
+    if migrated and session.one_transaction and writing.dialect.name == "postgresql":
+        capture = find_capture(writing, binding.table, binding.columns.id, session.schema)
+    # Looking up types opened a transaction; the run begins its own.
+    writing.rollback()
+    session.state.rollback()
+    return replace(session, vocabulary=vocabulary, capture=capture)

@@ -9,13 +9,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from syncd.adapters.sql.clock import clock
+from syncd.daemon.attendance import Attendance, attendance
+from syncd.daemon.state import State
 from syncd.model import Side
 from syncd.model.kinds import Json
-from syncd.store import baseline, cursors, runs
+from syncd.model.plan import AWAITING, ERROR
+from syncd.reconcile.mode import FULL, INCREMENTAL
+from syncd.store import baseline, cursors, daemons, held, runs, waiting
+from syncd.store.held import HeldPlan
 from syncd.store.tables import Tables
 
-IN_AGREEMENT, CONFLICTS, HELD, FAILED, RUNNING, NEVER = (
+IN_AGREEMENT, AWAITS, CONFLICTS, HELD, FAILED, RUNNING, NEVER = (
     "in_agreement",
+    "awaiting_review",
     "conflicts",
     "held",
     "failed",
@@ -23,10 +30,19 @@ IN_AGREEMENT, CONFLICTS, HELD, FAILED, RUNNING, NEVER = (
     "never_run",
 )
 
+DEGRADED, STOPPED = State.DEGRADED.value, State.STOPPED.value
+"""States that only a daemon knows of."""
+
+JUDGING = (INCREMENTAL, FULL)
+"""Modes of the runs that say how a binding stands; one that carries out a person's decision judges nothing else."""
+
 
 @dataclass(frozen=True)
 class BindingStatus:
-    """One binding's state. ``lag_seconds`` is how far behind now each side was last read."""
+    """One binding's state. ``lag_seconds`` is how far behind now each side was last read.
+
+    ``daemon`` is the one that attends to it, or else the one last heard of.
+    """
 
     binding: str
     state: str
@@ -35,7 +51,19 @@ class BindingStatus:
     swept_at: datetime | None
     open_conflicts: dict[str, int]
     awaiting_review: int
+    flagged: int
     last_run: dict[str, Any] | None
+    held_plan: HeldPlan | None = None
+    daemon: Attendance | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """For scripts: 0 in agreement, 3 conflicts are open, 4 held, 1 otherwise."""
+        if self.state == HELD:
+            return 4
+        if self.state in (FAILED, NEVER, DEGRADED, STOPPED):
+            return 1
+        return 3 if self.open_conflicts else 0
 
     def as_json(self) -> dict[str, Json]:
         """The status as JSON."""
@@ -49,6 +77,7 @@ class BindingStatus:
             "swept_at": self.swept_at.isoformat() if self.swept_at else None,
             "conflicts": {"open": sum(self.open_conflicts.values()), "kinds": dict(self.open_conflicts)},
             "awaiting_review": self.awaiting_review,
+            "flagged": self.flagged,
             "last_run": None
             if run is None
             else {
@@ -61,12 +90,24 @@ class BindingStatus:
                 "error": run["error"],
                 "counts": run["counts"],
             },
+            "held_plan": None if self.held_plan is None else _held_json(self.held_plan),
+            "daemon": None if self.daemon is None else self.daemon.as_json(),
         }
+
+
+def _held_json(plan: HeldPlan) -> Json:
+    return {
+        "run_id": plan.run_id,
+        "since": plan.held_at.isoformat(),
+        "reason": plan.reason,
+        "changes": len(plan.changes),
+    }
 
 
 def status_of(connection: Connection, tables: Tables, binding: str, now: datetime) -> BindingStatus:
     """Gathers the status of one binding."""
-    run = runs.latest(connection, tables, binding)
+    daemon = attendance(daemons.known(connection, tables), binding, clock(connection))
+    run = runs.latest(connection, tables, binding, modes=JUDGING)
     table = tables.conflict
     counted = (
         sa.select(table.c.kind, sa.func.count())
@@ -80,20 +121,30 @@ def status_of(connection: Connection, tables: Tables, binding: str, now: datetim
         position = positions[side].position if side in positions else None
         lag[side.value] = round((now - position).total_seconds(), 1) if position else None
     swept = [each.swept_at for each in positions.values() if each.swept_at]
-    counts = run["counts"] if run else {}
+    waits = waiting.count(connection, tables, binding)
     return BindingStatus(
         binding=binding,
-        state=_state(run, kinds),
+        state=_told_by(daemon) or _state(run, kinds, waits),
         annotations=baseline.size(connection, tables, binding),
         lag_seconds=lag,
         swept_at=min(swept) if swept else None,
         open_conflicts=kinds,
-        awaiting_review=int(counts.get("awaiting_review", 0)),
+        awaiting_review=waits.get(AWAITING, 0),
+        flagged=waits.get(ERROR, 0),
         last_run=_aware(run),
+        held_plan=held.load(connection, tables, binding),
+        daemon=daemon,
     )
 
 
-def _state(run: dict[str, Any] | None, kinds: dict[str, int]) -> str:
+def _told_by(daemon: Attendance | None) -> str | None:
+    """The state that a daemon at work says, where the tables cannot tell as well."""
+    if daemon is None or not daemon.alive:
+        return None
+    return daemon.state if daemon.state in (DEGRADED, STOPPED, RUNNING) else None
+
+
+def _state(run: dict[str, Any] | None, kinds: dict[str, int], waits: dict[str, int]) -> str:
     if run is None:
         return NEVER
     if run["status"] == runs.RUNNING:
@@ -102,7 +153,9 @@ def _state(run: dict[str, Any] | None, kinds: dict[str, int]) -> str:
         return HELD
     if run["status"] in (runs.FAILED, runs.DEAD):
         return FAILED
-    return CONFLICTS if kinds else IN_AGREEMENT
+    if kinds:
+        return CONFLICTS
+    return AWAITS if waits.get(AWAITING) else IN_AGREEMENT
 
 
 def _aware(run: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """Proof that both sides agree, independent of baseline and cursors: everything is read and compared.
 
-A difference is *explained* where a conflict about it is open: somebody has been told.
+A difference is *explained* where a conflict about it is open, or where it is an edit that waits for approval: somebody
+has been told.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -16,9 +17,10 @@ from syncd.diff.compare import differs
 from syncd.diff.content import content_of, shown
 from syncd.diff.joined import D, F, unreadable
 from syncd.model import Field, Json, Mapping
+from syncd.model.plan import AWAITING
 from syncd.model.snapshot import column
 from syncd.session import Session
-from syncd.store import conflicts
+from syncd.store import conflicts, waiting
 
 DIFFERS, ONLY_FIFTYONE, ONLY_DATABASE, NO_ID, DUPLICATE = (
     "differs",
@@ -31,7 +33,10 @@ DIFFERS, ONLY_FIFTYONE, ONLY_DATABASE, NO_ID, DUPLICATE = (
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing on which the two sides do not agree; ``conflict`` is the id of the open conflict that explains it."""
+    """One thing on which the two sides do not agree.
+
+    ``conflict`` is the id of the open conflict that explains it; ``awaiting_review``: it is an edit that waits.
+    """
 
     kind: str
     annotation_id: str | None
@@ -41,6 +46,12 @@ class Difference:
     fiftyone: Json
     database: Json
     conflict: int | None = None
+    awaiting_review: bool = False
+
+    @property
+    def explained(self) -> bool:
+        """Whether somebody has been told of it."""
+        return self.conflict is not None or self.awaiting_review
 
 
 @dataclass(frozen=True)
@@ -57,12 +68,12 @@ class Verdict:
 
     @property
     def unexplained(self) -> tuple[Difference, ...]:
-        """Differences about which no conflict is open."""
-        return tuple(each for each in self.differences if each.conflict is None)
+        """Differences of which nobody has been told."""
+        return tuple(each for each in self.differences if not each.explained)
 
     @property
     def exit_code(self) -> int:
-        """0 in agreement; 3 where open conflicts explain every difference; 1 otherwise."""
+        """0 in agreement; 3 where open conflicts or waiting edits explain every difference; 1 otherwise."""
         if self.unexplained:
             return 1
         return 3 if self.differences else 0
@@ -180,17 +191,20 @@ def _only(mapping: Mapping, these: pl.DataFrame, others: pl.DataFrame, kind: str
 
 
 def _explained(session: Session, differences: list[Difference]) -> tuple[Difference, ...]:
-    """Attaches the open conflict that speaks of each difference: of its field, its annotation or its label."""
+    """Attaches what speaks of each difference, of its field, its annotation or its label: a conflict, or a wait."""
     if not differences:
         return ()
     open_now = conflicts.query(session.state, session.tables, bindings=[session.mapping.binding])
     by_field = {(each["annotation_id"], each["field"]): each["id"] for each in open_now}
     by_label = {each["label_id"]: each["id"] for each in open_now if each["label_id"] and each["field"] is None}
+    waits = waiting.query(session.state, session.tables, bindings=[session.mapping.binding], kind=AWAITING)
+    awaited = {(each["annotation_id"] or each["label_id"], each["field"]) for each in waits}
     result = []
     for each in differences:
         reason = None
         if each.annotation_id is not None:
             reason = by_field.get((each.annotation_id, each.field)) or by_field.get((each.annotation_id, None))
         reason = reason or by_label.get(each.label_id)
-        result.append(Difference(**{**vars(each), "conflict": reason}))
+        waited = {(each.annotation_id or each.label_id, each.field), (each.label_id, None)} & awaited
+        result.append(replace(each, conflict=reason, awaiting_review=bool(waited)))
     return tuple(result)

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["syncd.reconcile.binding", "children"])
+context.set_forkserver_preload(["syncd.reconcile.binding", "syncd.daemon.daemon", "children", "daemons"])
 
 PATIENCE_S = 60
 

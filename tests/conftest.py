@@ -5,6 +5,8 @@ database_url     a fresh, empty database on it for one test
 mongo_uri        a MongoDB replica set for the whole session
 mongo_database   (uri, name) of a fresh database on it for one test
 fiftyone         the module, connected to ``mongo_uri``; its datasets are gone after the test
+s3_endpoint      the URL of an S3, STS and IAM for the whole session (tests/s3.py)
+s3_bucket        a fresh, empty bucket on it for one test; the keys to it are in the environment
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
+import s3
 import servers
 
 NO_SERVER_YET = "mongodb://ask-for-the-fixture-mongo_uri.invalid/?serverSelectionTimeoutMS=200"
@@ -55,6 +59,12 @@ def _remove(folder: Path) -> None:
     import shutil
 
     shutil.rmtree(folder)
+
+
+@pytest.fixture(autouse=True)
+def log_of_its_own() -> None:
+    """A command that an earlier test called in this process left the log with an output that is closed by now."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
@@ -139,6 +149,22 @@ def fiftyone(mongo_uri: str) -> Iterator[ModuleType]:
     # What was there before belongs to a fixture that outlives this test.
     for name in set(module.list_datasets()) - before:
         module.delete_dataset(name)
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """An S3 for the session."""
+    with s3.server() as url:
+        yield url
+
+
+@pytest.fixture
+def s3_bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """The name of a bucket of the test's own."""
+    s3.keys(monkeypatch, tmp_path)
+    name = f"syncd-test-{uuid.uuid4().hex[:12]}"
+    s3.plain_client(s3_endpoint).create_bucket(Bucket=name)
+    return name
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

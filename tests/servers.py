@@ -177,3 +177,5 @@ def empty_database(url: sa.URL) -> None:
         connection.execute(sa.text("CREATE SCHEMA public"))
         # As a new database has it: everybody may use it, only its owner may create in it.
         connection.execute(sa.text("GRANT USAGE ON SCHEMA public TO PUBLIC"))
+        name = connection.execute(sa.text("SELECT current_database()")).scalar_one()
+        connection.execute(sa.text(f'GRANT CONNECT, TEMPORARY ON DATABASE "{name}" TO PUBLIC'))

@@ -54,7 +54,12 @@ def set_config(path: Path | None) -> None:
 
 def configuration(path: Path | None) -> Config:
     """The configuration that this call means; ``ConfigError`` with every fault."""
-    return load_config(find_config(path or _given["config"]))
+    return load_config(config_path(path))
+
+
+def config_path(path: Path | None) -> Path:
+    """The configuration file that this call means."""
+    return find_config(path or _given["config"])
 
 
 def chosen(config: Config, names: list[str] | None) -> list[str]:

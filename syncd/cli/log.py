@@ -23,7 +23,7 @@ from syncd.cli.render.log import show_log
 from syncd.cli.state import State, open_state
 from syncd.cli.times import moment
 from syncd.model.kinds import Json
-from syncd.store import changes
+from syncd.store import changes, runs
 from syncd.store.chain import first_break
 
 
@@ -42,6 +42,7 @@ def log(
     status: Annotated[
         str | None, typer.Option("--status", help="pending, applied, superseded or abandoned.", metavar="STATUS")
     ] = None,
+    actor: Annotated[str | None, typer.Option("--actor", help="Only what this person did.", metavar="NAME")] = None,
     since: Annotated[str | None, typer.Option("--since", help="7d, 12h, 2026-11-01 …", metavar="WHEN")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, the newest.")] = 50,
     verify: Annotated[bool, typer.Option("--verify", help="Check the hash chain instead of listing.")] = False,
@@ -64,12 +65,14 @@ def log(
             direction=direction,
             status=status,
             since=after,
+            actor=actor,
             limit=limit,
         )
+        notes = runs.notes(state.connection, state.tables, list({each["run_id"] for each in entries}))
     if json:
-        print_json({"changes": entries})
+        print_json({"changes": [each | {"note": notes.get(each["run_id"])} for each in entries]})
     else:
-        show_log(out, entries)
+        show_log(out, entries, notes)
         if len(entries) == limit:
             err.print(f"[dim]The newest {limit}; more with --limit.[/dim]")
     return 0

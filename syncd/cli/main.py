@@ -10,7 +10,27 @@ import typer
 
 import syncd
 from syncd import logs
-from syncd.cli import apply, conflicts, demo, doctor, init, log, migrate, reconcile, status, verify
+from syncd.cli import (
+    apply,
+    conflicts,
+    credentials,
+    database,
+    demo,
+    doctor,
+    inbox,
+    ingest,
+    init,
+    log,
+    media,
+    migrate,
+    reconcile,
+    review,
+    run,
+    status,
+    undo,
+    verify,
+    vocabulary,
+)
 from syncd.cli.common import ConfigOption, set_config
 
 app = typer.Typer(
@@ -29,14 +49,27 @@ app.command(rich_help_panel=SETUP, epilog="Example: syncd init lab.yaml")(init.i
 app.command(rich_help_panel=SETUP, epilog="Example: syncd migrate -c lab.yaml")(migrate.migrate)
 app.command(rich_help_panel=SETUP, epilog="Example: syncd doctor")(doctor.doctor)
 app.command(rich_help_panel=SETUP, epilog="Example: syncd demo --size 300 --app")(demo.demo)
+app.command("ingest", rich_help_panel=WORK, epilog="Example: syncd ingest planktivore --limit 1000")(
+    ingest.ingest_command
+)
+app.command("inbox", rich_help_panel=WORK, epilog="Example: syncd inbox planktivore --watch")(inbox.inbox_command)
 app.command(rich_help_panel=WORK, epilog="Example: syncd reconcile planktivore --dry-run -o plan.json")(
     reconcile.reconcile
 )
 app.command(rich_help_panel=WORK, epilog="Example: syncd apply plan.json")(apply.apply)
+app.command("run", rich_help_panel=WORK, epilog="Example: syncd run -c /etc/syncd/syncd.yaml")(run.run_command)
+app.command("undo", rich_help_panel=WORK, epilog="Example: syncd undo --since 4h --actor ada --dry-run")(
+    undo.undo_changes
+)
 app.command(rich_help_panel=LOOK, epilog="Example: syncd verify planktivore --json")(verify.verify)
 app.command(rich_help_panel=LOOK, epilog="Example: syncd status")(status.status)
 app.command(rich_help_panel=LOOK, epilog="Example: syncd log --field label --since 7d")(log.log)
+app.add_typer(credentials.app, name="credentials", rich_help_panel=SETUP)
+app.add_typer(database.app, name="database", rich_help_panel=SETUP)
+app.add_typer(media.app, name="media", rich_help_panel=WORK)
 app.add_typer(conflicts.app, name="conflicts", rich_help_panel=LOOK)
+app.add_typer(review.app, name="review", rich_help_panel=LOOK)
+app.add_typer(vocabulary.app, name="vocabulary", rich_help_panel=WORK)
 
 
 def _version(wanted: bool) -> None:

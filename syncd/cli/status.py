@@ -20,8 +20,11 @@ from syncd.status import status_of
 
 
 @handled
-def status(bindings: BindingsArgument = None, config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Show how each binding stands: in agreement or not, lag, open conflicts, last run."""
+def status(bindings: BindingsArgument = None, config: ConfigOption = None, json: JsonOption = False) -> int:
+    """Show how each binding stands: in agreement or not, lag, open conflicts, last run, and the daemon.
+
+    Exit code: 0 in agreement, 3 conflicts are open, 4 held, 1 otherwise.
+    """
     settings = configuration(config)
     now = datetime.now(timezone.utc)
     with open_state(settings) as state:
@@ -30,3 +33,6 @@ def status(bindings: BindingsArgument = None, config: ConfigOption = None, json:
         print_json({"bindings": [each.as_json() for each in found]})
     else:
         show_status(out, found, now)
+    # What needs somebody most: failed, then held, then conflicts.
+    codes = {each.exit_code for each in found}
+    return next((code for code in (1, 4, 3) if code in codes), 0)

@@ -14,7 +14,7 @@ from syncd.config.faults import Fault, InvalidConfig
 from syncd.config.find import find_config
 from syncd.config.ingest import IngestConfig, PredictionConfig
 from syncd.config.kinds import HttpAddress, S3Prefix
-from syncd.config.load import load_config, parse_config
+from syncd.config.load import load_config, load_config_with_files, parse_config
 from syncd.config.names import TableName, parse_table_name
 from syncd.config.redact import redact_url
 from syncd.config.review import BrakesConfig, MarksConfig, PolicyConfig, ReplaceTag, ReviewConfig
@@ -57,6 +57,7 @@ __all__ = [
     "find_config",
     "format_duration",
     "load_config",
+    "load_config_with_files",
     "parse_config",
     "parse_duration",
     "parse_table_name",

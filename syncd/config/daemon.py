@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -15,10 +15,15 @@ from syncd.config.kinds import (
     MongoUri,
     PositiveDuration,
     SchemaName,
+    SigningSecret,
     Text,
     WebUrl,
 )
-from syncd.config.section import Section
+from syncd.config.section import Section, nothing_is
+
+Event = Literal["applied", "conflict", "held", "failed", "recovered"]
+EVENTS: tuple[Event, ...] = get_args(Event)
+"""What a web hook can be told of."""
 
 
 class FiftyOneConfig(Section):
@@ -56,9 +61,11 @@ class DaemonConfig(Section):
 
 
 class NotifyConfig(Section):
-    """Who is told of what happens."""
+    """Who is told of what happens. With a `secret` the messages are signed by it (docs/webhook.md)."""
 
     webhook: WebUrl | None = None
+    secret: SigningSecret | None = None
+    events: Annotated[tuple[Event, ...], nothing_is(tuple)] = EVENTS
 
 
 class ReportConfig(Section):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path as FilePath
 from typing import Any
 
 from syncd.config.faults import Fault, Path, Problem, format_place
@@ -18,7 +19,8 @@ _MISSING = object()
 class Document:
     """Plain values with their lines; `sources` holds the text of values that contain ``${…}``, as written.
 
-    `unread` are the places whose value could not be had and stands as None: a problem says why.
+    `unread` are the places whose value could not be had and stands as None: a problem says why. `files` are those that
+    ``${file:…}`` named, whether or not they could be read.
     """
 
     data: object
@@ -26,6 +28,7 @@ class Document:
     sources: dict[Path, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     unread: set[Path] = field(default_factory=set)
+    files: set[FilePath] = field(default_factory=set)
 
     def line_of(self, path: Path) -> int | None:
         """The line of a place, or of the nearest thing around it."""

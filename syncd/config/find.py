@@ -11,13 +11,18 @@ from syncd.errors import ConfigError
 VARIABLE = "SYNCD_CONFIG"
 """The environment variable that names the file."""
 
+
+class NoConfig(ConfigError):
+    """No configuration is named, and there is none in this folder."""
+
+
 _NAMES = ("syncd.yaml", "syncd.yml")
 
 
 def find_config(given: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
     """The file given, else the one that SYNCD_CONFIG names, else ``syncd.yaml`` or ``syncd.yml`` here.
 
-    Raises ConfigError where there is none.
+    Raises NoConfig, a ConfigError, where there is none.
     """
     if given is not None:
         return _existing(given, "")
@@ -27,7 +32,7 @@ def find_config(given: Path | None = None, environ: Mapping[str, str] = os.envir
     for name in _NAMES:
         if os.path.lexists(name):
             return Path(name)
-    raise ConfigError(
+    raise NoConfig(
         f"there is no {_NAMES[0]} in this folder",
         remedy=f"`syncd init` writes one to start from; --config PATH or {VARIABLE} names one elsewhere.",
     )

@@ -81,6 +81,7 @@ class _Interpolation:
 
     def _file(self, name: str) -> str | Problem:
         shown = f"${{file:{escape(name)}}}"
+        self.document.files.add(self.folder / name)
         try:
             content = _read_secret(self.folder / name)
         except FileNotFoundError:

@@ -22,6 +22,7 @@ _ADDRESS = re.compile(rf"(?:{_HOST}):(?P<port>[0-9]{{1,5}})")
 _DATABASE = re.compile(r"[a-z][a-z0-9_]*(\+[a-z0-9_]+)?://.*", re.DOTALL)
 _MONGODB = re.compile(r"mongodb(\+srv)?://.+", re.DOTALL)
 _WEB = re.compile(r"https?://[^\s/?#]+[^\s]*")
+_SIGNING_SECRET = re.compile(r".{16,}")
 _S3 = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/(?P<prefix>.*))?", re.DOTALL)
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
 _BYTES = re.compile(r"(?P<number>[0-9]+([.][0-9]+)?) ?(?P<unit>[kKMGT]?i?B?)")
@@ -257,3 +258,6 @@ DatabaseUrl = Annotated[
 ]
 MongoUri = Annotated[SecretStr, Expect("a MongoDB URI, such as mongodb://localhost:27017", _secret(_MONGODB))]
 WebUrl = Annotated[SecretStr, Expect("a web address, http:// or https://", _secret(_WEB))]
+SigningSecret = Annotated[
+    SecretStr, Expect("text of 16 characters or more", _secret(_SIGNING_SECRET, "openssl rand -hex 32 makes one"))
+]

@@ -26,9 +26,14 @@ def load_config(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
 
     Raises InvalidConfig with every fault, or a plain ConfigError where there is no readable file.
     """
+    return load_config_with_files(path, environ)[0]
+
+
+def load_config_with_files(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Config, frozenset[Path]]:
+    """`load_config`, with the files that ``${file:…}`` named: what changes in them changes the configuration."""
     document = read_yaml(_read_text(path))
     interpolate(document, environ, path.parent)
-    return _check(document, str(path), path.parent.absolute())
+    return _check(document, str(path), path.parent.absolute()), frozenset(document.files)
 
 
 def parse_config(data: Mapping[str, object], source: str = "configuration") -> Config:

@@ -37,6 +37,10 @@ _SECRET_NAME = re.compile(
 )
 _SECRET_TEXT = re.compile(r"://|(passw(or)?d|pwd|secret|token|credential)\w*\s*[:=]", re.IGNORECASE)
 _SHOWN_CHARACTERS = 60
+_ADDRESS_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_SECRET_IN_TEXT = re.compile(
+    r"((?:passw(?:or)?d|pwd|secret|token)\w*[\"']?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&)}\]]+)", re.IGNORECASE
+)
 
 
 def redact_url(url: str | SecretStr) -> str:
@@ -59,6 +63,12 @@ def redact_url(url: str | SecretStr) -> str:
     address, question, query = address.partition("?")
     parameters = "&".join(_redact_parameter(p) for p in query.split("&"))
     return escape(f"{scheme}://{shown_login}{at}{address}{question}{parameters}")
+
+
+def redact_text(text: str) -> str:
+    """Any text with the addresses in it as `redact_url` shows them, and without what follows ``password=`` and such."""
+    text = _ADDRESS_IN_TEXT.sub(lambda found: redact_url(found.group()), text)
+    return _SECRET_IN_TEXT.sub(lambda found: found.group(1) + HIDDEN, text)
 
 
 def names_secret(name: str) -> bool:

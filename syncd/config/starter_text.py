@@ -112,6 +112,8 @@ s3:                                            # left out: boto3's own settings 
 
 notify:
   webhook: null                                # told what happened: ${file:/run/secrets/webhook}
+  secret: null                                 # signs what it is told: ${file:/run/secrets/webhook-key}
+  events: [applied, conflict, held, failed, recovered]
 
 #report:                                       # reports that the daemon writes by itself
   #every: 7d

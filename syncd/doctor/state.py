@@ -12,21 +12,11 @@ from syncd.doctor.finding import Check, Fact, Verdict, fault, ok, skipped
 from syncd.doctor.servers import STATE_ANSWERS, Servers
 from syncd.doctor.wording import count, in_sql, listed, name_in_sql
 from syncd.store.migrate import current, newest, require_current
+from syncd.store.rights import RIGHTS, SEQUENCES
 from syncd.store.tables import tables_for
 
 MIGRATE = "Run: syncd migrate"
 TABLES = "syncd's own tables"
-
-NEEDED = {
-    "run": "SELECT, INSERT, UPDATE",
-    "baseline": "SELECT, INSERT, UPDATE, DELETE",
-    "change": "SELECT, INSERT, UPDATE",
-    "conflict": "SELECT, INSERT, UPDATE",
-    "cursor": "SELECT, INSERT, DELETE",
-}
-"""What is done to each table; the change log is never deleted from."""
-
-SEQUENCES = {"change": "seq", "conflict": "id"}
 
 
 def checks(servers: Servers) -> Iterator[Check]:
@@ -72,7 +62,7 @@ def _tables(connection: Connection, schema: str, there: Fact[bool]) -> Verdict:
             "Restore them from a backup; or, to begin anew without history: "
             f"{in_sql(f'DROP SCHEMA {schema} CASCADE')} Then run: syncd migrate",
         )
-    return ok(f"{count(len(NEEDED), 'table')} of version {newest()}, in the schema {schema!r}")
+    return ok(f"{count(len(RIGHTS), 'table')} of version {newest()}, in the schema {schema!r}")
 
 
 def _exists(connection: Connection, schema: str) -> bool:
@@ -149,7 +139,7 @@ def _may_create(connection: Connection, schema: str, role: str) -> Verdict:
 def _missing(connection: Connection, schema: str) -> list[tuple[str, str]]:
     """Tables and sequences with the rights on them that this role lacks."""
     found: list[tuple[str, str]] = []
-    for table, rights in NEEDED.items():
+    for table, rights in RIGHTS.items():
         name = f"{schema}.{table}"
         lacking = [
             each

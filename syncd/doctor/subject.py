@@ -53,7 +53,7 @@ class Subject:
     def __init__(self, servers: Servers, binding: BindingConfig) -> None:
         self.servers = servers
         self.binding = binding
-        self.mapping: TableMapping = table_mapping(binding)
+        self.mapping: TableMapping = table_mapping(binding, crops=binding.ingest.crops)
         self.document: Fact[dict[str, Any]] = Fact(DATASET)
         self.dataset: Fact[DatasetInfo] = Fact(LABEL_FIELD)
         self.labels: Fact[LabelCounts] = Fact(LABELS)

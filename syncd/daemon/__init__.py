@@ -1,0 +1,1 @@
+"""The daemon: every binding reconciled again and again, watched and stopped in order."""

@@ -1,0 +1,290 @@
+"""One binding's worker: takes the daemon's lock or stands by for it, and reconciles again and again."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime, timedelta, timezone
+
+import sqlalchemy as sa
+import structlog
+from structlog.contextvars import bind_contextvars
+
+from syncd.adapters.fiftyone.dataset import DatasetChanged, DatasetMissing
+from syncd.adapters.sql.limits import Limits
+from syncd.config import Config
+from syncd.daemon import pace
+from syncd.daemon.bell import Bell
+from syncd.daemon.board import Board
+from syncd.daemon.helpers import Helpers
+from syncd.daemon.pace import Tempo, pause_after
+from syncd.daemon.phases import Phases
+from syncd.daemon.standing import Standing, Teller
+from syncd.daemon.state import State
+from syncd.daemon.trouble import Cure, trouble_of
+from syncd.errors import Busy, MappingError, SyncdError
+from syncd.model import Side
+from syncd.reconcile.binding import hold_missing
+from syncd.reconcile.mode import Pace
+from syncd.reconcile.result import RunResult
+from syncd.reconcile.run import Options, reconcile
+from syncd.session import Connections, Session, open_connections, renewed, session_on
+from syncd.store import cursors, held
+from syncd.store.daemon_lock import make_sure_of_daemon, one_daemon
+from syncd.vocabulary.keep import push_if_changed
+
+log = structlog.get_logger(__name__)
+
+STANDBY_S = 2.0
+"""Between two tries to take over."""
+
+BUSY_S = 2.0
+"""Between two tries while somebody's command is at the binding."""
+
+BEAT_S = 1.0
+
+LOCK_EVERY_S = 15.0
+"""Between two looks whether the lock is still ours, while there is nothing to do."""
+
+
+class _StoppedError(BaseException):
+    """Ends a run that is under way; no error, so that nothing takes it for one."""
+
+
+class Worker:
+    """A thread for one binding, from ``start`` until ``end`` or ``abandon``."""
+
+    def __init__(self, config: Config, name: str, board: Board, teller: Teller) -> None:
+        self.name = name
+        self.config = config
+        self._binding = config.binding(name)
+        self._board = board
+        self._standing = Standing(name, board, teller)
+        self._bell = Bell(Tempo.of(config.daemon))
+        self._rng = random.Random()  # noqa: S311 - spreads out retries, hides nothing
+        self._pause: float | None = None
+        self._ending = threading.Event()
+        self._abandoned = False
+        self._counted_at: float | None = None
+        self._held_mark: tuple[str, str] | None = None
+        self._looked_at = 0.0
+        self._pushed: str | None = None
+        poll_s = int(config.daemon.poll_interval.total_seconds())
+        self._limits = Limits(idle_s=max(Limits.idle_s, 3 * poll_s))
+        self._thread = threading.Thread(target=self._run, name=f"worker {name}", daemon=True)
+
+    def start(self) -> None:
+        """Begins."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Ends after the run under way."""
+        self._ending.set()
+        self._bell.stir()
+
+    def abandon(self) -> None:
+        """Ends at the next moment at which the run under way can be left; the next one goes on from there."""
+        self._abandoned = True
+        self.end()
+
+    def join(self, seconds: float) -> bool:
+        """Waits for the end; whether it has come."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        bind_contextvars(binding=self.name)
+        while not self._ending.is_set():
+            try:
+                self._attend()
+            except _StoppedError:
+                log.info("stopped in the middle of a run; the next one goes on from there")
+            except Exception as error:  # noqa: BLE001 - one broken binding never stops the others
+                self._rest_after(error)
+
+    def _attend(self) -> None:
+        """Holds the binding for as long as the connections live."""
+        with ExitStack() as stack:
+            connections = stack.enter_context(open_connections(self.config, limits=self._limits))
+            if not self._take_over(connections, stack):
+                return
+            helpers = stack.enter_context(Helpers(self.config, self.name, self._bell, self._standing))
+            while not self._ending.is_set():
+                self._with_session(connections, helpers)
+
+    def _take_over(self, connections: Connections, stack: ExitStack) -> bool:
+        """Waits until the daemon's lock is ours; whether it is."""
+        while not self._ending.is_set():
+            try:
+                stack.enter_context(one_daemon(connections.writing, self.config.state.schema_name, self.name))
+            except Busy as busy:
+                self._standing.standing_by(busy.message)
+                self._pause = None
+                self._sleep(STANDBY_S)
+            else:
+                self._standing.took_over()
+                return True
+        return False
+
+    def _with_session(self, connections: Connections, helpers: Helpers) -> None:
+        """Works on the binding as it is now, until it is to be looked up anew."""
+        try:
+            with session_on(connections, self.config, self.name) as session:
+                self._rounds(connections, session, helpers)
+        except DatasetMissing as missing:
+            connections.writing.rollback()
+            try:
+                result = hold_missing(self.config, self.name, missing, quiet=True)
+            except Busy:
+                self._idle_for(connections, BUSY_S)
+                return
+            if result is None:
+                raise
+            self._finished(result, {}, Phases())
+            began = time.monotonic()
+            self._idle(connections, lambda: self._bell.due(began))
+            self._bell.answer()
+
+    def _rounds(self, connections: Connections, session: Session, helpers: Helpers) -> None:
+        opened = time.monotonic()
+        lasts = self.config.daemon.full_scan_interval.total_seconds()
+        rounds = 0
+        while not self._ending.is_set() and time.monotonic() - opened < lasts:
+            began = time.monotonic()
+            called = self._bell.answer()
+            try:
+                self._round(connections, session, helpers, called=called)
+            except Busy:
+                log.debug("a command is at the binding")
+                self._idle_for(connections, BUSY_S)
+                continue
+            except (MappingError, DatasetChanged):
+                # What was looked up when the session was opened is no longer so; the next one says what is wrong.
+                if not rounds:
+                    raise
+                return
+            rounds += 1
+            self._idle(connections, lambda since=began: self._bell.due(since))  # type: ignore[misc]
+
+    def _round(self, connections: Connections, session: Session, helpers: Helpers, *, called: bool) -> None:
+        self._make_sure(connections)
+        session = renewed(session, self._binding)
+        helpers.listen(session)
+        self._push(session)
+        if self._is_still_held(session, called=called):
+            self._standing.unchanged()
+            return
+        began = time.monotonic()
+        count = self._counted_at is None or began - self._counted_at >= pace.COUNT_EVERY.total_seconds()
+        phases = Phases()
+        result = reconcile(session, self._options(count, phases))
+        if count:
+            self._counted_at = began
+        self._looked_at = began
+        self._held_mark = held.mark(session.state, session.tables, self.name) if result.held is not None else None
+        self._finished(result, self._lag(session), phases)
+        if result.plan is not None and result.plan.counts.too_young:
+            self._bell.ring(Side.FIFTYONE)
+
+    def _options(self, count: bool, phases: Phases) -> Options:
+        daemon = self.config.daemon
+
+        def progress(phase: str) -> None:
+            if self._abandoned:
+                raise _StoppedError("the daemon was told to end; the next run goes on from here")
+            self._board.beat(self.name)
+            phases.enter(phase)
+            if phase == "applying" or phase.startswith("reading"):
+                self._standing.reconciling()
+
+        return Options(
+            pace=Pace(daemon.overlap, daemon.full_scan_interval, daemon.quiet_period),
+            count_rows=count,
+            quiet=True,
+            progress=progress,
+        )
+
+    def _is_still_held(self, session: Session, *, called: bool) -> bool:
+        """Whether the binding is held by the same plan as when it was looked at a short while ago."""
+        if self._held_mark is None or self._standing.state.state is not State.HELD:
+            return False
+        again = self._looked_at + (pace.HELD_CALLED_S if called else pace.HELD_EVERY.total_seconds())
+        if time.monotonic() >= again:
+            return False
+        now = held.mark(session.state, session.tables, self.name)
+        session.rest()
+        if now == self._held_mark and called:
+            self._bell.call(again)
+        return now == self._held_mark
+
+    def _lag(self, session: Session) -> dict[str, float | None]:
+        now = session.database.now()
+        found = cursors.load(session.state, session.tables, self.name)
+        session.rest()
+        return {
+            side.value: round((now - cursor.position).total_seconds(), 3) if cursor.position else None
+            for side, cursor in found.items()
+        }
+
+    def _finished(self, result: RunResult, lag: dict[str, float | None], phases: Phases) -> None:
+        self._pause = None
+        self._standing.finished(result, lag)
+        self._board.finished(result, phases.seconds())
+
+    def _push(self, session: Session) -> None:
+        """Shows the App the vocabulary of now. That it cannot be shown keeps no edit from being carried."""
+        vocabulary = session.vocabulary
+        if vocabulary is None or vocabulary.fingerprint == self._pushed:
+            return
+        self._pushed = vocabulary.fingerprint
+        try:
+            pushed = push_if_changed(self.config, self._binding, vocabulary)
+        except SyncdError as error:
+            log.warning("the vocabulary could not be pushed to FiftyOne", why=error.message, remedy=error.remedy)
+        else:
+            if pushed is not None:
+                log.info("the vocabulary was pushed to FiftyOne", changed=pushed.changed)
+
+    def _make_sure(self, connections: Connections) -> None:
+        """``LockLost``, or a driver's error, where a connection or the daemon's lock is gone."""
+        connections.writing.rollback()
+        make_sure_of_daemon(connections.writing, self.config.state.schema_name, self.name)
+        if connections.state is not connections.writing:
+            connections.state.execute(sa.text("SELECT 1"))
+            connections.state.rollback()
+
+    def _idle_for(self, connections: Connections, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        self._idle(connections, lambda: until)
+
+    def _idle(self, connections: Connections, due: Callable[[], float]) -> None:
+        """Waits until then, and sees meanwhile whether the lock is lost."""
+        checked = time.monotonic()
+        while not self._ending.is_set() and (until := due()) > (now := time.monotonic()):
+            self._board.beat(self.name)
+            if now - checked >= LOCK_EVERY_S:
+                self._make_sure(connections)
+                checked = now
+            self._bell.wait(min(until, now + BEAT_S))
+
+    def _sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._ending.is_set() and (now := time.monotonic()) < until:
+            self._board.beat(self.name)
+            self._ending.wait(min(BEAT_S, until - now))
+
+    def _rest_after(self, error: Exception) -> None:
+        """Says what is wrong, and waits for a while that grows."""
+        trouble = trouble_of(error, self.config)
+        if trouble.cure is Cure.UNKNOWN and not isinstance(error, SyncdError):
+            log.error("an error that nobody expected", exc_info=error)
+        first, longest = pace.FIRST_PAUSE_S, pace.LONGEST_PAUSE_S
+        if trouble.cure is Cure.PERSON:
+            first, longest = pace.STOPPED_FIRST_S, pace.STOPPED_LONGEST_S
+        self._pause = pause_after(self._pause, self._rng, first=first, longest=longest)
+        self._standing.troubled(trouble, datetime.now(timezone.utc) + timedelta(seconds=self._pause))
+        self._board.failed(self.name)
+        self._sleep(self._pause)

@@ -1,0 +1,44 @@
+"""A world for each test of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemons import Daemon, running, write_config
+from worlds import Template, World, template
+
+
+@pytest.fixture(scope="session")
+def worlds(postgres_url: str, mongo_uri: str) -> Iterator[Template]:
+    """What worlds are copied from."""
+    made = template(postgres_url, mongo_uri)
+    yield made
+    made.drop()
+
+
+@pytest.fixture
+def world(worlds: Template, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A lab and a dataset in agreement; a parameter is laid over the binding's configuration."""
+    overrides: dict[str, Any] = getattr(request, "param", {})
+    with worlds.copy(**overrides) as copy:
+        yield copy
+
+
+@pytest.fixture
+def start(world: World, tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+    """Starts daemons for this world's binding; its keywords are keys of ``daemon``, ``document`` the configuration."""
+    with ExitStack() as stack:
+        numbers = count()
+
+        def begin(document: dict[str, Any] | None = None, **daemon: Any) -> Daemon:
+            number = next(numbers)
+            config = write_config(tmp_path / f"syncd{number}.yaml", document or world.document(), **daemon)
+            return stack.enter_context(running(config, tmp_path / f"daemon{number}.log"))
+
+        yield begin
