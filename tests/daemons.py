@@ -22,16 +22,18 @@ QUICK = {"poll_interval": "300s", "full_scan_interval": "1h", "overlap": "10m", 
 """So seldom that a test which sees an edit carried sees that something woke the daemon."""
 
 
-def serve(path: str, log: str, names: list[str] | None) -> None:
+def serve(path: str, log: str, names: list[str] | None, hang_s: float | None) -> None:
     """``syncd run`` in this process, its standard error in a file."""
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(handle, 2)
     from syncd import logs
-    from syncd.daemon.daemon import run_daemon
+    from syncd.daemon import daemon
 
+    if hang_s is not None:
+        daemon.HANG_S = hang_s
     logs.configure(terminal=False)
     logs.tell_what_is_done()
-    code = run_daemon(Path(path), names)
+    code = daemon.run_daemon(Path(path), names)
     sys.stderr.flush()
     os._exit(code)
 
@@ -39,10 +41,10 @@ def serve(path: str, log: str, names: list[str] | None) -> None:
 class Daemon:
     """One running daemon."""
 
-    def __init__(self, config: Path, log: Path, names: list[str] | None = None) -> None:
+    def __init__(self, config: Path, log: Path, names: list[str] | None = None, *, hang_s: float | None = None) -> None:
         self.config = config
         self.log = log
-        self.process = context.Process(target=serve, args=(str(config), str(log), names), daemon=True)
+        self.process = context.Process(target=serve, args=(str(config), str(log), names, hang_s), daemon=True)
         self.process.start()
 
     @property
@@ -109,9 +111,11 @@ def write_config(path: Path, document: Mapping[str, Any], **daemon: Any) -> Path
 
 
 @contextmanager
-def running(config: Path, log: Path, names: list[str] | None = None) -> Iterator[Daemon]:
+def running(
+    config: Path, log: Path, names: list[str] | None = None, *, hang_s: float | None = None
+) -> Iterator[Daemon]:
     """A daemon for the length of a block; killed at its end, if it is still there."""
-    daemon = Daemon(config, log, names)
+    daemon = Daemon(config, log, names, hang_s=hang_s)
     try:
         yield daemon
     finally:

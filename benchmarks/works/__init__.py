@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.works import bare, edited, ingest, scripts, unchanged
+from benchmarks.works import bare, edited, ingest, reviewed, scripts, unchanged
 from benchmarks.works.work import Work
 
 FIRST = unchanged.FIRST
@@ -14,6 +14,7 @@ WORKS: tuple[Work, ...] = (
     *unchanged.WORKS,
     *bare.WRITES,
     *edited.WORKS,
+    *reviewed.WORKS,
     unchanged.VERIFY,
     *ingest.WORKS,
     *scripts.WORKS,

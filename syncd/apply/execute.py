@@ -21,6 +21,9 @@ from syncd.store import answered, baseline, changes, conflicts, waiting
 from syncd.store.changes import APPLIED, SUPERSEDED, Outcome
 from syncd.store.lock import make_sure
 
+HOME_SLICE = 10_000
+"""Changes to the database between two signs of life; all of them are one transaction."""
+
 SLICE = 1_000
 """FiftyOne's writes between two looks at the lock: what is under way when the lock is lost is finished."""
 
@@ -56,7 +59,7 @@ def apply(session: Session, plan: Plan, run_id: str, progress: Callable[[str], N
     stamped = {each.label_id for each in stamps if done[id(each)].status == APPLIED}
     homeward = [each for each in intended if each.direction is Direction.TO_DATABASE]
     ready = [each for each in homeward if not _is_drawn(each) or each.label_id in stamped]
-    for result in session.database.write(ready):
+    for result in _write_database(session, ready, progress):
         done[id(result.change)] = judge_result(session.mapping, result)
     reached(Step.DATABASE_WRITTEN)
     if not session.one_transaction:
@@ -80,6 +83,15 @@ def _write_fiftyone(session: Session, changes: Sequence[Change], progress: Calla
             progress("applying")
         make_sure(session.writing, session.schema, session.mapping.binding)
         results += session.fiftyone.write(changes[start : start + SLICE])
+    return results
+
+
+def _write_database(session: Session, changes: Sequence[Change], progress: Callable[[str], None]) -> list[Result]:
+    results: list[Result] = []
+    for start in range(0, len(changes), HOME_SLICE):
+        if start:
+            progress("applying")
+        results += session.database.write(changes[start : start + HOME_SLICE])
     return results
 
 

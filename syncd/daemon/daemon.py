@@ -32,6 +32,10 @@ TICK_S = 0.2
 
 LOOK_S = 1.0
 
+HANG_S = 1200.0
+"""A worker that was silent for so long hangs: every call that it makes is limited to half of that, if the server or the
+system keeps the limit."""
+
 GRACE_S = 8.0
 """Seconds for the runs under way to come to a place where they can be left. One that does not (it waits for a server)
 is left where it is: the next start settles it, as after a crash."""
@@ -93,6 +97,7 @@ class _Daemon:
                 looked = now
                 if self._reloader.changed():
                     self._reload(asked=False)
+            self._replace_hung(now)
             self._settle_workers()
             if now - told >= self._beat_s():
                 told = now
@@ -126,6 +131,14 @@ class _Daemon:
                 worker = Worker(self._config, name, self._board, self)
                 self._workers[name] = worker
                 worker.start()
+
+    def _replace_hung(self, now: float) -> None:
+        """Another worker takes the place of one that waits for an answer that never comes."""
+        for name, worker in list(self._workers.items()):
+            if now - worker.heard_at >= HANG_S:
+                log.error("a run hangs; its connections are cut, and another begins", binding=name, silent_s=HANG_S)
+                worker.cut()
+                del self._workers[name]
 
     def _retire(self, name: str) -> None:
         worker = self._workers.pop(name)

@@ -22,6 +22,7 @@ from syncd.daemon.board import Board
 from syncd.daemon.helpers import Helpers
 from syncd.daemon.pace import Tempo, pause_after
 from syncd.daemon.phases import Phases
+from syncd.daemon.sockets import end_socket
 from syncd.daemon.standing import Standing, Teller
 from syncd.daemon.state import State
 from syncd.daemon.trouble import Cure, trouble_of
@@ -74,6 +75,8 @@ class Worker:
         self._pushed: str | None = None
         poll_s = int(config.daemon.poll_interval.total_seconds())
         self._limits = Limits(idle_s=max(Limits.idle_s, 3 * poll_s))
+        self.heard_at = time.monotonic()
+        self._connections: Connections | None = None
         self._thread = threading.Thread(target=self._run, name=f"worker {name}", daemon=True)
 
     def start(self) -> None:
@@ -89,6 +92,14 @@ class Worker:
         """Ends at the next moment at which the run under way can be left; the next one goes on from there."""
         self._abandoned = True
         self.end()
+
+    def cut(self) -> None:
+        """Ends the connections of a worker that hangs in a call, and with them its locks: it can never write again."""
+        self._abandoned = True
+        self._ending.set()
+        if self._connections is not None:
+            for connection in {self._connections.writing, self._connections.state}:
+                end_socket(connection)
 
     def join(self, seconds: float) -> bool:
         """Waits for the end; whether it has come."""
@@ -109,6 +120,7 @@ class Worker:
         """Holds the binding for as long as the connections live."""
         with ExitStack() as stack:
             connections = stack.enter_context(open_connections(self.config, limits=self._limits))
+            self._connections = connections
             if not self._take_over(connections, stack):
                 return
             helpers = stack.enter_context(Helpers(self.config, self.name, self._bell, self._standing))
@@ -195,7 +207,7 @@ class Worker:
         def progress(phase: str) -> None:
             if self._abandoned:
                 raise _StoppedError("the daemon was told to end; the next run goes on from here")
-            self._board.beat(self.name)
+            self._beat()
             phases.enter(phase)
             if phase == "applying" or phase.startswith("reading"):
                 self._standing.reconciling()
@@ -264,16 +276,20 @@ class Worker:
         """Waits until then, and sees meanwhile whether the lock is lost."""
         checked = time.monotonic()
         while not self._ending.is_set() and (until := due()) > (now := time.monotonic()):
-            self._board.beat(self.name)
+            self._beat()
             if now - checked >= LOCK_EVERY_S:
                 self._make_sure(connections)
                 checked = now
             self._bell.wait(min(until, now + BEAT_S))
 
+    def _beat(self) -> None:
+        self.heard_at = time.monotonic()
+        self._board.beat(self.name)
+
     def _sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while not self._ending.is_set() and (now := time.monotonic()) < until:
-            self._board.beat(self.name)
+            self._beat()
             self._ending.wait(min(BEAT_S, until - now))
 
     def _rest_after(self, error: Exception) -> None:

@@ -36,9 +36,9 @@ def start(world: World, tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     with ExitStack() as stack:
         numbers = count()
 
-        def begin(document: dict[str, Any] | None = None, **daemon: Any) -> Daemon:
+        def begin(document: dict[str, Any] | None = None, *, hang_s: float | None = None, **daemon: Any) -> Daemon:
             number = next(numbers)
             config = write_config(tmp_path / f"syncd{number}.yaml", document or world.document(), **daemon)
-            return stack.enter_context(running(config, tmp_path / f"daemon{number}.log"))
+            return stack.enter_context(running(config, tmp_path / f"daemon{number}.log", hang_s=hang_s))
 
         yield begin

@@ -104,6 +104,21 @@ def test_a_server_that_is_frozen_and_thawed_delays_the_edit_and_loses_nothing(
     assert private.disagreements() == {}
 
 
+def test_a_call_that_never_comes_back_does_not_hang_the_daemon_for_ever(
+    world: World, start: Start, through: Through
+) -> None:
+    """The line swallows everything and stays open: no limit of the server's and no keepalive ever ends that."""
+    document, lines = through
+    daemon = start(document, poll_interval="1s", hang_s=8.0)
+    ready(daemon)
+    lines["database"].silent = True
+    daemon.until_said("a run hangs; its connections are cut, and another begins")
+    daemon.until_said("degraded", side="database")
+    lines["database"].mend()
+    lines["database"].drop()
+    edit_and_see(world, daemon)
+
+
 class Servers:
     """A PostgreSQL and a MongoDB of a test's own, behind lines whose addresses outlive the servers."""
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+import servers
 from daemons import Daemon, until
 from integration.daemon.people import edit_and_see, other_label, ready, said, some_id
 from proxies import to_mongo
+from syncd import embedded
 from syncd.capture.install import carry_out, plan_install
 from syncd.capture.target import find_target
 from syncd.connect import open_database
+from syncd.demo import lab
+from syncd.store.migrate import migrate
 from syncd.store.tables import tables_for
-from worlds import BINDING, World
+from worlds import BINDING, Template, World
 
 Start = Callable[..., Daemon]
+ALONE = "no change stream: this MongoDB is standalone; edits in FiftyOne wait for the next poll"
 
 
 def test_an_edit_in_fiftyone_is_in_the_database_soon_after_its_quiet_period(world: World, start: Start) -> None:
@@ -80,3 +86,23 @@ def test_a_burst_of_edits_is_few_runs(world: World, start: Start, edits: int) ->
     last = world.labels()[chosen]["label"]
     until(lambda: world.rows()[chosen]["label"] == last and not world.disagreements(), daemon.text)
     assert len(world.runs()) - rows <= took + 3
+
+
+def test_a_standalone_server_is_polled_and_that_is_said_once_with_what_to_do(
+    worlds: Template, start: Start, database_url: str, tmp_path: Path
+) -> None:
+    lab.create_lab(database_url, worlds.data)
+    with open_database(database_url) as connection:
+        migrate(connection, "syncd")
+    connection.engine.dispose()
+    with embedded.mongod(tmp_path / "m", replica_set=False) as alone, servers.mongo_client(alone.uri) as client:
+        mongo = client["own"]
+        worlds._copy_dataset(mongo, "alone")
+        world = World(database_url, alone.uri, mongo, "alone", worlds.data, {})
+        daemon = start(world.document(), poll_interval="1s")
+        said_once = daemon.until_said(ALONE)
+        assert "--replSet" in said_once["remedy"]
+        edit_and_see(world, daemon)
+        assert len(daemon.lines(said_once["event"])) == 1
+        until(lambda: said(world)[0][BINDING]["wake"]["fiftyone"] == "poll", daemon.text)
+        assert daemon.lines("degraded") == []
