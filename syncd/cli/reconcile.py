@@ -40,6 +40,10 @@ def reconcile(
     force: Annotated[
         bool, typer.Option("--force", help="Release the brakes, once. Look at the plan with --dry-run first.")
     ] = False,
+    tag: Annotated[
+        str | None,
+        typer.Option("--tag", help="Take only edits from FiftyOne whose label or sample bears this tag.", metavar="T"),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -53,13 +57,20 @@ def reconcile(
 ) -> int:
     """Bring both sides of the bindings into agreement, once."""
     settings = configuration(config)
+    if tag is not None and output is not None:
+        raise ConfigError("A plan of a part of the edits cannot be saved.", remedy="Leave out one of --tag and -o.")
     dry_run = dry_run or output is not None
     results: list[RunResult] = []
     failed: list[tuple[str, SyncdError]] = []
     for name in chosen(settings, bindings):
         with progress(name, quiet=json) as phase:
             options = Options(
-                dry_run=dry_run, full=full or output is not None, force=force, pace=_pace(settings), progress=phase
+                dry_run=dry_run,
+                full=full or output is not None,
+                force=force,
+                tag=tag,
+                pace=_pace(settings),
+                progress=phase,
             )
             try:
                 results.append(reconcile_binding(settings, name, options))

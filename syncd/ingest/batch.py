@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from syncd.adapters.fiftyone.samples import insert_samples, sample_documents
+from syncd.adapters.fiftyone.samples import insert_samples, sample_documents, stand_as_given
 from syncd.apply.execute import apply
 from syncd.diff import Inputs, diff
 from syncd.ingest.crops import Knife, cut, folder_of_crops
@@ -22,7 +22,7 @@ from syncd.ingest.layout import FRAME, FRAME_BOX, S3_ETAG, S3_URI
 from syncd.ingest.source import FRAME as FRAME_COLUMN
 from syncd.ingest.work import Work
 from syncd.model import Action, Direction, Plan, Scope, Side, Snapshot
-from syncd.model.snapshot import SAMPLES_SCHEMA, baseline_schema, empty_samples, schema
+from syncd.model.snapshot import SAMPLES_SCHEMA, baseline_schema, empty_samples, known_column, schema
 from syncd.store import baseline
 from syncd.store.changes import APPLIED
 
@@ -98,6 +98,12 @@ def write_batch(work: Work, prepared: Prepared, run_id: str) -> Written:
     if rows.is_empty():
         return Written()
     added = insert_samples(work.fiftyone, prepared.documents)
+    agreed = _agreed(work, rows, stand_as_given(work.fiftyone, prepared.documents))
+    baseline.save(session.state, session.tables, session.mapping, agreed)
+    rows = rows.join(agreed.select("annotation_id"), on="annotation_id", how="anti")
+    if rows.is_empty():
+        session.state.commit()
+        return Written(added, agreed.height)
     plan = _first_meeting(work, rows, pl.concat([prepared.samples, _places(prepared.documents, work)]))
     inserts = tuple(
         each for each in plan.changes if each.action is Action.INSERT and each.direction is Direction.TO_FIFTYONE
@@ -120,7 +126,16 @@ def write_batch(work: Work, prepared: Prepared, run_id: str) -> Written:
     else:
         baseline.save(session.state, session.tables, session.mapping, plan.baseline)
     session.state.commit()
-    return Written(added, met, appended, _kinds(plan))
+    return Written(added, agreed.height + met, appended, _kinds(plan))
+
+
+def _agreed(work: Work, rows: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:
+    """The baseline of rows whose new labels were read back just as they were written."""
+    mapping = work.session.mapping
+    numbered = rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).over("media").alias("position"))
+    known = [pl.lit(value=True).alias(known_column(name)) for name in mapping.names]
+    found = numbered.join(placed, on=["media", "position"], how="inner").with_columns(known)
+    return found.select(list(baseline_schema(mapping)))
 
 
 def _places(documents: Sequence[dict[str, Any]], work: Work) -> pl.DataFrame:

@@ -51,6 +51,7 @@ class IngestResult:
     ``new`` had no baseline when the ingest began; of these ``recorded`` agree on both sides now. ``waiting`` are new
     ones beyond ``--limit``. ``left`` counts by kind what only a reconcile can settle. ``removed`` are media that rows
     name and that are not there (any more); ``unnamed`` is the number of files that no row names.
+    ``metadata`` counts samples that were there before without any, and have got theirs.
     ``pushed`` is null where the dataset had the vocabulary already.
     """
 
@@ -64,6 +65,7 @@ class IngestResult:
     samples: int = 0
     recorded: int = 0
     waiting: int = 0
+    metadata: int = 0
     faults: pl.DataFrame = field(default_factory=no_faults)
     faults_file: str | None = None
     unknown: tuple[Unknown, ...] = ()
@@ -99,6 +101,7 @@ class IngestResult:
             "samples_added": self.samples,
             "recorded": self.recorded,
             "waiting": self.waiting,
+            "metadata_computed": self.metadata,
             "faults": {
                 "rows": self.faults.height,
                 "kinds": dict[str, Json](self.fault_counts),

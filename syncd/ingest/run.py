@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from threading import Event
 
 import polars as pl
@@ -21,6 +22,7 @@ from syncd.config import Config
 from syncd.diff.nearest import nearest_terms
 from syncd.ingest.batch import Prepared, Written, prepare_batch, write_batch
 from syncd.ingest.judge import faults, judge_ids, no_faults, without
+from syncd.ingest.metadata import fill_metadata
 from syncd.ingest.predictions import refresh_predictions
 from syncd.ingest.result import IngestResult, Unknown
 from syncd.ingest.work import Work, open_work
@@ -155,6 +157,8 @@ def _ingest(work: Work, options: IngestOptions, run_id: str | None) -> IngestRes
         allowed = chosen["media"].unique(maintain_order=True).head(options.limit)
         chosen = chosen.filter(pl.col("media").is_in(allowed.to_list()))
     _batches(work, options, run_id, chosen, sound, tally)
+    there = sound.join(gone, on="key", how="anti")
+    filled = fill_metadata(work, there, partial(progress, "computing metadata"), dry_run=run_id is None)
     predictions = refresh_predictions(work, progress, dry_run=run_id is None)
     pushed = _push(work, options) if run_id is not None else None
     found = pl.concat([each for each in tally.faults if each.height] or [no_faults()])
@@ -169,6 +173,7 @@ def _ingest(work: Work, options: IngestOptions, run_id: str | None) -> IngestRes
         samples=tally.samples,
         recorded=tally.recorded,
         waiting=new.height - chosen.height,
+        metadata=filled,
         faults=found.sort("kind", "media", "annotation_id"),
         unknown=_unknown(work, tally.unknown),
         removed=tuple(removed.to_list()),

@@ -38,6 +38,7 @@ from syncd.reconcile.mode import (
 )
 from syncd.reconcile.reading import Reading, read_everything, read_since
 from syncd.reconcile.result import RunResult
+from syncd.reconcile.tagged import left_out, narrowed
 from syncd.session import Session
 from syncd.store import changes, conflicts, cursors, held, history, runs, waiting
 from syncd.store.changes import APPLIED
@@ -62,7 +63,8 @@ def _silent(_: str) -> None:
 class Options:
     """How a run is to go. ``expected`` is the digest of a saved plan: anything else is refused as stale.
 
-    ``quiet`` leaves no row behind for a run that found nothing new: a daemon makes a million of them in a year.
+    ``tag`` lets only edits through that bear it (:mod:`syncd.reconcile.tagged`). ``quiet`` leaves no row behind for a
+    run that found nothing new: a daemon makes a million of them in a year.
     """
 
     dry_run: bool = False
@@ -71,6 +73,7 @@ class Options:
     pace: Pace = field(default_factory=Pace)
     expected: str | None = None
     count_rows: bool = True
+    tag: str | None = None
     quiet: bool = False
     progress: Callable[[str], None] = _silent
 
@@ -177,7 +180,7 @@ def _run(session: Session, options: Options) -> RunResult:
         if options.quiet and not silent:
             begin()
             session.state.commit()
-        return _apply(session, run_id, decision, settled, options.progress, begin if silent else None)
+        return _apply(session, options, run_id, decision, settled, begin if silent else None)
     except BaseException as error:
         close_failed(session, run_id, error)
         raise
@@ -196,18 +199,19 @@ def _finds_nothing(session: Session, plan: Plan, settled: tuple[Recorded, ...]) 
 
 def _apply(
     session: Session,
+    options: Options,
     run_id: str,
     decision: Decision,
     settled: tuple[Recorded, ...],
-    progress: Callable[[str], None],
     begin: Callable[[], None] | None,
 ) -> RunResult:
     """``begin`` opens the row of a run that has none so far: it gets one where a conflict is opened."""
     plan = decision.plan
-    applied = apply(session, plan, run_id, progress)
+    applied = apply(session, plan, run_id, options.progress)
     if begin is not None and applied.opened:
         begin()
-    after = recounted(list(decision.moved), rows_added(applied))
+    # What a tag has left out is older than any cursor of this run.
+    after = recounted([] if options.tag is not None else list(decision.moved), rows_added(applied))
     for cursor in after:
         cursors.save(session.state, session.tables, plan.binding, cursor)
     result = RunResult(
@@ -378,7 +382,7 @@ def _diff(
     plan = diff(
         Inputs(
             mapping=session.mapping,
-            policy=session.policy,
+            policy=narrowed(session.policy, options.tag),
             fiftyone=reading.fiftyone,
             database=reading.database,
             baseline=reading.baseline,
@@ -393,7 +397,7 @@ def _diff(
     )
     if remade is not None and not options.force:
         return replace(plan, held=remade, tags=(), answered=frozenset())
-    return plan
+    return left_out(plan, session.policy, options.tag)
 
 
 def _remembered(session: Session, reading: Reading) -> History:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import timezone
 from typing import Any
 
+import bson
 import polars as pl
 from bson import ObjectId
 from pymongo.errors import BulkWriteError
 
-from syncd.adapters.fiftyone.adapter import WRITING, FiftyOneAdapter
+from syncd.adapters.fiftyone.adapter import READING, WRITING, FiftyOneAdapter
 from syncd.adapters.fiftyone.documents import bare_label, label_field, sample_document, steady_id
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.layout import LabelLayout
@@ -94,6 +95,50 @@ def insert_samples(adapter: FiftyOneAdapter, documents: Sequence[dict[str, Any]]
                 said = other[0]["errmsg"] if other else "the write was not acknowledged"
                 raise FiftyOneUnavailable(f"MongoDB did not take new samples: {said[:300]}") from error
             return len(documents) - len(failed)
+
+
+PLACED: dict[str, pl.DataType] = {
+    "media": pl.String(),
+    "position": pl.Int64(),
+    "label_id": pl.String(),
+    "sample_id": pl.String(),
+}
+"""Columns of labels that stand as they were given: on which medium, the how manieth there, and where they are."""
+
+
+def stand_as_given(adapter: FiftyOneAdapter, documents: Sequence[dict[str, Any]]) -> pl.DataFrame:
+    """Reads samples back; the labels of those that are, byte for byte, what was to be written."""
+    field, key_path = adapter.labels.label_field, adapter.labels.media_path
+    wanted = {each["_id"].binary: bson.encode({"_id": each["_id"], field: each[field]}) for each in documents}
+    there: dict[bytes, bytes] = {}
+    with asking(READING):
+        chosen = {"_id": {"$in": [each["_id"] for each in documents]}}
+        for batch in adapter.samples.find_raw_batches(chosen, {field: 1}, batch_size=len(documents) or 1):
+            there.update((raw[9:21], raw) for raw in _split(batch))
+    rows = [
+        (each[key_path], position, str(label["_id"]), str(each["_id"]))
+        for each in documents
+        if there.get(each["_id"].binary) == wanted[each["_id"].binary]
+        for position, label in enumerate(_listed(adapter, each[field]))
+    ]
+    return pl.DataFrame(rows, schema=PLACED, orient="row")
+
+
+def _split(batch: bytes) -> Iterator[bytes]:
+    """The documents of a batch, each of which begins with its length; its ``_id`` is at the bytes 9 to 20."""
+    start = 0
+    while start < len(batch):
+        end = start + int.from_bytes(batch[start : start + 4], "little")
+        yield batch[start:end]
+        start = end
+
+
+def _listed(adapter: FiftyOneAdapter, held: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The labels in a sample's field."""
+    if held is None:
+        return []
+    name = adapter.labels.label_type.list_name
+    return [held] if name is None else held[name]
 
 
 def _by_media(rows: pl.DataFrame, documents: Iterable[dict[str, Any] | None]) -> dict[str, list[dict[str, Any]]]:

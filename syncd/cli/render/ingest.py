@@ -26,6 +26,8 @@ def show_ingest(out: Console, result: IngestResult) -> None:
         )
     if result.waiting:
         out.print(f"  {result.waiting:,} rows left for the next call (--limit)")
+    if result.metadata:
+        out.print(f"  metadata of {result.metadata:,} samples {would}computed that were there before and had none")
     _show_faults(out, result)
     if result.unknown:
         _show_unknown(out, result)

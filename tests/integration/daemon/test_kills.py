@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -13,6 +14,7 @@ from daemons import running, until, write_config
 from worlds import World
 
 SEED = 20261123
+LONG = pytest.mark.skipif("SYNCD_TEST_LONG" not in os.environ, reason="takes minutes; set SYNCD_TEST_LONG=1")
 CLASSES = ("Copepoda", "Detritus", "Ciliate", "Ctenophore")
 
 
@@ -46,7 +48,7 @@ class People:
 
 
 @pytest.mark.parametrize("world", [{"brakes": {"min_rows": 1_000_000}}], indirect=True)
-@pytest.mark.parametrize("kills", [10, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [10, pytest.param(50, marks=[pytest.mark.slow, LONG])])
 @pytest.mark.timeout(900)
 def test_killed_again_and_again_it_ends_in_agreement(world: World, tmp_path: Path, kills: int) -> None:
     rng = random.Random(SEED + kills)

@@ -48,7 +48,7 @@ class _KilledError(Exception):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize("step", ["insert_samples", "_first_meeting", "baseline"])
+@pytest.mark.parametrize("step", ["insert_samples", "stand_as_given", "baseline"])
 @pytest.mark.parametrize("after", [True, False])
 def test_an_ingest_that_failed_at_any_step_of_a_batch_is_completed_by_the_next(
     lab: IngestLab, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
@@ -133,3 +133,25 @@ def test_a_process_that_was_killed_in_the_middle_is_as_if_it_had_not_been(lab: I
             assert time.monotonic() < deadline
             time.sleep(0.1)
     check_whole(lab)
+
+
+def test_a_label_that_was_edited_the_moment_it_was_there_is_no_agreement(
+    lab: IngestLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.fill(3, EACH)
+    real = batch.insert_samples
+
+    def edited(adapter: Any, documents: Any) -> int:
+        added = real(adapter, documents)
+        path = "ground_truth.detections.0.label"
+        adapter.samples.update_one({"media_uri": "image 0001.png"}, {"$set": {path: "Krill"}})
+        return int(added)
+
+    monkeypatch.setattr(batch, "insert_samples", edited)
+    result = lab.ingest()
+    assert (result.recorded, result.left) == (6, {"no_baseline": 1})
+    found = lab.reconcile(full=True)
+    assert (found.open_conflicts, found.to_database, found.to_fiftyone) == (1, 0, 0)
+    assert lab.sql("SELECT kind, annotation_id FROM syncd.conflict") == [
+        {"kind": "no_baseline", "annotation_id": "a-0001-0"}
+    ]

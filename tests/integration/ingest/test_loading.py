@@ -230,3 +230,14 @@ def test_a_dataset_that_was_dropped_is_made_again_only_on_demand(lab: IngestLab)
     assert (result.created, result.samples, result.recorded) == (True, 3, 6)
     check_agreement(lab)
     assert lab.reconcile().held is None
+
+
+def test_samples_that_were_there_before_get_the_metadata_that_they_lack(lab: IngestLab) -> None:
+    import fiftyone as fo
+
+    lab.fill(2)
+    dataset = fo.Dataset(lab.dataset, persistent=True)
+    dataset.add_sample(fo.Sample(filepath=str(lab.folder / "image 0000.png"), media_uri="image 0000.png"))
+    assert lab.ingest().metadata == 1
+    assert [(each.metadata.width, each.metadata.height) for each in lab.loaded()] == [(12, 8), (12, 8)]
+    assert lab.ingest().metadata == 0

@@ -341,3 +341,20 @@ def test_verify_explains_an_edit_that_waits_for_approval(world: World) -> None:
         verdict = verify(session, lambda _: None)
     assert [(each.annotation_id, each.awaiting_review) for each in verdict.differences] == [(annotation_id, True)]
     assert (verdict.unexplained, verdict.exit_code) == ((), 3)
+
+
+def test_a_run_for_one_tag_takes_the_edits_that_bear_it_and_leaves_the_others_to_the_next(world: World) -> None:
+    one, two, three = ids(world)[:3]
+    for each in (one, two):
+        world.review(each, label=other_term(world, each))
+    sample, label = world.place(one)
+    world.samples.update_one(
+        {"_id": sample}, {"$push": {f"{LIST}.$[it].tags": "batch"}}, array_filters=[{"it._id": label}]
+    )
+    world.correct(three, label=other_term(world, three))
+    result = world.reconcile(tag="batch")
+    assert (result.to_database, result.to_fiftyone, waiting(world)) == (1, 1, [])
+    assert [each for each in (one, two) if world.rows()[each]["label"] == world.labels()[each]["label"]] == [one]
+    assert "batch" not in tags(world, one)
+    assert world.reconcile().to_database == 1
+    assert world.disagreements() == {}

@@ -1,0 +1,27 @@
+"""``syncd reconcile --tag T``: for one run, only edits whose label or sample bears the tag go to the database.
+
+The tag stands in for an approving one, and what becomes of it is as configured (``review.after``). What
+comes from the database is not concerned. The run moves no cursor: the next one looks again at what this one left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from syncd.diff.gate import TAGGED
+from syncd.model import Plan, Policy
+from syncd.model.plan import AWAITING
+
+
+def narrowed(policy: Policy, tag: str | None) -> Policy:
+    """The policy of such a run."""
+    if tag is None:
+        return policy
+    return replace(policy, review=replace(policy.review, mode=TAGGED, approve=(tag,), verified=None))
+
+
+def left_out(plan: Plan, policy: Policy, tag: str | None) -> Plan:
+    """The plan without its waiting edits, where nothing but the tag of this one run makes them wait."""
+    if tag is None or policy.review.mode == TAGGED:
+        return plan
+    return replace(plan, waiting=tuple(each for each in plan.waiting if each.kind != AWAITING))
