@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -24,6 +25,12 @@ from syncd.errors import ConfigError, DatabaseUnavailable, FiftyOneUnavailable
 
 PATIENCE_S = 5
 """Seconds before a server that does not answer is reported."""
+
+_DRIVER_NOISE = re.compile(r",? \(configured timeouts.*|, Timeout: [\d.]+s, Topology Description: .*")
+"""What MongoDB's driver adds: its own settings and objects, with numbers that differ from one try to the next."""
+
+_SET_UNKNOWN = re.compile(r"client is configured to connect to a replica set named ('.*?') but .* named 'None'")
+"""What MongoDB's driver says of a direct connection, also where nobody answers."""
 
 DOCTOR = "Start it or mend its address, then run `syncd doctor`."
 
@@ -172,6 +179,7 @@ def without_password(address: str, text: str) -> str:
 
 
 def first_line(error: object) -> str:
-    """The first line of a driver's message, shortened."""
+    """The first line of a driver's message, shortened; the same for the same trouble, so that it can be said once."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:300]
+    said = _DRIVER_NOISE.sub("", lines[0])
+    return _SET_UNKNOWN.sub(r"nobody answers there as a member of the replica set \1", said)[:300]

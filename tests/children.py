@@ -25,7 +25,7 @@ def die_at(document: Mapping[str, Any], binding: str, step: str, slice_size: int
     from syncd.apply.steps import observed
     from syncd.config import parse_config
     from syncd.reconcile.binding import reconcile_binding
-    from syncd.reconcile.run import Options
+    from syncd.reconcile.options import Options
 
     execute.SLICE = slice_size
     with observed(lambda reached: os.kill(os.getpid(), signal.SIGKILL) if reached.value == step else None):
@@ -48,7 +48,7 @@ def stop_at(document: Mapping[str, Any], binding: str, step: str, line: Connecti
     from syncd.apply.steps import observed
     from syncd.config import parse_config
     from syncd.reconcile.binding import reconcile_binding
-    from syncd.reconcile.run import Options
+    from syncd.reconcile.options import Options
 
     def wait(reached: Any) -> None:
         if reached.value == step:

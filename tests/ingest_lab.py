@@ -19,8 +19,8 @@ from syncd.connect import open_database
 from syncd.ingest.result import IngestResult
 from syncd.ingest.run import IngestOptions, ingest
 from syncd.reconcile.binding import reconcile_binding
+from syncd.reconcile.options import Options
 from syncd.reconcile.result import RunResult
-from syncd.reconcile.run import Options
 from syncd.store.migrate import migrate
 
 TABLE = """

@@ -28,8 +28,8 @@ from syncd.demo import images, lab
 from syncd.demo.data import DemoData
 from syncd.demo.dataset import create_dataset
 from syncd.reconcile.binding import reconcile_binding
+from syncd.reconcile.options import Options
 from syncd.reconcile.result import RunResult
-from syncd.reconcile.run import Options
 from syncd.store.migrate import migrate
 
 BINDING = lab.BINDING

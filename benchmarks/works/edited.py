@@ -13,7 +13,8 @@ from benchmarks.works.unchanged import POLL, demand
 from benchmarks.works.work import Phases, Trial, Work
 from syncd.model import Side
 from syncd.reconcile.mode import FULL, INCREMENTAL
-from syncd.reconcile.run import Options, reconcile
+from syncd.reconcile.options import Options
+from syncd.reconcile.run import reconcile
 from syncd.session import open_session
 
 Count = Callable[[int], int]

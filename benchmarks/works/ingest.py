@@ -25,7 +25,7 @@ from benchmarks.works.work import Trial, Work
 from syncd.config import Config, load_config
 from syncd.ingest.run import IngestOptions, ingest
 from syncd.reconcile.binding import reconcile_binding
-from syncd.reconcile.run import Options
+from syncd.reconcile.options import Options
 
 LOADED, BINDING = "bench-loaded", "ingest"
 PREFIX = "/data/benchmark/"

@@ -20,7 +20,8 @@ from benchmarks.works.work import Phases, Trial, Work
 from syncd.config import Config, load_config
 from syncd.model import Side
 from syncd.reconcile.mode import FULL, INCREMENTAL
-from syncd.reconcile.run import Options, reconcile
+from syncd.reconcile.options import Options
+from syncd.reconcile.run import reconcile
 from syncd.session import open_session
 
 TAGGED, MISSPELT = 4, 50

@@ -15,8 +15,9 @@ from syncd.connect import open_database
 from syncd.model import Side
 from syncd.reconcile.binding import reconcile_binding
 from syncd.reconcile.mode import FULL, INCREMENTAL, Pace
+from syncd.reconcile.options import Options
 from syncd.reconcile.result import RunResult
-from syncd.reconcile.run import Options, reconcile
+from syncd.reconcile.run import reconcile
 from syncd.session import open_session
 from syncd.store.migrate import migrate
 from syncd.verify import verify

@@ -17,8 +17,8 @@ from syncd.errors import ConfigError
 from syncd.planfile import SavedPlan
 from syncd.reconcile.binding import reconcile_binding
 from syncd.reconcile.made import MadeOptions, apply_made, made_plan
+from syncd.reconcile.options import Options
 from syncd.reconcile.result import RunResult
-from syncd.reconcile.run import Options
 from syncd.session import open_session
 from syncd.store import held
 

@@ -25,7 +25,7 @@ from syncd.demo.lab import BINDING
 from syncd.demo.review import play_review
 from syncd.demo.stage import DATASET, SEED, Stage, gather, stage
 from syncd.reconcile.binding import reconcile_binding
-from syncd.reconcile.run import Options
+from syncd.reconcile.options import Options
 from syncd.session import open_session
 from syncd.store import changes, conflicts
 from syncd.verify import Verdict, verify

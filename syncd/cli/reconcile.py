@@ -27,8 +27,8 @@ from syncd.config import Config
 from syncd.errors import ConfigError, ConnectionFailed, SyncdError
 from syncd.reconcile.binding import reconcile_binding
 from syncd.reconcile.mode import Pace
+from syncd.reconcile.options import Options
 from syncd.reconcile.result import RunResult
-from syncd.reconcile.run import Options
 
 
 @handled

@@ -62,6 +62,7 @@ class _Daemon:
         self._notifier = Notifier(config.notify)
         self._workers: dict[str, Worker] = {}
         self._retired: dict[str, Worker] = {}
+        self._failing: dict[str, str | None] = {}
         self._http = ExitStack()
         self._supervisor: Supervisor = supervisor()
         self._heartbeat = Heartbeat(lambda: self._config, self._board)
@@ -123,12 +124,14 @@ class _Daemon:
         """Lets go of workers that have ended, and starts those that are missing; a name never has two."""
         for name, worker in list(self._retired.items()):
             if worker.join(0):
+                self._failing[name] = worker.failing
                 del self._retired[name]
                 if name not in self._wanted():
                     self._board.forget(name)
+                    del self._failing[name]
         for name in self._wanted():
             if name not in self._workers and name not in self._retired:
-                worker = Worker(self._config, name, self._board, self)
+                worker = Worker(self._config, name, self._board, self, failing=self._failing.pop(name, None))
                 self._workers[name] = worker
                 worker.start()
 
@@ -138,6 +141,7 @@ class _Daemon:
             if now - worker.heard_at >= HANG_S:
                 log.error("a run hangs; its connections are cut, and another begins", binding=name, silent_s=HANG_S)
                 worker.cut()
+                self._failing[name] = worker.failing
                 del self._workers[name]
 
     def _retire(self, name: str) -> None:
@@ -149,7 +153,7 @@ class _Daemon:
 
     def _reload(self, *, asked: bool) -> None:
         self._supervisor.reloading()
-        new = self._reloader.load()
+        new = self._reloader.load(asked=asked)
         if new is not None and (asked or new != self._config):
             self._take(new, asked=asked)
         self._supervisor.ready(self._status())

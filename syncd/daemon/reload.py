@@ -40,17 +40,16 @@ class Reloader:
             self._seen, self._seen_at = now, time.monotonic()
         return self._seen != self._loaded and time.monotonic() - self._seen_at >= SETTLE_S
 
-    def load(self) -> Config | None:
-        """The configuration of now; ``None`` where it is invalid, which is said once for the same faults."""
+    def load(self, *, asked: bool = False) -> Config | None:
+        """The configuration of now; ``None`` where it is invalid, which is said once for the same faults.
+
+        Somebody who ``asked`` is always told.
+        """
         self._loaded = self._seen = _print(self._files)
         try:
             config, files = load_config_with_files(self._path)
         except ConfigError as error:
-            if error.message != self._told:
-                log.warning(
-                    "the new configuration is invalid; the old one stays", why=error.message, remedy=error.remedy
-                )
-            self._told = error.message
+            self._refuse(error, asked=asked)
             return None
         self._told = None
         wanted = frozenset([self._path, *files])
@@ -58,6 +57,11 @@ class Reloader:
             self._files = wanted
             self._loaded = self._seen = _print(wanted)
         return config
+
+    def _refuse(self, error: ConfigError, *, asked: bool) -> None:
+        if asked or error.message != self._told:
+            log.error("the new configuration is invalid; the old one stays", why=error.message, remedy=error.remedy)
+        self._told = error.message
 
 
 def _print(files: Iterable[Path]) -> Print:

@@ -34,13 +34,17 @@ class Teller(Protocol):
 
 
 class Standing:
-    """Thread-safe: a worker and its streams speak to it."""
+    """Thread-safe: a worker and its streams speak to it.
 
-    def __init__(self, binding: str, board: Board, teller: Teller) -> None:
+    ``failing``: why the binding fails as far as others were told, and until they are told that it recovered.
+    """
+
+    def __init__(self, binding: str, board: Board, teller: Teller, *, failing: str | None = None) -> None:
         self._board = board
         self._teller = teller
         self._lock = threading.RLock()
         self._state = BindingState(binding)
+        self.failing = failing
         self._trouble: Trouble | None = None
         self._held: str | None = None
         board.set(self._state)
@@ -102,9 +106,10 @@ class Standing:
 
     def _tell_finished(self, result: RunResult) -> None:
         document = {**self._state.as_json(), **result.as_json()}
-        if self._trouble is not None:
-            log.warning("recovered", was=self._trouble.why)
-            self._trouble = None
+        self._trouble = None
+        if self.failing is not None:
+            log.warning("recovered", was=self.failing)
+            self.failing = None
             self._teller.tell("recovered", result.binding, document)
         if result.held is None and self._held is not None:
             log.warning("no longer held")
@@ -123,7 +128,7 @@ class Standing:
         """A round failed, or none can begin; said once for as long as it is the same."""
         state = State.STOPPED if trouble.cure is Cure.PERSON else State.DEGRADED
         self._set(state, side=trouble.side, why=trouble.why, next_try=next_try)
-        first = self._trouble is None
+        first = self.failing is None
         if self._trouble != trouble:
             log.error(
                 state.value,
@@ -132,6 +137,6 @@ class Standing:
                 remedy=trouble.remedy,
                 next_try=next_try.isoformat(timespec="seconds"),
             )
-        self._trouble = trouble
+        self._trouble, self.failing = trouble, trouble.why
         if first:
             self._teller.tell("failed", self._state.binding, self._state.as_json())

@@ -30,8 +30,9 @@ from syncd.errors import Busy, MappingError, SyncdError
 from syncd.model import Side
 from syncd.reconcile.binding import hold_missing
 from syncd.reconcile.mode import Pace
+from syncd.reconcile.options import Options
 from syncd.reconcile.result import RunResult
-from syncd.reconcile.run import Options, reconcile
+from syncd.reconcile.run import reconcile
 from syncd.session import Connections, Session, open_connections, renewed, session_on
 from syncd.store import cursors, held
 from syncd.store.daemon_lock import make_sure_of_daemon, one_daemon
@@ -56,14 +57,17 @@ class _StoppedError(BaseException):
 
 
 class Worker:
-    """A thread for one binding, from ``start`` until ``end`` or ``abandon``."""
+    """A thread for one binding, from ``start`` until ``end`` or ``abandon``.
 
-    def __init__(self, config: Config, name: str, board: Board, teller: Teller) -> None:
+    ``failing``: what was wrong in the hands of the worker before, as was told; this one tells that it is mended.
+    """
+
+    def __init__(self, config: Config, name: str, board: Board, teller: Teller, *, failing: str | None = None) -> None:
         self.name = name
         self.config = config
         self._binding = config.binding(name)
         self._board = board
-        self._standing = Standing(name, board, teller)
+        self._standing = Standing(name, board, teller, failing=failing)
         self._bell = Bell(Tempo.of(config.daemon))
         self._rng = random.Random()  # noqa: S311 - spreads out retries, hides nothing
         self._pause: float | None = None
@@ -78,6 +82,11 @@ class Worker:
         self.heard_at = time.monotonic()
         self._connections: Connections | None = None
         self._thread = threading.Thread(target=self._run, name=f"worker {name}", daemon=True)
+
+    @property
+    def failing(self) -> str | None:
+        """What is wrong, where something is."""
+        return self._standing.failing
 
     def start(self) -> None:
         """Begins."""

@@ -23,7 +23,7 @@ from syncd.diff.memory import open_fields, open_whole
 from syncd.diff.newcomers import judge_newcomers
 from syncd.diff.presence import judge_missing
 from syncd.diff.quiet import LeftAlone, without_young
-from syncd.diff.tags import approved_places, said, voices, with_actors
+from syncd.diff.tags import approved_places, said, spent_names, voices, with_actors
 from syncd.diff.vocabulary import with_nearest
 from syncd.diff.wishes import verified_field, with_wishes
 from syncd.model.fields import Mapping
@@ -67,7 +67,8 @@ def diff(inputs: Inputs) -> Plan:
         heard = Heard(changes, conflicts, found.waiting)
         answer = answers(review, verified.name if verified else None, inputs.history, tags, heard)
         unjudged = [each for each in open_fields(inputs.history) if each in scope.fields_left]
-        marked = conflict_marks(review.marks, fiftyone, tags, conflicts, unjudged)
+        spent = spent_names(review, fiftyone, changes)
+        marked = [*spent, *conflict_marks(review.marks, fiftyone, tags, conflicts, unjudged)]
     else:
         marked = held_marks(review.marks, fiftyone, tags, changes)
     return Plan(

@@ -13,13 +13,16 @@ from typing import TypeAlias
 import polars as pl
 
 from syncd.diff.vocabulary import with_meaning
-from syncd.model.fields import LABEL
+from syncd.model.fields import LABEL, Direction
+from syncd.model.plan import Change, TagEdit
 from syncd.model.policy import Review
 from syncd.model.snapshot import column
 from syncd.model.vocabulary import Vocabulary
 
 APPROVE, ERROR, CLASS, MARK = "approve", "error", "class", "mark"
 PLACE = ["sample_id", "label_id"]
+NOBODY = "fiftyone"
+"""The actor of an edit in FiftyOne of which nobody is known to have made it."""
 Place: TypeAlias = "tuple[str | None, str | None]"
 """A label: its sample's id and its own. A label id alone names none: a cloned sample has the same ones."""
 
@@ -134,12 +137,34 @@ def approved_places(voiced: pl.DataFrame) -> frozenset[Place]:
 
 
 def with_actors(rows: pl.DataFrame, review: Review, prefix: str = "") -> pl.DataFrame:
-    """Fills the actor, where no attribute names one, from a tag of the label, else of its sample, else FiftyOne's user.
+    """Fills the actor: where no attribute names one, a tag of the label, else of its sample, else FiftyOne's user.
 
-    ``prefix`` picks one side of joined rows.
+    Where nobody is named, it is ``NOBODY``. ``prefix`` picks one side of joined rows.
     """
     rows = _named_by_tags(rows, review, prefix)
-    return rows.with_columns(pl.coalesce(prefix + "actor", prefix + "user").alias(prefix + "actor"))
+    known = pl.coalesce(prefix + "actor", prefix + "user", pl.lit(NOBODY))
+    return rows.with_columns(known.alias(prefix + "actor"))
+
+
+def spent_names(review: Review, rows: pl.DataFrame, changes: Iterable[Change]) -> list[TagEdit]:
+    """Takes the tags that named an editor off labels whose edit goes to the database: the next edit may be another's.
+
+    With ``after: keep`` they stay. A sample's tag speaks for whatever is edited on it, and stays too.
+    """
+    start = review.actor_prefix
+    if start is None or review.after == "keep":
+        return []
+    tagged = rows.filter(pl.col("tags").is_not_null()).select(*PLACE, pl.col("tags").alias("tag")).explode("tag")
+    named = tagged.filter(pl.col("tag").str.starts_with(start))
+    if named.is_empty():
+        return []
+    edited = [(each.sample_id, each.label_id) for each in changes if each.direction is Direction.TO_DATABASE]
+    places = pl.DataFrame(edited, schema={name: pl.String() for name in PLACE}, orient="row").unique()
+    spent = named.join(places, on=list(PLACE), how="semi").group_by(PLACE).agg(pl.col("tag").unique().sort())
+    return [
+        TagEdit(sample_id, label_id, remove=tuple(tags), after_changes=True)
+        for sample_id, label_id, tags in spent.sort(PLACE).iter_rows()
+    ]
 
 
 def _named_by_tags(rows: pl.DataFrame, review: Review, prefix: str) -> pl.DataFrame:

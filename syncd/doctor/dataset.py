@@ -37,7 +37,10 @@ def _dataset(subject: Subject) -> Verdict:
             names = [str(each["name"]) for each in database["datasets"].find({}, {"name": 1})]
             meant = nearest(name, names)
             mend = f"Write {subject.place}.dataset: {meant}" if meant else f"Mend {subject.place}.dataset"
-            create = f"python -c 'import fiftyone as fo; fo.Dataset({sdk_name(name)}, persistent=True)'"
+            # Where the media are known, it can be filled in the same step.
+            create = f"syncd ingest {subject.binding.name}"
+            if subject.binding.ingest.media is None:
+                create = f"python -c 'import fiftyone as fo; fo.Dataset({sdk_name(name)}, persistent=True)'"
             return fault(error.message, f"{mend}; or create the dataset: {create}")
     document = subject.document.set(document or {})
     if not document.get("persistent"):

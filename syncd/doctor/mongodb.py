@@ -11,7 +11,6 @@ from typing import Any
 from pymongo.database import Database
 
 from syncd.config.redact import is_well_escaped
-from syncd.connect import first_line
 from syncd.doctor.finding import Check, Verdict, fault, ok, warning
 from syncd.doctor.servers import MONGODB_ANSWERS, Servers
 from syncd.doctor.wording import count
@@ -41,8 +40,7 @@ def _answers(servers: Servers) -> Verdict:
     try:
         database = servers.mongodb.set(servers.connect_mongodb())
     except FiftyOneUnavailable as error:
-        message = re.sub(r",? \(configured timeouts.*", "", first_line(error.message))
-        raise FiftyOneUnavailable(message, remedy=_remedy(error.message, place)) from error
+        raise FiftyOneUnavailable(error.message, remedy=_remedy(error.message, place)) from error
     datasets = database["datasets"].estimated_document_count()
     return ok(f'database "{database.name}" with {count(datasets, "dataset")}')
 

@@ -71,7 +71,7 @@ def prepare_batch(work: Work, ids: list[str], located: pl.DataFrame, progress: P
     place = FRAME_COLUMN if work.crops else "media"
     wanted = located.filter(pl.col("key").is_in(fresh[place].unique().to_list()))
     if dry_run:
-        return Prepared(rows, there, wanted.height, (), pl.concat(bad), unknown, _no_notes())
+        return Prepared(rows, there, fresh["media"].n_unique(), (), pl.concat(bad), unknown, _no_notes())
     fetched = work.media.fetch(wanted.select("key", "location"), progress)
     unusable = fetched.filter(pl.col("fault").is_not_null())
     lost = fresh.join(unusable, left_on=place, right_on="key")
@@ -87,7 +87,7 @@ def prepare_batch(work: Work, ids: list[str], located: pl.DataFrame, progress: P
     rows = without(rows, found)
     media = media.join(rows.select(pl.col("media").alias("key")).unique(), on="key", how="semi")
     media = media.rename({"uri": S3_URI, "etag": S3_ETAG})
-    fields = [S3_URI, S3_ETAG, *((FRAME, FRAME_BOX) if work.crops else ())]
+    fields = [name for name in (S3_URI, S3_ETAG, FRAME, FRAME_BOX) if name in work.layout.sample_fields]
     documents = sample_documents(work.fiftyone, media, rows, work.predictions, fields)
     return Prepared(rows, there, media.height, tuple(documents), found, unknown, notes)
 

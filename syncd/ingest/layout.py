@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from syncd.adapters.fiftyone.layout import LabelLayout, Layout
 from syncd.adapters.fiftyone.mapping import stored_kind
 from syncd.adapters.sql.mapping import TableInfo
@@ -29,7 +31,8 @@ def layout_of(binding: BindingConfig, table: TableInfo, *, crops: bool, there: L
     labels = [LabelLayout(binding.label_field, label_type, attributes)]
     labels += [_prediction(binding, each, label_type) for each in binding.predictions]
     sample_key = sample_key_of(binding, crops=crops)
-    fields = {S3_URI: Kind.TEXT, S3_ETAG: Kind.TEXT}
+    # In a folder there is nothing that came from S3, and the App would show two empty fields.
+    fields = {} if isinstance(binding.ingest.media, Path) else {S3_URI: Kind.TEXT, S3_ETAG: Kind.TEXT}
     if sample_key not in ("filepath", "id"):
         fields[sample_key] = Kind.TEXT
     if crops:

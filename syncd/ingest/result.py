@@ -51,7 +51,8 @@ class IngestResult:
     ``new`` had no baseline when the ingest began; of these ``recorded`` agree on both sides now. ``waiting`` are new
     ones beyond ``--limit``. ``left`` counts by kind what only a reconcile can settle. ``removed`` are media that rows
     name and that are not there (any more); ``unnamed`` is the number of files that no row names.
-    ``metadata`` counts samples that were there before without any, and have got theirs.
+    ``metadata`` counts samples that were there before without any, and have got theirs,
+    ``recut`` crops whose box was changed in the table.
     ``pushed`` is null where the dataset had the vocabulary already.
     """
 
@@ -66,6 +67,7 @@ class IngestResult:
     recorded: int = 0
     waiting: int = 0
     metadata: int = 0
+    recut: int = 0
     faults: pl.DataFrame = field(default_factory=no_faults)
     faults_file: str | None = None
     unknown: tuple[Unknown, ...] = ()
@@ -102,6 +104,7 @@ class IngestResult:
             "recorded": self.recorded,
             "waiting": self.waiting,
             "metadata_computed": self.metadata,
+            "recut": self.recut,
             "faults": {
                 "rows": self.faults.height,
                 "kinds": dict[str, Json](self.fault_counts),

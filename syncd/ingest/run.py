@@ -24,6 +24,7 @@ from syncd.ingest.batch import Prepared, Written, prepare_batch, write_batch
 from syncd.ingest.judge import faults, judge_ids, no_faults, without
 from syncd.ingest.metadata import fill_metadata
 from syncd.ingest.predictions import refresh_predictions
+from syncd.ingest.recut import recut
 from syncd.ingest.result import IngestResult, Unknown
 from syncd.ingest.work import Work, open_work
 from syncd.reconcile.failures import clear_errors, close_failed, locked_errors
@@ -159,6 +160,7 @@ def _ingest(work: Work, options: IngestOptions, run_id: str | None) -> IngestRes
     _batches(work, options, run_id, chosen, sound, tally)
     there = sound.join(gone, on="key", how="anti")
     filled = fill_metadata(work, there, partial(progress, "computing metadata"), dry_run=run_id is None)
+    cut_again = recut(work, there, partial(progress, "cutting again"), dry_run=run_id is None)
     predictions = refresh_predictions(work, progress, dry_run=run_id is None)
     pushed = _push(work, options) if run_id is not None else None
     found = pl.concat([each for each in tally.faults if each.height] or [no_faults()])
@@ -174,6 +176,7 @@ def _ingest(work: Work, options: IngestOptions, run_id: str | None) -> IngestRes
         recorded=tally.recorded,
         waiting=new.height - chosen.height,
         metadata=filled,
+        recut=cut_again.height,
         faults=found.sort("kind", "media", "annotation_id"),
         unknown=_unknown(work, tally.unknown),
         removed=tuple(removed.to_list()),

@@ -10,8 +10,9 @@ from syncd.config import Config
 from syncd.connect import open_database
 from syncd.reconcile.failures import clear_errors
 from syncd.reconcile.mode import FULL
+from syncd.reconcile.options import Options
 from syncd.reconcile.result import RunResult
-from syncd.reconcile.run import Options, reconcile
+from syncd.reconcile.run import reconcile
 from syncd.session import open_session
 from syncd.store import baseline, conflicts, runs
 from syncd.store.lock import one_run
@@ -51,6 +52,7 @@ def hold_missing(
         if not known:
             return None
         reason = f"{missing.message} {known:,} of its annotations are known, and none of them is taken for deleted"
+        reason += ": rename it back, restore it, or make it anew as docs/operations.md says"
         open_now = conflicts.count_open(state, tables, name)
         run_id = None
         last = runs.latest(state, tables, name) if quiet else None

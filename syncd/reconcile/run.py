@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
-import polars as pl
 import structlog
 from structlog.contextvars import bind_contextvars, unbind_contextvars
 
@@ -18,31 +17,18 @@ from syncd.apply.outcomes import Recorded
 from syncd.apply.settle import settle
 from syncd.apply.steps import Step, reached
 from syncd.apply.tags import write_tags
-from syncd.capture.read import Captured, changed_since, prune
-from syncd.diff import History, Inputs, Young, diff
+from syncd.capture.read import prune
 from syncd.errors import Busy, StalePlan
-from syncd.model import Action, Direction, Origin, Plan, Side
+from syncd.model import Action, Direction, Plan
 from syncd.planfile import plan_json
+from syncd.reconcile.decide import Decision, decide
 from syncd.reconcile.failures import clear_errors, close_failed, locked_errors
-from syncd.reconcile.mode import (
-    FULL,
-    INCREMENTAL,
-    NewRows,
-    Pace,
-    moved,
-    new_rows,
-    recounted,
-    rows_unexplained,
-    why_full,
-    why_held,
-)
-from syncd.reconcile.reading import Reading, read_everything, read_since
+from syncd.reconcile.mode import FULL, INCREMENTAL, Pace, recounted
+from syncd.reconcile.options import Options
 from syncd.reconcile.result import RunResult
-from syncd.reconcile.tagged import left_out, narrowed
 from syncd.session import Session
-from syncd.store import changes, conflicts, cursors, held, history, runs, waiting
+from syncd.store import changes, conflicts, cursors, held, runs, waiting
 from syncd.store.changes import APPLIED
-from syncd.store.cursors import Cursor
 from syncd.store.daemon_lock import has_other_daemon
 from syncd.store.lock import no_reconnect, one_run
 
@@ -53,29 +39,6 @@ PATIENCE_S = 15.0
 
 KEEP_CAPTURED = timedelta(days=1)
 """How long what triggers recorded is kept: a binding that was not run for longer reads everything."""
-
-
-def _silent(_: str) -> None:
-    """No progress is shown."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a run is to go. ``expected`` is the digest of a saved plan: anything else is refused as stale.
-
-    ``tag`` lets only edits through that bear it (:mod:`syncd.reconcile.tagged`). ``quiet`` leaves no row behind for a
-    run that found nothing new: a daemon makes a million of them in a year.
-    """
-
-    dry_run: bool = False
-    full: bool = False
-    force: bool = False
-    pace: Pace = field(default_factory=Pace)
-    expected: str | None = None
-    count_rows: bool = True
-    tag: str | None = None
-    quiet: bool = False
-    progress: Callable[[str], None] = _silent
 
 
 def reconcile(session: Session, options: Options) -> RunResult:
@@ -124,18 +87,8 @@ def _other_run(session: Session) -> str | None:
     return f"run {row['id']} on {row['host']}, process {row['pid']}, since {row['started_at']:%Y-%m-%d %H:%M:%S}"
 
 
-@dataclass(frozen=True)
-class Decision:
-    """A plan and the reading it rests on."""
-
-    plan: Plan
-    mode: str
-    why_full: str | None
-    moved: tuple[Cursor, ...]
-
-
 def _plan_only(session: Session, options: Options) -> RunResult:
-    decision = _decide(session, options)
+    decision = decide(session, options)
     left = changes.pending(session.state, session.tables, session.mapping)
     notes = (f"a run died and left {len(left)} changes to settle; the next run does",) if left else ()
     return RunResult(
@@ -165,7 +118,7 @@ def _run(session: Session, options: Options) -> RunResult:
         session.state.commit()
     bind_contextvars(run=run_id)
     try:
-        decision = _decide(session, options)
+        decision = decide(session, options)
         reached(Step.PLANNED)
         if options.expected is not None and decision.plan.digest != options.expected:
             raise StalePlan(
@@ -257,7 +210,7 @@ def _hold(
         begin()
         session.state.commit()
     if not known:
-        meant = _decide(session, replace(options, full=True, force=True, pace=Pace(options.pace.overlap))).plan
+        meant = decide(session, replace(options, full=True, force=True, pace=Pace(options.pace.overlap))).plan
     result = RunResult(
         binding=plan.binding,
         run_id=None if silent else run_id,
@@ -309,124 +262,3 @@ def rows_added(applied: Applied) -> int:
         for each in applied.recorded
         if each.status == APPLIED and each.change.direction is Direction.TO_DATABASE
     )
-
-
-def _decide(session: Session, options: Options) -> Decision:
-    """Reads as little as suffices and lets the diff decide; reads everything where the little leaves a doubt."""
-    session.rest()
-    origins = {
-        Side.FIFTYONE: session.fiftyone.origin(),
-        # Triggers tell of each deletion; without them only the number of rows does.
-        Side.DATABASE: session.database.origin(
-            count_rows=options.full or (options.count_rows and session.capture is None)
-        ),
-    }
-    before = cursors.load(session.state, session.tables, session.mapping.binding)
-    captured = _captured(session, before)
-    reason = "asked for" if options.full else _why_full(session, options, before, origins)
-    if reason is None and captured is not None:
-        reason = captured.gap
-    session.rest()
-    if reason is None:
-        reading = _read_since(session, options, before, captured)
-        fresh = None if captured is not None else new_rows(reading, before[Side.DATABASE])
-        if fresh is not None and rows_unexplained(before[Side.DATABASE], origins[Side.DATABASE], fresh):
-            reason = "the database's number of rows is not what its changes explain"
-        else:
-            plan = _diff(session, options, reading, before, origins)
-            if not plan.hints:
-                after = _moved(session, reading, before, origins, plan, fresh, captured)
-                return Decision(plan, INCREMENTAL, None, after)
-            reason = plan.hints[0]
-    log.debug("reading everything", binding=session.mapping.binding, why=reason)
-    if origins[Side.DATABASE].rows is None:
-        origins[Side.DATABASE] = session.database.origin(count_rows=True)
-    session.rest()
-    reading = read_everything(session, options.progress)
-    plan = _diff(session, options, reading, before, origins)
-    return Decision(plan, FULL, reason, _moved(session, reading, before, origins, plan, None, captured))
-
-
-def _why_full(
-    session: Session, options: Options, before: dict[Side, Cursor], origins: dict[Side, Origin]
-) -> str | None:
-    now = session.database.now()
-    stamped = session.database.stamped or session.capture is not None
-    return why_full(before, origins, session.fingerprint, options.pace, now, stamped=stamped)
-
-
-def _captured(session: Session, before: dict[Side, Cursor]) -> Captured | None:
-    """What triggers recorded since the last run; ``None`` where there are none."""
-    if session.capture is None:
-        return None
-    cursor = before.get(Side.DATABASE)
-    position = cursor.captured if cursor is not None else None
-    return changed_since(session.state, session.tables, session.capture, position)
-
-
-def _read_since(session: Session, options: Options, before: dict[Side, Cursor], captured: Captured | None) -> Reading:
-    labels, rows = before[Side.FIFTYONE].position, before[Side.DATABASE].position
-    assert labels is not None and rows is not None, "a side without a position is read whole"
-    overlap = options.pace.overlap
-    nominated = rows - overlap if captured is None else captured
-    return read_since(session, labels - overlap, nominated, options.progress)
-
-
-def _diff(
-    session: Session, options: Options, reading: Reading, before: dict[Side, Cursor], origins: dict[Side, Origin]
-) -> Plan:
-    options.progress("comparing")
-    remade = why_held(before, origins[Side.FIFTYONE], reading.baseline_size)
-    remembered = _remembered(session, reading)
-    session.rest()
-    plan = diff(
-        Inputs(
-            mapping=session.mapping,
-            policy=narrowed(session.policy, options.tag),
-            fiftyone=reading.fiftyone,
-            database=reading.database,
-            baseline=reading.baseline,
-            baseline_size=reading.baseline_size,
-            samples=reading.samples,
-            history=remembered,
-            young=_young(reading.fiftyone.as_of, options.pace.quiet_period),
-            vocabulary=session.vocabulary,
-            adopt=remade is not None and options.force,
-            force=options.force,
-        )
-    )
-    if remade is not None and not options.force:
-        return replace(plan, held=remade, tags=(), answered=frozenset())
-    return left_out(plan, session.policy, options.tag)
-
-
-def _remembered(session: Session, reading: Reading) -> History:
-    """What syncd did lately; of the annotations that were read, where not all of them were."""
-    ids = None if reading.complete else reading.annotation_ids
-    if ids is not None and not ids:
-        return History()
-    since = session.database.now() - session.stale_window
-    return history.load(session.state, session.tables, session.mapping.binding, since, ids)
-
-
-def _young(as_of: datetime, quiet_period: timedelta) -> Young | None:
-    if not quiet_period:
-        return None
-    return Young(after=as_of - quiet_period, until=as_of + quiet_period)
-
-
-def _moved(
-    session: Session,
-    reading: Reading,
-    before: dict[Side, Cursor],
-    origins: dict[Side, Origin],
-    plan: Plan,
-    fresh: NewRows | None,
-    captured: Captured | None,
-) -> tuple[Cursor, ...]:
-    left = reading.fiftyone.rows.filter(pl.col("label_id").is_in(list(plan.scope.left_alone)))
-    oldest = left["edited_at"].min() if left.height else None
-    snapshots = (reading.fiftyone, reading.database)
-    oldest_left = oldest if isinstance(oldest, datetime) else None
-    position = captured.position if captured is not None else None
-    return tuple(moved(session.fingerprint, origins, snapshots, before, oldest_left, fresh, position))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -75,7 +75,8 @@ def resolve(
     answers = [decide(question, each, take, present) for each in asked]
     plan = made_plan(session.mapping, [change for answer in answers for change in answer.changes])
     tags, answered = _tags(session, present, asked, answers, vocabulary)
-    plan = replace(plan, tags=tags, answered=answered)
+    unmarked = _unmarked(session, asked, answers)
+    plan = replace(plan, tags=(*tags, *unmarked), answered=answered)
     statuses: dict[int, str] = {}
 
     def finish(ending: Ending) -> None:
@@ -126,6 +127,24 @@ def _tags(
     edits = [TagEdit(sample, label, remove=tuple(tags), after_changes=True) for sample, label, tags in own.iter_rows()]
     shared = spoken.filter(pl.col("on_sample") & pl.col("annotation_id").is_not_null())
     return tuple(edits), frozenset(shared.select("annotation_id", "tag").iter_rows())
+
+
+def _unmarked(session: Session, asked: Sequence[OpenConflict], answers: Sequence[Answer]) -> Iterator[TagEdit]:
+    """Takes syncd's own marks off labels about which no conflict stays open.
+
+    Where a change does not come about after all, the next run marks its label again.
+    """
+    marks = session.policy.review.marks
+    names = tuple(each for each in (marks.conflict, marks.unknown_label) if each is not None)
+    if not names:
+        return
+    done = {each["id"]: each for each, answer in zip(asked, answers, strict=True) if answer.refusal is None}
+    open_now = conflicts.query(session.state, session.tables, bindings=[session.mapping.binding])
+    doubtful = {(each["sample_id"], each["label_id"]) for each in open_now if each["id"] not in done}
+    places = {(each["sample_id"], each["label_id"]) for each in done.values()} - doubtful
+    session.rest()
+    for sample_id, label_id in sorted(place for place in places if all(place)):
+        yield TagEdit(sample_id, label_id, remove=names)
 
 
 def _status(answer: Answer, statuses: dict[int, str]) -> str:

@@ -66,7 +66,7 @@ def test_what_cannot_be_captured_says_why(fresh: Lab) -> None:
     lab.config.write_text(yaml.safe_dump(settings | {"state": {"url": lab.url}}))
     apart = lab.syncd("database", "install-capture", "demo")
     assert (apart.code, "`state.url` names another" in apart.err) == (2, True)
-    lab.config.write_text(yaml.safe_dump(settings | {"database": {"url": "sqlite:///lab.db"}}))
+    lab.config.write_text(yaml.safe_dump(settings | {"database": {"url": f"sqlite:///{lab.config.parent / 'lab.db'}"}}))
     other = lab.syncd("database", "install-capture", "demo")
     assert (other.code, "needs PostgreSQL" in other.err) == (2, True)
     other = lab.syncd("database", "grants")

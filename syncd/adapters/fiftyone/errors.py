@@ -9,9 +9,8 @@ from bson.errors import BSONError
 from pymongo.errors import PyMongoError
 from pymongoarrow.errors import PyMongoArrowError
 
+from syncd.connect import first_line
 from syncd.errors import FiftyOneUnavailable
-
-SHOWN = 300
 
 
 @contextmanager
@@ -27,4 +26,4 @@ def asking(doing: str) -> Iterator[None]:
 
 def said(error: object) -> str:
     """A server's message as one line."""
-    return " ".join(str(error).split())[:SHOWN]
+    return first_line(" ".join(str(error).split()))

@@ -136,6 +136,9 @@ def _show_ways(console: Console, conflict: dict[str, Any]) -> None:
         return
     about_field = conflict["field"] is not None
     ways = {"fiftyone": "what FiftyOne has is right", "database": "what the database has is right"}
+    if conflict["kind"] == "unknown_label":
+        # Its label is no term: that is what it is about.
+        del ways["fiftyone"]
     for side, meaning in ways.items():
         console.print(f"  [bold]{command} --take {side}[/bold]  [dim]{meaning}[/dim]", soft_wrap=True)
     if conflict["kind"] == "unknown_label" and conflict["suggestions"]:

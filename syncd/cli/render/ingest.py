@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from syncd.cli.render.values import plural
 from syncd.ingest.result import SHOWN, IngestResult
 
 FEW = 5
@@ -20,12 +21,14 @@ def show_ingest(out: Console, result: IngestResult) -> None:
         out.print(f"  [green]nothing new[/green] in {result.rows:,} rows")
     else:
         out.print(
-            f"  {result.rows:,} rows, {result.new:,} of them new: {result.recorded:,} labels {would}loaded "
-            f"on {result.samples:,} new samples, in {_seconds(result.seconds)}",
+            f"  {plural(result.rows, 'row')}, {result.new:,} of them new: {plural(result.recorded, 'label')} "
+            f"{would}loaded on {plural(result.samples, 'new sample')}, in {_seconds(result.seconds)}",
             soft_wrap=True,
         )
     if result.waiting:
         out.print(f"  {result.waiting:,} rows left for the next call (--limit)")
+    if result.recut:
+        out.print(f"  {plural(result.recut, 'crop')} {would}cut again: the box was changed in the table")
     if result.metadata:
         out.print(f"  metadata of {result.metadata:,} samples {would}computed that were there before and had none")
     _show_faults(out, result)
@@ -36,7 +39,8 @@ def show_ingest(out: Console, result: IngestResult) -> None:
     if result.left:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(result.left.items()))
         out.print(f"  left to [bold]syncd reconcile {result.binding}[/bold]: {kinds}")
-    for each in result.predictions:
+    # What new samples bring along is known only once they are there.
+    for each in result.predictions if not (result.dry_run and result.new) else ():
         changed = f"{each.added:,} {would}added, {each.updated:,} updated, {each.removed:,} removed"
         moved = changed if each.added or each.updated or each.removed else "up to date"
         out.print(f"  predictions in [bold]{escape(each.field)}[/bold]: {each.total:,} ({moved})")

@@ -15,11 +15,11 @@ def show_result(console: Console, result: RunResult) -> None:
     """Prints the outcome of one run."""
     name = f"[bold]{escape(result.binding)}[/bold]"
     if result.held is not None:
-        console.print(f"{name}: [bold red]held[/bold red]. {escape(result.held)}.")
-        console.print(f"  Nothing was written. {_way_out(result)}", soft_wrap=True)
+        console.print(f"{name}: [bold red]held[/bold red]. {escape(result.held)}.", soft_wrap=True)
+        console.print(f"  Nothing was written. {_way_out(result)}".rstrip(), soft_wrap=True)
         return
     if result.dry_run:
-        console.print(f"{name}: dry run, nothing was changed ({_read(result)}).")
+        console.print(f"{name}: dry run, nothing was changed ({_read(result)}).", soft_wrap=True)
         return
     parts = [f"{result.to_database:,} to the database, {result.to_fiftyone:,} to FiftyOne"]
     counts = result.plan.counts if result.plan else None
@@ -53,8 +53,11 @@ def _way_out(result: RunResult) -> str:
     again = "run it again with [bold]--force[/bold]"
     if result.mode not in (INCREMENTAL, FULL):
         return f"If it is what was meant, {again}."
+    if result.plan is None:
+        # The dataset is gone, which nothing overrides; the reason says what helps.
+        return ""
     look = f"Look with [bold]syncd reconcile {escape(result.binding)} --dry-run[/bold]; if it is what was meant, "
-    if result.run_id is None or result.plan is None:
+    if result.run_id is None:
         return f"{look}{again}."
     return f"{look}[bold]syncd apply {escape(result.binding)}[/bold] applies it, or {again}."
 

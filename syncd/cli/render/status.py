@@ -62,7 +62,9 @@ def _show_daemon(console: Console, daemon: Attendance, now: datetime) -> None:
         return
     wake = ", ".join(f"{side} by {how}" for side, how in daemon.wake.items())
     others = f"; standing by: {escape(', '.join(daemon.standbys))}" if daemon.standbys else ""
-    console.print(f"  daemon on {where}: {daemon.state.replace('_', ' ')}; woken: {wake or 'by poll'}{others}")
+    console.print(
+        f"  daemon on {where}: {daemon.state.replace('_', ' ')}; woken: {wake or 'by poll'}{others}", soft_wrap=True
+    )
     if daemon.why is not None and daemon.state in ("degraded", "stopped"):
         side = f"{daemon.side}: " if daemon.side else ""
         tries = f"; next try {daemon.next_try[11:19]} UTC" if daemon.next_try else ""

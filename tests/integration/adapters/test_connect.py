@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from typing import Any
 
 import pytest
@@ -118,3 +120,24 @@ def test_a_message_is_shown_by_its_first_line() -> None:
     assert first_line("one\ntwo") == "one"
     assert first_line(ValueError()) == "ValueError"
     assert len(first_line("x" * 1000)) == 300
+
+
+@pytest.mark.parametrize(
+    "options", ["", "?directConnection=true", "?replicaSet=rs0", "?replicaSet=rs0&directConnection=true"]
+)
+def test_a_mongodb_that_is_down_is_said_in_the_same_words_at_every_try(
+    options: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncd.connect.PATIENCE_S", 0.5)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        # Bound and not listening: nobody answers.
+        where = f"mongodb://127.0.0.1:{taken.getsockname()[1]}/{options}"
+        said = []
+        for _ in range(2):
+            with pytest.raises(FiftyOneUnavailable) as caught:
+                open_fiftyone(_config(database_uri=where))
+            said.append(caught.value.message)
+    assert said[0] == said[1]
+    assert "refused" in said[0] or "nobody answers" in said[0]
+    assert not re.search("Topology|timeout|None", said[0])

@@ -15,7 +15,8 @@ from integration.apply.story import check, finish, names
 from syncd.apply import execute
 from syncd.apply.steps import Step, observed
 from syncd.errors import Busy, LockLost
-from syncd.reconcile.run import Options, reconcile
+from syncd.reconcile.options import Options
+from syncd.reconcile.run import reconcile
 from syncd.session import open_session
 from syncd.store.lock import one_run
 from worlds import BINDING, World, at_step

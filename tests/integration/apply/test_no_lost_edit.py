@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from syncd.apply.steps import Step, observed
-from syncd.reconcile.run import Options, reconcile
+from syncd.reconcile.options import Options
+from syncd.reconcile.run import reconcile
 from syncd.session import open_session
 from worlds import BINDING, NO_BRAKES, World, at_step
 

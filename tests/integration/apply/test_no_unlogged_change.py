@@ -14,7 +14,8 @@ from children import kill_at
 from integration.apply.story import check, patiently
 from syncd.apply.steps import Step, observed
 from syncd.errors import DatabaseUnavailable
-from syncd.reconcile.run import Options, reconcile
+from syncd.reconcile.options import Options
+from syncd.reconcile.run import reconcile
 from syncd.session import open_session
 from worlds import BINDING, World, at_step
 

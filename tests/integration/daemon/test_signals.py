@@ -111,7 +111,7 @@ def test_a_changed_file_is_read_between_runs_and_an_invalid_one_is_refused(world
     edit_and_see(world, daemon, 1)
 
 
-def test_hup_says_once_what_is_wrong_and_tries_a_stopped_binding_at_once(world: World, start: Start) -> None:
+def test_each_hup_says_what_is_wrong_and_tries_a_stopped_binding_at_once(world: World, start: Start) -> None:
     world.sql("ALTER TABLE annotation RENAME COLUMN depth_m TO depth")
     daemon = start()
     daemon.until_said("stopped")
@@ -123,9 +123,10 @@ def test_hup_says_once_what_is_wrong_and_tries_a_stopped_binding_at_once(world: 
     daemon.config.write_text("nonsense: 1", encoding="utf-8")
     daemon.send(signal.SIGHUP)
     daemon.until_said("the new configuration is invalid; the old one stays")
-    daemon.send(signal.SIGHUP)
     time.sleep(2)
     assert len(daemon.lines("the new configuration is invalid; the old one stays")) == 1
+    daemon.send(signal.SIGHUP)
+    daemon.until_said("the new configuration is invalid; the old one stays", count=2)
     daemon.config.write_text(text, encoding="utf-8")
     edit_and_see(world, daemon)
 

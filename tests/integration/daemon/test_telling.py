@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -62,6 +63,21 @@ def test_applied_failed_and_recovered_are_told_once_each(
         assert (got[1]["state"], got[1]["side"]) == ("degraded", "fiftyone")
         line.mend()
         until(lambda: events(got) == ["applied", "failed", "recovered"], daemon.text)
+
+
+def test_recovered_is_told_where_somebody_mends_the_fault_and_has_the_configuration_read_again(
+    world: World, start: Start, hook: tuple[str, list[dict[str, Any]]]
+) -> None:
+    where, got = hook
+    daemon = start(world.document() | {"notify": {"webhook": where}}, poll_interval="1s")
+    ready(daemon)
+    world.sql("ALTER TABLE annotation RENAME COLUMN depth_m TO depth")
+    until(lambda: events(got) == ["failed"], daemon.text)
+    daemon.send(signal.SIGHUP)
+    until(lambda: len(daemon.lines("stopped")) == 2, daemon.text)
+    world.sql("ALTER TABLE annotation RENAME COLUMN depth TO depth_m")
+    daemon.send(signal.SIGHUP)
+    until(lambda: events(got) == ["failed", "recovered"], daemon.text)
 
 
 @pytest.mark.parametrize("world", [{"brakes": {"max_change_fraction": 0.05, "min_rows": 1}}], indirect=True)

@@ -76,3 +76,21 @@ def test_pixels_are_whole_grown_by_the_margin_and_within_the_frame() -> None:
     assert pixels([0.25, 0.5, 0.5, 0.25], (40, 20), 0.1) == (8, 8, 32, 17)
     assert pixels([-0.1, 0.9, 1.5, 0.5], (40, 20), 0.0) == (0, 18, 40, 20)
     assert pixels([0.3, 0.3, 0.00001, 0.00001], (10, 10), 0.0) == (3, 3, 4, 4)
+
+
+def test_a_box_that_was_changed_in_the_table_is_cut_again_in_the_same_sample(lab: IngestLab, tmp_path: Path) -> None:
+    frame_of(lab)
+    lab.row("one", "frame.png", box=(0.0, 0.0, 0.5, 0.5))
+    lab.row("two", "frame.png", box=(0.5, 0.0, 0.5, 0.5))
+    config = lab.config(**binding(tmp_path))
+    assert lab.ingest(config).recut == 0
+    before = {str(each["annotation_id"]): str(each.id) for each in lab.loaded()}
+    lab.sql("UPDATE annotation SET x = 0.5, y = 0.5 WHERE annotation_id = 'one'")
+    assert lab.ingest(config, dry_run=True).recut == 1
+    assert lab.ingest(config).recut == 1
+    sample = lab.loaded().match({"annotation_id": "one"}).first()
+    with Image.open(sample.filepath) as crop:
+        assert crop.getextrema() == (160, 160)
+    assert (sample["frame_box"], str(sample.id)) == ([0.5, 0.5, 0.5, 0.5], before["one"])
+    assert (lab.ingest(config).recut, len(lab.loaded())) == (0, 2)
+    assert lab.reconcile(config, full=True).exit_code == 0

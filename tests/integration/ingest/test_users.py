@@ -62,9 +62,9 @@ def test_the_user_that_a_sample_itself_names_is_the_actor(lab: IngestLab) -> Non
     assert actors(lab) == ["carl"]
 
 
-def test_without_any_of_them_nobody_is_named(lab: IngestLab) -> None:
+def test_without_any_of_them_it_was_somebody_in_fiftyone(lab: IngestLab) -> None:
     lab.fill(1)
     lab.ingest()
     edit_first(lab, "Krill")
     lab.reconcile()
-    assert actors(lab) == [None]
+    assert actors(lab) == ["fiftyone"]

@@ -329,7 +329,7 @@ def test_the_labels_own_attribute_says_first_who_edited_it(world: World) -> None
     world.review(one, label="One", editor="ben", tags=["by:anna"])
     world.review(two, label="Two", editor=5)
     world.reconcile()
-    assert {each["annotation_id"]: each["actor"] for each in world.log("applied")} == {one: "ben", two: None}
+    assert {each["annotation_id"]: each["actor"] for each in world.log("applied")} == {one: "ben", two: "fiftyone"}
 
 
 @pytest.mark.parametrize("world", [TAGGED], indirect=True)

@@ -88,3 +88,12 @@ def test_an_invalid_file_is_said_once_and_again_after_a_valid_one(file: Path) ->
         file.write_text("nonsense: 1")
         assert reloader.load() is None
     assert len(lines) == 2
+
+
+def test_somebody_who_asks_is_told_again_of_an_invalid_file(file: Path) -> None:
+    reloader = Reloader(file, [])
+    file.write_text("nonsense: 1")
+    with structlog.testing.capture_logs() as lines:
+        assert reloader.load() is None
+        assert reloader.load(asked=True) is None
+    assert [each["log_level"] for each in lines] == ["error", "error"]

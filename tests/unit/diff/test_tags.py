@@ -259,7 +259,7 @@ def test_a_tag_names_who_edited_the_label_unless_the_label_does(place: str) -> N
     found = one(label="krill", **{place: ["by:anna"]})
     assert found.changes[0].actor == "anna"
     assert one(label="krill", actor="ben", **{place: ["by:anna"]}).changes[0].actor == "ben"
-    assert one(label="krill").changes[0].actor is None
+    assert one(label="krill").changes[0].actor == "fiftyone"
 
 
 def test_an_edit_of_the_database_is_its_own_actors() -> None:
@@ -271,3 +271,9 @@ def test_where_neither_attribute_nor_tag_names_the_actor_fiftyones_own_user_does
     assert one(label="krill", user="ben").changes[0].actor == "ben"
     assert one(label="krill", user="ben", tags=["by:anna"]).changes[0].actor == "anna"
     assert one(label="krill", user="ben", actor="carl", tags=["by:anna"]).changes[0].actor == "carl"
+
+
+def test_a_tag_that_named_the_editor_goes_with_the_edit_that_it_named() -> None:
+    found = one(label="krill", tags=["by:anna", "seen"])
+    assert [(each.label_id, each.remove, each.after_changes) for each in found.tags] == [("l-a", ("by:anna",), True)]
+    assert one(tags=["by:anna"]).tags == ()

@@ -1,0 +1,162 @@
+"""What a run decides, and what it reads for that: as little as suffices, everything where the little leaves a doubt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import polars as pl
+import structlog
+
+from syncd.capture.read import Captured, changed_since
+from syncd.diff import History, Inputs, Young, diff
+from syncd.model import Origin, Plan, Side
+from syncd.reconcile.mode import (
+    FULL,
+    INCREMENTAL,
+    NewRows,
+    moved,
+    new_rows,
+    rows_unexplained,
+    why_full,
+    why_held,
+)
+from syncd.reconcile.options import Options
+from syncd.reconcile.reading import Reading, read_everything, read_since
+from syncd.reconcile.tagged import left_out, narrowed
+from syncd.session import Session
+from syncd.store import cursors, history
+from syncd.store.cursors import Cursor
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A plan and the reading it rests on."""
+
+    plan: Plan
+    mode: str
+    why_full: str | None
+    moved: tuple[Cursor, ...]
+
+
+def decide(session: Session, options: Options) -> Decision:
+    """Reads as little as suffices and lets the diff decide; reads everything where the little leaves a doubt."""
+    session.rest()
+    origins = {
+        Side.FIFTYONE: session.fiftyone.origin(),
+        # Triggers tell of each deletion; without them only the number of rows does.
+        Side.DATABASE: session.database.origin(
+            count_rows=options.full or (options.count_rows and session.capture is None)
+        ),
+    }
+    before = cursors.load(session.state, session.tables, session.mapping.binding)
+    captured = _captured(session, before)
+    reason = "asked for" if options.full else _why_full(session, options, before, origins)
+    if reason is None and captured is not None:
+        reason = captured.gap
+    session.rest()
+    if reason is None:
+        reading = _read_since(session, options, before, captured)
+        fresh = None if captured is not None else new_rows(reading, before[Side.DATABASE])
+        if fresh is not None and rows_unexplained(before[Side.DATABASE], origins[Side.DATABASE], fresh):
+            reason = "the database's number of rows is not what its changes explain"
+        else:
+            plan = _diff(session, options, reading, before, origins)
+            if not plan.hints:
+                after = _moved(session, reading, before, origins, plan, fresh, captured)
+                return Decision(plan, INCREMENTAL, None, after)
+            reason = plan.hints[0]
+    log.debug("reading everything", binding=session.mapping.binding, why=reason)
+    if origins[Side.DATABASE].rows is None:
+        origins[Side.DATABASE] = session.database.origin(count_rows=True)
+    session.rest()
+    reading = read_everything(session, options.progress)
+    plan = _diff(session, options, reading, before, origins)
+    return Decision(plan, FULL, reason, _moved(session, reading, before, origins, plan, None, captured))
+
+
+def _why_full(
+    session: Session, options: Options, before: dict[Side, Cursor], origins: dict[Side, Origin]
+) -> str | None:
+    now = session.database.now()
+    stamped = session.database.stamped or session.capture is not None
+    return why_full(before, origins, session.fingerprint, options.pace, now, stamped=stamped)
+
+
+def _captured(session: Session, before: dict[Side, Cursor]) -> Captured | None:
+    """What triggers recorded since the last run; ``None`` where there are none."""
+    if session.capture is None:
+        return None
+    cursor = before.get(Side.DATABASE)
+    position = cursor.captured if cursor is not None else None
+    return changed_since(session.state, session.tables, session.capture, position)
+
+
+def _read_since(session: Session, options: Options, before: dict[Side, Cursor], captured: Captured | None) -> Reading:
+    labels, rows = before[Side.FIFTYONE].position, before[Side.DATABASE].position
+    assert labels is not None and rows is not None, "a side without a position is read whole"
+    overlap = options.pace.overlap
+    nominated = rows - overlap if captured is None else captured
+    return read_since(session, labels - overlap, nominated, options.progress)
+
+
+def _diff(
+    session: Session, options: Options, reading: Reading, before: dict[Side, Cursor], origins: dict[Side, Origin]
+) -> Plan:
+    options.progress("comparing")
+    remade = why_held(before, origins[Side.FIFTYONE], reading.baseline_size)
+    remembered = _remembered(session, reading)
+    session.rest()
+    plan = diff(
+        Inputs(
+            mapping=session.mapping,
+            policy=narrowed(session.policy, options.tag),
+            fiftyone=reading.fiftyone,
+            database=reading.database,
+            baseline=reading.baseline,
+            baseline_size=reading.baseline_size,
+            samples=reading.samples,
+            history=remembered,
+            young=_young(reading.fiftyone.as_of, options.pace.quiet_period),
+            vocabulary=session.vocabulary,
+            adopt=remade is not None and options.force,
+            force=options.force,
+        )
+    )
+    if remade is not None and not options.force:
+        return replace(plan, held=remade, tags=(), answered=frozenset())
+    return left_out(plan, session.policy, options.tag)
+
+
+def _remembered(session: Session, reading: Reading) -> History:
+    """What syncd did lately; of the annotations that were read, where not all of them were."""
+    ids = None if reading.complete else reading.annotation_ids
+    if ids is not None and not ids:
+        return History()
+    since = session.database.now() - session.stale_window
+    return history.load(session.state, session.tables, session.mapping.binding, since, ids)
+
+
+def _young(as_of: datetime, quiet_period: timedelta) -> Young | None:
+    if not quiet_period:
+        return None
+    return Young(after=as_of - quiet_period, until=as_of + quiet_period)
+
+
+def _moved(
+    session: Session,
+    reading: Reading,
+    before: dict[Side, Cursor],
+    origins: dict[Side, Origin],
+    plan: Plan,
+    fresh: NewRows | None,
+    captured: Captured | None,
+) -> tuple[Cursor, ...]:
+    left = reading.fiftyone.rows.filter(pl.col("label_id").is_in(list(plan.scope.left_alone)))
+    oldest = left["edited_at"].min() if left.height else None
+    snapshots = (reading.fiftyone, reading.database)
+    oldest_left = oldest if isinstance(oldest, datetime) else None
+    position = captured.position if captured is not None else None
+    return tuple(moved(session.fingerprint, origins, snapshots, before, oldest_left, fresh, position))

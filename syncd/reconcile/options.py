@@ -1,0 +1,31 @@
+"""How a run is to go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from syncd.reconcile.mode import Pace
+
+
+def _silent(_: str) -> None:
+    """No progress is shown."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is to go. ``expected`` is the digest of a saved plan: anything else is refused as stale.
+
+    ``tag`` lets only edits through that bear it (:mod:`syncd.reconcile.tagged`). ``quiet`` leaves no row behind for a
+    run that found nothing new: a daemon makes a million of them in a year.
+    """
+
+    dry_run: bool = False
+    full: bool = False
+    force: bool = False
+    pace: Pace = field(default_factory=Pace)
+    expected: str | None = None
+    count_rows: bool = True
+    tag: str | None = None
+    quiet: bool = False
+    progress: Callable[[str], None] = _silent
