@@ -53,7 +53,7 @@ def test_a_call_loads_and_rejects_and_says_so_to_people_and_programs(dropped: In
     assert "station7: 1 of 1 rows added, 1 images" in shown.stdout
     assert "bad: rejected, 1 fault; nothing of it was loaded" in shown.stdout
     assert "the cell is empty" in shown.stdout
-    assert "1 labels loaded" in shown.stdout
+    assert "1 label loaded" in shown.stdout
     [folder] = (dropped.inbox / "rejected").iterdir()
     assert f"rejected/{folder.name}/report.md" in shown.stdout
     quiet = call(dropped)

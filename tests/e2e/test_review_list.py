@@ -34,7 +34,7 @@ def test_edits_without_approval_and_error_tags_are_listed_and_counted(lab: Lab) 
     found = lab.syncd("review", "list", json=True).json["waiting"]
     assert {(each["kind"], each["new"], each["actor"]) for each in found} == {
         ("awaiting_review", "Something else", "anna"),
-        ("error", "bad", None),
+        ("error", "bad", "fiftyone"),
     }
     shown = lab.syncd("review", "list").out
     assert "Something else" in shown

@@ -279,8 +279,10 @@ def test_a_scrape_while_runs_are_counted_is_whole(board: Board) -> None:
                 found = samples(ask(address, "/metrics")[2])
                 runs = found["syncd_runs_total", (("binding", "one"), ("mode", "full"), ("outcome", "done"))]
                 assert runs == found["syncd_phase_seconds_count", (("binding", "one"), ("phase", "reading"))]
-                assert runs > before
+                # That the other thread came to anything between two requests is the scheduler's affair.
+                assert runs >= before
                 before = runs
+        assert before
     finally:
         ended.set()
         worker.join()

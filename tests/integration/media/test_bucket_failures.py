@@ -150,7 +150,7 @@ def test_the_permission_to_list_is_named(store: MediaStore, gate: s3.Gate, s3_bu
     assert "syncd credentials policy" in str(caught.value)
 
 
-@pytest.mark.parametrize("objects", [1, 3, 60])
+@pytest.mark.parametrize("objects", [1, 3, 300])
 def test_the_permission_to_read_is_named_where_nothing_can_be_read(
     put: Fill, store: MediaStore, gate: s3.Gate, s3_bucket: str, objects: int
 ) -> None:
@@ -162,7 +162,8 @@ def test_the_permission_to_read_is_named_where_nothing_can_be_read(
     with pytest.raises(AccessDenied) as caught:
         fetched(store, *keys)
     assert f"the permission s3:GetObject on arn:aws:s3:::{s3_bucket}/cruise/* is missing" in caught.value.message
-    assert len(gate.requests) < 50
+    # How many are under way when it is clear that all are denied depends on the machine; not all are asked for.
+    assert objects < 20 or len(gate.requests) < objects / 2
 
 
 def test_one_object_that_is_denied_is_a_fault_of_its_own(put: Fill, store: MediaStore, gate: s3.Gate) -> None:
