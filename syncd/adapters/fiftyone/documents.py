@@ -63,5 +63,6 @@ def steady_id(dataset_id: ObjectId, *parts: str) -> ObjectId:
     Its first four bytes are the dataset's own time; the other eight are a hash (64 bits: one chance in a million
     that two of five million share one).
     """
-    text = "\x00".join((str(dataset_id), *parts)).encode(errors="surrogatepass")
-    return ObjectId(dataset_id.binary[:4] + hashlib.blake2b(text, digest_size=8).digest())
+    own = dataset_id.binary
+    text = "\x00".join(parts).encode(errors="surrogatepass")
+    return ObjectId(own[:4] + hashlib.blake2b(text, digest_size=8, key=own).digest())
