@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, Any, ParamSpec, TextIO
 
 import typer
 from pymongo.errors import PyMongoError
@@ -25,8 +26,16 @@ P = ParamSpec("P")
 DONE, FAILED, USAGE, CONFLICTS, HELD = 0, 1, 2, 3, 4
 INTERRUPTED = 130
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+PIPED_COLUMNS = 1000
+"""Where no terminal reads along, a row stays on its line, for grep and for whoever pastes it; COLUMNS says otherwise."""
+
+
+def _width(stream: TextIO) -> int | None:
+    return None if stream.isatty() or "COLUMNS" in os.environ else PIPED_COLUMNS
+
+
+out = Console(highlight=False, width=_width(sys.stdout))
+err = Console(stderr=True, highlight=False, width=_width(sys.stderr))
 
 ConfigOption = Annotated[
     Path | None,

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from rich.rule import Rule
 
 from syncd.cli.common import FAILED, err, handled, out
 from syncd.cli.render.conflicts import show_conflicts
@@ -79,7 +80,7 @@ def _folder(given: Path | None) -> Iterator[Path]:
 
 def _heading(number: int, text: str) -> None:
     out.print()
-    out.rule(f"[bold]{number}. {escape(text)}[/bold]", align="left", style="dim")
+    out.print(Rule(f"[bold]{number}. {escape(text)}[/bold]", align="left", style="dim"), width=min(out.width, 100))
 
 
 def _play(scene: Stage) -> Verdict:
