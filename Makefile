@@ -4,7 +4,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint fmt bench clean
+.PHONY: help setup demo test trust lint fmt bench clean
 
 BIN := .venv/bin
 # Newest first, of those that syncd is tested with; then whatever python3 is.
@@ -26,9 +26,15 @@ setup: ## create or mend .venv (the other targets do it by themselves)
 demo: setup ## two sides, edited by hand, come into agreement (ARGS="--size 500 --app")
 	@$(BIN)/syncd demo $(ARGS)
 
-# Two tests of one file stay together: they share what is dear to build.
+# Two tests of one file stay together: they share what is dear to build. One worker more than cores, because many a test
+# waits for a server; the order is that of tests/conftest.py.
+WORKERS := $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((cores < 4 ? cores + 1 : 4)))
+
 test: setup ## run the tests (ARGS="-k name")
-	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+trust: setup ## try in full what the tests of trust try in short: an hour or so (ARGS=FILE)
+	@$(BIN)/python -m tools.trust $(ARGS)
 
 lint: setup ## ruff, and mypy --strict
 	@$(BIN)/ruff check .

@@ -55,6 +55,19 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+LONG_FIRST = ("integration/trust/", "integration/daemon/", "integration/test_benchmarks", "e2e/", "integration/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files whose tests take long come first, so that no worker has one left when the others are done."""
+
+    def rank(item: pytest.Item) -> int:
+        path = item.path.relative_to(Path(__file__).parent).as_posix()
+        return next((at for at, place in enumerate(LONG_FIRST) if path.startswith(place)), len(LONG_FIRST))
+
+    items.sort(key=rank)
+
+
 def _remove(folder: Path) -> None:
     import shutil
 

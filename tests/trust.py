@@ -1,7 +1,7 @@
 """How hard the tests of trust try, and what they tried: a short form in `make test`, the full one in `make trust`.
 
-`make trust` sets SYNCD_TRUST=full and SYNCD_TRUST_TALLY=FILE; each test notes there what it tried, and `tools.trust` adds
-it up. ``lost`` is noted before the assertion that it is zero, so that a run that loses something says how much.
+`make trust` sets SYNCD_TRUST=full and SYNCD_TRUST_TALLY=FILE; each test notes there what it tried, and `tools.trust`
+adds it up. ``lost`` is noted before the assertion that it is zero, so that a run that loses something says how much.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def many(short: int, full: int) -> int:
 
 
 def tried(kind: Kind, number: int = 1) -> None:
-    """Notes what was tried (cases: inputs or scenarios; crashes: kills and injected faults; edits: acknowledged ones)."""
+    """Notes what was tried: cases (inputs, scenarios), crashes (kills, injected faults), edits (acknowledged ones)."""
     tally = os.environ.get("SYNCD_TRUST_TALLY")
     if tally is None or number == 0:
         return
