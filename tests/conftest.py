@@ -23,12 +23,22 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import structlog
+from hypothesis import settings
 
 import s3
 import servers
+import trust
+
+# readline gives it to every child of a pytest that has a terminal or none: what is printed must not depend on it.
+os.environ.pop("COLUMNS", None)
 
 NO_SERVER_YET = "mongodb://ask-for-the-fixture-mongo_uri.invalid/?serverSelectionTimeoutMS=200"
 ORIGINS = pytest.StashKey[list[str]]()
+
+# How long an example takes says more about the machine than about the code. `make test` tries the same examples each
+# time, so that what it says is about the change at hand; `make trust` looks for new ones.
+settings.register_profile("syncd", deadline=None, derandomize=not trust.FULL)
+settings.load_profile("syncd")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -27,6 +28,7 @@ _S3 = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/(?P<prefix
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
 _BYTES = re.compile(r"(?P<number>[0-9]+([.][0-9]+)?) ?(?P<unit>[kKMGT]?i?B?)")
 _UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+_MOST_BYTES = 2**63 - 1
 _SCHEMA = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
 
 
@@ -162,7 +164,10 @@ def _bytes(value: object) -> int:
         raise Unfit
     unit = match["unit"].rstrip("B")
     base = 1024 if unit.endswith("i") else 1000
-    return int(float(match["number"]) * base ** _UNITS[unit.removesuffix("i").upper()])
+    size = Decimal(match["number"]) * base ** _UNITS[unit.removesuffix("i").upper()]
+    if size > _MOST_BYTES:
+        raise Unfit("8EiB at most")
+    return int(size)
 
 
 def _http(value: object) -> HttpAddress:
