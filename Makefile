@@ -4,7 +4,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test trust lint fmt bench clean
+.PHONY: help setup demo test trust audit lint fmt bench clean
 
 BIN := .venv/bin
 # Newest first, of those that syncd is tested with; then whatever python3 is.
@@ -35,6 +35,9 @@ test: setup ## run the tests (ARGS="-k name")
 
 trust: setup ## try in full what the tests of trust try in short: an hour or so (ARGS=FILE)
 	@$(BIN)/python -m tools.trust $(ARGS)
+
+audit: setup ## look for known vulnerabilities in the dependencies (ARGS=--if-reachable)
+	@$(BIN)/python -m tools.dependency_audit $(ARGS)
 
 lint: setup ## ruff, and mypy --strict
 	@$(BIN)/ruff check .

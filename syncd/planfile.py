@@ -11,13 +11,17 @@ from typing import Any
 
 from syncd.errors import ConfigError
 from syncd.model import Change, Kind, Mapping, Plan
-from syncd.model.kinds import Json, from_json
+from syncd.model.kinds import Json, dumps, from_json, to_json
+from syncd.private_file import private_file
 from syncd.reconcile.result import change_json
 from syncd.store.changes import change_of
 
 VERSION = 1
 RECONCILE = "reconcile"
 """Kind of the plans that the diff decided. Any other was made by a person's command, and its changes are all of it."""
+
+_TEXTS = ("annotation_id", "label_id", "sample_id", "field", "reason", "actor", "media")
+"""Parts of a change that are text or null."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class SavedPlan:
 
 
 def save(path: Path, plans: Sequence[Plan], *, forced: bool, kind: str = RECONCILE) -> None:
-    """Writes plans to a file, whole or not at all."""
+    """Writes plans to a file for its owner alone, whole or not at all."""
     document: Json = {
         "syncd_plan": VERSION,
         "made_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -43,10 +47,11 @@ def save(path: Path, plans: Sequence[Plan], *, forced: bool, kind: str = RECONCI
         "kind": kind,
         "plans": [plan_json(each) for each in plans],
     }
-    half = path.with_name(path.name + ".part")
+    # Made text first, so that only what concerns the file is told as such.
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     try:
-        half.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        half.replace(path)
+        with private_file(path) as file:
+            file.write(text)
     except OSError as error:
         raise ConfigError(
             f"The plan cannot be written to {path}: {error.strerror}.",
@@ -84,12 +89,12 @@ def load(path: Path) -> list[SavedPlan]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"The plan {path} cannot be read: {error.strerror}.", remedy=remedy) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not a plan file.", remedy=remedy) from error
     if not isinstance(document, dict) or document.get("syncd_plan") != VERSION:
         raise ConfigError(f"{path} is not a plan file of this syncd.", remedy=remedy)
     try:
-        kind, forced = str(document.get("kind", RECONCILE)), bool(document["forced"])
+        kind, forced = str(document.get("kind", RECONCILE)), document["forced"] is True
         return [
             SavedPlan(str(each["binding"]), str(each["digest"]), forced, kind, tuple(map(dict, each["changes"])))
             for each in document["plans"]
@@ -102,7 +107,7 @@ def changes_of(saved: SavedPlan, mapping: Mapping) -> list[Change]:
     """The changes of a saved plan; ``ConfigError`` where they are not what was saved."""
     try:
         changes = [_change(each, mapping) for each in saved.changes]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise _altered(saved) from error
     return changes
 
@@ -122,5 +127,9 @@ def check(saved: SavedPlan, plan: Plan) -> None:
 
 def _change(document: dict[str, Any], mapping: Mapping) -> Change:
     edited = from_json(Kind.TIMESTAMP, document["edited_at"])
+    if to_json(edited) != document["edited_at"] or not all(isinstance(document[each], str | None) for each in _TEXTS):
+        raise ValueError("no change of ours")
+    # Raises where there is a number without end or half of a surrogate pair, of which no digest can be made.
+    dumps(document).encode()
     change = change_of(document | {"edited_at": edited}, mapping)
     return replace(change, media=document["media"])

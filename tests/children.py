@@ -76,3 +76,34 @@ def held_at(document: Mapping[str, Any], binding: str, step: str) -> Iterator[An
         child.join(PATIENCE_S)
         ours.close()
     assert not child.is_alive(), "the child hangs"
+
+
+def keep_reconciling(document: Mapping[str, Any], binding: str, line: Connection) -> None:
+    """Run after run, every fourth of them complete, until told to stop; then says how many there were: one at least."""
+    from syncd.config import parse_config
+    from syncd.reconcile.binding import reconcile_binding
+    from syncd.reconcile.options import Options
+
+    config, runs = parse_config(dict(document)), 0
+    while not runs or not line.poll():
+        reconcile_binding(config, binding, Options(full=runs % 4 == 3))
+        runs += 1
+    line.send(runs)
+
+
+@contextmanager
+def reconciling(document: Mapping[str, Any], binding: str, runs: list[int]) -> Iterator[None]:
+    """A child that reconciles in a tight loop for the length of the block; ``runs`` then holds how often it did."""
+    ours, theirs = context.Pipe()
+    child = context.Process(target=keep_reconciling, args=(document, binding, theirs), daemon=True)
+    child.start()
+    theirs.close()
+    try:
+        yield
+        ours.send("stop")
+        assert ours.poll(PATIENCE_S), "the child never came to an end"
+        runs.append(ours.recv())
+    finally:
+        child.kill()
+        child.join(PATIENCE_S)
+        ours.close()

@@ -22,13 +22,18 @@ QUICK = {"poll_interval": "300s", "full_scan_interval": "1h", "overlap": "10m", 
 """So seldom that a test which sees an edit carried sees that something woke the daemon."""
 
 
+LONGEST_PAUSE_S, STOPPED_FIRST_S = 2.0, 3.0
+"""Between two tries of a daemon that a test waits for; those of the real one are tested without a daemon."""
+
+
 def serve(path: str, log: str, names: list[str] | None, hang_s: float | None) -> None:
     """``syncd run`` in this process, its standard error in a file."""
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(handle, 2)
     from syncd import logs
-    from syncd.daemon import daemon
+    from syncd.daemon import daemon, pace
 
+    pace.LONGEST_PAUSE_S, pace.STOPPED_FIRST_S = LONGEST_PAUSE_S, STOPPED_FIRST_S
     if hang_s is not None:
         daemon.HANG_S = hang_s
     logs.configure(terminal=False)

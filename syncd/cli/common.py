@@ -27,7 +27,7 @@ DONE, FAILED, USAGE, CONFLICTS, HELD = 0, 1, 2, 3, 4
 INTERRUPTED = 130
 
 PIPED_COLUMNS = 1000
-"""Where no terminal reads along, a row stays on its line, for grep and for whoever pastes it; COLUMNS says otherwise."""
+"""Where no terminal reads along, a row stays on its line, for grep and for who pastes it; COLUMNS says otherwise."""
 
 
 def _width(stream: TextIO) -> int | None:

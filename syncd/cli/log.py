@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from syncd.audit.export import Exported, export
 from syncd.cli.common import (
     FAILED,
     BindingsArgument,
@@ -19,12 +23,13 @@ from syncd.cli.common import (
     out,
     print_json,
 )
-from syncd.cli.render.log import show_log
+from syncd.cli.render.log import show_chain, show_log
 from syncd.cli.state import State, open_state
 from syncd.cli.times import moment
-from syncd.model.kinds import Json
+from syncd.errors import ConfigError
+from syncd.private_file import private_file
 from syncd.store import changes, runs
-from syncd.store.chain import first_break
+from syncd.store.chain import Soundness
 
 
 @handled
@@ -46,15 +51,32 @@ def log(
     since: Annotated[str | None, typer.Option("--since", help="7d, 12h, 2026-11-01 …", metavar="WHEN")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, the newest.")] = 50,
     verify: Annotated[bool, typer.Option("--verify", help="Check the hash chain instead of listing.")] = False,
+    export_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--export",
+            help="Write the whole log for a third party to verify [dim](docs/audit.md; - for standard output)[/dim].",
+            metavar="FILE",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> int:
     """Show the change log: what changed, from, to, why, and by whom."""
     settings = configuration(config)
     names = chosen(settings, bindings)
+    if verify or export_to is not None:
+        if run or annotation or field or direction or status or actor or since or (verify and export_to):
+            raise ConfigError(
+                "--verify and --export take the whole log, and each other's place.",
+                remedy="Give one of them, and no filter but BINDING.",
+            )
+        with open_state(settings) as state:
+            whole = names if bindings else sorted({*names, *changes.bindings_logged(state.connection, state.tables)})
+            if export_to is not None:
+                return _export(state, whole, export_to, json=json)
+            return _verify(state, whole, json=json)
     after = moment(since, datetime.now(timezone.utc))
     with open_state(settings) as state:
-        if verify:
-            return _verify(state, names, json=json)
         entries = changes.query(
             state.connection,
             state.tables,
@@ -78,16 +100,41 @@ def log(
     return 0
 
 
-def _verify(state: State, names: list[str], *, json: bool) -> int:
+def _verify(state: State, names: Sequence[str], *, json: bool) -> int:
     """Recomputes every hash of the bindings' chains."""
-    breaks: dict[str, Json] = {}
-    for name in names:
-        breaks[name] = first_break(changes.entries(state.connection, state.tables, name))
-    broken = {name: seq for name, seq in breaks.items() if seq is not None}
+    found = {name: changes.verify(state.connection, state.tables, name) for name in names}
+    return _told(found, json=json)
+
+
+def _export(state: State, names: Sequence[str], path: Path, *, json: bool) -> int:
+    """Writes the log; a broken one is written as it stands, and ends with 1."""
+    if str(path) == "-":
+        if json:
+            raise ConfigError("--export - and --json both write to standard output.", remedy="Name a file.")
+        done = export(state.connection, state.tables, names, sys.stdout)
+        return FAILED if not all(each.chain.is_sound for each in done) else 0
+    try:
+        with private_file(path) as file:
+            done = export(state.connection, state.tables, names, file)
+    except OSError as error:
+        raise ConfigError(
+            f"The log cannot be written to {path}: {error.strerror}.",
+            remedy="Name a file that can be written, or - for standard output.",
+        ) from error
+    return _told({each.binding: each.chain for each in done}, json=json, exported=done)
+
+
+def _told(found: dict[str, Soundness], *, json: bool, exported: Sequence[Exported] = ()) -> int:
+    sound = all(each.is_sound for each in found.values())
     if json:
-        print_json({"verified": not broken, "bindings": [{"binding": n, "broken_at": s} for n, s in breaks.items()]})
+        written = {each.binding: {"exported": each.entries, "pending": each.pending} for each in exported}
+        chains = [
+            {"binding": name, "entries": each.entries, "head": each.head, "broken_at": each.broken_at, "cut": each.cut}
+            | written.get(name, {})
+            for name, each in found.items()
+        ]
+        print_json({"verified": sound, "bindings": chains})
     else:
-        for name, seq in breaks.items():
-            verdict = f"[bold red]broken at change {seq}[/bold red]" if seq else "[bold green]unbroken[/bold green]"
-            out.print(f"[bold]{name}[/bold]: the chain is {verdict}.")
-    return FAILED if broken else 0
+        for name, each in found.items():
+            show_chain(out, name, each)
+    return 0 if sound else FAILED

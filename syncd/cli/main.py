@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 from types import FrameType
 from typing import Annotated
@@ -93,7 +94,11 @@ def every_command(
 
 
 def main() -> None:
-    """Entry point of the console script. SIGTERM ends a command as Ctrl-C does: in order."""
+    """Entry point of the console script. SIGTERM ends a command as Ctrl-C does: in order.
+
+    No core is dumped where the process crashes, because passwords and keys are in its memory.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     signal.signal(signal.SIGTERM, _stop)
     app()
 

@@ -74,7 +74,9 @@ class Heartbeat:
                         connection.engine.dispose()
             except (SyncdError, SQLAlchemyError) as error:
                 if not self._failing:
-                    log.info("the daemon's beat cannot be written", why=first_line(error))
+                    log.info(
+                        "the daemon's beat cannot be written", why=first_line(getattr(error, "orig", None) or error)
+                    )
                 self._failing = True
                 pause = pause_after(pause, rng, longest=EVERY_S)
                 self._stop.wait(pause)

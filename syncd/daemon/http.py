@@ -38,8 +38,9 @@ from syncd.notify.counts import NoticeCounts
 
 log = structlog.get_logger(__name__)
 
-SILENT_AFTER = timedelta(minutes=10)
-"""A worker silent for longer hangs: longer than a complete sweep may keep one busy between two beats."""
+SILENT_AFTER = timedelta(minutes=25)
+"""A worker silent for longer hangs, and the daemon has not replaced it as it does after twenty minutes: longer than a
+complete sweep may keep one busy between two beats."""
 
 READY = frozenset({State.IN_AGREEMENT, State.RECONCILING, State.CONFLICTS, State.HELD, State.STANDBY})
 """At work, or able to take over. A held binding did its work: it waits for a person, and so do conflicts."""

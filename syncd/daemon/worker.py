@@ -162,8 +162,12 @@ class Worker:
             except Busy:
                 self._idle_for(connections, BUSY_S)
                 return
-            if result is None:
+            if result is None and self._binding.ingest.inbox is None:
                 raise
+            if result is None:
+                # The inbox beside us makes the dataset with what is dropped there, and must not end meanwhile.
+                self._idle_for(connections, self._trouble_with(missing))
+                return
             self._finished(result, {}, Phases())
             began = time.monotonic()
             self._idle(connections, lambda: self._bell.due(began))
@@ -303,6 +307,10 @@ class Worker:
 
     def _rest_after(self, error: Exception) -> None:
         """Says what is wrong, and waits for a while that grows."""
+        self._sleep(self._trouble_with(error))
+
+    def _trouble_with(self, error: Exception) -> float:
+        """Says what is wrong; the seconds until the next try."""
         trouble = trouble_of(error, self.config)
         if trouble.cure is Cure.UNKNOWN and not isinstance(error, SyncdError):
             log.error("an error that nobody expected", exc_info=error)
@@ -312,4 +320,4 @@ class Worker:
         self._pause = pause_after(self._pause, self._rng, first=first, longest=longest)
         self._standing.troubled(trouble, datetime.now(timezone.utc) + timedelta(seconds=self._pause))
         self._board.failed(self.name)
-        self._sleep(self._pause)
+        return self._pause

@@ -79,6 +79,17 @@ def refused_whole(inputs: Inputs, ids: Iterable[str]) -> dict[str, dict[str, Jso
     return {name: content for name, content in contents if isinstance(content, dict)}
 
 
+def removed_lately(history: History, ids: Iterable[str]) -> dict[str, list[dict[str, Json]]]:
+    """{id: the contents with which syncd took labels under that id out of FiftyOne lately}."""
+    chosen = pl.col("annotation_id").is_in(list(ids)) & (pl.col("action") == Action.DELETE.value)
+    found: dict[str, list[dict[str, Json]]] = {}
+    for name, text in history.written.filter(chosen).select("annotation_id", "old").iter_rows():
+        content = json.loads(text)
+        if isinstance(content, dict):
+            found.setdefault(name, []).append(content)
+    return found
+
+
 def holds_remembered(mapping: Mapping, remembered: dict[str, Json], values: dict[str, Value]) -> bool:
     """Whether an annotation holds just what is remembered of it."""
     return all(_is_same(each, remembered.get(each.name), values[each.name]) for each in mapping.fields)

@@ -20,12 +20,20 @@ from syncd.diff.findings import (
 from syncd.diff.gate import TAGGED, drawn_waits
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import D, F, not_finite, unreadable
-from syncd.diff.memory import REFUSED, STALE, holds_remembered, refused_whole, with_presence_memory
+from syncd.diff.memory import (
+    REFUSED,
+    STALE,
+    holds_remembered,
+    refused_whole,
+    removed_lately,
+    with_presence_memory,
+)
 from syncd.diff.places import occupant
 from syncd.diff.tags import Place
 from syncd.diff.unsafe import why_unsafe_whole
 from syncd.diff.vocabulary import UNKNOWN
-from syncd.model.fields import LABEL, Direction, Side
+from syncd.model.fields import LABEL, Direction, Mapping, Side
+from syncd.model.kinds import Json
 from syncd.model.plan import Action, Change, Conflict, Waiting
 
 
@@ -50,6 +58,7 @@ def _unknown_id(inputs: Inputs, rows: pl.DataFrame, approved: frozenset[Place], 
     rows = with_presence_memory(inputs.history, rows, Action.DELETE)
     broken = pl.any_horizontal([unreadable(each.name, F) | not_finite(each, F) for each in mapping.fields])
     refused = refused_whole(inputs, rows["annotation_id"])
+    removed = removed_lately(inputs.history, rows["annotation_id"])
     for row in rows.with_columns(broken.alias("broken")).iter_rows(named=True):
         annotation_id = row["annotation_id"]
         remembered = refused.get(annotation_id)
@@ -62,10 +71,18 @@ def _unknown_id(inputs: Inputs, rows: pl.DataFrame, approved: frozenset[Place], 
             found.add(whole_conflict(mapping, row, "unknown_id"))
         elif row["waits"] or row["reapplied"] or row["broken"] or policy.on_stale_revert != "reapply":
             found.add(whole_conflict(mapping, row, STALE))
+        elif not _holds_any(mapping, row, removed.get(annotation_id, [])):
+            # Somebody edited it in the window that put it back: that edit must not go with it unasked.
+            found.add(whole_conflict(mapping, row, STALE))
         elif inputs.complete:
             found.add(whole_change(mapping, row, Direction.TO_FIFTYONE, STALE, seen=F, place=F))
         else:
             found.hints.append(f"{annotation_id} is back, which was removed")
+
+
+def _holds_any(mapping: Mapping, row: dict[str, Any], contents: list[dict[str, Json]]) -> bool:
+    """Whether a label is one of those remembered."""
+    return any(holds_remembered(mapping, each, values_of(mapping, row, F)) for each in contents)
 
 
 def _new_in_database(inputs: Inputs, rows: pl.DataFrame, fresh: pl.DataFrame, found: Findings) -> pl.DataFrame:

@@ -70,6 +70,8 @@ def parse_csv(content: bytes) -> Manifest:
     except csv.Error as error:
         said = f"the text is not CSV ({error})"
         return _unreadable(said, "quotes in pairs around cells that hold quotes, separators or line breaks", last + 1)
+    if not lines:
+        return _unreadable("the file has only empty cells", A_TABLE)
     return _framed(lines[0][1], lines[1:])
 
 

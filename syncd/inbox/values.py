@@ -108,7 +108,11 @@ def _time(text: str | None) -> datetime | None:
         found = datetime.fromisoformat(f"{whole}.{digits[:6]:0<6}{rest[len(digits) :]}" if point else whole)
     except ValueError:
         return None
-    utc = (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    try:
+        utc = (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except OverflowError:
+        # In UTC it is before the year 1 or after 9999.
+        return None
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 

@@ -57,7 +57,9 @@ def in_parallel(
                 except Exception as error:
                     with guard:
                         first = errors[0]
-                    raise first from (None if first is error else error)
+                    if first is error:
+                        raise
+                    raise first from error
                 else:
                     progress(weight(items[len(outcomes) - 1]))
         finally:

@@ -251,6 +251,8 @@ def _change_key(change: Change) -> Json:
         change.field,
         dumps(change.old),
         dumps(change.new),
+        change.media,
+        str(change.undo_of),
     ]
 
 

@@ -32,7 +32,7 @@ def parse_value(field: Field, text: str) -> Value:
         return None
     try:
         return _parsed(field.kind, plain)
-    except (ValueError, InvalidOperation, KeyError):
+    except (ValueError, OverflowError, InvalidOperation, KeyError):
         raise ValueError(f"{text!r} is no value for {field.name}: expected {_EXPECTED[field.kind]}") from None
 
 

@@ -33,9 +33,14 @@ COVERED = (
 
 def entry_hash(previous: str | None, entry: Mapping[str, Any]) -> str:
     """The hash of one finished entry, given that of the one before (``None`` for the first)."""
-    covered = [previous, *(_plain(entry[name]) for name in COVERED)]
-    text = json.dumps(covered, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    content = [previous, *covered(entry).values()]
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def covered(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What the hash covers of an entry, in its order, as plain JSON: times as text, in UTC, to the microsecond."""
+    return {name: _plain(entry[name]) for name in COVERED}
 
 
 def _plain(value: Any) -> Any:
@@ -50,9 +55,9 @@ class Soundness:
     """What a check of one binding's chain found.
 
     ``broken_at`` is the ``seq`` of the first entry that is not what it was when it was finished, or that stands
-    where another was taken away. ``cut`` names the first run whose newest entry is not in the log any more: its
-    end was taken away. ``head`` is the newest hash; kept elsewhere it proves that nothing before it was changed, even
-    by somebody who may write to all of syncd's own tables.
+    where another was taken away or put in. ``cut`` names the first run whose newest entry is not in the log any more:
+    its end was taken away. ``head`` is the newest hash; kept elsewhere it proves that nothing before it was changed,
+    even by somebody who may write to all of syncd's own tables.
     """
 
     entries: int
@@ -70,22 +75,20 @@ def check(entries: Iterable[Mapping[str, Any]], heads: Mapping[str, str]) -> Sou
     """Follows the chain through the entries of one binding, which are in order of ``seq``.
 
     ``heads`` maps the hash with which each run closed to that run. Entries that are pending have no hash yet and are
-    passed over.
+    passed over; but they stand only at the end, because every run first finishes what is pending: one that stands
+    before a finished entry was put there, or made of one that was finished.
     """
     previous: str | None = None
     missing = dict(heads)
     count = 0
+    pending: int | None = None
     for entry in entries:
         if entry["status"] == "pending" and entry["hash"] is None:
+            pending = int(entry["seq"]) if pending is None else pending
             continue
-        if entry["hash"] != entry_hash(previous, entry):
-            return Soundness(count, previous, int(entry["seq"]), None)
+        if pending is not None or entry["hash"] != entry_hash(previous, entry):
+            return Soundness(count, previous, int(entry["seq"]) if pending is None else pending, None)
         previous = entry["hash"]
         missing.pop(entry["hash"], None)
         count += 1
     return Soundness(count, previous, None, min(missing.values(), default=None))
-
-
-def first_break(entries: Iterable[Mapping[str, Any]]) -> int | None:
-    """The ``seq`` of the first finished entry whose hash is not what it should be; ``None`` for a sound chain."""
-    return check(entries, {}).broken_at

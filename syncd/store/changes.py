@@ -150,7 +150,7 @@ def finish(
     """Records outcomes and chains them, inside the caller's transaction.
 
     ``run_id`` is the run that recorded these very changes as intents: what the log holds of them is then known, and
-    need not be read.
+    need not be read; except from SQLite, which takes a JSON ``1.0`` for the number 1 and gives that back.
 
     Invariant: a binding's entries are finished in order of ``seq``, because every run finishes all that is pending
     before it writes intents of its own. The chain therefore follows ``seq``.
@@ -158,7 +158,7 @@ def finish(
     if not outcomes:
         return
     ordered = sorted(outcomes, key=lambda each: each.seq)
-    if run_id is None:
+    if run_id is None or connection.dialect.name == "sqlite":
         rows = _entries(connection, tables, [each.seq for each in ordered])
     else:
         rows = {each.seq: {"seq": each.seq} | _row(binding, run_id, each.change) for each in ordered}
@@ -228,6 +228,12 @@ def entries(connection: Connection, tables: Tables, binding: str) -> Iterator[di
 def verify(connection: Connection, tables: Tables, binding: str) -> Soundness:
     """Checks the chain of a binding's whole log."""
     return check(entries(connection, tables, binding), runs.heads(connection, tables, binding))
+
+
+def bindings_logged(connection: Connection, tables: Tables) -> list[str]:
+    """Every binding that the log knows, those among them that the configuration has no longer."""
+    of_changes, of_runs = sa.select(tables.change.c.binding), sa.select(tables.run.c.binding)
+    return sorted(connection.execute(sa.union(of_changes, of_runs)).scalars())
 
 
 def query(

@@ -41,7 +41,7 @@ def _written(
         table.c.annotation_id,
         table.c.field,
         table.c.action,
-        sa.case((table.c.field.is_(None), "null"), else_=old),
+        old,
         table.c.reason,
     ).where(
         table.c.binding == binding,

@@ -12,7 +12,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 
 from syncd.adapters.fiftyone.documents import label_document
 from syncd.adapters.fiftyone.errors import said
@@ -27,6 +27,9 @@ BUMP = {"$currentDate": {"last_modified_at": True}}
 
 NOBODYS_FAULT = frozenset({13, 50, 89, 91, 112, 189, 10107, 11600, 11602, 13435, 13436})
 """MongoDB's codes of writes that failed for a reason other than what they would have written."""
+
+TOO_LARGE = frozenset({10334, 17419, 17420})
+"""MongoDB's codes of an operation, or of what would come of it, that is too large for it."""
 
 
 class Writer:
@@ -72,7 +75,22 @@ class Writer:
                     position = batch[each["index"]][0]
                     if position is not None:
                         refused[position] = said(each["errmsg"])
+            except (DocumentTooLarge, OperationFailure) as error:
+                if not isinstance(error, DocumentTooLarge) and error.code not in TOO_LARGE:
+                    raise
+                refused |= self._without_too_large(batch)
         return refused
+
+    def _without_too_large(self, batch: Sequence[tuple[int | None, UpdateOne]]) -> dict[int, str]:
+        """Sends a batch, that was refused as a whole for one operation, in ever smaller parts.
+
+        What a part of it has already done, is not done again: every operation expects what it replaces.
+        """
+        if len(batch) > 1:
+            half = len(batch) // 2
+            return self._send(batch[:half]) | self._send(batch[half:])
+        position = batch[0][0]
+        return {} if position is None else {position: "it is larger than MongoDB's limit of 16 MB for an operation"}
 
     def _operation(self, change: Change) -> UpdateOne:
         if change.action is Action.INSERT:

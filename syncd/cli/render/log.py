@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from syncd.cli.render.values import arrow, marked, short_id, when, words
+from syncd.store.chain import Soundness
 
 WAYS = {
     "to_database": "[cyan]→ database[/cyan]",
@@ -47,6 +48,19 @@ def show_log(
                 _why(entry),
             )
         console.print(table)
+
+
+def show_chain(console: Console, binding: str, found: Soundness) -> None:
+    """Prints what a check of a binding's chain found; the head is what a person keeps elsewhere."""
+    if found.broken_at is not None:
+        verdict = f"[bold red]broken at change {found.broken_at}[/bold red]"
+    elif found.cut is not None:
+        verdict = f"[bold red]cut off[/bold red]: the newest changes of run {escape(found.cut)} are not there"
+    else:
+        verdict = f"[bold green]unbroken[/bold green] over {found.entries} changes"
+    console.print(f"[bold]{escape(binding)}[/bold]: the chain is {verdict}.")
+    if found.is_sound and found.head is not None:
+        console.print(f"  [dim]head[/dim] {found.head}")
 
 
 def _what(entry: dict[str, Any]) -> str:

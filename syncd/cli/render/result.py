@@ -56,10 +56,12 @@ def _way_out(result: RunResult) -> str:
     if result.plan is None:
         # The dataset is gone, which nothing overrides; the reason says what helps.
         return ""
+    if result.dry_run:
+        return "If the plan is what was meant, run it without [bold]--dry-run[/bold] and with [bold]--force[/bold]."
     look = f"Look with [bold]syncd reconcile {escape(result.binding)} --dry-run[/bold]; if it is what was meant, "
     if result.run_id is None:
         return f"{look}{again}."
-    return f"{look}[bold]syncd apply {escape(result.binding)}[/bold] applies it, or {again}."
+    return f"{look}[bold]syncd apply {escape(result.run_id)}[/bold] applies it, or {again}."
 
 
 def _read(result: RunResult) -> str:

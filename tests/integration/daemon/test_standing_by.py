@@ -9,7 +9,7 @@ from collections.abc import Callable
 from children import held_at
 from daemons import Daemon, until
 from integration.daemon.people import edit_and_see, end_connections, other_label, ready, some_id, until_state
-from proxies import to_postgres
+from proxies import to_mongo, to_postgres
 from syncd.apply.steps import Step
 from worlds import BINDING, World
 
@@ -95,6 +95,34 @@ def test_a_daemon_that_is_cut_off_loses_its_lock_to_the_other(world: World, star
         second.until_said("taking over: the other daemon is gone")
         edit_and_see(world, second)
         proxy.mend()
+
+
+def test_a_host_that_is_cut_off_from_both_servers_writes_nothing_once_it_is_back(world: World, start: Start) -> None:
+    """What it sent is swallowed; at the end of the partition it finds its lock with the other."""
+    document = world.document()
+    with to_postgres(world.url) as (postgres, url), to_mongo(world.mongo_uri) as (mongo, uri):
+        document["database"]["url"], document["fiftyone"]["database_uri"] = url, uri
+        first = start(document, poll_interval="1s")
+        ready(first)
+        second = start(poll_interval="1s")
+        second.until_said("standing by")
+        postgres.silent = mongo.silent = True
+        # What the server does to a session from which nothing comes: see the keepalives that syncd asks for.
+        assert end_connections(world) >= 1
+        second.until_said("taking over: the other daemon is gone")
+        edit_and_see(world, second)
+        curated = some_id(world, 1)
+        world.correct(curated, label="Ctenophore")
+        until(lambda: world.labels()[curated]["label"] == "Ctenophore", second.text)
+        before = (world.rows(), world.labels(), len(world.log()))
+        done = len(first.lines("reconciled"))
+        postgres.mend()
+        mongo.mend()
+        postgres.drop()
+        mongo.drop()
+        first.until_said("standing by")
+        assert (world.rows(), world.labels(), len(world.log())) == before
+        assert len(first.lines("reconciled")) == done
 
 
 def test_commands_work_beside_a_daemon(world: World, start: Start) -> None:

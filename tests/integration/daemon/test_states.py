@@ -148,3 +148,23 @@ def test_a_vocabulary_that_changes_is_seen_by_the_next_poll(world: World, start:
     world.sql("INSERT INTO term VALUES ('Novum')")
     until(lambda: world.rows()[chosen]["label"] == "Novum", daemon.text)
     until(lambda: not world.conflicts(), daemon.text)
+
+
+def test_a_vocabulary_that_changes_is_pushed_to_the_datasets_label_schema(world: World, start: Start) -> None:
+    world.sql("CREATE TABLE term (name text PRIMARY KEY)")
+    world.sql("INSERT INTO term SELECT DISTINCT label FROM annotation")
+    document = world.document()
+    document["bindings"][0]["vocabulary"] = {"table": "public.term", "column": "name"}
+
+    def shown() -> set[str]:
+        dataset = world.mongo["datasets"].find_one({"name": world.dataset}) or {}
+        schema = (dataset.get("label_schemas") or {}).get(document["bindings"][0]["label_field"]) or {}
+        return set(schema.get("classes") or [])
+
+    daemon = start(document, poll_interval="1s")
+    terms = {each["name"] for each in world.sql("SELECT name FROM term")}
+    until(lambda: shown() == terms, daemon.text)
+    world.sql("INSERT INTO term VALUES ('Novum')")
+    until(lambda: shown() == {*terms, "Novum"}, daemon.text)
+    world.sql("DELETE FROM term WHERE name = 'Novum'")
+    until(lambda: shown() == terms, daemon.text)

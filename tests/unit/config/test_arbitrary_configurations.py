@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from syncd.config import Config, InvalidConfig, load_config, parse_config, starter_config
 from syncd.config.faults import Fault, format_place
 from syncd.errors import ConfigError
+from trust import many, tried
 from unit.config.support import CANARY
 
 STARTER = starter_config().replace("${SYNCD_DATABASE_URL}", f"postgresql://u:{CANARY}@h/d")
@@ -33,10 +34,13 @@ WORDS = st.sampled_from(
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.text(max_size=8) | st.just(10**400)
 KEYS = WORDS | st.text(max_size=4) | st.integers() | st.none() | st.booleans()
 VALUES = st.recursive(SCALARS, lambda v: st.lists(v, max_size=4) | st.dictionaries(KEYS, v, max_size=4), max_leaves=12)
-FILES = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+FILES = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=many(200, 5_000)
+)
 
 
 def loaded(folder: Path, text: str) -> Config | None:
+    tried("cases")
     path = folder / "syncd.yaml"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     try:
@@ -95,11 +99,12 @@ def places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 PLACES = [place for place in places(COMPLETE) if place]
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=many(500, 20_000))
 @given(changes=st.lists(st.tuples(st.sampled_from(PLACES), VALUES), min_size=1, max_size=3))
 def test_plain_values_with_anything_anywhere_are_one_or_the_other(
     changes: list[tuple[tuple[Any, ...], object]],
 ) -> None:
+    tried("cases")
     data = copy.deepcopy(COMPLETE)
     for place, value in changes:
         parent: Any = data

@@ -169,8 +169,9 @@ def test_it_is_not_inserted_with_a_value_that_breaks_the_dataset() -> None:
 # a label that comes back after syncd removed it
 
 
-def back(reason: str = "removed_in_database", **given: Any) -> Any:
-    return plan_of(f=[F("a")], lately=[written("a", "delete", reason=reason)], **given)
+def back(reason: str = "removed_in_database", was: Any = None, **given: Any) -> Any:
+    removed = written("a", "delete", old=was or {LABEL: "copepod"}, reason=reason)
+    return plan_of(f=[F("a")], lately=[removed], **given)
 
 
 def test_a_label_that_comes_back_is_removed_once_more() -> None:
@@ -182,6 +183,16 @@ def test_a_label_that_comes_back_is_removed_once_more() -> None:
 def test_a_label_that_comes_back_twice_is_a_conflict() -> None:
     assert only(back("stale_revert")).kind == "stale_revert"
     assert only(back(on_stale_revert="quarantine")).kind == "stale_revert"
+
+
+def test_a_label_that_comes_back_with_an_edit_is_left_to_a_person() -> None:
+    plan = back(was={LABEL: "krill"})
+    assert (changes(plan), kinds(plan)) == ([], [("stale_revert", "a", None)])
+
+
+def test_a_label_that_comes_back_as_an_earlier_removal_left_it_is_removed_once_more() -> None:
+    lately = [written("a", "delete", old={LABEL: label}) for label in ("copepod", "krill")]
+    assert changes(plan_of(f=[F("a")], lately=lately)) == [("fo", "delete", "a", "stale_revert")]
 
 
 def test_the_conflict_about_its_return_stays_after_the_window_has_passed() -> None:

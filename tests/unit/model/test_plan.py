@@ -29,6 +29,8 @@ def plan(*changes: Change, conflicts: tuple[Conflict, ...] = ()) -> Plan:
         {"field": "note"},
         {"old": None},
         {"new": 5},
+        {"media": "m2"},
+        {"undo_of": 7},
     ],
 )
 def test_a_plan_that_would_do_something_else_has_another_digest(other: dict[str, Any]) -> None:

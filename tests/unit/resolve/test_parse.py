@@ -38,6 +38,7 @@ def test_what_is_typed_is_read(name: str, text: str, value: Any) -> None:
         ("count", "1.5"),
         ("count", ""),
         ("depth", "nan"),
+        ("seen", "0001-01-01T00:00:00+05:00"),
         ("depth", "inf"),
         ("price", "NaN"),
         ("price", "x"),

@@ -1,0 +1,72 @@
+"""How labels moved: from which to which, which classes gained and lost, which annotations went back and forth. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from syncd.model import LABEL
+from syncd.store.changes import APPLIED
+
+
+@dataclass(frozen=True)
+class Transition:
+    """How many labels were changed from one to another; ``None``: there was, or is now, no label."""
+
+    old: str | None
+    new: str | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Net:
+    """What one class gained and lost; annotations that came or went count as well."""
+
+    label: str
+    gained: int
+    lost: int
+
+
+@dataclass(frozen=True)
+class Wavering:
+    """An annotation that was given a label which it had had before: its labels in the order in which it had them."""
+
+    binding: str
+    annotation_id: str
+    labels: tuple[str | None, ...]
+
+
+def transitions(changes: pl.DataFrame) -> tuple[Transition, ...]:
+    """Applied changes of a label, counted by what it was and became; the most frequent first."""
+    moved = _moved(changes).filter(pl.col("field") == LABEL)
+    counted = moved.group_by("old_label", "new_label").agg(count=pl.len())
+    ordered = counted.sort("count", "old_label", "new_label", descending=[True, False, False])
+    return tuple(Transition(old, new, int(count)) for old, new, count in ordered.iter_rows())
+
+
+def net(changes: pl.DataFrame) -> tuple[Net, ...]:
+    """What each class gained and lost by applied changes, the most changed first."""
+    moved = _moved(changes).filter(pl.col("old_label").ne_missing(pl.col("new_label")))
+    gained = moved.select(label="new_label", gained=pl.lit(1), lost=pl.lit(0))
+    lost = moved.select(label="old_label", gained=pl.lit(0), lost=pl.lit(1))
+    summed = pl.concat([gained, lost]).drop_nulls("label").group_by("label").agg(pl.col("gained", "lost").sum())
+    ordered = summed.sort(pl.col("gained") + pl.col("lost"), "label", descending=[True, False])
+    return tuple(Net(*row) for row in ordered.select("label", "gained", "lost").iter_rows())
+
+
+def wavering(changes: pl.DataFrame) -> tuple[Wavering, ...]:
+    """Annotations whose label went away from a value and came back to it; the longest histories first."""
+    moved = _moved(changes).filter(pl.col("field") == LABEL, pl.col("annotation_id").is_not_null()).sort("seq")
+    histories = moved.group_by("binding", "annotation_id").agg(
+        labels=pl.concat_list(pl.col("old_label").first().implode(), pl.col("new_label").implode()).first()
+    )
+    back = histories.filter(pl.col("labels").list.n_unique() < pl.col("labels").list.len())
+    ordered = back.sort(pl.col("labels").list.len(), "binding", "annotation_id", descending=[True, False, False])
+    return tuple(Wavering(binding, key, tuple(labels)) for binding, key, labels in ordered.iter_rows())
+
+
+def _moved(changes: pl.DataFrame) -> pl.DataFrame:
+    """Applied changes that hold a label."""
+    holds = pl.col("old_label").is_not_null() | pl.col("new_label").is_not_null()
+    return changes.filter(pl.col("status") == APPLIED, holds)

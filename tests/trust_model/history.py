@@ -1,0 +1,87 @@
+"""The whole history of every annotation, as the people know it who made it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from syncd.model import BOX, LABEL, Side
+from trust_model.sides import TERMS, SeenLabel
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One acknowledged edit. ``subject`` is the label (by label id) or the row (by annotation id)."""
+
+    order: int
+    side: Side
+    subject: str
+    annotation_id: str | None
+    field: str
+    value: Any
+
+
+@dataclass
+class History:
+    """What was done, in the order in which the sides acknowledged it.
+
+    ``gone`` says when somebody last deleted a subject, ``made`` when somebody last added it.
+    """
+
+    edits: list[Edit] = field(default_factory=list)
+    gone: dict[tuple[Side, str], int] = field(default_factory=dict)
+    made: dict[tuple[Side, str], int] = field(default_factory=dict)
+    drawn: set[str] = field(default_factory=set)
+    tried: Counter[str] = field(default_factory=Counter)
+    order: int = 0
+    used: int = 20
+
+    def next(self) -> int:
+        """The place of what happens now."""
+        self.order += 1
+        return self.order
+
+    def fresh(self, name: str) -> Any:
+        """A value of that field that nobody has used before, so that it can be found again wherever it goes."""
+        self.used += 1
+        if name == LABEL:
+            return TERMS[self.used % len(TERMS)]
+        if name == BOX:
+            return [self.used / 1000, 0.25, 0.125, 0.125]
+        return self.used if name == "count" else self.used + 0.5
+
+    def content(self) -> dict[str, Any]:
+        """A whole annotation of such values."""
+        return {LABEL: self.fresh(LABEL), BOX: self.fresh(BOX), "depth": self.fresh("depth")}
+
+    def edited_label(self, label: SeenLabel, name: str, value: Any) -> None:
+        """A reviewer changed a field."""
+        self._edited(Side.FIFTYONE, label.label_id, label.annotation_id, name, value)
+
+    def edited_row(self, annotation_id: str, name: str, value: Any) -> None:
+        """The curator changed a field."""
+        self._edited(Side.DATABASE, annotation_id, annotation_id, name, value)
+
+    def added(self, side: Side, subject: str, annotation_id: str | None, values: dict[str, Any]) -> None:
+        """Somebody added an annotation; what it holds are edits."""
+        self.made[side, subject] = self.next()
+        if annotation_id is None:
+            self.drawn.add(subject)
+        for name, value in values.items():
+            self._edited(side, subject, annotation_id, name, value)
+
+    def removed(self, side: Side, subject: str) -> None:
+        """Somebody deleted an annotation."""
+        self.gone[side, subject] = self.next()
+
+    def _edited(self, side: Side, subject: str, annotation_id: str | None, name: str, value: Any) -> None:
+        self.tried["edits"] += 1
+        self.edits.append(Edit(self.next(), side, subject, annotation_id, name, value))
+
+    def standing(self) -> list[Edit]:
+        """The edits that their own side has not taken back: the last of each field of each subject that is there."""
+        last: dict[tuple[Side, str, str], Edit] = {}
+        for each in self.edits:
+            last[each.side, each.subject, each.field] = each
+        return [each for each in last.values() if self.gone.get((each.side, each.subject), 0) < each.order]

@@ -1,0 +1,277 @@
+"""Both sides in memory, syncd's own tables in SQLite."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, Engine
+
+from syncd.adapters.memory import Faults, Label, MemoryLabels, MemoryRows, Row
+from syncd.adapters.memory.labels import Sample, new_id
+from syncd.adapters.protocol import Result
+from syncd.connect import engine_for
+from syncd.model import (
+    BOX,
+    LABEL,
+    Brakes,
+    Change,
+    Direction,
+    Field,
+    Holds,
+    Kind,
+    LabelType,
+    Mapping,
+    Policy,
+    Review,
+    Side,
+    Value,
+    Vocabulary,
+)
+from syncd.model.vocabulary import Term
+from syncd.session import Session
+from syncd.store.tables import tables_for
+from trust_model.sides import ALIASES, NARROW, TERMS, Rules, SeenLabel, SeenRow
+
+SCHEMA = "syncd"
+SAMPLES, FIRST = 4, 5
+NO_BRAKES = Brakes(9, 9, 9, 10**9)
+LATE = timedelta(minutes=25)
+"""How long before its commit a late edit was stamped: beyond any overlap."""
+
+
+def mapping() -> Mapping:
+    """Label and depth both ways, the box and a count from the database only."""
+    kinds = {LABEL: Kind.TEXT, BOX: Kind.BOX, "depth": Kind.FLOAT, "count": Kind.INTEGER, "verified": Kind.BOOLEAN}
+    ways = {BOX: Direction.TO_FIFTYONE, "count": Direction.TO_FIFTYONE}
+    fields = tuple(
+        Field(name, kind, ways.get(name, Direction.BOTH), Holds(kind, name != BOX), Holds(kind), 1e-9)
+        for name, kind in kinds.items()
+    )
+    return Mapping("model", fields, LabelType.DETECTIONS)
+
+
+class Clock:
+    """A side's clock: one for both, and how far this side's is off it."""
+
+    now = datetime(2026, 5, 4, 12, tzinfo=timezone.utc)
+
+    def __init__(self) -> None:
+        self.off = {Side.FIFTYONE: timedelta(0), Side.DATABASE: timedelta(0)}
+
+    def of(self, side: Side) -> datetime:
+        """What the side's clock says; each look at it takes a moment."""
+        self.now += timedelta(milliseconds=7)
+        return self.now + self.off[side]
+
+
+class TransactionalRows(MemoryRows):
+    """Rows whose writes last from the commit of syncd's connection on, and are gone with its rollback."""
+
+    before: list[Row] | None = None
+    connection: Connection
+    minted = 0
+
+    def mint(self, count: int) -> list[str]:
+        """New ids, the same in every telling of a story."""
+        self.faults.called("mint")
+        self.minted += count
+        return [f"minted-{number}" for number in range(self.minted - count, self.minted)]
+
+    def write(self, changes: Sequence[Change]) -> list[Result]:
+        """As ever, inside the connection's transaction."""
+        self.connection.execute(sa.text("SELECT 1"))
+        if self.before is None:
+            self.before = list(self.rows)
+        return super().write(changes)
+
+    def edit_at_once(self, annotation_id: str, field: str, value: Any) -> None:
+        """The curator's edit is a transaction of its own: it outlasts the rollback of syncd's."""
+        self.edit(annotation_id, "curator", **{field: value})
+        if self.before is not None:
+            now, self.rows = self.rows, self.before
+            self.edit(annotation_id, "curator", **{field: value})
+            self.before, self.rows = self.rows, now
+
+    def committed(self, *_: object) -> None:
+        """The transaction has ended well."""
+        self.before = None
+
+    def rolled_back(self, *_: object) -> None:
+        """The transaction is gone."""
+        if self.before is not None:
+            self.rows, self.before = self.before, None
+
+
+class Servers:
+    """Databases for syncd's own tables, emptied and used over and over."""
+
+    def __init__(self, folder: Path) -> None:
+        self.writing = _engine(folder / "writing.sqlite")
+        self.state = _engine(folder / "state.sqlite")
+
+    def close(self) -> None:
+        """Lets go of them."""
+        self.writing.dispose()
+        self.state.dispose()
+
+
+def _engine(path: Path) -> Engine:
+    engine = engine_for(f"sqlite:///{path}")
+
+    @sa.event.listens_for(engine, "connect")
+    def hurry(connection: Any, _: object) -> None:
+        # A story ends with its process: nothing has to outlast the machine.
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA journal_mode = MEMORY")
+
+    with engine.connect() as connection:
+        tables_for(connection, SCHEMA).metadata.create_all(connection)
+        connection.commit()
+    return engine
+
+
+class MemorySides:
+    """See :class:`trust_model.sides.Sides`. ``apart``: syncd's own tables are in another database than the rows."""
+
+    def __init__(self, servers: Servers, *, apart: bool) -> None:
+        self.mapping = mapping()
+        self.clock = Clock()
+        self.dataset = MemoryLabels(self.mapping, clock=lambda: self.clock.of(Side.FIFTYONE))
+        self.table = TransactionalRows(self.mapping, clock=lambda: self.clock.of(Side.DATABASE))
+        self.writing = servers.writing
+        self.state = servers.state if apart else servers.writing
+        for engine in (self.writing, self.state):
+            with engine.connect() as connection:
+                for each in tables_for(connection, SCHEMA).metadata.sorted_tables:
+                    connection.execute(each.delete())
+                connection.commit()
+        sa.event.listen(self.writing, "commit", self.table.committed)
+        sa.event.listen(self.writing, "rollback", self.table.rolled_back)
+        names = [f"m{number}" for number in range(SAMPLES)]
+        made = [self.dataset.add_sample(name) for name in names]
+        for number in range(FIRST):
+            values: dict[str, Value] = {
+                LABEL: TERMS[number],
+                BOX: [0.01 * number, 0.1, 0.2, 0.2],
+                "depth": float(number),
+                "count": number,
+            }
+            self.table.put(f"a{number}", dict(values), media=names[number % 2])
+            made[number % 2].labels.append(Label(f"a{number}", dict(values)))
+
+    def close(self) -> None:
+        sa.event.remove(self.writing, "commit", self.table.committed)
+        sa.event.remove(self.writing, "rollback", self.table.rolled_back)
+
+    @contextmanager
+    def session(self, rules: Rules, faults: Faults) -> Iterator[Session]:
+        self.clock.now += timedelta(seconds=20)
+        mode = "tagged" if rules.tagged else "immediate"
+        review = Review(mode=mode, approve=("reviewed",), error=("bad",), verified="verified")
+        terms = tuple(Term(each) for each in (NARROW if rules.narrow else TERMS))
+        with ExitStack() as stack:
+            # A connection that was lost takes its transaction with it.
+            stack.callback(self.table.rolled_back)
+            writing = state = stack.enter_context(self.writing.connect())
+            if self.state is not self.writing:
+                state = stack.enter_context(self.state.connect())
+            self.table.connection = writing
+            for side in (self.dataset, self.table):
+                side.faults = faults
+                stack.callback(setattr, side, "faults", Faults())
+            yield Session(
+                mapping=self.mapping,
+                policy=replace(Policy(), brakes=NO_BRAKES, review=review, **rules.policy),
+                fiftyone=self.dataset,
+                database=self.table,
+                writing=writing,
+                state=state,
+                tables=tables_for(state, SCHEMA),
+                schema=SCHEMA,
+                vocabulary=Vocabulary(terms, aliases=ALIASES if rules.narrow else {}),
+            )
+
+    def samples(self) -> Sequence[str]:
+        return list(self.dataset.samples)
+
+    def labels(self) -> list[SeenLabel]:
+        return [
+            SeenLabel(
+                sample.sample_id,
+                str(label.label_id),
+                label.annotation_id,
+                dict(self.dataset.values(label)),
+                tuple(label.tags),
+            )
+            for sample, label in self.dataset.labels()
+        ]
+
+    def rows(self) -> list[SeenRow]:
+        homes = {each.media: each.sample_id for each in self.dataset.samples.values()}
+        return [
+            SeenRow(str(each.annotation_id), homes[each.media], dict(self.table.values(str(each.annotation_id)) or {}))
+            for each in self.table.rows
+        ]
+
+    def edit_label(self, label: SeenLabel, field: str, value: Any) -> None:
+        self._touched(label.sample)
+        self._label(label).values[field] = value
+
+    def tag_label(self, label: SeenLabel, tags: Sequence[str]) -> None:
+        self._touched(label.sample)
+        self._label(label).tags = list(tags)
+
+    def draw(self, sample: str, values: dict[str, Any]) -> str:
+        label = Label(None, dict(values))
+        self.dataset.draw(sample, label)
+        return str(label.label_id)
+
+    def erase(self, label: SeenLabel) -> None:
+        self._touched(label.sample).labels.remove(self._label(label))
+
+    def copy(self, label: SeenLabel, sample: str) -> str:
+        made = replace(copy.deepcopy(self._label(label)), label_id=new_id())
+        self._touched(sample).labels.append(made)
+        return str(made.label_id)
+
+    def move(self, label: SeenLabel, sample: str) -> None:
+        moved = self._label(label)
+        self._touched(label.sample).labels.remove(moved)
+        self._touched(sample).labels.append(moved)
+
+    def touch_sample(self, sample: str) -> None:
+        self._touched(sample)
+
+    def edit_row(self, annotation_id: str, field: str, value: Any, *, late: bool = False) -> None:
+        if late:
+            self.clock.off[Side.DATABASE] -= LATE
+        self.table.edit_at_once(annotation_id, field, value)
+        if late:
+            self.clock.off[Side.DATABASE] += LATE
+
+    def add_row(self, annotation_id: str, sample: str, values: dict[str, Any]) -> None:
+        self.table.put(annotation_id, dict(values), media=self.dataset.samples[sample].media)
+
+    def remove_row(self, annotation_id: str) -> None:
+        self.table.remove(annotation_id)
+
+    def touch_row(self, annotation_id: str) -> None:
+        self.table.edit(annotation_id, "curator")
+
+    def skew(self, side: Side, minutes: int) -> None:
+        self.clock.off[side] = timedelta(minutes=minutes)
+
+    def _touched(self, sample: str) -> Sample:
+        found = self.dataset.samples[sample]
+        found.edited_at = self.clock.of(Side.FIFTYONE)
+        return found
+
+    def _label(self, seen: SeenLabel) -> Label:
+        return next(each for each in self.dataset.samples[seen.sample].labels if each.label_id == seen.label_id)

@@ -1,0 +1,230 @@
+"""What must hold once syncd has nothing more to do. Nothing here asks syncd's own judgement."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from syncd.model import ID_FIELD, Side
+from syncd.session import Session
+from syncd.store import changes
+from syncd.store.changes import APPLIED, PENDING
+from trust_model.history import Edit, History
+from trust_model.sides import Rules, SeenLabel, Sides
+
+PLAIN = frozenset({"reviewed", "changed_at_home", "converged"})
+"""Reasons that carry an edit over. Every other one is a decision: of a policy, a tag, an alias, or a person."""
+
+FLAGGED = "error"
+
+
+@dataclass(frozen=True)
+class Books:
+    """syncd's own tables, and both sides, at a quiet point."""
+
+    log: list[dict[str, Any]]
+    open: list[dict[str, Any]]
+    conflicts: list[dict[str, Any]]
+    waiting: list[dict[str, Any]]
+    baseline: dict[str, dict[str, Any]]
+    labels: list[SeenLabel]
+    rows: dict[str, dict[str, Any]]
+
+    @property
+    def applied(self) -> list[dict[str, Any]]:
+        """The changes that came about."""
+        return [each for each in self.log if each["status"] == APPLIED]
+
+    def is_open(self, annotation_id: str | None, field: str, label_id: str | None = None) -> bool:
+        """Whether somebody has been told of this field, of the whole annotation, or of this label."""
+        return any(
+            (each["annotation_id"] == annotation_id and each["field"] in (None, field))
+            or (label_id is not None and each["label_id"] == label_id)
+            for each in [*self.open, *(each for each in self.waiting if each["kind"] != FLAGGED)]
+        )
+
+    def is_open_whole(self, annotation_id: str) -> bool:
+        """Whether somebody has been told of the whole annotation."""
+        return any(
+            each["annotation_id"] == annotation_id and each["field"] is None for each in [*self.open, *self.waiting]
+        )
+
+
+def books(session: Session, sides: Sides) -> Books:
+    """Reads everything, with statements of its own."""
+    state, tables, binding = session.state, session.tables, session.mapping.binding
+
+    def of(table: sa.Table) -> list[dict[str, Any]]:
+        rows = state.execute(sa.select(table).where(table.c.binding == binding)).mappings()
+        return [dict(row) for row in rows]
+
+    conflicts = of(tables.conflict)
+    read = Books(
+        log=sorted(of(tables.change), key=lambda each: int(each["seq"])),
+        open=[each for each in conflicts if each["status"] == "open"],
+        conflicts=conflicts,
+        waiting=of(tables.waiting),
+        baseline={each["annotation_id"]: each["fields"] for each in of(tables.baseline)},
+        labels=sides.labels(),
+        rows={each.annotation_id: each.values for each in sides.rows()},
+    )
+    session.rest()
+    return read
+
+
+def check_agreement(read: Books, rules: Rules) -> None:
+    """The sides agree outside open conflicts and waiting reviews."""
+    by_id: defaultdict[str, list[SeenLabel]] = defaultdict(list)
+    for label in read.labels:
+        if label.annotation_id is not None:
+            by_id[label.annotation_id].append(label)
+        elif rules.policy.get("on_new") != "ignore":
+            assert read.is_open(None, "", label.label_id), f"nobody was told of the nameless {label}"
+    for annotation_id in sorted(by_id.keys() | read.rows.keys()):
+        if read.is_open_whole(annotation_id):
+            continue
+        labels, row = by_id[annotation_id], read.rows.get(annotation_id)
+        assert len(labels) == 1 and row is not None, f"nobody was told of {annotation_id}: {labels}, {row}"
+        for name, value in row.items():
+            agree = same(labels[0].values[name], value) or read.is_open(annotation_id, name)
+            assert agree, f"{annotation_id}.{name}: {labels[0].values[name]!r} and {value!r}, and nobody was told"
+
+
+def check_edits(read: Books, history: History) -> None:
+    """Every acknowledged edit is applied, superseded by a later one, waiting or in a conflict."""
+    owners = {label.label_id: label.annotation_id for label in read.labels if label.annotation_id is not None}
+    for entry in read.applied:  # an id that was only meant names no label
+        if entry["label_id"] is not None and entry["annotation_id"] is not None:
+            owners.setdefault(entry["label_id"], entry["annotation_id"])
+    standing = history.standing()
+    latest: dict[tuple[str | None, str], Edit] = {}
+    for each in history.edits:
+        latest[each.annotation_id or owners.get(each.subject), each.field] = each
+    for each in standing:
+        owner = each.annotation_id or owners.get(each.subject)
+        if owner is None:
+            # A drawn label without an id yet: whether somebody knows of it is a matter of agreement.
+            assert any(label.label_id == each.subject for label in read.labels), f"{each} is lost with its label"
+            continue
+        assert _is_named(read, owner, each), f"{each} of {owner} is lost: nothing names it"
+        if latest[owner, each.field] is each and not read.is_open(owner, each.field):
+            kept = _holds(read, owner, each.field, each.value) or _is_overruled(read, owner, each)
+            assert kept, f"{each} of {owner} was overwritten, and nothing says why"
+
+
+def _is_named(read: Books, owner: str, edit: Edit) -> bool:
+    """Whether the value stands on a side, in an applied change, in a conflict of any time, or waits."""
+    if _holds(read, owner, edit.field, edit.value):
+        return True
+    told = [(each["field"], each[name]) for each in read.applied if each["annotation_id"] == owner for name in OLD_NEW]
+    for each in (*read.conflicts, *read.waiting):
+        if each["annotation_id"] == owner or each["label_id"] == edit.subject:
+            told += [(each["field"], each.get(name)) for name in ("fiftyone", "database", "old", "new")]
+    return any(_has(field, value, edit) for field, value in told)
+
+
+OLD_NEW = ("old", "new")
+
+
+def _is_overruled(read: Books, owner: str, edit: Edit) -> bool:
+    """Whether an applied change that is a decision took the value away."""
+    return any(
+        each["reason"] not in PLAIN and _has(each["field"], each["old"], edit)
+        for each in read.applied
+        if each["annotation_id"] == owner
+    )
+
+
+def _holds(read: Books, owner: str, name: str, value: Any) -> bool:
+    row = read.rows.get(owner)
+    found = [label.values[name] for label in read.labels if label.annotation_id == owner]
+    return any(same(each, value) for each in found) or (row is not None and same(row[name], value))
+
+
+def _has(field: str | None, told: Any, edit: Edit) -> bool:
+    if field is None and isinstance(told, dict):
+        return edit.field in told and same(told[edit.field], edit.value)
+    return field == edit.field and same(told, edit.value)
+
+
+def check_existence(read: Books, history: History) -> None:
+    """What somebody deleted last is gone from both sides, or somebody decided or was told otherwise."""
+    present = {each.annotation_id for each in read.labels} | read.rows.keys()
+    for annotation_id in sorted(read.baseline.keys() - present):
+        assert read.is_open_whole(annotation_id), f"{annotation_id} is in the baseline and on neither side"
+    for (side, subject), made in history.made.items():
+        owner = subject if side is Side.DATABASE else _owner(read, subject)
+        if history.gone.get((side, subject), 0) > made or owner is None or owner in present:
+            continue
+        ends = [each for each in read.applied if each["annotation_id"] == owner and each["action"] == "delete"]
+        assert ends, f"{subject} was added to {side.value}, is gone from both sides, and no change says so"
+    for (side, subject), gone in history.gone.items():
+        back = side is Side.DATABASE and subject in read.rows and history.made.get((side, subject), 0) < gone
+        said = [each for each in read.applied if each["annotation_id"] == subject and each["action"] == "insert"]
+        assert said or not back, f"the row {subject} was deleted, is there, and no change says so"
+
+
+def _owner(read: Books, label_id: str) -> str | None:
+    named = [each.annotation_id for each in read.labels if each.label_id == label_id]
+    logged = [each["annotation_id"] for each in read.applied if each["label_id"] == label_id]
+    return next((each for each in (*named, *logged) if each is not None), None)
+
+
+def check_replay(read: Books, first: dict[str, dict[str, Any]]) -> None:
+    """Replaying the log over the first baseline gives the present baseline.
+
+    What both sides were found to hold equally at their first meeting is agreed without a change, and is not logged.
+    Of a change to both sides (an alias, a tag) of which one half came too late, the other half is not agreed.
+    """
+    halves = {(each["run_id"], each["annotation_id"], each["field"]) for each in read.log if each["status"] != APPLIED}
+    replayed = {annotation_id: dict(fields) for annotation_id, fields in first.items()}
+    for entry in read.applied:
+        annotation_id, name = entry["annotation_id"], entry["field"]
+        if (entry["run_id"], annotation_id, name) in halves:
+            continue
+        if entry["action"] == "delete":
+            replayed.pop(annotation_id, None)
+        elif entry["action"] == "insert":
+            replayed[annotation_id] = dict(entry["new"])
+        elif name != ID_FIELD and annotation_id is not None:  # a label that has no id yet may be relabelled
+            replayed.setdefault(annotation_id, {})[name] = entry["new"]
+    found = dict(_differences(replayed, read.baseline))
+    assert not found, f"the log does not lead to the baseline: {found}"
+
+
+def _differences(replayed: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Any]]:
+    for annotation_id in sorted(replayed.keys() | now.keys()):
+        was, known = replayed.get(annotation_id), now.get(annotation_id)
+        if known is None:
+            yield annotation_id, ("only in the log", was)
+            continue
+        # Fields that were never written are those that were found equal: adopted, not changed.
+        for name, value in (was or {}).items():
+            if name in known and not same(known[name], value):
+                yield f"{annotation_id}.{name}", (value, known[name])
+
+
+def check_log(read: Books, session: Session) -> None:
+    """The hash chain verifies, and nothing is left pending."""
+    assert changes.verify(session.state, session.tables, session.mapping.binding).is_sound
+    session.rest()
+    assert not [each for each in read.log if each["status"] == PENDING]
+    starts: Iterable[tuple[Any, ...]] = (
+        (each["run_id"], each["annotation_id"], each["label_id"], each["field"], each["direction"], each["action"])
+        for each in read.applied
+    )
+    twice = [each for each in starts if each[1] is not None]
+    assert len(twice) == len(set(twice)), "one run logged a change twice"
+
+
+def same(one: Any, two: Any) -> bool:
+    """Whether two values of one field are the same to people."""
+    if isinstance(one, (list, tuple)) and isinstance(two, (list, tuple)):
+        return len(one) == len(two) and all(same(*pair) for pair in zip(one, two, strict=True))
+    if isinstance(one, float) or isinstance(two, float):
+        return isinstance(one, (int, float)) and isinstance(two, (int, float)) and abs(one - two) < 1e-9
+    return bool(one == two)

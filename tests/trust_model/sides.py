@@ -1,0 +1,104 @@
+"""What the rules can do to a binding's two sides, in memory or on the real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from syncd.adapters.memory import Faults
+from syncd.model import Side
+from syncd.session import Session
+
+FREE_TERMS = 400
+"""Labels that rules may use: every edit takes one that nobody has used before, so that it can be found again."""
+
+TERMS = tuple(f"taxon {number:03}" for number in range(FREE_TERMS))
+NARROW = tuple(term for number, term in enumerate(TERMS) if number % 7)
+"""The vocabulary that a curator has thinned out; what is missing in it is an alias of the term before."""
+ALIASES = {term: TERMS[number + 1] for number, term in enumerate(TERMS) if number % 14 == 0}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a curator may change about the binding between two runs."""
+
+    policy: dict[str, str] = field(default_factory=dict)
+    narrow: bool = False
+    tagged: bool = False
+
+
+@dataclass(frozen=True)
+class SeenLabel:
+    """One label as it stands in FiftyOne."""
+
+    sample: str
+    label_id: str
+    annotation_id: str | None
+    values: dict[str, Any]
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SeenRow:
+    """One row as it stands in the database; ``sample`` is that of its medium."""
+
+    annotation_id: str
+    sample: str
+    values: dict[str, Any]
+
+
+class Sides(Protocol):
+    """Both sides behind syncd's back, and a session to run syncd on. Samples go by FiftyOne's id."""
+
+    def session(self, rules: Rules, faults: Faults) -> AbstractContextManager[Session]:
+        """The binding as syncd opens it; ``faults`` befall its adapters."""
+
+    def samples(self) -> Sequence[str]:
+        """All samples."""
+
+    def labels(self) -> list[SeenLabel]:
+        """FiftyOne's side."""
+
+    def rows(self) -> list[SeenRow]:
+        """The database's side."""
+
+    def edit_label(self, label: SeenLabel, field: str, value: Any) -> None:
+        """A reviewer changes one field."""
+
+    def tag_label(self, label: SeenLabel, tags: Sequence[str]) -> None:
+        """A reviewer sets the label's tags."""
+
+    def draw(self, sample: str, values: dict[str, Any]) -> str:
+        """A reviewer draws a label; returns its label id."""
+
+    def erase(self, label: SeenLabel) -> None:
+        """A reviewer deletes a label."""
+
+    def copy(self, label: SeenLabel, sample: str) -> str:
+        """A script copies a label, annotation id and all, under a new label id."""
+
+    def move(self, label: SeenLabel, sample: str) -> None:
+        """A script takes a label from its sample and puts it on another."""
+
+    def touch_sample(self, sample: str) -> None:
+        """Saves a sample without a change."""
+
+    def edit_row(self, annotation_id: str, field: str, value: Any, *, late: bool = False) -> None:
+        """The curator changes one field; ``late``: stamped long before it was committed."""
+
+    def add_row(self, annotation_id: str, sample: str, values: dict[str, Any]) -> None:
+        """The curator adds a row, or puts one back."""
+
+    def remove_row(self, annotation_id: str) -> None:
+        """The curator deletes a row."""
+
+    def touch_row(self, annotation_id: str) -> None:
+        """Stamps a row without a change."""
+
+    def skew(self, side: Side, minutes: int) -> None:
+        """Puts a side's clock so many minutes off."""
+
+    def close(self) -> None:
+        """Lets go of everything."""

@@ -1,0 +1,70 @@
+"""What changes come to in numbers."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import polars as pl
+
+from syncd.report.labels import Net, Transition, Wavering, net, transitions, wavering
+from syncd.report.read import CHANGES
+from syncd.report.totals import Tally, totals
+
+
+def changed(*rows: dict[str, Any]) -> pl.DataFrame:
+    """Applied changes of labels, but for what a row says."""
+    usual = {"run_id": "r", "binding": "b", "annotation_id": "a", "direction": "to_database", "action": "update"}
+    usual |= {"field": "label", "reason": "reviewed", "status": "applied"}
+    at = datetime(2026, 11, 1, 23, 30, tzinfo=timezone.utc)
+    full = [usual | {"seq": number, "applied_at": at} | row for number, row in enumerate(rows, 1)]
+    return pl.DataFrame(full, schema=CHANGES)
+
+
+def relabel(key: str, old: str | None, new: str | None, **more: Any) -> dict[str, Any]:
+    return {"annotation_id": key, "old_label": old, "new_label": new} | more
+
+
+def test_an_empty_period_comes_to_nothing() -> None:
+    nothing = changed()
+    assert totals(nothing).changes == 0
+    assert totals(nothing).by_actor == ()
+    assert (transitions(nothing), net(nothing), wavering(nothing)) == ((), (), ())
+
+
+def test_only_applied_changes_count_and_the_others_show_by_status() -> None:
+    found = totals(changed({"actor": "ada"}, {"status": "superseded"}, {"status": "pending", "applied_at": None}))
+    assert (found.changes, found.by_actor) == (1, (Tally("ada", 1),))
+    assert {each.value: each.count for each in found.by_status} == {"applied": 1, "superseded": 1, "pending": 1}
+
+
+def test_an_annotation_counts_once_and_per_binding() -> None:
+    found = totals(changed({"annotation_id": "x"}, {"annotation_id": "x"}, {"annotation_id": "x", "binding": "other"}))
+    assert (found.changes, found.annotations) == (3, 2)
+
+
+def test_days_are_in_order_of_time_and_other_tallies_by_size() -> None:
+    late = datetime(2026, 11, 2, 0, 30, tzinfo=timezone.utc)
+    found = totals(changed({"reason": "b"}, {"applied_at": late, "reason": "a"}, {"applied_at": late, "reason": "a"}))
+    assert found.by_day == (Tally("2026-11-01", 1), Tally("2026-11-02", 2))
+    assert found.by_reason == (Tally("a", 2), Tally("b", 1))
+
+
+def test_transitions_count_changed_labels_and_not_annotations_that_came() -> None:
+    came = relabel("3", None, "Copepoda", field=None, action="insert")
+    refused = relabel("4", "x", "y", status="abandoned")
+    found = changed(relabel("1", "zoë", "海"), relabel("2", "zoë", "海"), came, refused, relabel("5", "海", None))
+    assert transitions(found) == (Transition("zoë", "海", 2), Transition("海", None, 1))
+
+
+def test_net_is_what_each_class_gained_and_lost_with_annotations_that_came_and_went() -> None:
+    came = relabel("3", None, "b", field=None, action="insert")
+    went = relabel("4", "a", None, field=None, action="delete")
+    other = {"field": "depth"}
+    assert net(changed(relabel("1", "a", "b"), came, went, other)) == (Net("a", 0, 2), Net("b", 2, 0))
+
+
+def test_a_label_that_came_back_wavers_and_one_that_only_moved_on_does_not() -> None:
+    back = [relabel("1", "a", "b"), relabel("1", "b", "a"), relabel("1", "a", "b")]
+    on = [relabel("2", "a", "b"), relabel("2", "b", "c")]
+    assert wavering(changed(*back, *on)) == (Wavering("b", "1", ("a", "b", "a", "b")),)

@@ -1,0 +1,69 @@
+"""The stateful model over both sides in memory: thousands of stories, with faults anywhere."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from trust import many, tried
+from trust_model.machine import TrustMachine
+from trust_model.memory import MemorySides, Servers
+from trust_model.sides import Sides
+
+EXAMPLES, STEPS = many(8, 2_500), many(30, 40)
+
+
+class MemoryMachine(TrustMachine):
+    """What both kinds of it share."""
+
+    servers: ClassVar[Servers]
+
+
+class OneDatabase(MemoryMachine):
+    """Rows and syncd's own tables share their transactions."""
+
+    def make_sides(self) -> Sides:
+        return MemorySides(self.servers, apart=False)
+
+
+class TwoDatabases(MemoryMachine):
+    """syncd's own tables are in a database of their own."""
+
+    def make_sides(self) -> Sides:
+        return MemorySides(self.servers, apart=True)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The databases of all stories."""
+    MemoryMachine.servers = Servers(tmp_path_factory.mktemp("model"))
+    yield
+    MemoryMachine.servers.close()
+
+
+@pytest.mark.timeout(7_200)
+@pytest.mark.parametrize("machine", [OneDatabase, TwoDatabases])
+def test_whatever_happens_no_edit_is_lost_and_the_sides_agree_when_it_is_quiet(machine: type[TrustMachine]) -> None:
+    machine.totals.clear()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    profile = settings(
+        max_examples=EXAMPLES,
+        stateful_step_count=STEPS,
+        derandomize=True,
+        database=None,
+        report_multiple_bugs=False,
+        print_blob=False,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        run_state_machine_as_test(machine, settings=profile)
+    finally:
+        for kind in ("cases", "crashes", "edits", "lost"):
+            tried(kind, machine.totals[kind])
