@@ -11,31 +11,43 @@ import typer
 
 import syncd
 from syncd import logs
-from syncd.cli import (
-    apply,
-    conflicts,
-    credentials,
-    database,
-    demo,
-    doctor,
-    inbox,
-    ingest,
-    init,
-    log,
-    media,
-    migrate,
-    reconcile,
-    review,
-    run,
-    status,
-    undo,
-    verify,
-    vocabulary,
-)
 from syncd.cli.common import ConfigOption, set_config
+from syncd.cli.lazy import Command, group_of
+
+SETUP, WORK, LOOK = "Set up", "Reconcile", "Look"
+
+COMMANDS = (
+    Command("init", "syncd.cli.init", "init", SETUP, "Example: syncd init lab.yaml"),
+    Command("migrate", "syncd.cli.migrate", "migrate", SETUP, "Example: syncd migrate -c lab.yaml"),
+    Command("doctor", "syncd.cli.doctor", "doctor", SETUP, "Example: syncd doctor"),
+    Command("demo", "syncd.cli.demo", "demo", SETUP, "Example: syncd demo --size 300 --app"),
+    Command("credentials", "syncd.cli.credentials", None, SETUP),
+    Command("database", "syncd.cli.database", None, SETUP),
+    Command("ingest", "syncd.cli.ingest", "ingest_command", WORK, "Example: syncd ingest planktivore --limit 1000"),
+    Command("inbox", "syncd.cli.inbox", "inbox_command", WORK, "Example: syncd inbox planktivore --watch"),
+    Command(
+        "reconcile",
+        "syncd.cli.reconcile",
+        "reconcile",
+        WORK,
+        "Example: syncd reconcile planktivore --dry-run -o plan.json",
+    ),
+    Command("apply", "syncd.cli.apply", "apply", WORK, "Example: syncd apply plan.json"),
+    Command("run", "syncd.cli.run", "run_command", WORK, "Example: syncd run -c /etc/syncd/syncd.yaml"),
+    Command("undo", "syncd.cli.undo", "undo_changes", WORK, "Example: syncd undo --since 4h --actor ada --dry-run"),
+    Command("media", "syncd.cli.media", None, WORK),
+    Command("vocabulary", "syncd.cli.vocabulary", None, WORK),
+    Command("verify", "syncd.cli.verify", "verify", LOOK, "Example: syncd verify planktivore --json"),
+    Command("status", "syncd.cli.status", "status", LOOK, "Example: syncd status"),
+    Command("log", "syncd.cli.log", "log", LOOK, "Example: syncd log --field label --since 7d"),
+    Command("conflicts", "syncd.cli.conflicts", None, LOOK),
+    Command("review", "syncd.cli.review", None, LOOK),
+)
+"""In the order in which the help shows them."""
 
 app = typer.Typer(
     name="syncd",
+    cls=group_of(COMMANDS),
     help="Keeps FiftyOne datasets and an annotation database in agreement, in both directions.",
     epilog="Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 done, conflicts open; 4 held by a brake.",
     no_args_is_help=True,
@@ -43,34 +55,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-SETUP, WORK, LOOK = "Set up", "Reconcile", "Look"
-
-app.command(rich_help_panel=SETUP, epilog="Example: syncd init lab.yaml")(init.init)
-app.command(rich_help_panel=SETUP, epilog="Example: syncd migrate -c lab.yaml")(migrate.migrate)
-app.command(rich_help_panel=SETUP, epilog="Example: syncd doctor")(doctor.doctor)
-app.command(rich_help_panel=SETUP, epilog="Example: syncd demo --size 300 --app")(demo.demo)
-app.command("ingest", rich_help_panel=WORK, epilog="Example: syncd ingest planktivore --limit 1000")(
-    ingest.ingest_command
-)
-app.command("inbox", rich_help_panel=WORK, epilog="Example: syncd inbox planktivore --watch")(inbox.inbox_command)
-app.command(rich_help_panel=WORK, epilog="Example: syncd reconcile planktivore --dry-run -o plan.json")(
-    reconcile.reconcile
-)
-app.command(rich_help_panel=WORK, epilog="Example: syncd apply plan.json")(apply.apply)
-app.command("run", rich_help_panel=WORK, epilog="Example: syncd run -c /etc/syncd/syncd.yaml")(run.run_command)
-app.command("undo", rich_help_panel=WORK, epilog="Example: syncd undo --since 4h --actor ada --dry-run")(
-    undo.undo_changes
-)
-app.command(rich_help_panel=LOOK, epilog="Example: syncd verify planktivore --json")(verify.verify)
-app.command(rich_help_panel=LOOK, epilog="Example: syncd status")(status.status)
-app.command(rich_help_panel=LOOK, epilog="Example: syncd log --field label --since 7d")(log.log)
-app.add_typer(credentials.app, name="credentials", rich_help_panel=SETUP)
-app.add_typer(database.app, name="database", rich_help_panel=SETUP)
-app.add_typer(media.app, name="media", rich_help_panel=WORK)
-app.add_typer(conflicts.app, name="conflicts", rich_help_panel=LOOK)
-app.add_typer(review.app, name="review", rich_help_panel=LOOK)
-app.add_typer(vocabulary.app, name="vocabulary", rich_help_panel=WORK)
 
 
 def _version(wanted: bool) -> None:

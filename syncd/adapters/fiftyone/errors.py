@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from bson.errors import BSONError
 from pymongo.errors import PyMongoError
-from pymongoarrow.errors import PyMongoArrowError
 
 from syncd.connect import first_line
 from syncd.errors import FiftyOneUnavailable
@@ -18,7 +17,7 @@ def asking(doing: str) -> Iterator[None]:
     """Translates what the driver raises; ``doing`` begins the sentence ("Reading from")."""
     try:
         yield
-    except (PyMongoError, BSONError, PyMongoArrowError) as error:
+    except _errors() as error:
         raise FiftyOneUnavailable(
             f"{doing} FiftyOne's MongoDB failed: {said(error)}", remedy="Run `syncd doctor`."
         ) from error
@@ -27,3 +26,10 @@ def asking(doing: str) -> Iterator[None]:
 def said(error: object) -> str:
     """A server's message as one line."""
     return first_line(" ".join(str(error).split()))
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """Looked for once something is raised: PyMongoArrow brings pandas, which takes half a second."""
+    from pymongoarrow.errors import PyMongoArrowError
+
+    return PyMongoError, BSONError, PyMongoArrowError

@@ -12,7 +12,6 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongoarrow.api import Schema, find_arrow_all
 
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.write import BATCH, BUMP
@@ -25,6 +24,8 @@ Documents = Collection[dict[str, Any]]
 
 def paths_under(database: Database[dict[str, Any]], folder: Path) -> frozenset[str]:
     """The file paths below ``folder``, as samples of any dataset spell them; one indexed read per dataset."""
+    from pymongoarrow.api import Schema, find_arrow_all
+
     base = str(folder).rstrip("/")
     # "0" is the character after "/": all that begins with the folder and a slash.
     below = {FILEPATH: {"$gte": base + "/", "$lt": base + "0"}}
@@ -38,6 +39,8 @@ def paths_under(database: Database[dict[str, Any]], folder: Path) -> frozenset[s
 
 def sample_media(samples: Documents, uri: str, etag: str) -> pl.DataFrame:
     """Sample id, file path, and S3 URI and ETag from the sample fields of these names, of all samples of a dataset."""
+    from pymongoarrow.api import Schema, find_arrow_all
+
     wanted = {"_id": ObjectId, FILEPATH: pa.string(), uri: pa.string(), etag: pa.string()}
     with asking("Reading from"):
         table = find_arrow_all(samples, {}, schema=Schema(wanted))

@@ -13,7 +13,6 @@ import polars as pl
 import pyarrow as pa
 from bson import ObjectId
 from pymongo import UpdateOne
-from pymongoarrow.api import Schema, aggregate_arrow_all
 
 from syncd.adapters.fiftyone import pipeline
 from syncd.adapters.fiftyone.adapter import READING, WRITING, FiftyOneAdapter
@@ -48,6 +47,8 @@ class PredictionField:
 
     def read(self) -> pl.DataFrame:
         """``annotation_id``, ``label_id``, ``sample_id`` and ``value.<name>`` of every prediction with an id."""
+        from pymongoarrow.api import Schema, aggregate_arrow_all
+
         label = f"${self.path}"
         attribute = f"{label}.{self.adapter.labels.id_attribute}"
         project: dict[str, Any] = {

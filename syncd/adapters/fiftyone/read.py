@@ -11,7 +11,6 @@ from bson import ObjectId
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
-from pymongoarrow.api import Schema, aggregate_arrow_all
 
 from syncd.adapters.fiftyone import pipeline
 from syncd.adapters.fiftyone.mapping import LabelMapping
@@ -55,6 +54,8 @@ def read_labels(
 def _read(
     samples: Documents, labels: LabelMapping, mapping: Mapping, match: dict[str, Any], session: ClientSession | None
 ) -> pl.DataFrame:
+    from pymongoarrow.api import Schema, aggregate_arrow_all
+
     table = aggregate_arrow_all(
         samples,
         pipeline.labels(labels, match),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import adbc_driver_manager
 import polars as pl
-from adbc_driver_postgresql import dbapi
 from psycopg2.extensions import make_dsn
 from sqlalchemy import URL
 from sqlalchemy.dialects.postgresql import psycopg2
 
 from syncd.adapters.sql.errors import READING, SHOWN, failure
 from syncd.adapters.sql.limits import KEEPALIVE, Limits
+
+if TYPE_CHECKING:
+    from adbc_driver_postgresql import dbapi
 
 PATIENCE_S = 5
 """Seconds before a server that does not answer is reported."""
@@ -46,6 +48,9 @@ class ArrowReader:
 
     def _frame(self, statement: str) -> pl.DataFrame:
         if self._connection is None:
+            # Brings pandas, which takes half a second: a command that reads no table can do without.
+            from adbc_driver_postgresql import dbapi
+
             # Without autocommit every read would leave a transaction open behind it.
             self._connection = dbapi.connect(self._dsn, autocommit=True)
             if self._limits is not None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from integration.rights.conftest import run
-from syncd.cli.main import app
+from syncd.cli.main import COMMANDS, app
 from syncd.config import parse_config
 from syncd.connect import open_database
 from syncd.grants import grants
@@ -105,7 +105,7 @@ def test_the_doc_names_commands() -> None:
 @pytest.mark.parametrize("command", commands())
 def test_a_documented_command_has_the_documented_options(command: str) -> None:
     words = shlex.split(command)
-    groups = {each.name for each in app.registered_groups}
+    groups = {each.name for each in COMMANDS if each.function is None}
     path = words[:2] if words[0] in groups else words[:1]
     shown = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"})
     assert shown.exit_code == 0, shown.output
