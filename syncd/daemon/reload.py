@@ -51,6 +51,8 @@ class Reloader:
         except ConfigError as error:
             self._refuse(error, asked=asked)
             return None
+        if self._told is not None:
+            log.info("the configuration is valid again")
         self._told = None
         wanted = frozenset([self._path, *files])
         if wanted != self._files:

@@ -97,3 +97,15 @@ def test_somebody_who_asks_is_told_again_of_an_invalid_file(file: Path) -> None:
         assert reloader.load() is None
         assert reloader.load(asked=True) is None
     assert [each["log_level"] for each in lines] == ["error", "error"]
+
+
+def test_once_an_invalid_file_is_mended_that_is_said(file: Path) -> None:
+    reloader = Reloader(file, [])
+    with structlog.testing.capture_logs() as logs:
+        file.write_text("bindings: {")
+        assert reloader.load() is None
+        file.write_text(TEXT)
+        assert reloader.load() is not None
+        assert reloader.load() is not None
+
+    assert [each["event"] for each in logs][1:] == ["the configuration is valid again"]
