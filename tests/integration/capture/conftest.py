@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
 from integration.capture.lab import CaptureLab
 from syncd.connect import open_database
 from syncd.store.migrate import migrate
-from worlds import Template, World, template
 
 
 @pytest.fixture
@@ -20,19 +16,3 @@ def lab(database_url: str) -> CaptureLab:
         migrate(connection, "syncd")
     connection.engine.dispose()
     return CaptureLab(database_url)
-
-
-@pytest.fixture(scope="session")
-def worlds(postgres_url: str, mongo_uri: str) -> Iterator[Template]:
-    """What worlds are copied from."""
-    made = template(postgres_url, mongo_uri)
-    yield made
-    made.drop()
-
-
-@pytest.fixture
-def world(worlds: Template, request: pytest.FixtureRequest) -> Iterator[World]:
-    """A lab and a dataset in agreement; a parameter is laid over the binding's configuration."""
-    overrides: dict[str, Any] = getattr(request, "param", {})
-    with worlds.copy(**overrides) as copy:
-        yield copy

@@ -11,23 +11,7 @@ from typing import Any
 import pytest
 
 from daemons import Daemon, running, write_config
-from worlds import Template, World, template
-
-
-@pytest.fixture(scope="session")
-def worlds(postgres_url: str, mongo_uri: str) -> Iterator[Template]:
-    """What worlds are copied from."""
-    made = template(postgres_url, mongo_uri)
-    yield made
-    made.drop()
-
-
-@pytest.fixture
-def world(worlds: Template, request: pytest.FixtureRequest) -> Iterator[World]:
-    """A lab and a dataset in agreement; a parameter is laid over the binding's configuration."""
-    overrides: dict[str, Any] = getattr(request, "param", {})
-    with worlds.copy(**overrides) as copy:
-        yield copy
+from worlds import World
 
 
 @pytest.fixture

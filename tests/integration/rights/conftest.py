@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,27 +11,10 @@ import sqlalchemy as sa
 import servers
 from syncd.config import Config
 from syncd.grants import grants
-from worlds import Template, World, template
 
 PASSWORD = "Tr0ub4dor3"
 
 GrantTo = Callable[..., str]
-
-
-@pytest.fixture(scope="session")
-def worlds(postgres_url: str, mongo_uri: str) -> Iterator[Template]:
-    """What worlds are copied from."""
-    made = template(postgres_url, mongo_uri)
-    yield made
-    made.drop()
-
-
-@pytest.fixture
-def world(worlds: Template, request: pytest.FixtureRequest) -> Iterator[World]:
-    """A lab and a dataset in agreement; a parameter is laid over the binding's configuration."""
-    overrides: dict[str, Any] = getattr(request, "param", {})
-    with worlds.copy(**overrides) as copy:
-        yield copy
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A world for each test of this folder."""
+"""Worlds on real servers, for whatever test asks for one."""
 
 from __future__ import annotations
 
