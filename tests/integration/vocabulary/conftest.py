@@ -7,15 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from worlds import Template, World, template
-
-
-@pytest.fixture(scope="session")
-def worlds(postgres_url: str, mongo_uri: str) -> Iterator[Template]:
-    """What worlds are copied from."""
-    made = template(postgres_url, mongo_uri)
-    yield made
-    made.drop()
+from worlds import Template, World
 
 
 @pytest.fixture
