@@ -79,9 +79,11 @@ class Proxy:
 
     def _connect(self) -> socket.socket:
         if isinstance(self.target, Path):
-            far = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            far.connect(str(self.target))
-            return far
+            with contextlib.ExitStack() as stack:
+                far = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+                far.connect(str(self.target))
+                stack.pop_all()
+                return far
         return socket.create_connection(self.target)
 
     def _pass_on(self, one: socket.socket, other: socket.socket, answers: bool) -> None:

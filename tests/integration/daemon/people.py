@@ -29,6 +29,17 @@ def ready(daemon: Daemon) -> None:
     daemon.until_said(STREAM)
 
 
+def met(url: str, daemon: Daemon) -> None:
+    """Both sides have been seen once: what is edited before that has nothing that it could be compared with."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+
+    def remembered() -> int:
+        with engine.connect() as connection:
+            return int(connection.execute(sa.text("SELECT count(*) FROM syncd.cursor")).scalar_one())
+
+    until(lambda: remembered() == 2, daemon.text)
+
+
 def edit_and_see(world: World, daemon: Daemon, number: int = 0) -> None:
     """An edit in FiftyOne comes home."""
     chosen = some_id(world, number)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from daemons import Daemon, until
 from integration.apply.portable import portable
-from integration.daemon.people import edit_and_see, other_label, ready, said, some_id
+from integration.daemon.people import edit_and_see, met, other_label, ready, said, some_id
 from proxies import to_postgres
 from syncd.connect import open_database
 from syncd.store.migrate import migrate
@@ -40,6 +40,7 @@ def test_own_tables_in_another_database_that_goes_away(world: World, start: Star
         document["state"] = {"url": url}
         daemon = start(document, poll_interval="1s")
         ready(daemon)
+        met(database_url, daemon)
         edit_and_see(world, daemon)
         line.cut()
         daemon.until_said("degraded", side="state")

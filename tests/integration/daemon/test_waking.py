@@ -10,7 +10,7 @@ import pytest
 
 import servers
 from daemons import Daemon, until
-from integration.daemon.people import edit_and_see, other_label, ready, said, some_id
+from integration.daemon.people import edit_and_see, met, other_label, ready, said, some_id
 from proxies import to_mongo
 from syncd import embedded
 from syncd.capture.install import carry_out, plan_install
@@ -102,6 +102,7 @@ def test_a_standalone_server_is_polled_and_that_is_said_once_with_what_to_do(
         daemon = start(world.document(), poll_interval="1s")
         said_once = daemon.until_said(ALONE)
         assert "--replSet" in said_once["remedy"]
+        met(database_url, daemon)
         edit_and_see(world, daemon)
         assert len(daemon.lines(said_once["event"])) == 1
         until(lambda: said(world)[0][BINDING]["wake"]["fiftyone"] == "poll", daemon.text)

@@ -101,7 +101,7 @@ def test_a_stopped_binding_is_not_waited_for_and_a_forgotten_one_neither() -> No
     for name in ("one", "two"):
         board.beat(name)
         board.finished(run(name), {})
-    time.sleep(0.1)
+    time.sleep(0.2)
     board.set(BindingState("one", State.STOPPED))
     assert silence_s(board) >= 0.1
     board.forget("two")
