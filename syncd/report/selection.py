@@ -29,6 +29,11 @@ class Selection:
     field: str | None = None
     direction: str | None = None
 
+    @property
+    def narrows_people(self) -> bool:
+        """Whether only some people's changes, or those of one run, are selected."""
+        return self.actor is not None or self.run_id is not None
+
     def clause(self, tables: Tables, dialect: str) -> ColumnElement[bool]:
         """The condition on ``syncd.change``, in the words of the database ``dialect`` (postgresql, sqlite)."""
         table = tables.change
