@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import tempfile
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from syncd.whole_file import whole_file
+
 
 @contextmanager
 def private_file(path: Path) -> Iterator[TextIO]:
-    """A file to write as UTF-8, of mode 0600; it takes its name when the block ends well. ``OSError`` where it cannot.
-
-    A name that belongs to something other than a file (a device, a folder) is refused, never replaced.
-    """
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EINVAL, "this is not a file")
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    half = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        half.replace(path)
-    except BaseException:
-        half.unlink(missing_ok=True)
-        raise
+    """A file to write as UTF-8, of mode 0600; otherwise as :func:`syncd.whole_file.whole_file`."""
+    with whole_file(path, private=True) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
+        yield text
+        text.detach()

@@ -40,6 +40,9 @@ COMMANDS = (
     Command("verify", "syncd.cli.verify", "verify", LOOK, "Example: syncd verify planktivore --json"),
     Command("status", "syncd.cli.status", "status", LOOK, "Example: syncd status"),
     Command("log", "syncd.cli.log", "log", LOOK, "Example: syncd log --field label --since 7d"),
+    Command(
+        "report", "syncd.cli.report", "report_command", LOOK, "Example: syncd report --since 'last week' -o week.html"
+    ),
     Command("conflicts", "syncd.cli.conflicts", None, LOOK),
     Command("review", "syncd.cli.review", None, LOOK),
 )

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 
 from syncd.config.kinds import (
+    AppUrl,
     DatabaseUrl,
     Duration,
     Http,
@@ -29,12 +30,14 @@ EVENTS: tuple[Event, ...] = get_args(Event)
 class FiftyOneConfig(Section):
     """Where FiftyOne keeps its datasets; None leaves it to FiftyOne's own configuration.
 
-    `edition` says whether media may stay in S3 (Enterprise); auto looks which one is installed.
+    `edition` says whether media may stay in S3 (Enterprise); auto looks which one is installed. `app_url` is where
+    people open the App: reports link to it.
     """
 
     database_uri: MongoUri | None = None
     database_name: Text | None = None
     edition: Literal["auto", "open_source", "enterprise"] = "auto"
+    app_url: AppUrl | None = None
 
 
 class DatabaseConfig(Section):

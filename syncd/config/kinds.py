@@ -23,6 +23,7 @@ _ADDRESS = re.compile(rf"(?:{_HOST}):(?P<port>[0-9]{{1,5}})")
 _DATABASE = re.compile(r"[a-z][a-z0-9_]*(\+[a-z0-9_]+)?://.*", re.DOTALL)
 _MONGODB = re.compile(r"mongodb(\+srv)?://.+", re.DOTALL)
 _WEB = re.compile(r"https?://[^\s/?#]+[^\s]*")
+_APP = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 _SIGNING_SECRET = re.compile(r".{16,}")
 _S3 = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/(?P<prefix>.*))?", re.DOTALL)
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
@@ -256,6 +257,9 @@ RoleArn = Annotated[
 ]
 EndpointUrl = Annotated[
     str, Expect("an endpoint, http:// or https://", _checked(lambda t: bool(_WEB.fullmatch(t)), None))
+]
+AppUrl = Annotated[
+    str, Expect("the App's address, such as http://localhost:5151", _checked(lambda t: bool(_APP.fullmatch(t)), None))
 ]
 Http = Annotated[HttpAddress, Expect("host:port, such as 127.0.0.1:9095", _http)]
 DatabaseUrl = Annotated[

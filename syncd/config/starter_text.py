@@ -9,6 +9,7 @@ fiftyone:                                      # left out: FiftyOne's own config
   #database_uri: mongodb://localhost:27017     # FiftyOne's MongoDB
   #database_name: fiftyone                     # the database in it
   edition: auto                                # open_source: media are cached as files; enterprise: they stay in S3
+  #app_url: http://localhost:5151              # where people open the App: reports link to it
 
 database:                                      # the authority for the annotations
   url: ${SYNCD_DATABASE_URL}                   # such as postgresql+psycopg2://syncd:PASSWORD@localhost/annotations

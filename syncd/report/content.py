@@ -29,7 +29,7 @@ class Report:
 
     ``order`` is the order in which labels are shown. ``changes`` has the columns of
     :data:`syncd.report.read.CHANGES`, in order of ``seq``. ``notes`` say what could not be told, and why.
-    ``bindings`` and ``datasets`` name what the report is about: {binding: its dataset}.
+    ``datasets`` names what the report is about: {binding: its dataset}.
     """
 
     title: str
@@ -65,6 +65,28 @@ def gather(
 ) -> Report:
     """Reads syncd's own tables and counts; ``sides`` is what the bindings' own servers add, where they were asked."""
     found = read_changes(connection, tables, selection)
+    return report_of(
+        found,
+        conflicts(connection, tables, selection),
+        _refused(connection, tables, selection, found),
+        selection=selection,
+        made_at=made_at,
+        title=title,
+        sides=sides,
+    )
+
+
+def report_of(
+    found: pl.DataFrame,
+    disputed: pl.DataFrame,
+    refused_labels: tuple[Refused, ...] = (),
+    *,
+    selection: Selection,
+    made_at: datetime,
+    title: str | None = None,
+    sides: Sides | None = None,
+) -> Report:
+    """Counts what was read: the changes, and the conflicts (:data:`syncd.report.disputes.CONFLICTS`). Pure."""
     sides = sides or Sides()
     classes = net(found)
     return Report(
@@ -76,8 +98,8 @@ def gather(
         transitions=transitions(found),
         classes=classes,
         wavering=wavering(found),
-        disputes=disputes(conflicts(connection, tables, selection), selection),
-        refused=_refused(connection, tables, selection, found),
+        disputes=disputes(disputed, selection),
+        refused=refused_labels,
         agreement=agreement(found),
         models=tuple(model(each.binding, each.field, each.rows, found) for each in sides.predicted),
         order=ordered(classes, sides.taxonomy),

@@ -1,0 +1,178 @@
+"""``syncd report``."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timezone
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from syncd.cli.common import BindingsArgument, ConfigOption, JsonOption, chosen, configuration, err, handled, progress
+from syncd.cli.state import State, open_state
+from syncd.cli.times import end, moment
+from syncd.config import Config
+from syncd.errors import ConfigError
+from syncd.model import Direction
+from syncd.report.content import Report, gather
+from syncd.report.formats import Format, format_of, write
+from syncd.report.selection import Selection
+from syncd.report.sides import look
+from syncd.store import runs
+from syncd.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from syncd.report.pictures import Pictures
+
+STDOUT = "-"
+THUMBNAILS = 60
+"""Pictures in a page, unless it is said how many."""
+
+
+class Way(str, Enum):
+    """The sides that a change can be written to."""
+
+    TO_DATABASE = Direction.TO_DATABASE.value
+    TO_FIFTYONE = Direction.TO_FIFTYONE.value
+
+
+@handled
+def report_command(
+    bindings: BindingsArgument = None,
+    config: ConfigOption = None,
+    since: Annotated[str | None, typer.Option("--since", help="7d, last week, 2026-11-01 …", metavar="WHEN")] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="As --since; a day counts whole.", metavar="WHEN")
+    ] = None,
+    run: Annotated[str | None, typer.Option("--run", help="Only this run: its id, or how it begins.")] = None,
+    actor: Annotated[str | None, typer.Option("--actor", help="Only what this person did.", metavar="NAME")] = None,
+    label: Annotated[
+        str | None, typer.Option("--label", help="Only where this label came or went.", metavar="LABEL")
+    ] = None,
+    field: Annotated[str | None, typer.Option("--field", help="Only this field.")] = None,
+    direction: Annotated[
+        Way | None, typer.Option("--direction", help="Only changes to this side.", show_choices=True)
+    ] = None,
+    form: Annotated[
+        Format | None,
+        typer.Option(
+            "--format", "-f", help="[dim](default: what FILE ends in, else markdown)[/dim]", show_default=False
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Where to write it [dim](default: standard output)[/dim].", metavar="FILE"),
+    ] = None,
+    title: Annotated[str | None, typer.Option("--title", help="What it is called.")] = None,
+    thumbnails: Annotated[
+        int, typer.Option("--thumbnails", min=0, help="html: at most so many pictures of what changed.")
+    ] = THUMBNAILS,
+    app_url: Annotated[
+        str | None,
+        typer.Option("--app-url", help="Link to the App there [dim](default: fiftyone.app_url)[/dim].", metavar="URL"),
+    ] = None,
+    json: JsonOption = False,
+) -> int:
+    """Report what changed: totals, transitions, people, conflicts, and every change, for people or for programs."""
+    settings = configuration(config)
+    names = chosen(settings, bindings)
+    wanted = _format(form, output, json=json)
+    link = _app_url(app_url) or settings.fiftyone.app_url
+    now = datetime.now(timezone.utc)
+    with progress("report", quiet=output is None) as phase, open_state(settings) as state:
+        selection = Selection(
+            bindings=tuple(names),
+            since=moment(since, now),
+            until=end(until, now),
+            run_id=_run(state, run),
+            actor=actor,
+            label=label,
+            field=field,
+            direction=None if direction is None else direction.value,
+        )
+        _check_span(selection)
+        phase("reading the log")
+        sides = look(settings, names)
+        found = gather(state.connection, state.tables, selection, made_at=now, title=title, sides=sides)
+        state.connection.rollback()
+        phase("fetching pictures")
+        shown = _pictures(settings, found, wanted, thumbnails)
+        phase("writing")
+        _write(found, wanted, output, app_url=link, shown=shown)
+    if output is not None and str(output) != STDOUT:
+        err.print(f"Wrote [bold]{output}[/bold]: {found.totals.changes:,} applied changes.")
+    for note in found.notes:
+        err.print(f"note: {note}", markup=False)
+    return 0
+
+
+def _format(form: Format | None, output: Path | None, *, json: bool) -> Format:
+    """What was asked for; ``ConfigError`` where that contradicts itself."""
+    if json and form not in (None, Format.JSON):
+        raise ConfigError("--json and --format name two formats.", remedy="Give one of them.")
+    to_file = output is not None and str(output) != STDOUT
+    if json or form is not None:
+        wanted = Format.JSON if form is None else form
+    elif to_file and output is not None:
+        named = format_of(output)
+        if named is None:
+            raise ConfigError(
+                f"The name {output.name!r} does not say which format is meant.",
+                remedy=f"Give --format {'|'.join(each.value for each in Format)}.",
+            )
+        wanted = named
+    else:
+        wanted = Format.MARKDOWN
+    if not to_file and sys.stdout.isatty() and wanted in (Format.HTML, Format.PARQUET):
+        raise ConfigError(f"A terminal cannot show {wanted.value}.", remedy=f"Give a file: -o report{wanted.ending}")
+    return wanted
+
+
+def _app_url(text: str | None) -> str | None:
+    if text is not None and not text.startswith(("http://", "https://")):
+        raise ConfigError(f"--app-url {text!r} is no web address.", remedy="Expected e.g. http://localhost:5151")
+    return text
+
+
+def _run(state: State, run: str | None) -> str | None:
+    if run is None:
+        return None
+    found = runs.ids_like(state.connection, state.tables, run)
+    if len(found) != 1:
+        many = f"{len(found)} runs begin with {run!r}" if found else f"There is no run {run!r}"
+        raise ConfigError(f"{many}.", remedy="`syncd log` shows runs.")
+    return found[0]
+
+
+def _check_span(selection: Selection) -> None:
+    if selection.since is not None and selection.until is not None and selection.since >= selection.until:
+        raise ConfigError(
+            "--since is not before --until: there is nothing between them.",
+            remedy="Swap them, or leave one out.",
+        )
+
+
+def _pictures(settings: Config, found: Report, wanted: Format, thumbnails: int) -> Pictures | None:
+    if wanted is not Format.HTML or not thumbnails:
+        return None
+    from syncd.report.pictures import take
+
+    return take(settings, found.changes, thumbnails)
+
+
+def _write(found: Report, wanted: Format, output: Path | None, *, app_url: str | None, shown: Pictures | None) -> None:
+    if output is None or str(output) == STDOUT:
+        sys.stdout.flush()
+        write(found, wanted, sys.stdout.buffer, app_url=app_url, pictures=shown)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with whole_file(output) as file:
+            write(found, wanted, file, app_url=app_url, pictures=shown)
+    except OSError as error:
+        raise ConfigError(
+            f"The report cannot be written to {output}: {error.strerror}.",
+            remedy="Name a file that can be written, or leave -o out.",
+        ) from error

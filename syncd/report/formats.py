@@ -1,0 +1,67 @@
+"""The formats of a report, by name and by the ending of a file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from syncd.report.content import Report
+from syncd.report.document import write_json
+from syncd.report.markdown import write_markdown
+from syncd.report.tables import write_csv, write_parquet
+
+if TYPE_CHECKING:
+    from syncd.report.pictures import Pictures
+
+
+class Format(str, Enum):
+    """How a report can be written."""
+
+    HTML = "html"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    JSON = "json"
+    PARQUET = "parquet"
+
+    @property
+    def ending(self) -> str:
+        """Of a file in this format, with the dot."""
+        return ".md" if self is Format.MARKDOWN else f".{self.value}"
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether a terminal would make a mess of it."""
+        return self is Format.PARQUET
+
+
+def format_of(path: Path) -> Format | None:
+    """The format that a file's name says."""
+    endings = {each.ending: each for each in Format} | {".htm": Format.HTML, ".markdown": Format.MARKDOWN}
+    return endings.get(path.suffix.lower())
+
+
+def write(
+    report: Report, form: Format, file: BinaryIO, *, app_url: str | None = None, pictures: Pictures | None = None
+) -> None:
+    """Writes the report; ``pictures`` are for HTML."""
+    if form is Format.HTML:
+        from syncd.report.html.page import write_html
+
+        write_html(report, file, pictures, app_url)
+    elif form is Format.CSV:
+        write_csv(report.changes, file)
+    elif form is Format.PARQUET:
+        write_parquet(report.changes, file)
+    else:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
+        _TEXTS[form](report, text, app_url)
+        text.detach()
+
+
+_TEXTS: dict[Format, Callable[[Report, io.TextIOWrapper, str | None], None]] = {
+    Format.JSON: lambda report, file, app_url: write_json(report, file, app_url=app_url),
+    Format.MARKDOWN: lambda report, file, app_url: write_markdown(report, file, app_url=app_url),
+}
