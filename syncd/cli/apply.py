@@ -11,7 +11,6 @@ from syncd import planfile
 from syncd.cli.common import ConfigOption, JsonOption, configuration, handled, out, print_json, progress
 from syncd.cli.reconcile import worst
 from syncd.cli.render.result import show_result
-from syncd.cli.state import State, open_state
 from syncd.config import Config
 from syncd.errors import ConfigError
 from syncd.planfile import SavedPlan
@@ -20,6 +19,7 @@ from syncd.reconcile.made import MadeOptions, apply_made, made_plan
 from syncd.reconcile.options import Options
 from syncd.reconcile.result import RunResult
 from syncd.session import open_session
+from syncd.state import State, open_state
 from syncd.store import held
 
 

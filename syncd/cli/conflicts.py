@@ -23,7 +23,6 @@ from syncd.cli.common import (
 )
 from syncd.cli.render.conflicts import groups, show_conflict, show_conflicts
 from syncd.cli.render.resolved import resolved_json, show_resolved
-from syncd.cli.state import open_state
 from syncd.cli.times import moment
 from syncd.config import Config
 from syncd.errors import ConfigError
@@ -31,6 +30,7 @@ from syncd.model import Side
 from syncd.resolve.answer import Take
 from syncd.resolve.run import Resolved, resolve
 from syncd.session import open_session
+from syncd.state import open_state
 from syncd.store import changes, conflicts
 
 app = typer.Typer(help="Conflicts: what a person must decide.", no_args_is_help=True, rich_markup_mode="rich")

@@ -24,10 +24,10 @@ from syncd.cli.common import (
     print_json,
 )
 from syncd.cli.render.log import show_chain, show_log
-from syncd.cli.state import State, open_state
 from syncd.cli.times import moment
 from syncd.errors import ConfigError
 from syncd.private_file import private_file
+from syncd.state import State, open_state
 from syncd.store import changes, runs
 from syncd.store.chain import Soundness
 

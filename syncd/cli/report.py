@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from syncd.cli.common import BindingsArgument, ConfigOption, JsonOption, chosen, configuration, err, handled, progress
-from syncd.cli.state import State, open_state
 from syncd.cli.times import end, moment
 from syncd.config import Config
 from syncd.errors import ConfigError
 from syncd.model import Direction
 from syncd.report.content import Report, gather
-from syncd.report.formats import Format, format_of, write
+from syncd.report.formats import THUMBNAILS, Format, format_of, write
 from syncd.report.selection import Selection
 from syncd.report.sides import look
+from syncd.state import State, open_state
 from syncd.store import runs
 from syncd.whole_file import whole_file
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from syncd.report.pictures import Pictures
 
 STDOUT = "-"
-THUMBNAILS = 60
-"""Pictures in a page, unless it is said how many."""
 
 
 class Way(str, Enum):

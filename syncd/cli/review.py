@@ -17,7 +17,7 @@ from syncd.cli.common import (
     print_json,
 )
 from syncd.cli.render.review import show_waiting
-from syncd.cli.state import open_state
+from syncd.state import open_state
 from syncd.store import waiting
 
 app = typer.Typer(help="Review: what waits for a person in FiftyOne.", no_args_is_help=True, rich_markup_mode="rich")

@@ -15,7 +15,7 @@ from syncd.cli.common import (
     print_json,
 )
 from syncd.cli.render.status import show_status
-from syncd.cli.state import open_state
+from syncd.state import open_state
 from syncd.status import status_of
 
 

@@ -23,11 +23,11 @@ from syncd.cli.common import (
 )
 from syncd.cli.reconcile import worst
 from syncd.cli.render.undone import show_undone, undone_json
-from syncd.cli.state import State, open_state
 from syncd.cli.times import moment
 from syncd.errors import ConfigError
 from syncd.reconcile.made import UNDO, MadeOptions
 from syncd.session import open_session
+from syncd.state import State, open_state
 from syncd.store import changes, runs
 from syncd.store.changes import APPLIED
 from syncd.undo.run import Undone, undo

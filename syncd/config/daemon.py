@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from syncd.config.ingest import beside_the_configuration
 from syncd.config.kinds import (
     AppUrl,
     DatabaseUrl,
     Duration,
     Http,
     HttpAddress,
+    MediaRoot,
     MongoUri,
     PositiveDuration,
     SchemaName,
@@ -22,7 +24,7 @@ from syncd.config.kinds import (
 )
 from syncd.config.section import Section, nothing_is
 
-Event = Literal["applied", "conflict", "held", "failed", "recovered"]
+Event = Literal["applied", "conflict", "held", "failed", "recovered", "report"]
 EVENTS: tuple[Event, ...] = get_args(Event)
 """What a web hook can be told of."""
 
@@ -75,5 +77,5 @@ class ReportConfig(Section):
     """Reports that the daemon writes by itself; `to` is a folder or ``s3://bucket/prefix``."""
 
     every: PositiveDuration = timedelta(days=7)
-    to: Text
+    to: Annotated[MediaRoot, AfterValidator(beside_the_configuration)]
     format: Literal["html", "markdown", "csv", "json", "parquet"] = "html"

@@ -18,6 +18,7 @@ from syncd.daemon.board import Board
 from syncd.daemon.heartbeat import Heartbeat
 from syncd.daemon.http import SILENT_AFTER, serve_http
 from syncd.daemon.reload import Reloader
+from syncd.daemon.reports import Reports
 from syncd.daemon.signals import Signals, listening
 from syncd.daemon.systemd import Supervisor, supervisor
 from syncd.daemon.worker import Worker
@@ -66,11 +67,14 @@ class _Daemon:
         self._http = ExitStack()
         self._supervisor: Supervisor = supervisor()
         self._heartbeat = Heartbeat(lambda: self._config, self._board)
+        self._reports = Reports(lambda: self._config, names, self.tell)
 
     # What workers tell. The notifier may be replaced while they run.
 
-    def tell(self, event: Event, binding: str, document: Mapping[str, Json]) -> None:
-        self._notifier.tell(event, binding, document)
+    def tell(
+        self, event: Event, binding: str | None, document: Mapping[str, Json], *, delivery: str | None = None
+    ) -> None:
+        self._notifier.tell(event, binding, document, delivery=delivery)
 
     def _notices(self) -> NoticeCounts:
         return self._notifier.counts
@@ -79,6 +83,7 @@ class _Daemon:
         self._serve()
         self._settle_workers()
         self._heartbeat.start()
+        self._reports.start()
         log.info("syncd runs", bindings=sorted(self._workers), pid=os.getpid())
         self._supervisor.ready(self._status())
         try:
@@ -203,6 +208,7 @@ class _Daemon:
         until = time.monotonic() + GRACE_S
         left = [each.name for each in workers if not each.join(max(0.0, until - time.monotonic()))]
         self._heartbeat.close()
+        self._reports.close()
         self._notifier.close()
         self._http.close()
         if left:

@@ -33,7 +33,7 @@ WORDS = ("run_id", "mode", "state", "side")
 _WORD = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
-def body_of(event: Event, delivery: str, at: datetime, binding: str, document: Mapping[str, Json]) -> bytes:
+def body_of(event: Event, delivery: str, at: datetime, binding: str | None, document: Mapping[str, Json]) -> bytes:
     """The JSON that is sent. Of ``document`` only the counts, ``seconds`` and syncd's own words are taken.
 
     What else a run reports (why it was held, its notes and changes) may name classes and is left out.
@@ -49,6 +49,8 @@ def body_of(event: Event, delivery: str, at: datetime, binding: str, document: M
         "counts": counts,
         "seconds": _numbers(document.get("seconds")),
     }
+    if "report" in document:
+        message["report"] = document["report"]
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -53,7 +53,7 @@ class Persistence:
 class _Message:
     event: Event
     delivery: str
-    binding: str
+    binding: str | None
     body: bytes
     told_at: float
     attempts: int = 0
@@ -96,11 +96,16 @@ class Notifier:
         with self._changed:
             return replace(self._counts, waiting=len(self._queue) + (self._flying is not None))
 
-    def tell(self, event: Event, binding: str, document: Mapping[str, Json]) -> None:
-        """Queues a message and returns at once. ``document``: a run's or a state's ``as_json()``, or both in one."""
+    def tell(
+        self, event: Event, binding: str | None, document: Mapping[str, Json], *, delivery: str | None = None
+    ) -> None:
+        """Queues a message and returns at once. ``document``: a run's or a state's ``as_json()``, or both in one.
+
+        ``delivery`` is the message's id, where another daemon may tell the same; otherwise a new one.
+        """
         if self._sender is None or event not in self._events:
             return
-        delivery = str(uuid.uuid4())
+        delivery = delivery or str(uuid.uuid4())
         body = body_of(event, delivery, datetime.now(timezone.utc), binding, document)
         with self._changed:
             if self._until is not None:

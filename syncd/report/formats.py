@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from syncd.report.pictures import Pictures
 
 
+THUMBNAILS = 60
+"""Pictures in a page, unless it is said how many."""
+
+
 class Format(str, Enum):
     """How a report can be written."""
 

@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,3 +97,19 @@ def test_held_is_told_once_though_edits_go_on(
         edited.wait(0.7)
     assert events(got) == ["held"]
     assert len(world.runs()) - rows <= 1
+
+
+def test_a_report_is_written_by_schedule_and_told_with_its_place(
+    world: World, start: Start, hook: tuple[str, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    where, got = hook
+    document = world.document() | {"notify": {"webhook": where, "events": ["report"]}}
+    document["report"] = {"every": "1h", "to": str(tmp_path / "reports"), "format": "json"}
+    world.sql("UPDATE syncd.run SET started_at = started_at - interval '1 day'")
+    daemon = start(document, poll_interval="1s")
+    until(lambda: got, daemon.text)
+    told = got[0]
+    written = json.loads(Path(told["report"]["to"]).read_text())
+    assert (told["event"], told["binding"]) == ("report", None)
+    assert written["selection"]["until"].startswith(told["report"]["until"].removesuffix("+00:00"))
+    assert daemon.until_said("a report was written")["to"] == told["report"]["to"]

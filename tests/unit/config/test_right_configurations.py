@@ -148,7 +148,7 @@ def test_a_web_hook_may_be_signed_and_told_less(tmp_path: Path) -> None:
 def test_a_web_hook_is_told_everything_and_unsigned_by_default(tmp_path: Path) -> None:
     notify = load(tmp_path, MINIMAL).notify
     assert notify.secret is None
-    assert notify.events == ("applied", "conflict", "held", "failed", "recovered")
+    assert notify.events == ("applied", "conflict", "held", "failed", "recovered", "report")
 
 
 @pytest.mark.parametrize(
