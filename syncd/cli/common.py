@@ -6,7 +6,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TextIO
@@ -80,6 +80,13 @@ def chosen(config: Config, names: list[str] | None) -> list[str]:
 def print_json(document: Json | Any) -> None:
     """One JSON document on standard output, and nothing else there."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def print_json_lines(documents: Iterable[Json | Any]) -> None:
+    """JSON documents that come one by one, each on a line, at once."""
+    for each in documents:
+        sys.stdout.write(json.dumps(each, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
 
 
 def handled(command: Callable[P, int | None]) -> Callable[P, None]:

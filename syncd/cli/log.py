@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,14 +23,19 @@ from syncd.cli.common import (
     handled,
     out,
     print_json,
+    print_json_lines,
 )
+from syncd.cli.paging import paged, pages
 from syncd.cli.render.log import show_chain, show_log
-from syncd.cli.times import moment
+from syncd.cli.times import end, moment
 from syncd.errors import ConfigError
 from syncd.private_file import private_file
 from syncd.state import State, open_state
-from syncd.store import changes, runs
+from syncd.store import changes, following, runs
 from syncd.store.chain import Soundness
+
+FEW, MANY = 50, 1_000
+"""Changes that are shown where nobody says how many: at once, and where pages are turned."""
 
 
 @handled
@@ -49,7 +55,20 @@ def log(
     ] = None,
     actor: Annotated[str | None, typer.Option("--actor", help="Only what this person did.", metavar="NAME")] = None,
     since: Annotated[str | None, typer.Option("--since", help="7d, 12h, 2026-11-01 …", metavar="WHEN")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, the newest.")] = 50,
+    until: Annotated[
+        str | None, typer.Option("--until", help="As --since; a day counts whole.", metavar="WHEN")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            "-n",
+            min=1,
+            help=f"How many, the newest [dim](default: {FEW}; {MANY:,} where they are paged)[/dim].",
+            show_default=False,
+        ),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-F", help="Go on with what comes, until Ctrl-C.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Check the hash chain instead of listing.")] = False,
     export_to: Annotated[
         Path | None,
@@ -65,7 +84,8 @@ def log(
     settings = configuration(config)
     names = chosen(settings, bindings)
     if verify or export_to is not None:
-        if run or annotation or field or direction or status or actor or since or (verify and export_to):
+        filtered = run or annotation or field or direction or status or actor or since or until
+        if filtered or follow or (verify and export_to):
             raise ConfigError(
                 "--verify and --export take the whole log, and each other's place.",
                 remedy="Give one of them, and no filter but BINDING.",
@@ -75,9 +95,11 @@ def log(
             if export_to is not None:
                 return _export(state, whole, export_to, json=json)
             return _verify(state, whole, json=json)
-    after = moment(since, datetime.now(timezone.utc))
+    now = datetime.now(timezone.utc)
+    after, before = moment(since, now), end(until, now)
     with open_state(settings) as state:
-        entries = changes.query(
+        query = partial(
+            changes.query,
             state.connection,
             state.tables,
             bindings=names,
@@ -87,17 +109,57 @@ def log(
             direction=direction,
             status=status,
             since=after,
+            until=before,
             actor=actor,
-            limit=limit,
         )
-        notes = runs.notes(state.connection, state.tables, list({each["run_id"] for each in entries}))
+        wanted = limit or (MANY if pages(out) and not (json or follow) else FEW)
+        entries = query(limit=wanted)
+        if follow:
+            return _follow(state, query, entries, json=json)
+        notes = _notes(state, entries)
     if json:
         print_json({"changes": [each | {"note": notes.get(each["run_id"])} for each in entries]})
     else:
-        show_log(out, entries, notes)
-        if len(entries) == limit:
-            err.print(f"[dim]The newest {limit}; more with --limit.[/dim]")
+        with paged(out):
+            show_log(out, entries, notes)
+        if len(entries) == wanted:
+            err.print(f"[dim]The newest {wanted:,}; more with --limit.[/dim]")
     return 0
+
+
+def _follow(
+    state: State, query: Callable[..., list[dict[str, Any]]], entries: list[dict[str, Any]], *, json: bool
+) -> int:
+    """What is there, then what comes. As JSON, each change is a document of its own, on a line."""
+
+    def since(seq: int) -> list[dict[str, Any]]:
+        found = query(after=seq)
+        # A transaction that stays open would see the same for ever.
+        state.connection.rollback()
+        return found
+
+    def show(found: list[dict[str, Any]]) -> None:
+        notes = _notes(state, found)
+        state.connection.rollback()
+        if json:
+            print_json_lines(each | {"note": notes.get(each["run_id"])} for each in found)
+        else:
+            show_log(out, found, notes)
+
+    settled = [each for each in entries if each["status"] != changes.PENDING]
+    if settled:
+        show(settled)
+    newest = changes.query(state.connection, state.tables, limit=1)
+    waiting = [each["seq"] - 1 for each in entries if each["status"] == changes.PENDING]
+    start = min([newest[-1]["seq"] if newest else 0, *waiting])
+    for found in following.follow(since, start, [each["seq"] for each in settled]):
+        if found:
+            show(found)
+    return 0
+
+
+def _notes(state: State, entries: Sequence[dict[str, Any]]) -> dict[str, str]:
+    return runs.notes(state.connection, state.tables, list({each["run_id"] for each in entries}))
 
 
 def _verify(state: State, names: Sequence[str], *, json: bool) -> int:

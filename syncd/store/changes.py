@@ -249,9 +249,11 @@ def query(
     actor: str | None = None,
     seq: int | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
+    after: int | None = None,
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Log entries that match, the newest last; ``limit`` keeps the newest."""
+    """Log entries that match, the newest last; ``after`` is a ``seq``; ``limit`` keeps the newest."""
     table = tables.change
     chosen = sa.select(table)
     if bindings:
@@ -270,6 +272,10 @@ def query(
             chosen = chosen.where(table.c[name] == value)
     if since is not None:
         chosen = chosen.where(table.c.applied_at >= since)
+    if until is not None:
+        chosen = chosen.where(table.c.applied_at < until)
+    if after is not None:
+        chosen = chosen.where(table.c.seq > after)
     chosen = chosen.order_by(table.c.seq.desc())
     if limit is not None:
         chosen = chosen.limit(limit)

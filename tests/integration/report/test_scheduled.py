@@ -22,7 +22,7 @@ NAME = "syncd-2026-11-16--2026-11-23.md"
 def monday(world: World) -> datetime:
     """A Monday's morning. What the world's log holds was done the week before."""
     last = datetime(2026, 11, 20, tzinfo=timezone.utc)
-    world.review(sorted(world.rows())[0], label="海胆")
+    world.review(min(world.rows()), label="海胆")
     world.reconcile()
     world.sql("UPDATE syncd.change SET applied_at = :last", last=last)
     world.sql("UPDATE syncd.run SET started_at = :last", last=last)
