@@ -25,7 +25,13 @@ OPEN_SCHEMA: dict[str, pl.DataType] = {
     "kind": pl.String(),
     "fiftyone": pl.String(),
 }
-
+HALF_SCHEMA: dict[str, pl.DataType] = {
+    "annotation_id": pl.String(),
+    "field": pl.String(),
+    "old": pl.String(),
+    "new": pl.String(),
+    "reason": pl.String(),
+}
 ANSWERED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "tag": pl.String()}
 
 
@@ -36,13 +42,16 @@ class History:
     ``written`` holds what syncd wrote to FiftyOne within the stale window (``old``: canonical JSON of what it
     replaced); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``: canonical JSON); ``minted`` ids
     that syncd gave to drawn labels whose database row was never written, because the run died or the database
-    refused it; ``answered`` the tags that stay on their labels (or samples) and have had their effect.
+    refused it; ``answered`` the tags that stay on their labels (or samples) and have had their effect; ``halves``
+    what tags asked the database to hold, and a run that died wrote to FiftyOne only (``old``, ``new``: canonical
+    JSON).
     """
 
     written: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WRITTEN_SCHEMA))
     open_conflicts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OPEN_SCHEMA))
     minted: frozenset[str] = frozenset()
     answered: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ANSWERED_SCHEMA))
+    halves: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=HALF_SCHEMA))
 
 
 @dataclass(frozen=True)

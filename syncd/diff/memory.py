@@ -14,7 +14,7 @@ import polars as pl
 
 from syncd.diff.compare import same
 from syncd.diff.inputs import History, Inputs
-from syncd.diff.joined import B, F, differ
+from syncd.diff.joined import B, D, F, differ
 from syncd.model.fields import Field, Mapping
 from syncd.model.kinds import Json, Value, from_json
 from syncd.model.plan import Action
@@ -51,6 +51,20 @@ def with_memory(field: Field, history: History, rows: pl.DataFrame) -> pl.DataFr
 def about_column(field: Field, name: str) -> str:
     """Name of the column that holds something known about a field."""
     return f"{name}.{field.name}"
+
+
+def with_half(field: Field, reason: str, history: History, rows: pl.DataFrame) -> pl.DataFrame:
+    """Adds ``half``: what a tag asked for (``reason``) stands in FiftyOne by syncd's doing, and the database lacks it.
+
+    So it is where a run died between the two. An edit of either side since then makes it the edit's affair.
+    """
+    halves = history.halves.filter((pl.col("field") == field.name) & (pl.col("reason") == reason))
+    if halves.height:
+        outward = history.written.filter(pl.col("field") == field.name)
+        halves = halves.join(outward, on=["annotation_id", "reason"], how="semi")
+        for side, text in ((F, "new"), (D, "old")):
+            halves = halves.join(_holding(field, rows, halves, text, side), on="annotation_id", how="semi")
+    return _flagged(rows, {"half": halves})
 
 
 def with_presence_memory(history: History, rows: pl.DataFrame, action: Action) -> pl.DataFrame:
@@ -108,10 +122,10 @@ def _flagged(rows: pl.DataFrame, ids: dict[str, pl.DataFrame]) -> pl.DataFrame:
     return rows.with_columns(flags)
 
 
-def _holding(field: Field, rows: pl.DataFrame, remembered: pl.DataFrame, text: str) -> pl.DataFrame:
-    """Ids of the rows whose FiftyOne value is one of those remembered (as JSON text in the column ``text``)."""
+def _holding(field: Field, rows: pl.DataFrame, remembered: pl.DataFrame, text: str, side: str = F) -> pl.DataFrame:
+    """Ids of the rows whose value on a side is one of those remembered (as JSON text in the column ``text``)."""
     was = remembered.select("annotation_id", pl.col(text).alias("was"))
-    pairs = rows.select("annotation_id", pl.col(F + column(field.name)).alias("now")).join(was, on="annotation_id")
+    pairs = rows.select("annotation_id", pl.col(side + column(field.name)).alias("now")).join(was, on="annotation_id")
     ids = [name for name, now, text in pairs.iter_rows() if _is_same(field, json.loads(text), now)]
     return pl.DataFrame({"annotation_id": ids}, schema={"annotation_id": pl.String()})
 

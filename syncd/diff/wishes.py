@@ -12,7 +12,7 @@ import polars as pl
 
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, D, F, differ, is_known, unreadable
-from syncd.diff.memory import about_column
+from syncd.diff.memory import about_column, with_half
 from syncd.diff.vocabulary import with_meaning
 from syncd.model.fields import LABEL, Direction, Field, Mapping
 from syncd.model.kinds import Kind
@@ -38,9 +38,11 @@ def with_wishes(inputs: Inputs, voices: pl.DataFrame, rows: pl.DataFrame) -> pl.
     if inputs.vocabulary is not None:
         rows = with_meaning(inputs.vocabulary, rows, F + column(LABEL), "meant.f")
         rows = with_meaning(inputs.vocabulary, rows, D + column(LABEL), "meant.d")
+        rows = with_half(mapping.field(LABEL), CLASS_TAG, inputs.history, rows)
         rows = _with_label(mapping.field(LABEL), rows)
     verified = verified_field(mapping, review)
     if verified is not None:
+        rows = with_half(verified, APPROVED, inputs.history, rows)
         rows = _with_approval(verified, rows)
     return rows.drop("confirmed")
 
@@ -77,10 +79,11 @@ def _with_label(field: Field, rows: pl.DataFrame) -> pl.DataFrame:
     ambiguous = sound & (several | crowd | (wished & edited))
     # Where nothing was ever agreed a tag is heard once the sides have met; equal sides have.
     heard = wished & ~ambiguous & (known | typed.eq_missing(home))
+    half = pl.col("half") & sound & ~ambiguous
     renamed = meant.eq_missing(home) & typed.ne_missing(home) & home.is_not_null()
     untouched = (known & typed.eq_missing(base)) | typed.eq_missing(home)
     via = (
-        pl.when(heard)
+        pl.when(heard | half)
         .then(pl.lit(CLASS_TAG))
         .when(sound & (renamed | (meant.ne_missing(typed) & meant.is_not_null() & ~untouched)))
         .then(pl.lit(ALIAS))
@@ -90,13 +93,16 @@ def _with_label(field: Field, rows: pl.DataFrame) -> pl.DataFrame:
         ambiguous.alias(about_column(field, "ambiguous")),
         (sound & typed.is_not_null() & meant.is_null() & ~untouched & ~heard).alias(about_column(field, "unknown")),
         heard.alias("heard"),
+        (heard | half).alias("by_tag"),
     )
     how = pl.col(about_column(field, "via"))
-    value = pl.when(how == CLASS_TAG).then(asked).when(how == ALIAS).then(meant).otherwise(typed)
-    rows = _agreed(field, rows, pl.col("heard"))
+    value = pl.when("heard").then(asked).when(how == ALIAS).then(meant).otherwise(typed)
+    rows = _agreed(field, rows, pl.col("by_tag"))
     rows = rows.with_columns(value.alias(F + column(LABEL)))
     agrees = theirs.eq(pl.col(F + column(LABEL))).fill_null(value=False)
-    return rows.with_columns(agrees.alias(about_column(field, "agrees"))).drop("heard", "meant.f", "meant.d")
+    return rows.with_columns(agrees.alias(about_column(field, "agrees"))).drop(
+        "heard", "by_tag", "half", "meant.f", "meant.d"
+    )
 
 
 def _with_approval(field: Field, rows: pl.DataFrame) -> pl.DataFrame:
@@ -104,12 +110,13 @@ def _with_approval(field: Field, rows: pl.DataFrame) -> pl.DataFrame:
     typed = pl.col(F + column(field.name))
     sound = ~unreadable(field.name, F) & ~unreadable(field.name, D)
     heard = pl.col("confirmed") & sound & typed.ne_missing(pl.lit(value=True))
-    rows = rows.with_columns((heard & (is_known(field.name) | ~differ(field, F, D))).alias("heard"))
+    heard = heard & (is_known(field.name) | ~differ(field, F, D))
+    rows = rows.with_columns((heard | (pl.col("half") & sound)).alias("heard"))
     rows = _agreed(field, rows, pl.col("heard"))
     return rows.with_columns(
         pl.when("heard").then(pl.lit(value=True)).otherwise(typed).alias(F + column(field.name)),
         pl.when("heard").then(pl.lit(APPROVED)).alias(about_column(field, "via")),
-    ).drop("heard")
+    ).drop("heard", "half")
 
 
 def _agreed(field: Field, rows: pl.DataFrame, heard: pl.Expr) -> pl.DataFrame:

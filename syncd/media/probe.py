@@ -34,7 +34,7 @@ _FLIPPED = frozenset((5, 6, 7, 8))
 _ORIENTATION = 0x0112
 _ENDS = {"image/png": b"\x00\x00\x00\x00IEND\xaeB`\x82", "image/jpeg": b"\xff\xd9"}
 
-_RAISED = (
+RAISED = (
     *(OSError, ValueError, SyntaxError, TypeError, LookupError, EOFError, ArithmeticError, AttributeError, MemoryError),
     *(RuntimeError, Warning, struct.error, zlib.error, Image.DecompressionBombError),
 )
@@ -102,7 +102,7 @@ def probe_header(file: Readable, name: str, size_bytes: int) -> ImageFacts | str
             width, height = height, width
         mime = _mime_type(cast("str", image.format))
         return ImageFacts(size_bytes, mime, width, height, len(image.getbands()), _note(name, mime))
-    except _RAISED as error:
+    except RAISED as error:
         return f"{name} has a damaged header: {_said(error)}."
 
 
@@ -130,7 +130,7 @@ def _undecodable(file: IO[bytes], path: str) -> str | None:
         if mark is not None and mark not in file.read():
             return f"{path} is damaged or not whole: the end of the image is missing."
         image.load()
-    except _RAISED as error:
+    except RAISED as error:
         return f"{path} is damaged or not whole: {_said(error)}."
     return None
 
@@ -155,7 +155,7 @@ def _opened(file: Readable) -> ImageFile.ImageFile | None:
 def _is_flipped(image: Image.Image) -> bool:
     try:
         return image.getexif().get(_ORIENTATION) in _FLIPPED
-    except _RAISED:
+    except RAISED:
         # A damaged EXIF block says nothing of the orientation; browsers show the image as it lies.
         return False
 

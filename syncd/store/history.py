@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from syncd.diff.inputs import WRITTEN_SCHEMA, History
+from syncd.diff.inputs import HALF_SCHEMA, WRITTEN_SCHEMA, History
+from syncd.diff.wishes import BY_TAG
 from syncd.model import Action, Direction
 from syncd.store import answered, conflicts
-from syncd.store.changes import APPLIED
+from syncd.store.changes import ABANDONED, APPLIED
 from syncd.store.tables import Tables
 
 
@@ -23,11 +25,13 @@ def load(
 
     ``ids`` says which annotations matter (``None``: all of them).
     """
+    written = _written(connection, tables, binding, since, ids)
     return History(
-        written=_written(connection, tables, binding, since, ids),
+        written=written,
         open_conflicts=conflicts.open_frame(connection, tables, binding),
         minted=_minted(connection, tables, binding),
         answered=answered.load(connection, tables, binding, ids),
+        halves=_halves(connection, tables, binding, since, written.filter(pl.col("reason").is_in(BY_TAG))),
     )
 
 
@@ -35,13 +39,11 @@ def _written(
     connection: Connection, tables: Tables, binding: str, since: datetime, ids: Collection[str] | None
 ) -> pl.DataFrame:
     table = tables.change
-    # The text as it stands: nothing is gained by taking it apart and writing it again.
-    old = sa.func.coalesce(sa.cast(table.c.old, sa.Text), "null")
     chosen = sa.select(
         table.c.annotation_id,
         table.c.field,
         table.c.action,
-        old,
+        _text(table.c.old),
         table.c.reason,
     ).where(
         table.c.binding == binding,
@@ -49,11 +51,55 @@ def _written(
         table.c.direction == Direction.TO_FIFTYONE.value,
         table.c.applied_at >= since,
     )
-    if ids is not None and connection.dialect.name == "postgresql":
-        askable = sorted(each for each in ids if "\x00" not in each)
-        chosen = chosen.where(table.c.annotation_id == sa.any_(sa.cast(askable, sa.ARRAY(sa.Text))))
-    rows = [tuple(row) for row in connection.execute(chosen)]
-    return pl.DataFrame(rows, schema=WRITTEN_SCHEMA, orient="row")
+    return _frame(connection, _about(connection, chosen, table, ids), WRITTEN_SCHEMA)
+
+
+def _halves(
+    connection: Connection, tables: Tables, binding: str, since: datetime, by_tag: pl.DataFrame
+) -> pl.DataFrame:
+    """What tags asked for and was not written to the database, nor anything else to that field since."""
+    if by_tag.is_empty():
+        return pl.DataFrame(schema=HALF_SCHEMA)
+    table, later = tables.change, tables.change.alias()
+    written_since = sa.exists().where(
+        later.c.binding == binding,
+        later.c.annotation_id == table.c.annotation_id,
+        later.c.field == table.c.field,
+        later.c.direction == Direction.TO_DATABASE.value,
+        later.c.status == APPLIED,
+        later.c.seq > table.c.seq,
+    )
+    chosen = sa.select(
+        table.c.annotation_id, table.c.field, _text(table.c.old), _text(table.c.new), table.c.reason
+    ).where(
+        table.c.binding == binding,
+        table.c.status == ABANDONED,
+        table.c.direction == Direction.TO_DATABASE.value,
+        table.c.reason.in_(BY_TAG),
+        table.c.applied_at >= since,
+        ~written_since,
+    )
+    ids = by_tag["annotation_id"].drop_nulls().unique().to_list()
+    return _frame(connection, _about(connection, chosen, table, ids), HALF_SCHEMA)
+
+
+def _about(
+    connection: Connection, chosen: sa.Select[Any], table: sa.Table, ids: Collection[str] | None
+) -> sa.Select[Any]:
+    """Only what is about these annotations, where the database can be told all of them at once."""
+    if ids is None or connection.dialect.name != "postgresql":
+        return chosen
+    askable = sorted(each for each in ids if "\x00" not in each)
+    return chosen.where(table.c.annotation_id == sa.any_(sa.cast(askable, sa.ARRAY(sa.Text))))
+
+
+def _text(content: sa.Column[Any]) -> sa.ColumnElement[str]:
+    """The text as it stands: nothing is gained by taking it apart and writing it again."""
+    return sa.func.coalesce(sa.cast(content, sa.Text), "null")
+
+
+def _frame(connection: Connection, chosen: sa.Select[Any], schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    return pl.DataFrame([tuple(row) for row in connection.execute(chosen)], schema=schema, orient="row")
 
 
 def _minted(connection: Connection, tables: Tables, binding: str) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,14 @@ def sample_media(samples: Documents, uri: str, etag: str) -> pl.DataFrame:
         uri=uri,
         etag=etag,
     )
+
+
+def media_of(samples: Documents, sample_ids: Iterable[str], uri: str) -> dict[str, tuple[str, str | None]]:
+    """Of each of these samples, as far as they exist, its file path and what its field ``uri`` holds."""
+    wanted = [ObjectId(each) for each in sample_ids if ObjectId.is_valid(each)]
+    with asking("Reading from"):
+        found = samples.find({"_id": {"$in": wanted}}, {FILEPATH: 1, uri: 1})
+        return {str(each["_id"]): (str(each[FILEPATH]), each.get(uri)) for each in found if each.get(FILEPATH)}
 
 
 def declare_text(fiftyone: Any, dataset_name: str, names: Sequence[str]) -> None:

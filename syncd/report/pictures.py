@@ -1,0 +1,204 @@
+"""Pictures of changed annotations: which ones, where their images are, and the small ones that go into the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
+from syncd.adapters.fiftyone.media import media_of
+from syncd.adapters.s3.client import s3_client
+from syncd.adapters.s3.objects import read_range
+from syncd.config import Config
+from syncd.errors import SyncdError
+from syncd.ingest.layout import S3_URI
+from syncd.media.bucket import S3, place_of
+from syncd.media.probe import RAISED
+from syncd.model import Kind
+from syncd.model.snapshot import column
+from syncd.report.thumbnails import data_uri, decoded, thumbnail
+from syncd.session import open_session
+from syncd.store.changes import APPLIED
+
+BUDGET = 8_000_000
+"""Bytes that all pictures together take in the page."""
+
+LARGEST = 200_000_000
+"""Bytes of an image that is read for a picture."""
+
+THREADS = 4
+KEY = ["binding", "annotation_id"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An annotation as it looks (``uri`` holds the image itself) and the change of it that the picture stands for."""
+
+    binding: str
+    annotation_id: str
+    uri: str
+    old: str | None
+    new: str | None
+    actor: str | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures, and the annotations (binding, id) whose image could not be had.
+
+    ``left_out`` pictures would not have fitted the budget; ``notes`` say why a binding has none.
+    """
+
+    shown: tuple[Picture, ...] = ()
+    missing: tuple[tuple[str, str], ...] = ()
+    left_out: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def take(config: Config, changes: pl.DataFrame, number: int, *, budget: int = BUDGET) -> Pictures:
+    """Pictures of up to ``number`` changed annotations, chosen for variety; ``budget`` in bytes.
+
+    A binding that cannot be opened, or an image that is not there, is told and is no failure.
+    """
+    wanted = chosen(changes, number)
+    shown: dict[tuple[str, str], bytes] = {}
+    notes = []
+    client = _Client(config)
+    for name in wanted["binding"].unique(maintain_order=True).to_list():
+        rows = wanted.filter(pl.col("binding") == name)
+        try:
+            with open_session(config, name) as session:
+                places = _places(session.fiftyone, rows) if isinstance(session.fiftyone, FiftyOneAdapter) else None
+        except SyncdError as error:
+            notes.append(f"{name}: no pictures, because {error.message}")
+            continue
+        if places is not None:
+            shown |= {(name, key): webp for key, webp in _cut(places, client)}
+    return _within(wanted, shown, budget, tuple(notes))
+
+
+def chosen(changes: pl.DataFrame, number: int) -> pl.DataFrame:
+    """The changes to picture: of each transition the latest, then the next of each, the most frequent first. Pure."""
+    applied = changes.filter(
+        pl.col("status") == APPLIED,
+        pl.col("annotation_id").is_not_null(),
+        pl.col("old_label").is_not_null() | pl.col("new_label").is_not_null(),
+    )
+    pair = ["old_label", "new_label"]
+    ranked = (
+        applied.sort("seq", descending=True)
+        .unique(KEY, keep="first", maintain_order=True)
+        .with_columns(turn=pl.int_range(pl.len()).over(pair), frequent=pl.len().over(pair))
+    )
+    order = ranked.sort("turn", "frequent", *pair, "seq", descending=[False, True, False, False, True])
+    return order.head(max(number, 0))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an annotation's image is: a path or an s3:// URI, and another where that fails; ``box`` within it."""
+
+    annotation_id: str
+    path: str
+    uri: str | None
+    box: list[float] | None
+
+
+class _Client:
+    """The S3 client, made when the first image is looked for there."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._made: Any = None
+
+    def read(self, uri: str) -> bytes:
+        if self._made is None:
+            self._made = s3_client(self._config.s3)
+        content, _ = read_range(self._made, place_of(uri), 0, LARGEST)
+        return content
+
+
+def _places(fiftyone: FiftyOneAdapter, rows: pl.DataFrame) -> list[_Place]:
+    """By annotation id where the label is now; where it is gone, by the sample and box that the log has."""
+    boxes = [each.name for each in fiftyone.mapping.fields if each.kind is Kind.BOX]
+    now = fiftyone.read_ids(rows["annotation_id"].to_list()).rows
+    there = {row["annotation_id"]: row for row in now.iter_rows(named=True) if row["annotation_id"] is not None}
+    samples = {*(row["sample_id"] for row in there.values()), *rows["sample_id"].drop_nulls()}
+    media = media_of(fiftyone.samples, samples, S3_URI)
+    found = []
+    for row in rows.iter_rows(named=True):
+        label = there.get(row["annotation_id"])
+        sample = row["sample_id"] if label is None else label["sample_id"]
+        box = _logged_box(row, boxes) if label is None else next((label[column(name)] for name in boxes), None)
+        if sample in media:
+            found.append(_Place(row["annotation_id"], *media[sample], box))
+    return found
+
+
+def _logged_box(row: Mapping[str, Any], boxes: list[str]) -> list[float] | None:
+    for side in ("old", "new"):
+        whole = json.loads(row[side]) if row["field"] is None and row[side] is not None else None
+        if isinstance(whole, dict) and boxes and isinstance(whole.get(boxes[0]), list):
+            box: list[float] = whole[boxes[0]]
+            return box
+    return None
+
+
+def _cut(places: list[_Place], client: _Client) -> Iterator[tuple[str, bytes]]:
+    """Small pictures of the places that have an image; each image is read once."""
+    by_image: dict[tuple[str, str | None], list[_Place]] = {}
+    for each in places:
+        by_image.setdefault((each.path, each.uri), []).append(each)
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="picture") as pool:
+        for found in pool.map(lambda group: _of_one_image(group, client), by_image.values()):
+            yield from found
+
+
+def _of_one_image(group: list[_Place], client: _Client) -> list[tuple[str, bytes]]:
+    """Nothing where the image is not there or damaged: a report is no place to fail for that."""
+    try:
+        content = _content(group[0], client)
+        if content is None:
+            return []
+        image = decoded(content)
+        return [(each.annotation_id, thumbnail(image, each.box)) for each in group]
+    except (*RAISED, SyncdError):
+        return []
+
+
+def _content(place: _Place, client: _Client) -> bytes | None:
+    if not place.path.startswith(S3):
+        path = Path(place.path)
+        if path.is_file() and path.stat().st_size <= LARGEST:
+            return path.read_bytes()
+    uri = place.path if place.path.startswith(S3) else place.uri
+    return None if uri is None else client.read(uri)
+
+
+def _within(
+    wanted: pl.DataFrame, shown: Mapping[tuple[str, str], bytes], budget: int, notes: tuple[str, ...]
+) -> Pictures:
+    """The pictures in the order of their choice, as far as they fit."""
+    pictures, missing, left_out, taken = [], [], 0, 0
+    for row in wanted.iter_rows(named=True):
+        key = (row["binding"], row["annotation_id"])
+        webp = shown.get(key)
+        if webp is None:
+            missing.append(key)
+            continue
+        uri = data_uri(webp)
+        if taken + len(uri) > budget:
+            left_out += 1
+            continue
+        taken += len(uri)
+        about = (row["old_label"], row["new_label"], row["actor"], row["applied_at"])
+        pictures.append(Picture(*key, uri, *about))
+    return Pictures(tuple(pictures), tuple(missing), left_out, notes)
