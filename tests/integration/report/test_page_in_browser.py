@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from syncd.report.selection import Selection
 from syncd.report.sides import Sides
 from unit.report.logs import AT, log, moved, report
 
-EVIL = '<script>alert(1)</script><img src=x onerror="alert(2)">'
+EVIL = "<script>alert(1)</script><img src=x onerror='alert(2)'>"
 RTL = "ميدوسا"
 SHAPE = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 ROWS = "[...document.querySelectorAll('#log .body .row')]"
@@ -145,7 +146,7 @@ def test_every_control_has_a_name_and_every_heading_its_place(window: Browser, t
     assert window.run("document.querySelectorAll('img:not([alt])').length") == 0
     levels = window.run("[...document.querySelectorAll('h1, h2, h3')].map((each) => Number(each.tagName[1]))")
     assert levels[0] == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     assert window.run("[...document.querySelectorAll('[id]')].length") == window.run(
         "new Set([...document.querySelectorAll('[id]')].map((each) => each.id)).size"
     )
