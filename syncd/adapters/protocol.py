@@ -34,6 +34,18 @@ class Result:
     refused: str | None = None
 
 
+class Sink(Protocol):
+    """Takes a snapshot a part at a time."""
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """More rows."""
+        ...
+
+    def clear(self) -> None:
+        """None of the rows so far: they are read anew."""
+        ...
+
+
 class Adapter(Protocol):
     """One side of a binding."""
 
@@ -49,6 +61,10 @@ class Adapter(Protocol):
 
     def read_all(self) -> Snapshot:
         """Every annotation; complete, or an error."""
+        ...
+
+    def read_all_to(self, sink: Sink) -> datetime:
+        """As :meth:`read_all`, a part at a time; returns the server's clock when the read began."""
         ...
 
     def read_since(self, since: datetime) -> Snapshot:

@@ -17,12 +17,13 @@ from syncd.diff.flags import flag
 from syncd.diff.gate import gated
 from syncd.diff.identity import identify
 from syncd.diff.inputs import Inputs
-from syncd.diff.joined import B, D, F, any_difference, is_known, join, unreadable
+from syncd.diff.joined import B, F, join
 from syncd.diff.marks import conflict_marks, held_marks
 from syncd.diff.memory import open_fields, open_whole
 from syncd.diff.newcomers import judge_newcomers
 from syncd.diff.presence import judge_missing
 from syncd.diff.quiet import LeftAlone, without_young
+from syncd.diff.settled import is_agreed
 from syncd.diff.tags import approved_places, said, spent_names, voices, with_actors
 from syncd.diff.vocabulary import with_nearest
 from syncd.diff.wishes import verified_field, with_wishes
@@ -97,12 +98,7 @@ def _one_per_subject(conflicts: list[Conflict]) -> tuple[Conflict, ...]:
 
 def _needs_work(mapping: Mapping, rows: pl.DataFrame, voiced: pl.DataFrame) -> pl.DataFrame:
     """Rows on which not everybody agrees, or of which a tag says something: only they are looked at by field."""
-    agreed = pl.all_horizontal([is_known(each.name) for each in mapping.fields])
-    same_place = pl.col(F + "label_id").eq_missing(pl.col(B + "label_id")) & pl.col(F + "sample_id").eq_missing(
-        pl.col(B + "sample_id")
-    )
-    unread = pl.any_horizontal([unreadable(each.name, F) for each in mapping.fields])
-    quiet = agreed & same_place & ~unread & ~any_difference(mapping, F, D) & ~any_difference(mapping, B, D)
+    quiet = is_agreed(mapping)
     if voiced.is_empty():
         return rows.filter(~quiet)
     place = [F + "sample_id", F + "label_id"]

@@ -80,7 +80,8 @@ class Snapshot:
 
     ``complete`` is true only where every annotation of the side was read without an error: deletions are inferred
     from complete snapshots alone. ``as_of`` is the server's clock when the read began; ``touched`` are the samples
-    that an incremental read found stamped, those among them included that hold no label (any more).
+    that an incremental read found stamped, those among them included that hold no label (any more). ``scanned`` is
+    the number of annotations read, where ``rows`` holds only those that are not settled.
     """
 
     side: Side
@@ -88,11 +89,12 @@ class Snapshot:
     complete: bool
     as_of: datetime
     touched: frozenset[str] = frozenset()
+    scanned: int | None = None
 
     @property
     def size(self) -> int:
         """Number of annotations read."""
-        return self.rows.height
+        return self.rows.height if self.scanned is None else self.scanned
 
 
 def empty(side: Side, mapping: Mapping) -> pl.DataFrame:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import polars as pl
 import structlog
 
 from syncd.capture.read import Captured, changed_since
 from syncd.diff import History, Inputs, Young, diff
+from syncd.diff.settled import Rules
 from syncd.model import Origin, Plan, Side
 from syncd.reconcile.mode import (
     FULL,
@@ -63,7 +65,9 @@ def decide(session: Session, options: Options) -> Decision:
         if fresh is not None and rows_unexplained(before[Side.DATABASE], origins[Side.DATABASE], fresh):
             reason = "the database's number of rows is not what its changes explain"
         else:
-            plan = _diff(session, options, reading, before, origins)
+            remembered = _remembered(session, reading.annotation_ids)
+            session.rest()
+            plan = _diff(session, options, reading, remembered, before, origins)
             if not plan.hints:
                 after = _moved(session, reading, before, origins, plan, fresh, captured)
                 return Decision(plan, INCREMENTAL, None, after)
@@ -72,8 +76,10 @@ def decide(session: Session, options: Options) -> Decision:
     if origins[Side.DATABASE].rows is None:
         origins[Side.DATABASE] = session.database.origin(count_rows=True)
     session.rest()
-    reading = read_everything(session, options.progress)
-    plan = _diff(session, options, reading, before, origins)
+    remembered = _remembered(session, None)
+    session.rest()
+    reading = read_everything(session, partial(_rules, session, options, remembered), options.progress)
+    plan = _diff(session, options, reading, remembered, before, origins)
     return Decision(plan, FULL, reason, _moved(session, reading, before, origins, plan, None, captured))
 
 
@@ -103,12 +109,15 @@ def _read_since(session: Session, options: Options, before: dict[Side, Cursor], 
 
 
 def _diff(
-    session: Session, options: Options, reading: Reading, before: dict[Side, Cursor], origins: dict[Side, Origin]
+    session: Session,
+    options: Options,
+    reading: Reading,
+    remembered: History,
+    before: dict[Side, Cursor],
+    origins: dict[Side, Origin],
 ) -> Plan:
     options.progress("comparing")
     remade = why_held(before, origins[Side.FIFTYONE], reading.baseline_size)
-    remembered = _remembered(session, reading)
-    session.rest()
     plan = diff(
         Inputs(
             mapping=session.mapping,
@@ -130,9 +139,15 @@ def _diff(
     return left_out(plan, session.policy, options.tag)
 
 
-def _remembered(session: Session, reading: Reading) -> History:
-    """What syncd did lately; of the annotations that were read, where not all of them were."""
-    ids = None if reading.complete else reading.annotation_ids
+def _rules(session: Session, options: Options, remembered: History, as_of: datetime) -> Rules:
+    """What tells the annotations that need no further look."""
+    review = narrowed(session.policy, options.tag).review
+    young = _young(as_of, options.pace.quiet_period)
+    return Rules(session.mapping, review, session.vocabulary, remembered, young)
+
+
+def _remembered(session: Session, ids: set[str] | None) -> History:
+    """What syncd did lately; of these annotations, or of all (``None``)."""
     if ids is not None and not ids:
         return History()
     since = session.database.now() - session.stale_window

@@ -14,12 +14,18 @@ from datetime import datetime
 import polars as pl
 
 from syncd.capture.read import Captured
+from syncd.diff.settled import Rules
 from syncd.model import Snapshot
 from syncd.model.snapshot import baseline_schema, empty_samples
+from syncd.reconcile.sweep import sweep
 from syncd.session import Session
 from syncd.store import baseline
 
 Progress = Callable[[str], None]
+
+
+IN_MEMORY = 200_000
+"""Annotations that are read into memory as a whole: some hundred megabytes."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +49,19 @@ class Reading:
         return _ids(self.fiftyone.rows, self.database.rows, self.baseline)
 
 
-def read_everything(session: Session, progress: Progress) -> Reading:
-    """A complete reading; the two servers work at the same time."""
+def read_everything(session: Session, rules_at: Callable[[datetime], Rules], progress: Progress) -> Reading:
+    """A complete reading; the two servers work at the same time.
+
+    Of more than ``IN_MEMORY`` annotations only what is not settled is kept, which is all that the diff need see.
+    ``rules_at`` says what that is, for the moment at which FiftyOne was read.
+    """
+    size = baseline.size(session.state, session.tables, session.mapping.binding)
+    session.rest()
     progress("reading FiftyOne and the database")
+    if size > IN_MEMORY:
+        swept = sweep(session, rules_at, size)
+        samples = _samples(session, swept.fiftyone.rows, swept.database.rows, swept.baseline)
+        return Reading(swept.fiftyone, swept.database, swept.baseline, swept.baseline_size, samples)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fiftyone") as reader:
         labels = reader.submit(session.fiftyone.read_all)
         database = session.database.read_all()

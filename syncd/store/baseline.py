@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import sqlite
 
+from syncd.adapters.protocol import Sink
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.quote import array
 from syncd.model import Mapping
@@ -30,6 +31,17 @@ def read_all(connection: Connection, tables: Tables, mapping: Mapping, arrow: Ar
     if arrow is not None:
         return decode(arrow.frame(_statement(connection, tables, mapping.binding)), mapping)
     return decode(_rows(connection, _select(tables, mapping.binding)), mapping)
+
+
+def read_all_to(
+    sink: Sink, connection: Connection, tables: Tables, mapping: Mapping, arrow: ArrowReader | None
+) -> None:
+    """The same, some rows at a time; one statement."""
+    if arrow is None:
+        sink.add(read_all(connection, tables, mapping, arrow))
+        return
+    for raw in arrow.frames(_statement(connection, tables, mapping.binding)):
+        sink.add(decode(raw, mapping))
 
 
 def read_some(

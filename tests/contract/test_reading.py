@@ -5,8 +5,13 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta, timezone
 
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
 from contract.bench import Bench, held, item
 from contract.values import NULLABLE, ONE, VALUES
+from syncd.adapters.fiftyone import read as fiftyone_read
 from syncd.model import Side
 from syncd.model.snapshot import schema
 
@@ -109,3 +114,32 @@ def test_what_others_write_between_two_reads_is_in_the_second(read_bench: Bench)
 
 def test_the_side_is_what_it_says(read_bench: Bench) -> None:
     assert read_bench.adapter.side is (Side.FIFTYONE if read_bench.labels is not None else Side.DATABASE)
+
+
+def test_a_part_at_a_time_it_is_the_same(read_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fiftyone_read, "PAGE", 3)
+    read_bench.put(*(item(f"a-{number}", **ONE) for number in range(7)), item("b", media="/one more.png"))
+    whole, parts = read_bench.adapter.read_all(), Collected()
+    before = read_bench.adapter.now()
+    as_of = read_bench.adapter.read_all_to(parts)
+    assert before <= as_of <= read_bench.adapter.now()
+    assert_frame_equal(pl.concat(parts.frames), whole.rows, check_row_order=False)
+
+
+def test_an_empty_side_is_one_part_without_rows_or_none(read_bench: Bench) -> None:
+    parts = Collected()
+    read_bench.adapter.read_all_to(parts)
+    assert sum(each.height for each in parts.frames) == 0
+
+
+class Collected:
+    """The parts of a snapshot."""
+
+    def __init__(self) -> None:
+        self.frames: list[pl.DataFrame] = []
+
+    def add(self, frame: pl.DataFrame) -> None:
+        self.frames.append(frame)
+
+    def clear(self) -> None:
+        self.frames.clear()

@@ -14,12 +14,12 @@ from pymongo.database import Database
 from syncd.adapters.fiftyone.dataset import DatasetChanged, describe
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.mapping import LabelMapping
-from syncd.adapters.fiftyone.read import one_moment, read_labels
+from syncd.adapters.fiftyone.read import one_moment, read_all_labels, read_labels
 from syncd.adapters.fiftyone.users import with_users
 from syncd.adapters.fiftyone.values import stored_forms, stored_id_forms
 from syncd.adapters.fiftyone.write import Writer
 from syncd.adapters.fiftyone.write_tags import tag_operations
-from syncd.adapters.protocol import Result
+from syncd.adapters.protocol import Result, Sink
 from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, TagEdit
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, empty
 
@@ -77,6 +77,18 @@ class FiftyOneAdapter:
         rows = self._read({})
         self._check_identity()
         return Snapshot(self.side, rows, complete=True, as_of=as_of)
+
+    def read_all_to(self, sink: Sink) -> datetime:
+        """Every label, some samples at a time; on a replica set all as they are at one moment."""
+        self._check_identity()
+        as_of = self.now()
+        with asking(READING):
+            for rows in read_all_labels(
+                self.samples, self.labels, self.mapping, replica_set=self.replica_set, again=sink.clear
+            ):
+                sink.add(with_users(self.database, self.identity.partition("/")[0], rows))
+        self._check_identity()
+        return as_of
 
     def read_since(self, since: datetime) -> Snapshot:
         """All labels of samples stamped at or after ``since``; an indexed range read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from pymongo.errors import OperationFailure
 from syncd.adapters.fiftyone import pipeline
 from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.fiftyone.odd import PLACE, is_sound_box, texts_of_odd_values, within_python
+from syncd.adapters.fiftyone.plain import Plain, can_be_plain, read_plain
 from syncd.adapters.fiftyone.values import TEXT_OF
 from syncd.canonical import canonical, canonical_id, problems
 from syncd.model import Field, Kind, Mapping, Side, dtype
@@ -22,6 +23,12 @@ from syncd.model.kinds import TIMESTAMP_DTYPE
 from syncd.model.snapshot import column, schema
 
 Documents = Collection[dict[str, Any]]
+
+CHUNK = 10_000
+"""Ids per ``$in``: well below MongoDB's 16 MB for one command."""
+
+PAGE = 20_000
+"""Samples read at a time where not all may be in memory at once."""
 
 SNAPSHOT_UNAVAILABLE = (239, 246)
 """MongoDB's codes for a snapshot that it cannot serve (too old; the collection was just created or indexed)."""
@@ -51,9 +58,75 @@ def read_labels(
     return _read(samples, labels, mapping, match, None)
 
 
+def read_all_labels(
+    samples: Documents, labels: LabelMapping, mapping: Mapping, *, replica_set: bool, again: Callable[[], None]
+) -> Iterator[pl.DataFrame]:
+    """All labels as snapshot's frames, some samples at a time. ``again`` is called where it begins anew."""
+    try:
+        with one_moment(samples, replica_set=replica_set) as session:
+            yield from _pages(samples, labels, mapping, session)
+            return
+    except OperationFailure as error:
+        if error.code not in SNAPSHOT_UNAVAILABLE:
+            raise
+    again()
+    yield from _pages(samples, labels, mapping, None)
+
+
+def _pages(
+    samples: Documents, labels: LabelMapping, mapping: Mapping, session: ClientSession | None
+) -> Iterator[pl.DataFrame]:
+    """In the order of their ids, which never change: no sample is met twice or passed over."""
+    if not can_be_plain(labels):
+        yield _read(samples, labels, mapping, {}, session)
+        return
+    match: dict[str, Any] = {}
+    while True:
+        plain = read_plain(samples, labels, match, session, sort=[("_id", 1)], limit=PAGE)
+        yield _framed(samples, labels, mapping, _all_of(samples, labels, plain, session), session)
+        if plain.read < PAGE:
+            return
+        match = {"_id": {"$gt": plain.last}}
+
+
 def _read(
     samples: Documents, labels: LabelMapping, mapping: Mapping, match: dict[str, Any], session: ClientSession | None
 ) -> pl.DataFrame:
+    if can_be_plain(labels):
+        raw = _all_of(samples, labels, read_plain(samples, labels, match, session), session)
+    else:
+        raw = _flattened(samples, labels, match, session)
+    if session is None and match:
+        raw = _latest(raw)
+    return _framed(samples, labels, mapping, raw, session)
+
+
+def _framed(
+    samples: Documents, labels: LabelMapping, mapping: Mapping, raw: pl.DataFrame, session: ClientSession | None
+) -> pl.DataFrame:
+    strange = raw.filter(pl.any_horizontal(list(_strange(labels, mapping))))
+    texts = texts_of_odd_values(samples, labels, [ObjectId(each) for each in strange["sample_id"].unique()], session)
+    raw = raw.join(texts, on=PLACE, how="left", maintain_order="left")
+    return _finish(raw, labels, mapping)
+
+
+def _all_of(samples: Documents, labels: LabelMapping, plain: Plain, session: ClientSession | None) -> pl.DataFrame:
+    """The plain labels, and those of the other samples."""
+    return pl.concat([plain.rows, *_unwound(samples, labels, plain.others, session)], how="diagonal")
+
+
+def _unwound(
+    samples: Documents, labels: LabelMapping, sample_ids: list[ObjectId], session: ClientSession | None
+) -> Iterator[pl.DataFrame]:
+    """The labels of these samples, which hold something that only the server can lay out."""
+    for start in range(0, len(sample_ids), CHUNK):
+        yield _flattened(samples, labels, {"_id": {"$in": sample_ids[start : start + CHUNK]}}, session)
+
+
+def _flattened(
+    samples: Documents, labels: LabelMapping, match: dict[str, Any], session: ClientSession | None
+) -> pl.DataFrame:
+    """One row per label of the samples that match, laid flat on the server."""
     from pymongoarrow.api import Schema, aggregate_arrow_all
 
     table = aggregate_arrow_all(
@@ -63,15 +136,9 @@ def _read(
         allow_invalid=True,
         session=session,
     )
-    raw = pl.DataFrame(pl.from_arrow(table)).with_columns(
+    return pl.DataFrame(pl.from_arrow(table)).with_columns(
         pl.col("sample_id", "label_id").ext.storage().bin.encode("hex"), pl.col("position").fill_null(0)
     )
-    if session is None and match:
-        raw = _latest(raw)
-    strange = raw.filter(pl.any_horizontal(list(_strange(labels, mapping))))
-    texts = texts_of_odd_values(samples, labels, [ObjectId(each) for each in strange["sample_id"].unique()], session)
-    raw = raw.join(texts, on=PLACE, how="left", maintain_order="left")
-    return _finish(raw, labels, mapping)
 
 
 def _latest(raw: pl.DataFrame) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from bson import ObjectId
 from syncd.adapters.fiftyone.dataset import DatasetChanged, DatasetMissing
 from syncd.adapters.memory.content import Content, canonical_values, problems_json, truncated, utc_now
 from syncd.adapters.memory.faults import Faults
-from syncd.adapters.protocol import Result
+from syncd.adapters.protocol import Result, Sink
 from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, TagEdit, Value
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, schema
 
@@ -141,6 +141,12 @@ class MemoryLabels:
         self.faults.called("read_all")
         self._check_identity()
         return self._snapshot(self.samples.values(), complete=True)
+
+    def read_all_to(self, sink: Sink) -> datetime:
+        """Every annotation, as one part."""
+        whole = self.read_all()
+        sink.add(whole.rows)
+        return whole.as_of
 
     def read_since(self, since: datetime) -> Snapshot:
         """All labels of samples stamped at or after ``since``."""

@@ -11,7 +11,7 @@ import polars as pl
 
 from syncd.adapters.memory.content import Content, canonical_values, problems_json, truncated, utc_now
 from syncd.adapters.memory.faults import Faults
-from syncd.adapters.protocol import Result
+from syncd.adapters.protocol import Result, Sink
 from syncd.model import Action, Change, Mapping, Origin, Side, Snapshot, Value
 from syncd.model.snapshot import column, schema
 
@@ -103,6 +103,12 @@ class MemoryRows:
         """Every row."""
         self.faults.called("read_all")
         return self._snapshot(self.rows, complete=True)
+
+    def read_all_to(self, sink: Sink) -> datetime:
+        """Every annotation, as one part."""
+        whole = self.read_all()
+        sink.add(whole.rows)
+        return whole.as_of
 
     def read_since(self, since: datetime) -> Snapshot:
         """Rows stamped at or after ``since``."""

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from syncd.adapters.protocol import Result
+from syncd.adapters.protocol import Result, Sink
 from syncd.adapters.sql import ids, write_portable, write_postgres
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.clock import clock
@@ -79,6 +79,14 @@ class SqlAdapter:
         as_of = self.now()
         with asking(READING):
             return Snapshot(self.side, self.reader.everything(), complete=True, as_of=as_of)
+
+    def read_all_to(self, sink: Sink) -> datetime:
+        """Every row, some at a time: still one statement, and so one moment."""
+        as_of = self.now()
+        with asking(READING):
+            for rows in self.reader.everything_in_parts():
+                sink.add(rows)
+        return as_of
 
     def read_since(self, since: datetime) -> Snapshot:
         """Rows stamped at or after ``since``; an indexed range read on ``updated_at``."""

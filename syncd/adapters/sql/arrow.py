@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import adbc_driver_manager
@@ -46,7 +47,32 @@ class ArrowReader:
             self.close()
             raise failure(READING, _said(error), error.sqlstate or "") from error
 
+    def frames(self, statement: str) -> Iterator[pl.DataFrame]:
+        """The rows of one SELECT, some at a time as the server sends them; one moment, like :meth:`frame`.
+
+        On a new connection: one that stood open may have been closed by the server, and what was handed on cannot be
+        taken back.
+        """
+        self.close()
+        try:
+            with self._connect().cursor() as cursor:
+                cursor.execute(statement)
+                for batch in cursor.fetch_record_batch():
+                    frame = pl.from_arrow(batch)
+                    assert isinstance(frame, pl.DataFrame), "a batch becomes a frame"
+                    yield frame
+        except adbc_driver_manager.Error as error:
+            self.close()
+            raise failure(READING, _said(error), error.sqlstate or "") from error
+
     def _frame(self, statement: str) -> pl.DataFrame:
+        with self._connect().cursor() as cursor:
+            cursor.execute(statement)
+            frame = pl.from_arrow(cursor.fetch_arrow_table())
+        assert isinstance(frame, pl.DataFrame), "a table becomes a frame"
+        return frame
+
+    def _connect(self) -> dbapi.Connection:
         if self._connection is None:
             # Brings pandas, which takes half a second: a command that reads no table can do without.
             from adbc_driver_postgresql import dbapi
@@ -57,11 +83,7 @@ class ArrowReader:
                 with self._connection.cursor() as cursor:
                     cursor.execute(self._limits.statement)
                     cursor.fetch_arrow_table()
-        with self._connection.cursor() as cursor:
-            cursor.execute(statement)
-            frame = pl.from_arrow(cursor.fetch_arrow_table())
-        assert isinstance(frame, pl.DataFrame), "a table becomes a frame"
-        return frame
+        return self._connection
 
     def close(self) -> None:
         """Closes the connection, if there is one."""

@@ -37,6 +37,15 @@ class Reader:
         """Every row: one statement, and so one moment."""
         return self._many("")
 
+    def everything_in_parts(self) -> Iterator[pl.DataFrame]:
+        """The same, some rows at a time; still one statement. Where there is no Arrow, all of them at once."""
+        if self.arrow is None:
+            yield self.everything()
+            return
+        columns = select_list(self.connection.dialect, self.info, self.mapping)
+        for raw in self.arrow.frames(f"SELECT {columns} FROM {self._source()} AS src"):
+            yield finish(raw, self.info, self.mapping)
+
     def since(self, column: str, moment: datetime) -> pl.DataFrame:
         """Rows stamped at or after this moment."""
         utc = moment.astimezone(timezone.utc).replace(tzinfo=None)

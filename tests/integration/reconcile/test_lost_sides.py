@@ -12,8 +12,17 @@ from bson import ObjectId
 
 from syncd.adapters.fiftyone.dataset import DatasetMissing
 from syncd.apply.steps import Step, observed
+from syncd.reconcile import reading, sweep
 from syncd.reconcile.result import RunResult
 from worlds import LIST, World, at_step, utc
+
+
+@pytest.fixture(autouse=True, params=["in memory", "in parts"])
+def read(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways in which everything is read: whatever there is, and more than memory should hold."""
+    if request.param == "in parts":
+        monkeypatch.setattr(reading, "IN_MEMORY", 0)
+        monkeypatch.setattr(sweep, "PART", 20)
 
 
 def state(world: World) -> dict[str, Any]:

@@ -1,0 +1,178 @@
+"""Samples whose labels are as FiftyOne writes them, read as they are stored and laid flat here.
+
+Nearly all are. Laying lists flat on the server (:mod:`syncd.adapters.fiftyone.pipeline`) takes it ten times as long as
+sending them; it is left for the samples that hold anything of an unexpected type, which are named here and no more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+from bson import ObjectId
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongoarrow.types import ObjectIdType
+
+from syncd.adapters.fiftyone.mapping import LabelMapping, key
+from syncd.adapters.fiftyone.pipeline import ALLOWED, ARROW, NOTHING, raw_column
+from syncd.model import Kind
+
+ID, MEDIA, EDITED_AT, TAGS, USER, STRANGE = (
+    f"_syncd_{name}" for name in ("id", "media", "edited_at", "tags", "user", "strange")
+)
+"""What is read of the sample itself, under names that no field of a dataset bears."""
+
+ID_STORED: dict[Kind, tuple[list[str], pa.DataType]] = {Kind.INTEGER: (["int", "long"], pa.int64())}
+"""The types in which an id is plain, and how it is read; of other kinds than these it is a text."""
+
+
+@dataclass(frozen=True)
+class Plain:
+    """``rows``: one per label, with the columns of the pipeline. ``others``: the samples that are not plain.
+
+    ``read`` is the number of samples, and ``last`` the one that was read last.
+    """
+
+    rows: pl.DataFrame
+    others: list[ObjectId]
+    read: int
+    last: ObjectId | None
+
+
+def can_be_plain(labels: LabelMapping) -> bool:
+    """Whether each value has a key of its own; else only the pipeline reads one value in two ways."""
+    names = [labels.id_attribute, *map(key, labels.kinds), *filter(None, [labels.actor_attribute])]
+    return len(set(names)) == len(names) and not any("." in name or name in ("_id", "tags") for name in names)
+
+
+def read_plain(
+    samples: Collection[dict[str, Any]],
+    labels: LabelMapping,
+    match: dict[str, Any],
+    session: ClientSession | None,
+    **options: Any,
+) -> Plain:
+    """The labels of the samples that match, and the samples whose labels must be read otherwise.
+
+    ``options`` are those of ``find``: how the samples are sorted, and how many are read.
+    """
+    from pymongoarrow.api import Schema, find_arrow_all
+
+    if not labels.is_list:
+        match = {"$and": [match, {labels.path: {"$nin": [None]}}]}
+    table = find_arrow_all(
+        samples,
+        match,
+        schema=Schema(_columns(labels)),
+        projection=_projection(labels),
+        allow_invalid=True,
+        session=session,
+        **options,
+    )
+    frame = pl.DataFrame(pl.from_arrow(table))
+    ids = frame.select(pl.col(ID).ext.storage()).to_series()
+    return Plain(
+        rows=_flat(frame.filter(~pl.col(STRANGE)), labels),
+        others=[ObjectId(each) for each in ids.filter(frame[STRANGE])],
+        read=frame.height,
+        last=ObjectId(ids[-1]) if frame.height else None,
+    )
+
+
+def _label_columns(labels: LabelMapping) -> dict[str, tuple[str, pa.DataType]]:
+    """{key in the label's document: (column, type)}."""
+    columns = {
+        "_id": ("label_id", ObjectIdType()),
+        "tags": ("tags", pa.list_(pa.string())),
+        labels.id_attribute: ("annotation_id", ID_STORED.get(labels.id_kind, ([], pa.string()))[1]),
+    }
+    if labels.actor_attribute is not None:
+        columns[labels.actor_attribute] = ("actor", pa.string())
+    return columns | {key(name): (raw_column(name), ARROW[kind]) for name, kind in labels.kinds.items()}
+
+
+def _columns(labels: LabelMapping) -> dict[str, Any]:
+    """The Arrow types of the documents."""
+    label = pa.struct([(name, type_) for name, (_, type_) in _label_columns(labels).items()])
+    held: pa.DataType = pa.list_(label) if labels.is_list else label
+    root, *rest = labels.path.split(".")
+    for part in reversed(rest):
+        held = pa.struct([(part, held)])
+    return {
+        root: held,
+        ID: ObjectId,
+        MEDIA: pa.string(),
+        EDITED_AT: pa.timestamp("ms"),
+        TAGS: pa.list_(pa.string()),
+        USER: pa.string(),
+        STRANGE: pa.bool_(),
+    }
+
+
+def _projection(labels: LabelMapping) -> dict[str, Any]:
+    """Of each sample what is mapped, and whether any of it is not as expected."""
+    of_sample: dict[str, Any] = {
+        "_id": 0,
+        ID: "$_id",
+        MEDIA: f"${labels.media_path}",
+        EDITED_AT: "$last_modified_at",
+        TAGS: "$tags",
+        USER: "$last_modified_by",
+        STRANGE: _strange(labels),
+    }
+    return of_sample | {f"{labels.path}.{name}": 1 for name in _label_columns(labels)}
+
+
+def _strange(labels: LabelMapping) -> dict[str, Any]:
+    """Whether the sample holds a value of a type that no column takes, or its labels are no list where they should."""
+    held = f"${labels.path}"
+    known = {labels.id_attribute: ID_STORED.get(labels.id_kind, (["string"], None))[0]}
+    known |= {key(name): ALLOWED[kind] for name, kind in labels.kinds.items()}
+
+    # A projection takes out of a list what is no document, and so moves what follows.
+    def wrong(label: str) -> dict[str, Any]:
+        values = [{"$not": [_is(f"{label}.{name}", types)]} for name, types in known.items()]
+        return {"$or": [{"$ne": [{"$type": label}, "object"]}, *values]}
+
+    if labels.is_list:
+        each = {"$anyElementTrue": [{"$map": {"input": held, "as": "label", "in": wrong("$$label")}}]}
+        unsound = {"$cond": [{"$isArray": held}, each, {"$not": [_is(held, [])]}]}
+    else:
+        unsound = wrong(held)
+    media = ["objectId"] if labels.media_path == "_id" else ["string"]
+    return {"$or": [unsound, {"$not": [_is(f"${labels.media_path}", media)]}]}
+
+
+def _is(path: str, types: list[str]) -> dict[str, Any]:
+    return {"$in": [{"$type": path}, types + NOTHING]}
+
+
+def _flat(frame: pl.DataFrame, labels: LabelMapping) -> pl.DataFrame:
+    """One row per label, with the columns that the pipeline yields."""
+    held = pl.col(labels.path.split(".")[0])
+    for part in labels.path.split(".")[1:]:
+        held = held.struct.field(part)
+    sample_id = pl.col(ID).ext.storage().bin.encode("hex")
+    frame = frame.select(
+        sample_id.alias("sample_id"),
+        (sample_id if labels.media_path == "_id" else pl.col(MEDIA)).alias("media"),
+        pl.col(EDITED_AT).alias("edited_at"),
+        pl.col(TAGS).alias("sample_tags"),
+        pl.col(USER).alias("user"),
+        held.alias("label"),
+    )
+    if labels.is_list:
+        frame = frame.filter(pl.col("label").list.len() > 0)
+        frame = frame.with_columns(pl.int_ranges(0, pl.col("label").list.len(), dtype=pl.Int64).alias("position"))
+        frame = frame.explode("label", "position")
+    else:
+        frame = frame.with_columns(pl.lit(0, pl.Int64).alias("position"))
+    value = pl.col("label").struct
+    columns = {alias: value.field(name) for name, (alias, _) in _label_columns(labels).items()}
+    columns["label_id"] = columns["label_id"].ext.storage().bin.encode("hex")
+    columns["annotation_id"] = columns["annotation_id"].cast(pl.String)
+    odd = pl.lit(None, pl.List(pl.String)).alias("odd")
+    return frame.select(pl.exclude("label"), odd, *(expr.alias(alias) for alias, expr in columns.items()))

@@ -1,0 +1,100 @@
+"""A reading of which only what is not settled is kept gives the same plan as all of it."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncd.diff import Inputs, Young, diff
+from syncd.diff.settled import Rules
+from syncd.reconcile.sweep import Laid
+from unit.diff.applier import State
+from unit.diff.strategies import PROFILE, states
+from unit.diff.test_properties import said
+from unit.diff.test_review_properties import reviewed
+from unit.diff.world import NOON, SECOND, B, D, F, mapping
+
+
+def narrowed(inputs: Inputs, parts: int) -> Inputs:
+    """What is left of the inputs after they were laid down and looked through."""
+    with tempfile.TemporaryDirectory() as folder:
+        laid = Laid(Path(folder), inputs.mapping, parts)
+        for sink, frame in (
+            (laid.fiftyone, inputs.fiftyone.rows),
+            (laid.database, inputs.database.rows),
+            (laid.baseline, inputs.baseline),
+        ):
+            half = frame.height // 2
+            sink.add(frame[:half])
+            sink.add(frame[half:])
+        rules = Rules(inputs.mapping, inputs.policy.review, inputs.vocabulary, inputs.history, inputs.young)
+        fiftyone, database, baseline = laid.closed(laid.unsettled(rules))
+    return replace(
+        inputs,
+        fiftyone=replace(inputs.fiftyone, rows=fiftyone, scanned=laid.fiftyone.rows),
+        database=replace(inputs.database, rows=database, scanned=laid.database.rows),
+        baseline=baseline,
+        baseline_size=laid.baseline.rows,
+    )
+
+
+@PROFILE
+@given(st.one_of(states(), reviewed()), st.integers(1, 4), st.booleans(), st.booleans())
+def test_the_plan_is_that_of_everything(state: State, parts: int, adopt: bool, young: bool) -> None:
+    quiet = Young(after=NOON, until=NOON + SECOND / 2) if young else None
+    inputs = state.inputs(adopt=adopt, young=quiet)
+    assert said(diff(narrowed(inputs, parts))) == said(diff(inputs))
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_what_is_settled_is_left_out_and_counted(parts: int) -> None:
+    labels = dict.fromkeys("abcdef", "copepod")
+    state = State(
+        mapping("label"),
+        [B(name, label=label) for name, label in labels.items()],
+        [F(name, label="krill" if name == "c" else label) for name, label in labels.items()],
+        [D(name, label=label) for name, label in labels.items()],
+        [],
+    )
+    found = narrowed(state.inputs(), parts)
+    assert [frame["annotation_id"].to_list() for frame in (found.fiftyone.rows, found.database.rows)] == [["c"], ["c"]]
+    assert (found.fiftyone.size, found.database.size, found.baseline_size) == (6, 6, 6)
+
+
+def test_where_all_is_settled_nothing_is_kept() -> None:
+    state = State(mapping("label"), [B("a", label="x")], [F("a", label="x")], [D("a", label="x")], [])
+    found = narrowed(state.inputs(), 2)
+    assert [found.fiftyone.rows.height, found.database.rows.height, found.baseline.height] == [0, 0, 0]
+    assert diff(found).is_empty
+
+
+def test_two_labels_in_one_place_are_seen_though_each_is_where_it_was() -> None:
+    twins = {"sample": "s", "label_id": "l"}
+    rows = [("a", twins), ("b", twins)]
+    state = State(
+        mapping("label"),
+        [B(name, label="x", **place) for name, place in rows],
+        [F(name, label="x", **place) for name, place in rows],
+        [D(name, label="x") for name, _ in rows],
+        [],
+    )
+    inputs = state.inputs()
+    assert said(diff(narrowed(inputs, 3))) == said(diff(inputs))
+    assert diff(inputs).conflicts
+
+
+def test_a_read_that_begins_anew_leaves_nothing_of_the_first(tmp_path: Path) -> None:
+    laid = Laid(tmp_path, mapping("label"), 2)
+    frame = State(mapping("label"), [], [F("a", label="x"), F(None, label="y")], [], []).inputs().fiftyone.rows
+    laid.fiftyone.add(frame)
+    laid.fiftyone.clear()
+    laid.fiftyone.add(frame)
+    found = pl.concat(list(laid.fiftyone))
+    assert (found.height, laid.fiftyone.rows) == (2, 2)
+    assert found.sort("label_id").equals(frame.sort("label_id"))
