@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -77,6 +77,8 @@ class TransactionalRows(MemoryRows):
     before: list[Row] | None = None
     connection: Connection
     minted = 0
+    before_commit: Callable[[], None] = staticmethod(lambda: None)
+    """Told before each commit takes effect: what it raises keeps the commit from doing so."""
 
     def mint(self, count: int) -> list[str]:
         """New ids, the same in every telling of a story."""
@@ -100,7 +102,8 @@ class TransactionalRows(MemoryRows):
             self.before, self.rows = self.rows, now
 
     def committed(self, *_: object) -> None:
-        """The transaction has ended well."""
+        """The transaction ends well, unless it is kept from it."""
+        self.before_commit()
         self.before = None
 
     def rolled_back(self, *_: object) -> None:

@@ -28,7 +28,7 @@ from syncd.undo.run import undo
 from trust import many, tried
 from trust_model import quiet
 from trust_model.cuts import PowerCut
-from trust_model.memory import MemorySides, Servers
+from trust_model.memory import MemorySides, Servers, TransactionalRows
 from trust_model.sides import ALIASES, TERMS, Rules
 
 ALIAS = next(iter(ALIASES))
@@ -247,17 +247,25 @@ def _content(number: int) -> dict[str, Any]:
 
 @contextmanager
 def _listening(session: Session, calls: Calls | None) -> Iterator[None]:
-    """Tells ``calls`` of statements and commits before they are sent, first of all who listen."""
+    """Tells ``calls`` of statements and commits before they are sent."""
     if calls is None:
         yield
         return
     connections = [session.writing] if session.one_transaction else [session.writing, session.state]
-    events = [(each.engine, name) for each in connections for name in ("before_cursor_execute", "commit")]
+    events = [(each.engine, "before_cursor_execute") for each in connections]
+    if not session.one_transaction:
+        events.append((session.state.engine, "commit"))
+    # SQLAlchemy knows no first among those who listen to a connection's events (it ignores ``insert``): the rows, who
+    # listen for longer, would take the commit for done and keep what was never committed.
+    table = session.database
+    assert isinstance(table, TransactionalRows), "the rows know when they last"
+    table.before_commit = calls.called
     for engine, name in events:
-        sa.event.listen(engine, name, calls.called, insert=True)
+        sa.event.listen(engine, name, calls.called)
     try:
         yield
     finally:
+        table.before_commit = lambda: None
         for engine, name in events:
             sa.event.remove(engine, name, calls.called)
         for each in connections:
