@@ -49,6 +49,7 @@ def main(
             "--only", help="Only the work of this name; may be given several times. A wrong name lists them all."
         ),
     ] = None,
+    traffic: Annotated[bool, typer.Option(help="Count what each work reads from each server.")] = True,
     scripts: Annotated[bool, typer.Option(help="Measure the naive and the careful script too.")] = True,
 ) -> None:
     """Measures syncd beside the bare reads of both servers and beside hand-written scripts, on the same data.
@@ -58,7 +59,7 @@ def main(
     names = _known(only or [])
     try:
         with err.status("starting the servers") as status:
-            found = run(labels or SIZES, shape, repeat, names, status.update, scripts=scripts)
+            found = run(labels or SIZES, shape, repeat, names, status.update, scripts=scripts, traffic=traffic)
     except (BenchmarkError, SyncdError) as error:
         err.print(f"[red]error:[/red] {error}")
         raise typer.Exit(1) from None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from benchmarks.meter import Reading
+from benchmarks.traffic import Traffic
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,15 @@ class Repetition:
 
 @dataclass(frozen=True)
 class Figures:
-    """All repetitions of a work; the best of each figure counts, since a busy machine only ever makes it worse."""
+    """All repetitions of a work; the best of each figure counts, since a busy machine only ever makes it worse.
+
+    ``traffic`` is what one more repetition read from each server, where it was counted.
+    """
 
     work: str
     units: int
     repetitions: tuple[Repetition, ...]
+    traffic: dict[str, Traffic] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -78,4 +83,5 @@ class Figures:
             work=document["work"],
             units=document["units"],
             repetitions=tuple(Repetition(**each) for each in document["repetitions"]),
+            traffic={name: Traffic(**each) for name, each in document["traffic"].items()},
         )

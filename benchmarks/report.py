@@ -9,14 +9,18 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.figures import Figures
+from benchmarks.meter import MB
 from benchmarks.run import Run
 from benchmarks.works import WORKS, Work, by_name
+
+SERVERS = ("MongoDB", "PostgreSQL")
 
 CAUTION = (
     "Best of the repetitions. × is the time as a multiple of the bare reads of the same run (all three at the same "
     "time; of the bare write, for bulk edits), as wall time and as CPU time of everybody. Peak is that of the process "
     "that does the work, the interpreter and its libraries included; scripts import FiftyOne, syncd does not."
 )
+COUNTED = "Megabytes that came from each server, and round trips to it, in a repetition of its own by way of a proxy."
 
 
 def show(console: Console, found: Run) -> None:
@@ -31,6 +35,10 @@ def show(console: Console, found: Run) -> None:
     console.print()
     console.print(table(found))
     console.print(f"[dim]{CAUTION}[/dim]")
+    if any(each.traffic for works in found.figures.values() for each in works.values()):
+        console.print()
+        console.print(traffic(found))
+        console.print(f"[dim]{COUNTED}[/dim]")
 
 
 def table(found: Run) -> Table:
@@ -48,8 +56,24 @@ def table(found: Run) -> Table:
     return result
 
 
+def traffic(found: Run) -> Table:
+    """What each work reads from each server, one line per work and size."""
+    result = Table(title="Read from the servers", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    result.add_column("work", overflow="fold")
+    result.add_column("labels", justify="right", no_wrap=True)
+    for server in SERVERS:
+        result.add_column(f"{server}, MB", justify="right")
+        result.add_column("round trips", justify="right")
+    for labels, works in found.figures.items():
+        for each in WORKS:
+            if each.name in works and works[each.name].traffic:
+                result.add_row(each.title, f"{labels:,}", *_traffic(works[each.name]))
+        result.add_section()
+    return result
+
+
 def _row(labels: int, work: Work, works: dict[str, Figures]) -> list[str]:
-    figures, basis = works[work.name], works.get(work.basis)
+    figures, basis = works[work.name], works.get(work.basis or "")
     times = [_times(getattr(figures, name), getattr(basis, name)) if basis else "" for name in ("seconds", "cpu")]
     return [
         work.title,
@@ -60,6 +84,18 @@ def _row(labels: int, work: Work, works: dict[str, Figures]) -> list[str]:
         *times,
         f"{figures.peak_mb:,.0f}",
     ]
+
+
+def _traffic(figures: Figures) -> list[str]:
+    cells = []
+    for server in SERVERS:
+        found = figures.traffic.get(server)
+        cells += ["", ""] if found is None else [_megabytes(found.received), f"{found.trips:,}"]
+    return cells
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / MB:,.0f}" if count >= 10 * MB else f"{count / MB:.2f}"
 
 
 def _seconds(seconds: float) -> str:
@@ -143,7 +179,7 @@ _RULES: tuple[Rule, ...] = (
     _rates("ingest", "ingest-sdk"),
     *(
         _slower(f"{script}{work}", than)
-        for script in ("naive", "careful")
+        for script in ("nearest", "naive", "careful")
         for work, than in (("", "poll"), ("", "full"), ("-to-database", "edits-1pc"), ("-to-fiftyone", "edits-1pc"))
     ),
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.child import TRAFFIC
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Figures
 from benchmarks.machine import machine
@@ -47,15 +48,27 @@ class Run:
         }
 
 
-def run(sizes: Sequence[int], shape: Shape, repeat: int, only: Sequence[str], say: Say, *, scripts: bool = True) -> Run:
-    """Measures every work (or those of ``only``) on each size, smallest first; ``say`` is told what is going on."""
+def run(
+    sizes: Sequence[int],
+    shape: Shape,
+    repeat: int,
+    only: Sequence[str],
+    say: Say,
+    *,
+    scripts: bool = True,
+    traffic: bool = True,
+) -> Run:
+    """Measures every work (or those of ``only``) on each size, smallest first; ``say`` is told what is going on.
+
+    ``scripts``: those of other tools too; ``traffic``: count in a further repetition what is read from each server.
+    """
     ordered = tuple(sorted(set(sizes)))
     with tempfile.TemporaryDirectory(prefix="syncd-bench-") as temporary, servers(Path(temporary)) as found:
         result = Run(shape, ordered, repeat, machine(found))
         for labels in ordered:
             with place(found, Path(temporary) / str(labels), shape, labels) as here:
                 chosen = _chosen(only, scripts=scripts and labels == ordered[0])
-                result.figures[labels] = _size(here, chosen, repeat, say)
+                result.figures[labels] = _size(here, chosen, repeat, say, traffic=traffic)
     return result
 
 
@@ -64,7 +77,7 @@ def _chosen(only: Sequence[str], *, scripts: bool) -> list[Work]:
     return [each for each in wanted if scripts or not each.script]
 
 
-def _size(here: Place, works: Sequence[Work], repeat: int, say: Say) -> dict[str, Figures]:
+def _size(here: Place, works: Sequence[Work], repeat: int, say: Say, *, traffic: bool) -> dict[str, Figures]:
     say(f"{here.labels:,} labels: building both sides")
     _step(here, "build", repeat)
     found: dict[str, Figures] = {}
@@ -72,7 +85,8 @@ def _size(here: Place, works: Sequence[Work], repeat: int, say: Say) -> dict[str
         say(f"{here.labels:,} labels: {each.title}")
         document = _step(here, each.name, repeat)
         assert document is not None, "a work that succeeds leaves its figures"
-        found[each.name] = Figures.of_json(document)
+        counted = _step(here, f"{TRAFFIC}{each.name}", repeat) if traffic and not each.once else {}
+        found[each.name] = Figures.of_json(document | {"traffic": counted})
     return found
 
 

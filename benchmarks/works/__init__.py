@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.works import bare, edited, ingest, reviewed, scripts, unchanged
+from benchmarks.works import bare, edited, ingest, reviewed, scripts, told, unchanged
 from benchmarks.works.work import Work
 
 FIRST = unchanged.FIRST
@@ -17,6 +17,7 @@ WORKS: tuple[Work, ...] = (
     *reviewed.WORKS,
     unchanged.VERIFY,
     *ingest.WORKS,
+    *told.WORKS,
     *scripts.WORKS,
 )
 

@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from adbc_driver_postgresql import dbapi
 from pymongo.collection import Collection
-from pymongoarrow.api import Schema, aggregate_arrow_all
+from pymongoarrow.api import Schema, aggregate_arrow_all, find_arrow_all
 from sqlalchemy import make_url
 
 from benchmarks.edit import Edit, back, editor
 from benchmarks.errors import BenchmarkError
 from benchmarks.place import BINDING, LABEL_FIELD, SCHEMA, Place
 from benchmarks.works.work import Trial, Work
-from syncd.adapters.fiftyone import pipeline
+from syncd.adapters.fiftyone import pipeline, plain
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
-from syncd.adapters.fiftyone.mapping import LabelMapping, key
+from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.sql.adapter import SqlAdapter
 from syncd.adapters.sql.quote import source
 from syncd.adapters.sql.read import select_list
@@ -39,29 +40,29 @@ class Bare:
 
     def checked(self) -> int:
         """The labels as the adapter reads them: with the checks for odd types, which the server makes."""
-        return self._arrow(pipeline.labels(self.labels, {}))
+        return self._find(plain.projection(self.labels), plain.columns(self.labels))
 
     def plain(self) -> int:
-        """The labels by the plainest pipeline that yields the same columns."""
-        label = f"${self.labels.path}"
-        project: dict[str, Any] = {
-            "_id": 0,
-            "sample_id": "$_id",
-            "label_id": f"{label}._id",
-            "annotation_id": f"{label}.{self.labels.id_attribute}",
-            "media": f"${self.labels.media_path}",
-            "edited_at": "$last_modified_at",
-        }
-        project |= {pipeline.raw_column(name): f"{label}.{key(name)}" for name in self.labels.kinds}
-        stages: list[dict[str, Any]] = [{"$unwind": label}] if self.labels.is_list else []
-        return self._arrow([*stages, {"$project": project}])
+        """The same columns without the checks."""
+        unchecked, types = plain.projection(self.labels), plain.columns(self.labels)
+        del unchecked[plain.STRANGE], types[plain.STRANGE]
+        return self._find(unchecked, types)
 
-    def _arrow(self, stages: list[dict[str, Any]]) -> int:
-        types = pipeline.columns(self.labels)
-        if not any("odd" in each.get("$project", {}) for each in stages):
-            types.pop("odd")
-        table: pa.Table = aggregate_arrow_all(self.samples, stages, schema=Schema(types), allow_invalid=True)
+    def flat(self) -> int:
+        """The same labels, laid flat by the server."""
+        stages, types = pipeline.labels(self.labels, {}), Schema(pipeline.columns(self.labels))
+        table: pa.Table = aggregate_arrow_all(self.samples, stages, schema=types, allow_invalid=True)
         return int(table.num_rows)
+
+    def _find(self, projection: dict[str, Any], types: dict[str, Any]) -> int:
+        table: pa.Table = find_arrow_all(
+            self.samples, {}, schema=Schema(types), projection=projection, allow_invalid=True
+        )
+        root, *rest = self.labels.path.split(".")
+        held = table.column(root)
+        for part in rest:
+            held = pc.struct_field(held, part)
+        return int(pc.sum(pc.list_value_length(held)).as_py()) if self.labels.is_list else int(table.num_rows)
 
     def bson(self) -> int:
         """The documents as the server sends them, not decoded; returns bytes and not rows."""
@@ -158,6 +159,7 @@ def _write(name: str, title: str, side: Side) -> Work:
 READS = (
     _read("bare-fiftyone", "bare read: FiftyOne's labels, as the adapter reads them", Bare.checked),
     _read("bare-fiftyone-plain", "bare read: FiftyOne's labels, without its type checks", Bare.plain),
+    _read("bare-fiftyone-flat", "bare read: FiftyOne's labels, laid flat by the server", Bare.flat),
     _read("bare-bson", "bare read: FiftyOne's documents, not decoded", Bare.bson, in_bytes=True),
     _read("bare-database", "bare read: the table's rows", Bare.database),
     _read("bare-baseline", "bare read: the baseline's rows", Bare.baseline),

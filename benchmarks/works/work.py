@@ -52,15 +52,15 @@ class Work:
     """Something to be measured, in a process of its own.
 
     ``calls`` is how often it runs within one repetition: a work of milliseconds is too short for the CPU clocks.
-    ``unit`` is what it does many of. ``basis`` names the work that its time is a multiple of. ``once`` is for what
-    cannot be repeated; ``script`` for what other tools do, on the smallest size only.
+    ``unit`` is what it does many of. ``basis`` names the work that its time is a multiple of, if of any. ``once`` is
+    for what cannot be repeated; ``script`` for what other tools do, on the smallest size only.
     """
 
     name: str
     title: str
     opened: Callable[[Place], AbstractContextManager[Trial]]
     unit: str = "labels"
-    basis: str = "bare-together"
+    basis: str | None = "bare-together"
     calls: int = 1
     once: bool = False
     script: bool = False

@@ -33,8 +33,8 @@ def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 @pytest.mark.parametrize(
     ("shape", "works"),
     [
-        ("detections", ("bare-together", "full", "edits-100", "careful-to-database")),
-        ("classification", ("poll", "naive")),
+        ("detections", ("bare-together", "full", "edits-100")),
+        ("classification", ("nearest-to-database",)),
     ],
 )
 def test_a_tiny_run_prints_a_table_and_writes_every_figure(
@@ -44,6 +44,7 @@ def test_a_tiny_run_prints_a_table_and_writes_every_figure(
     only = [part for name in works for part in ("--only", name)]
     given = {POSTGRES_VARIABLE: postgres_url, MONGO_VARIABLE: mongo_uri}
     options = ["--labels", str(LABELS), "--shape", shape, "--repeat", "1", "--json", str(file)]
+    options += ["--traffic" if shape == "detections" else "--no-traffic"]
     done = _run(*options, *only, **given)
     assert done.returncode == 0, done.stderr
     assert "first reconcile: everything becomes baseline" in done.stdout
