@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -13,6 +14,16 @@ MOST = 3
 """Classes that are named of those that one label would swallow."""
 
 NAMES = {Direction.TO_DATABASE: "the database", Direction.TO_FIFTYONE: "FiftyOne"}
+
+
+def enough_known(brakes: Brakes, looked_at: int) -> int | None:
+    """How many known annotations are as good as any larger number, where so many were looked at.
+
+    No brake holds then: every count that one compares with a fraction of the known is at most that of what was looked
+    at. ``None`` where a fraction is zero, and any number may be named in a message.
+    """
+    least = min(brakes.max_change_fraction, brakes.max_delete_fraction, brakes.max_into_one_label)
+    return max(brakes.min_rows, math.ceil(looked_at / least) + 1) if least else None
 
 
 def held_by(

@@ -9,12 +9,13 @@ import polars as pl
 
 from syncd.diff.content import jsonable, problems_of, shown
 from syncd.diff.fields import reason_column, verdict_column
+from syncd.diff.findings import edited
 from syncd.diff.joined import B, D, F, is_known
 from syncd.diff.memory import about_column
 from syncd.diff.unsafe import not_readable, why_unsafe
 from syncd.diff.wishes import ALIAS, AMBIGUOUS, BY_TAG
 from syncd.model.fields import Direction, Field, Mapping, Side
-from syncd.model.plan import AWAITING, Action, Change, Conflict, Waiting
+from syncd.model.plan import AWAITING, Action, Change, Conflict, Edited, Waiting
 from syncd.model.snapshot import baseline_schema, column, known_column
 
 SETTLED = ("same", "adopt")
@@ -116,16 +117,22 @@ def _waiting(field: Field, row: dict[str, Any]) -> Waiting:
 
 def _conflict(field: Field, row: dict[str, Any], kind: str, suggestions: tuple[str, ...]) -> Conflict:
     known = row[B + known_column(field.name)]
+    base = jsonable(row[B + column(field.name)]) if known else None
+    fiftyone, database = shown(row, field.name, F), shown(row, field.name, D)
+    # Where a tag asks for something, somebody has been there although the value is the one agreed.
+    by_tag = kind == AMBIGUOUS
     return Conflict(
         kind=kind,
         annotation_id=row["annotation_id"],
         sample_id=row[F + "sample_id"],
         label_id=row[F + "label_id"],
         field=field.name,
-        base=jsonable(row[B + column(field.name)]) if known else None,
-        fiftyone=shown(row, field.name, F),
-        database=shown(row, field.name, D),
+        base=base,
+        fiftyone=fiftyone,
+        database=database,
         suggestions=suggestions,
+        in_fiftyone=edited(row, F) if by_tag or not known or fiftyone != base else Edited(),
+        in_database=edited(row, D) if not known or database != base else Edited(),
     )
 
 

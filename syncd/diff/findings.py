@@ -9,7 +9,7 @@ from syncd.diff.content import content_of, fiftyone_content, shown, values_of
 from syncd.diff.joined import B, D, F
 from syncd.model.fields import Direction, Mapping
 from syncd.model.kinds import Json, Value
-from syncd.model.plan import Action, Change, Conflict, Waiting
+from syncd.model.plan import Action, Change, Conflict, Edited, Waiting
 from syncd.model.snapshot import PREFIX
 
 
@@ -102,9 +102,11 @@ def whole_conflict(mapping: Mapping, row: dict[str, Any], kind: str, *, with_ids
     """A conflict about a whole annotation that at least one side lacks."""
     place = F if row["in_f"] else B
     base: Json = content_of(mapping, row, B) if row["in_b"] else None
+    home: Json = content_of(mapping, row, D) if row["in_d"] else None
     fiftyone: Json = None
+    drawn: Json = content_of(mapping, row, F) if row["in_f"] else None
     if row["in_f"]:
-        fiftyone = fiftyone_content(mapping, side_row(mapping, row, F)) if with_ids else content_of(mapping, row, F)
+        fiftyone = fiftyone_content(mapping, side_row(mapping, row, F)) if with_ids else drawn
     return Conflict(
         kind=kind,
         annotation_id=row["annotation_id"],
@@ -113,8 +115,15 @@ def whole_conflict(mapping: Mapping, row: dict[str, Any], kind: str, *, with_ids
         field=None,
         base=base,
         fiftyone=fiftyone,
-        database=content_of(mapping, row, D) if row["in_d"] else None,
+        database=home,
+        in_fiftyone=edited(row, F) if drawn != base else Edited(),
+        in_database=edited(row, D) if home != base else Edited(),
     )
+
+
+def edited(row: dict[str, Any], side: str = "") -> Edited:
+    """Who last edited a row of one side, and when; ``side`` is its prefix in a joined row."""
+    return Edited(row[side + "actor"], row[side + "edited_at"])
 
 
 def label_conflict(
@@ -131,6 +140,7 @@ def label_conflict(
         fiftyone=fiftyone_content(mapping, row),
         database=None,
         suggestions=suggestions,
+        in_fiftyone=edited(row),
     )
 
 
@@ -146,6 +156,7 @@ def unsafe_row(row: dict[str, Any], sample_id: str, name: str, why: str) -> Conf
         fiftyone=None,
         database=shown(row, name, D) if f"{D}{PREFIX}{name}" in row else None,
         suggestions=(why,),
+        in_database=edited(row, D),
     )
 
 

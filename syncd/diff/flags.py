@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from syncd.diff.content import jsonable
+from syncd.diff.findings import edited
 from syncd.diff.joined import D, F
 from syncd.diff.memory import REFUSED
 from syncd.diff.tags import ERROR, with_actors
@@ -71,6 +72,7 @@ def _outcome(field: Field | None, row: dict[str, Any], *, refused: bool) -> Chan
                 fiftyone=jsonable(new),
                 database=jsonable(old),
                 suggestions=(why,) if why else (),
+                in_fiftyone=edited(row, F),
             )
         way = None if says_so else Direction.TO_DATABASE
     return Change(

@@ -16,7 +16,7 @@ import polars as pl
 from syncd.diff.content import fiftyone_content
 from syncd.diff.places import replacements
 from syncd.model.fields import ID_FIELD, Direction, Mapping
-from syncd.model.plan import Action, Change, Conflict
+from syncd.model.plan import Action, Change, Conflict, Edited
 
 A, L, S = pl.col("annotation_id"), pl.col("label_id"), pl.col("sample_id")
 TWICE = "several labels of this sample share this label id, so that none of them can be addressed"
@@ -230,6 +230,7 @@ def _conflicts(mapping: Mapping, doubts: _Doubts, baseline: pl.DataFrame) -> lis
                     database=None,
                     suggestions=(TWICE,) if row["twice"] else (),
                     is_copy=row["is_copy"],
+                    in_fiftyone=Edited(row["actor"], row["edited_at"]),
                 )
             )
     return found

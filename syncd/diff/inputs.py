@@ -69,7 +69,8 @@ class Young:
 class Inputs:
     """Everything the diff looks at.
 
-    ``baseline_size`` counts the whole baseline, of which an incremental run holds only the part in ``baseline``.
+    ``baseline_size`` counts the whole baseline, of which an incremental run holds only the part in ``baseline``; as
+    far as the brakes must know it (:func:`syncd.diff.brakes.enough_known`).
     What it holds is closed: every annotation in it comes with all its labels, its row and its baseline, wherever
     these now are.
     ``samples`` are the samples found for the media of rows that are new in the database. ``adopt`` accepts labels

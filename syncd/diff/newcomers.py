@@ -9,6 +9,7 @@ import polars as pl
 from syncd.diff.content import content_of, fiftyone_content, jsonable_content, problems_of, values_of
 from syncd.diff.findings import (
     Findings,
+    edited,
     into_database,
     into_fiftyone,
     label_conflict,
@@ -151,6 +152,8 @@ def _occupied_by(inputs: Inputs, row: dict[str, Any], label: dict[str, Any]) -> 
         base=None,
         fiftyone=fiftyone_content(inputs.mapping, label),
         database=content_of(inputs.mapping, row, D),
+        in_fiftyone=edited(label),
+        in_database=edited(row, D),
     )
 
 

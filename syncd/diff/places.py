@@ -9,7 +9,7 @@ import polars as pl
 from syncd.diff.content import content_of, fiftyone_content
 from syncd.model.fields import BOX, LABEL, LabelType, Mapping
 from syncd.model.kinds import dumps
-from syncd.model.plan import Conflict
+from syncd.model.plan import Conflict, Edited
 from syncd.model.snapshot import column
 
 SAME_PLACE = 0.5
@@ -47,6 +47,7 @@ def replacements(mapping: Mapping, nameless: pl.DataFrame, vanished: pl.DataFram
             base=content_of(mapping, known),
             fiftyone=fiftyone_content(mapping, row),
             database=None,
+            in_fiftyone=Edited(row["actor"], row["edited_at"]),
         )
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,7 +12,7 @@ import structlog
 
 from syncd.capture.read import Captured, changed_since
 from syncd.diff import History, Inputs, Young, diff
-from syncd.diff.settled import Rules
+from syncd.diff.sift import Rules
 from syncd.model import Origin, Plan, Side
 from syncd.reconcile.mode import (
     FULL,
@@ -25,6 +26,7 @@ from syncd.reconcile.mode import (
 )
 from syncd.reconcile.options import Options
 from syncd.reconcile.reading import Reading, read_everything, read_since
+from syncd.reconcile.sweep import Met
 from syncd.reconcile.tagged import left_out, narrowed
 from syncd.session import Session
 from syncd.store import cursors, history
@@ -35,16 +37,23 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Decision:
-    """A plan and the reading it rests on."""
+    """A plan and the reading it rests on.
+
+    ``met`` is what goes into the baseline beside what the plan moves: annotations that both sides hold alike.
+    """
 
     plan: Plan
     mode: str
     why_full: str | None
     moved: tuple[Cursor, ...]
+    met: Met | None = None
 
 
-def decide(session: Session, options: Options) -> Decision:
-    """Reads as little as suffices and lets the diff decide; reads everything where the little leaves a doubt."""
+def decide(session: Session, options: Options, until_done: ExitStack) -> Decision:
+    """Reads as little as suffices and lets the diff decide; reads everything where the little leaves a doubt.
+
+    A reading that is too large for memory leaves what the decision needs on disk, as long as ``until_done`` is open.
+    """
     session.rest()
     origins = {
         Side.FIFTYONE: session.fiftyone.origin(),
@@ -78,9 +87,14 @@ def decide(session: Session, options: Options) -> Decision:
     session.rest()
     remembered = _remembered(session, None)
     session.rest()
-    reading = read_everything(session, partial(_rules, session, options, remembered), options.progress)
+    rules_at = partial(_rules, session, options, remembered)
+    rows = origins[Side.DATABASE].rows
+    reading = read_everything(session, rules_at, rows, options.progress, until_done)
     plan = _diff(session, options, reading, remembered, before, origins)
-    return Decision(plan, FULL, reason, _moved(session, reading, before, origins, plan, None, captured))
+    if reading.met is not None:
+        plan = replace(plan, counts=replace(plan.counts, first_met=plan.counts.first_met + reading.met.first))
+    after = _moved(session, reading, before, origins, plan, None, captured)
+    return Decision(plan, FULL, reason, after, reading.met)
 
 
 def _why_full(
@@ -141,9 +155,9 @@ def _diff(
 
 def _rules(session: Session, options: Options, remembered: History, as_of: datetime) -> Rules:
     """What tells the annotations that need no further look."""
-    review = narrowed(session.policy, options.tag).review
+    policy = narrowed(session.policy, options.tag)
     young = _young(as_of, options.pace.quiet_period)
-    return Rules(session.mapping, review, session.vocabulary, remembered, young)
+    return Rules(session.mapping, policy, session.vocabulary, remembered, young, as_of)
 
 
 def _remembered(session: Session, ids: set[str] | None) -> History:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
 
 from syncd.capture.read import Captured
-from syncd.diff.settled import Rules
+from syncd.diff.brakes import enough_known
+from syncd.diff.sift import Rules
 from syncd.model import Snapshot
 from syncd.model.snapshot import baseline_schema, empty_samples
-from syncd.reconcile.sweep import sweep
+from syncd.reconcile.sweep import Met, sweep
 from syncd.session import Session
 from syncd.store import baseline
 
@@ -30,13 +32,18 @@ IN_MEMORY = 200_000
 
 @dataclass(frozen=True)
 class Reading:
-    """Both snapshots, the baseline that belongs to them, and the samples of rows that FiftyOne does not have."""
+    """Both snapshots, the baseline that belongs to them, and the samples of rows that FiftyOne does not have.
+
+    ``baseline_size`` is that of the whole baseline, or at least so large that a larger one would decide nothing else.
+    ``met`` is the next baseline of what the snapshots leave out because it is only to be remembered.
+    """
 
     fiftyone: Snapshot
     database: Snapshot
     baseline: pl.DataFrame
     baseline_size: int
     samples: pl.DataFrame
+    met: Met | None = None
 
     @property
     def complete(self) -> bool:
@@ -49,19 +56,26 @@ class Reading:
         return _ids(self.fiftyone.rows, self.database.rows, self.baseline)
 
 
-def read_everything(session: Session, rules_at: Callable[[datetime], Rules], progress: Progress) -> Reading:
+def read_everything(
+    session: Session,
+    rules_at: Callable[[datetime], Rules],
+    rows: int | None,
+    progress: Progress,
+    until_done: ExitStack,
+) -> Reading:
     """A complete reading; the two servers work at the same time.
 
     Of more than ``IN_MEMORY`` annotations only what is not settled is kept, which is all that the diff need see.
-    ``rules_at`` says what that is, for the moment at which FiftyOne was read.
+    ``rules_at`` says what that is, for the moment at which FiftyOne was read; ``rows`` is the size of the table, as
+    far as known. What does not fit into memory goes with ``until_done``.
     """
-    size = baseline.size(session.state, session.tables, session.mapping.binding)
+    size = max(baseline.size(session.state, session.tables, session.mapping.binding), rows or 0)
     session.rest()
     progress("reading FiftyOne and the database")
     if size > IN_MEMORY:
-        swept = sweep(session, rules_at, size)
+        swept = sweep(session, rules_at, size, until_done)
         samples = _samples(session, swept.fiftyone.rows, swept.database.rows, swept.baseline)
-        return Reading(swept.fiftyone, swept.database, swept.baseline, swept.baseline_size, samples)
+        return Reading(swept.fiftyone, swept.database, swept.baseline, swept.baseline_size, samples, swept.met)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fiftyone") as reader:
         labels = reader.submit(session.fiftyone.read_all)
         database = session.database.read_all()
@@ -89,10 +103,11 @@ def read_since(
         # Nothing can come of it, so the baseline is not counted: that takes longer the more there is.
         nothing = pl.DataFrame(schema=baseline_schema(session.mapping))
         return Reading(fiftyone, database, nothing, 0, empty_samples())
-    size = baseline.size(session.state, session.tables, session.mapping.binding)
     labels, known = _labels_and_baseline(session, fiftyone, database, named)
     missing = _ids(labels, known) - _ids(database.rows)
     rows = pl.concat([database.rows, session.database.read_committed(missing).rows]) if missing else database.rows
+    enough = enough_known(session.policy.brakes, labels.height + rows.height + known.height)
+    size = baseline.size(session.state, session.tables, session.mapping.binding, at_most=enough)
     session.rest()
     samples = _samples(session, labels, rows, known)
     return Reading(

@@ -27,7 +27,7 @@ from syncd.reconcile.mode import FULL, INCREMENTAL, Pace, recounted
 from syncd.reconcile.options import Options
 from syncd.reconcile.result import RunResult
 from syncd.session import Session
-from syncd.store import changes, conflicts, cursors, held, runs, waiting
+from syncd.store import baseline, changes, conflicts, cursors, held, runs, waiting
 from syncd.store.changes import APPLIED
 from syncd.store.daemon_lock import has_other_daemon
 from syncd.store.lock import no_reconnect, one_run
@@ -88,7 +88,8 @@ def _other_run(session: Session) -> str | None:
 
 
 def _plan_only(session: Session, options: Options) -> RunResult:
-    decision = decide(session, options)
+    with ExitStack() as until_done:
+        decision = decide(session, options, until_done)
     left = changes.pending(session.state, session.tables, session.mapping)
     notes = (f"a run died and left {len(left)} changes to settle; the next run does",) if left else ()
     return RunResult(
@@ -117,8 +118,9 @@ def _run(session: Session, options: Options) -> RunResult:
         begin()
         session.state.commit()
     bind_contextvars(run=run_id)
+    until_done = ExitStack()
     try:
-        decision = decide(session, options)
+        decision = decide(session, options, until_done)
         reached(Step.PLANNED)
         if options.expected is not None and decision.plan.digest != options.expected:
             raise StalePlan(
@@ -138,6 +140,7 @@ def _run(session: Session, options: Options) -> RunResult:
         close_failed(session, run_id, error)
         raise
     finally:
+        until_done.close()
         unbind_contextvars("run")
 
 
@@ -161,6 +164,9 @@ def _apply(
     """``begin`` opens the row of a run that has none so far: it gets one where a conflict is opened."""
     plan = decision.plan
     applied = apply(session, plan, run_id, options.progress)
+    for rows in decision.met or ():
+        options.progress("recording what was met")
+        baseline.save(session.state, session.tables, session.mapping, rows)
     if begin is not None and applied.opened:
         begin()
     # What a tag has left out is older than any cursor of this run.
@@ -210,7 +216,9 @@ def _hold(
         begin()
         session.state.commit()
     if not known:
-        meant = decide(session, replace(options, full=True, force=True, pace=Pace(options.pace.overlap))).plan
+        released = replace(options, full=True, force=True, pace=Pace(options.pace.overlap))
+        with ExitStack() as until_done:
+            meant = decide(session, released, until_done).plan
     result = RunResult(
         binding=plan.binding,
         run_id=None if silent else run_id,

@@ -8,15 +8,17 @@ baseline, wherever these are. What is not there was not on that side when it was
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
-from syncd.diff.settled import Named, Rules, places, remembered, shared_places, unsettled
+from syncd.diff.settled import Named, places, shared_places
+from syncd.diff.sift import FIRST, Rules, met_schema, remembered, sift
 from syncd.model import Mapping, Side, Snapshot
 from syncd.model.snapshot import baseline_schema, schema
 from syncd.reconcile.parts import Parts
@@ -28,24 +30,51 @@ PART = 250_000
 
 
 @dataclass(frozen=True)
+class Met:
+    """The next baseline of annotations that both sides hold alike and of which there is nothing else to say.
+
+    Too many for memory: they lie in a folder. ``named`` are those that are looked at with others after all.
+    """
+
+    parts: Parts
+    named: Named
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        """Baseline rows, some at a time."""
+        return (part.drop(FIRST) for part in self._parts() if part.height)
+
+    @property
+    def first(self) -> int:
+        """How many of them are met for the first time."""
+        return sum(int(part[FIRST].sum()) for part in self._parts())
+
+    def _parts(self) -> Iterator[pl.DataFrame]:
+        if self.named == Named():
+            return iter(self.parts)
+        return (part.filter(~_is_named(self.named)) for part in self.parts)
+
+
+@dataclass(frozen=True)
 class Swept:
-    """What is not settled, of sides that were read completely."""
+    """What is not settled, of sides that were read completely; and what was met."""
 
     fiftyone: Snapshot
     database: Snapshot
     baseline: pl.DataFrame
     baseline_size: int
+    met: Met
 
 
-def sweep(session: Session, rules_at: Callable[[datetime], Rules], size: int) -> Swept:
+def sweep(session: Session, rules_at: Callable[[datetime], Rules], size: int, until_done: ExitStack) -> Swept:
     """Reads everything and keeps what is not settled.
 
     ``rules_at`` gives the rules for the moment at which FiftyOne was read; ``size`` is about how many annotations
-    there are.
+    there are. What is met lies in a folder that goes with ``until_done``.
     """
     count = max(1, -(-size // PART))
+    kept = Path(until_done.enter_context(tempfile.TemporaryDirectory(prefix="syncd-met-")))
     with tempfile.TemporaryDirectory(prefix="syncd-sweep-") as folder:
-        laid = Laid(Path(folder), session.mapping, count)
+        laid = Laid(Path(folder), kept, session.mapping, count)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fiftyone") as reader:
             labels = reader.submit(session.fiftyone.read_all_to, laid.fiftyone)
             rows_as_of = session.database.read_all_to(laid.database)
@@ -53,31 +82,35 @@ def sweep(session: Session, rules_at: Callable[[datetime], Rules], size: int) ->
             baseline.read_all_to(laid.baseline, session.state, session.tables, session.mapping, session.arrow)
             session.rest()
             labels_as_of = labels.result()
-        fiftyone, database, known = laid.closed(laid.unsettled(rules_at(labels_as_of)))
+        fiftyone, database, known, met = laid.closed(laid.unsettled(rules_at(labels_as_of)))
         return Swept(
             Snapshot(Side.FIFTYONE, fiftyone, complete=True, as_of=labels_as_of, scanned=laid.fiftyone.rows),
             Snapshot(Side.DATABASE, database, complete=True, as_of=rows_as_of, scanned=laid.database.rows),
             known,
             laid.baseline.rows,
+            met,
         )
 
 
 class Laid:
-    """Both sides and the baseline, in parts."""
+    """Both sides and the baseline, in parts; and in another folder what is met."""
 
-    def __init__(self, folder: Path, mapping: Mapping, count: int) -> None:
+    def __init__(self, folder: Path, kept: Path, mapping: Mapping, count: int) -> None:
         self.count = count
         self.fiftyone = Parts(folder / "fiftyone", schema(Side.FIFTYONE, mapping), count)
         self.database = Parts(folder / "database", schema(Side.DATABASE, mapping), count)
         self.baseline = Parts(folder / "baseline", baseline_schema(mapping), count)
+        self.met = Parts(kept, met_schema(mapping), count)
 
     def unsettled(self, rules: Rules) -> Named:
-        """What must be looked at, part by part."""
+        """What must be looked at, part by part; what is met is laid down."""
         found = remembered(rules)
         numbers = []
         for part in range(self.count):
             fiftyone = self.fiftyone.part(part)
-            found = found.with_(unsettled(rules, self.baseline.part(part), fiftyone, self.database.part(part)))
+            sifted = sift(rules, self.baseline.part(part), fiftyone, self.database.part(part))
+            found = found.with_(sifted.named)
+            self.met.add(sifted.met)
             numbers.append(places(fiftyone))
         shared = shared_places(pl.concat(numbers))
         if shared:
@@ -85,10 +118,10 @@ class Laid:
             found = found.with_(Named.of(*crowded))
         return found
 
-    def closed(self, named: Named) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-        """Labels, rows and baseline of what is named, and of all that belongs to it."""
+    def closed(self, named: Named) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, Met]:
+        """Labels, rows and baseline of what is named, and of all that belongs to it; what is met and none of that."""
         if named == Named():
-            return self.fiftyone.none, self.database.none, self.baseline.none
+            return self.fiftyone.none, self.database.none, self.baseline.none, Met(self.met, named)
         while True:
             labels, known = self.fiftyone.filter(_is_named(named)), self.baseline.filter(_is_named(named))
             more = named.with_(Named.of(labels, known))
@@ -97,7 +130,8 @@ class Laid:
             named = more
         bears = pl.col("annotation_id").is_in(list(named.annotation_ids))
         # A row without an id is no annotation's, but is counted.
-        return labels, self.database.filter(bears | pl.col("annotation_id").is_null()), known
+        rows = self.database.filter(bears | pl.col("annotation_id").is_null())
+        return labels, rows, known, Met(self.met, named)
 
 
 def _is_named(named: Named) -> pl.Expr:

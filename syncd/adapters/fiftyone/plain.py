@@ -14,7 +14,6 @@ import pyarrow as pa
 from bson import ObjectId
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
-from pymongoarrow.types import ObjectIdType
 
 from syncd.adapters.fiftyone.mapping import LabelMapping, key
 from syncd.adapters.fiftyone.pipeline import ALLOWED, ARROW, NOTHING, raw_column
@@ -66,8 +65,8 @@ def read_plain(
     table = find_arrow_all(
         samples,
         match,
-        schema=Schema(_columns(labels)),
-        projection=_projection(labels),
+        schema=Schema(columns(labels)),
+        projection=projection(labels),
         allow_invalid=True,
         session=session,
         **options,
@@ -84,6 +83,8 @@ def read_plain(
 
 def _label_columns(labels: LabelMapping) -> dict[str, tuple[str, pa.DataType]]:
     """{key in the label's document: (column, type)}."""
+    from pymongoarrow.types import ObjectIdType
+
     columns = {
         "_id": ("label_id", ObjectIdType()),
         "tags": ("tags", pa.list_(pa.string())),
@@ -94,7 +95,7 @@ def _label_columns(labels: LabelMapping) -> dict[str, tuple[str, pa.DataType]]:
     return columns | {key(name): (raw_column(name), ARROW[kind]) for name, kind in labels.kinds.items()}
 
 
-def _columns(labels: LabelMapping) -> dict[str, Any]:
+def columns(labels: LabelMapping) -> dict[str, Any]:
     """The Arrow types of the documents."""
     label = pa.struct([(name, type_) for name, (_, type_) in _label_columns(labels).items()])
     held: pa.DataType = pa.list_(label) if labels.is_list else label
@@ -112,7 +113,7 @@ def _columns(labels: LabelMapping) -> dict[str, Any]:
     }
 
 
-def _projection(labels: LabelMapping) -> dict[str, Any]:
+def projection(labels: LabelMapping) -> dict[str, Any]:
     """Of each sample what is mapped, and whether any of it is not as expected."""
     of_sample: dict[str, Any] = {
         "_id": 0,

@@ -245,7 +245,8 @@ def test_people_who_never_stop_typing_lose_nothing(world: World, fiftyone: Modul
         each.start()
     until = time.monotonic() + 4
     runs = 0
-    while time.monotonic() < until and not failures:
+    # On a busy machine a run may take seconds: what is promised is about several of them.
+    while (time.monotonic() < until or runs < 3) and not failures:
         world.reconcile()
         runs += 1
     stop.set()

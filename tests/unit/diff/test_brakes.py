@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from syncd.model import Brakes
+from syncd.diff.brakes import enough_known, held_by
+from syncd.model import Action, Brakes, Change, Direction
 from unit.diff.world import CLASSIFICATION, LABEL, B, D, F, opened, plan_of
 
 NAMES = [f"a{number:03}" for number in range(100)]
@@ -130,9 +133,9 @@ def test_fractions_are_judged_from_min_rows_upwards(count: int) -> None:
 
 
 def test_force_releases_every_brake() -> None:
-    for given in ({"f": gone(100)}, {"d": gone(40)}, {"f": edited(F, 90, label="krill")}):
-        assert hundred(**given, force=True).held is None
-        assert hundred(**given).held is not None
+    for change in ({"f": gone(100)}, {"d": gone(40)}, {"f": edited(F, 90, label="krill")}):
+        assert hundred(**change, force=True).held is None
+        assert hundred(**change).held is not None
 
 
 def test_a_partial_read_is_measured_against_the_whole_baseline() -> None:
@@ -184,3 +187,49 @@ def test_a_lasso_that_went_wrong_is_named_by_its_class_and_by_what_it_would_swal
     held = hundred(f=edited(F, 60, label="krill")).held
     assert held is not None
     assert "60 of 100 annotations would become 'krill' in the database (60 from 'copepod')" in held
+
+
+FRACTIONS = st.sampled_from([0.001, 0.02, 0.1, 0.3, 1.0, 9.0])
+
+
+@given(
+    st.integers(0, 60), st.builds(Brakes, FRACTIONS, FRACTIONS, FRACTIONS, st.integers(0, 99)), st.integers(0, 10**7)
+)
+def test_of_a_baseline_that_is_large_enough_no_more_need_be_counted(looked_at: int, brakes: Brakes, more: int) -> None:
+    enough = enough_known(brakes, looked_at)
+    assert enough is not None
+    worst = [_relabel(number) for number in range(looked_at)]
+    for known in (enough, enough + more):
+        assert (
+            held_by(
+                brakes,
+                worst,
+                known=known,
+                fiftyone=None,
+                database=None,
+                vanished_in_fiftyone=looked_at,
+                vanished_in_database=looked_at,
+                displaced=looked_at,
+            )
+            is None
+        )
+
+
+def test_where_no_fraction_may_change_everything_is_counted() -> None:
+    assert enough_known(Brakes(max_delete_fraction=0.0), 10) is None
+
+
+def _relabel(number: int) -> Change:
+    return Change(
+        annotation_id=str(number),
+        label_id=None,
+        sample_id=None,
+        direction=Direction.TO_DATABASE,
+        action=Action.UPDATE,
+        field=LABEL,
+        old="copepod",
+        new="krill",
+        reason="reviewed",
+        actor=None,
+        edited_at=None,
+    )

@@ -1,0 +1,126 @@
+"""Part of a complete reading sifted: what must be looked at, and what both sides hold alike with nothing agreed yet.
+
+The latter is what a first meeting is full of, or a field that was mapped since. The diff itself is asked about it, and
+where all it has to say is the next baseline, the others need not be looked at together with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from syncd.diff.inputs import History, Inputs, Young
+from syncd.diff.joined import B, F, join
+from syncd.diff.reconcile import diff
+from syncd.diff.settled import PLACE, Named, is_agreed, is_alike, is_in_place
+from syncd.diff.tags import said
+from syncd.model.fields import Mapping, Side
+from syncd.model.plan import Change, Conflict, Plan, Waiting
+from syncd.model.policy import Policy
+from syncd.model.snapshot import Snapshot, baseline_schema
+from syncd.model.vocabulary import Vocabulary
+
+FIRST = "first"
+"""Column of a met annotation: whether the baseline had nothing of it."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What decides whether an annotation is settled, besides its values. ``as_of``: when FiftyOne was read."""
+
+    mapping: Mapping
+    policy: Policy
+    vocabulary: Vocabulary | None
+    history: History
+    young: Young | None
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """What must be looked at; and the next baseline of annotations of which there is nothing else to say."""
+
+    named: Named
+    met: pl.DataFrame
+
+
+def met_schema(mapping: Mapping) -> dict[str, pl.DataType]:
+    """Columns of :attr:`Sifted.met`: those of the baseline, and :data:`FIRST`."""
+    return baseline_schema(mapping) | {FIRST: pl.Boolean()}
+
+
+def remembered(rules: Rules) -> Named:
+    """What must be looked at because a conflict about it is open: it may be over."""
+    return Named.of(rules.history.open_conflicts)
+
+
+def sift(rules: Rules, baseline: pl.DataFrame, fiftyone: pl.DataFrame, database: pl.DataFrame) -> Sifted:
+    """Sifts all rows, wherever they are, that bear one of a set of ids.
+
+    Labels that share even their place are not recognised here (:func:`syncd.diff.settled.shared_places`). What is met
+    is so only as long as nothing that must be looked at belongs to it.
+    """
+    copies = fiftyone.filter(pl.col("annotation_id").is_duplicated() | pl.col("annotation_id").is_null())
+    twice = database.filter(pl.col("annotation_id").is_duplicated() & pl.col("annotation_id").is_not_null())
+    labels = _without(fiftyone, copies)
+    rows = _without(database.filter(pl.col("annotation_id").is_not_null()), twice)
+    joined = join(baseline, labels, rows)
+    on_both = pl.col("in_f") & pl.col("in_d")
+    settled = pl.col("in_b") & on_both & is_agreed(rules.mapping)
+    alike = on_both & (~pl.col("in_b") | is_in_place()) & is_alike(rules.mapping)
+    if rules.young is not None:
+        young = pl.col(F + "edited_at").is_between(rules.young.after, rules.young.until).fill_null(value=False)
+        settled, alike = settled & ~young, alike & ~young
+    left = joined.filter(~settled & ~alike)
+    found = [left.select("annotation_id"), *(left.select(pl.col(s + n).alias(n) for n in PLACE) for s in (F, B))]
+    spoken_of = said(fiftyone, rules.policy.review, rules.vocabulary, rules.history.answered)
+    named, met = _meet(rules, joined.filter(alike & ~settled), baseline, labels, rows)
+    return Sifted(named.with_(Named.of(copies, twice, *found, spoken_of)), met)
+
+
+def _meet(
+    rules: Rules, alike: pl.DataFrame, baseline: pl.DataFrame, labels: pl.DataFrame, rows: pl.DataFrame
+) -> tuple[Named, pl.DataFrame]:
+    """What the diff says of annotations that both sides hold alike; named are those of which it says anything."""
+    if alike.is_empty():
+        return Named(), pl.DataFrame(schema=met_schema(rules.mapping))
+    ids = alike.select("annotation_id")
+    known = baseline.join(ids, on="annotation_id", how="semi")
+    plan = diff(
+        Inputs(
+            mapping=rules.mapping,
+            policy=rules.policy,
+            fiftyone=_complete(Side.FIFTYONE, labels.join(ids, on="annotation_id", how="semi"), rules),
+            database=_complete(Side.DATABASE, rows.join(ids, on="annotation_id", how="semi"), rules),
+            baseline=known,
+            baseline_size=known.height,
+            history=rules.history,
+            vocabulary=rules.vocabulary,
+            force=True,
+        )
+    )
+    first = alike.select("annotation_id", (~pl.col("in_b")).alias(FIRST))
+    return _named_in(plan), plan.baseline.join(first, on="annotation_id", how="left")
+
+
+def _complete(side: Side, rows: pl.DataFrame, rules: Rules) -> Snapshot:
+    return Snapshot(side, rows, complete=True, as_of=rules.as_of)
+
+
+def _named_in(plan: Plan) -> Named:
+    about: list[Change | Conflict | Waiting] = [*plan.changes, *plan.conflicts, *plan.waiting]
+    return Named(
+        annotation_ids=frozenset(each.annotation_id for each in about if each.annotation_id is not None)
+        | frozenset(each for each, _ in plan.answered),
+        sample_ids=frozenset(each.sample_id for each in plan.tags),
+        label_ids=frozenset(each.label_id for each in about if each.label_id is not None),
+    )
+
+
+def _without(rows: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    if others.is_empty():
+        return rows
+    ids = others.select("annotation_id").unique()
+    return rows.filter(pl.col("annotation_id").is_not_null()).join(ids, on="annotation_id", how="anti")
