@@ -11,6 +11,7 @@ from rich.table import Table
 from benchmarks.figures import Figures
 from benchmarks.meter import MB
 from benchmarks.run import Run
+from benchmarks.targets import targets
 from benchmarks.works import WORKS, Work, by_name
 
 SERVERS = ("MongoDB", "PostgreSQL")
@@ -27,6 +28,15 @@ def show(console: Console, found: Run) -> None:
     """Prints all of it."""
     for name, value in found.machine.items():
         console.print(f"[dim]{name}: {value}[/dim]", soft_wrap=True)
+    goals = list(targets(found.figures))
+    if goals:
+        console.print("\n[bold]Targets[/bold] [dim](docs/performance.md says what they are)[/dim]")
+        for each in goals:
+            mark = "[green]✓[/green]" if each.met else "[red]✗[/red]"
+            console.print(
+                f"  {mark} {each.target}: [bold]{each.measured}[/bold] [dim]({each.labels:,} labels)[/dim]",
+                soft_wrap=True,
+            )
     lines = list(ratios(found))
     if lines:
         console.print("\n[bold]Ratios[/bold] [dim](these carry over to other machines)[/dim]")

@@ -6,19 +6,23 @@ has been told.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 import polars as pl
 
 from syncd.diff.compare import differs
 from syncd.diff.content import content_of, shown
 from syncd.diff.joined import D, F, unreadable
-from syncd.model import Field, Json, Mapping
+from syncd.model import Field, Json, Mapping, Side
 from syncd.model.plan import AWAITING
-from syncd.model.snapshot import column
+from syncd.model.snapshot import column, schema
+from syncd.reconcile.parts import Parts, parts_for
 from syncd.session import Session
 from syncd.store import conflicts, waiting
 
@@ -29,6 +33,8 @@ DIFFERS, ONLY_FIFTYONE, ONLY_DATABASE, NO_ID, DUPLICATE = (
     "no_id",
     "duplicate_id",
 )
+KINDS = (NO_ID, DUPLICATE, DIFFERS, ONLY_FIFTYONE, ONLY_DATABASE)
+"""In the order in which they are listed."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +100,44 @@ class Verdict:
 
 
 def verify(session: Session, progress: Callable[[str], None]) -> Verdict:
-    """Reads both sides completely and compares every annotation, field by field."""
+    """Reads both sides completely and compares every annotation, field by field; in parts, so that any size will do."""
     begun = time.monotonic()
     progress("reading FiftyOne and the database")
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fiftyone") as reader:
-        labels = reader.submit(session.fiftyone.read_all)
-        rows = session.database.read_all().rows
-        found = labels.result().rows
-    progress("comparing")
+    mapping = session.mapping
+    with tempfile.TemporaryDirectory(prefix="syncd-verify-") as folder:
+        count = parts_for(session.database.origin(count_rows=True).rows or 0)
+        session.rest()
+        labels = Parts(Path(folder, "fiftyone"), schema(Side.FIFTYONE, mapping), count)
+        rows = Parts(Path(folder, "database"), schema(Side.DATABASE, mapping), count)
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fiftyone") as reader:
+            reading = reader.submit(session.fiftyone.read_all_to, labels)
+            session.database.read_all_to(rows)
+            reading.result()
+        progress("comparing")
+        compared = [_compare(session, *part) for part in zip(labels, rows, strict=True)]
+    order = {name: position for position, name in enumerate(mapping.names)}
+    differences = sorted((each for part in compared for each in part.differences), key=partial(_place, order))
+    return Verdict(
+        binding=mapping.binding,
+        compared=sum(each.both for each in compared),
+        fiftyone=labels.rows,
+        database=rows.rows,
+        not_ingested=sum(each.not_ingested for each in compared),
+        differences=_explained(session, differences),
+        seconds=time.monotonic() - begun,
+    )
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """What came of one part, all that both sides hold of some ids: how many they share, and what differs."""
+
+    both: int
+    not_ingested: int
+    differences: list[Difference]
+
+
+def _compare(session: Session, found: pl.DataFrame, rows: pl.DataFrame) -> _Compared:
     mapping = session.mapping
     differences: list[Difference] = []
     sound_labels = _sound(mapping, found, differences, from_fiftyone=True)
@@ -118,15 +154,13 @@ def verify(session: Session, progress: Callable[[str], None]) -> Verdict:
         ingested = missing.join(placed.select("media").unique(), on="media", how="semi")
         not_ingested = missing.height - ingested.height
         differences.extend(_only(mapping, ingested, sound_labels, ONLY_DATABASE))
-    return Verdict(
-        binding=mapping.binding,
-        compared=both.height,
-        fiftyone=found.height,
-        database=rows.height,
-        not_ingested=not_ingested,
-        differences=_explained(session, differences),
-        seconds=time.monotonic() - begun,
-    )
+    return _Compared(both.height, not_ingested, differences)
+
+
+def _place(order: dict[str, int], each: Difference) -> tuple[int, int, str, str]:
+    """Where a difference stands in the list: by kind, field and annotation."""
+    field = -1 if each.field is None else order[each.field]
+    return KINDS.index(each.kind), field, each.annotation_id or "", each.label_id or ""
 
 
 def _prefixed(frame: pl.DataFrame, prefix: str) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.works import bare, edited, ingest, reviewed, scripts, told, unchanged
+from benchmarks.works import bare, edited, ingest, reviewed, scripts, told, tried, unchanged
 from benchmarks.works.work import Work
 
 FIRST = unchanged.FIRST
@@ -18,6 +18,7 @@ WORKS: tuple[Work, ...] = (
     unchanged.VERIFY,
     *ingest.WORKS,
     *told.WORKS,
+    *tried.WORKS,
     *scripts.WORKS,
 )
 

@@ -99,7 +99,8 @@ class Bare:
 
 
 @contextmanager
-def _bare(place: Place) -> Iterator[Bare]:
+def bare(place: Place) -> Iterator[Bare]:
+    """Both servers, opened for bare reads."""
     url = make_url(place.postgres_url).set(drivername="postgresql").render_as_string(hide_password=False)
     with open_session(place.config(), BINDING) as session, dbapi.connect(url, autocommit=True) as postgres:
         fiftyone, database = session.fiftyone, session.database
@@ -113,10 +114,10 @@ def _bare(place: Place) -> Iterator[Bare]:
 def _read(name: str, title: str, read: Callable[[Bare], int], *, in_bytes: bool = False) -> Work:
     @contextmanager
     def opened(place: Place) -> Iterator[Trial]:
-        with _bare(place) as bare:
+        with bare(place) as servers:
 
             def run() -> int:
-                found = read(bare)
+                found = read(servers)
                 if not in_bytes and found != place.labels:
                     raise BenchmarkError(f"{name} read {found:,} of {place.labels:,} rows")
                 return place.labels

@@ -1,7 +1,7 @@
 """What other tools do, on the same data: compare everything with everything, the last one wins, no trace.
 
 ``naive`` is a lab's script that goes through samples and rows as the tutorials do; ``careful`` one that reads and
-writes in bulk. Both compare label, box, depth and whether a label was verified, as syncd does. ``nearest`` works the way
+writes in bulk. Both compare label, box, depth and whether a label was verified, as syncd does. ``nearest`` works as
 the nearest existing tool does: it goes by times alone, sample by sample, and needs two calls for every label that it
 sends home. Here a call is a statement on the same machine; that tool's are requests to a web server. None of the three
 can see a disagreement.

@@ -10,6 +10,13 @@ import polars as pl
 
 SEED = 0
 PART = "_part"
+SIZE = 250_000
+"""Annotations in one part, more or less: some hundred megabytes while they are compared."""
+
+
+def parts_for(annotations: int) -> int:
+    """Into how many parts so many annotations are divided."""
+    return max(1, -(-annotations // SIZE))
 
 
 class Parts:

@@ -21,12 +21,9 @@ from syncd.diff.settled import Named, places, shared_places
 from syncd.diff.sift import FIRST, Rules, met_schema, remembered, sift
 from syncd.model import Mapping, Side, Snapshot
 from syncd.model.snapshot import baseline_schema, schema
-from syncd.reconcile.parts import Parts
+from syncd.reconcile.parts import Parts, parts_for
 from syncd.session import Session
 from syncd.store import baseline
-
-PART = 250_000
-"""Annotations in one part, more or less: some hundred megabytes while they are compared."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ def sweep(session: Session, rules_at: Callable[[datetime], Rules], size: int, un
     ``rules_at`` gives the rules for the moment at which FiftyOne was read; ``size`` is about how many annotations
     there are. What is met lies in a folder that goes with ``until_done``.
     """
-    count = max(1, -(-size // PART))
+    count = parts_for(size)
     kept = Path(until_done.enter_context(tempfile.TemporaryDirectory(prefix="syncd-met-")))
     with tempfile.TemporaryDirectory(prefix="syncd-sweep-") as folder:
         laid = Laid(Path(folder), kept, session.mapping, count)

@@ -12,7 +12,7 @@ from bson import ObjectId
 
 from syncd.adapters.fiftyone.dataset import DatasetMissing
 from syncd.apply.steps import Step, observed
-from syncd.reconcile import reading, sweep
+from syncd.reconcile import parts, reading
 from syncd.reconcile.result import RunResult
 from worlds import LIST, World, at_step, utc
 
@@ -22,7 +22,7 @@ def read(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
     """Both ways in which everything is read: whatever there is, and more than memory should hold."""
     if request.param == "in parts":
         monkeypatch.setattr(reading, "IN_MEMORY", 0)
-        monkeypatch.setattr(sweep, "PART", 20)
+        monkeypatch.setattr(parts, "SIZE", 20)
 
 
 def state(world: World) -> dict[str, Any]:

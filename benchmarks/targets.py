@@ -1,0 +1,130 @@
+"""The targets of the design (§9), and whether a run met them at the largest size it measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from benchmarks.figures import Figures
+
+Works = dict[str, Figures]
+
+POLL_S = 0.1
+SPEED_OF_READS = 0.5
+PEAK_MB = 1_500
+TO_DATABASE, TO_FIFTYONE = 5_000, 2_500
+INGEST, SCRIPT = 10, 50
+
+
+@dataclass(frozen=True)
+class Met:
+    """One target: what is asked for, at how many labels what was measured, and whether that is enough."""
+
+    target: str
+    labels: int
+    measured: str
+    met: bool
+
+
+Judge = Callable[[Works], "tuple[str, bool] | None"]
+
+
+def targets(figures: dict[int, Works]) -> Iterator[Met]:
+    """Every target of which something was measured, each at the largest size at which it was."""
+    for text, judge in _TARGETS:
+        for labels in sorted(figures, reverse=True):
+            found = judge(figures[labels])
+            if found is not None:
+                yield Met(text, labels, *found)
+                break
+    yield from _independent(figures)
+
+
+def _independent(figures: dict[int, Works]) -> Iterator[Met]:
+    """A poll's time at the largest size against that at the smallest: no more than what measuring it twice may give."""
+    polled = sorted(labels for labels, works in figures.items() if "poll" in works)
+    if len(polled) > 1:
+        least, most = polled[0], polled[-1]
+        ratio = figures[most]["poll"].seconds / figures[least]["poll"].seconds
+        text = f"{ratio:.2f} × the time at {most / least:.0f} × the labels"
+        yield Met("poll, nothing changed: whatever the dataset's size", most, text, ratio < 1.5)
+
+
+def _poll(works: Works) -> tuple[str, bool] | None:
+    if "poll" not in works:
+        return None
+    seconds = works["poll"].seconds
+    return f"{seconds * 1000:.0f} ms", seconds < POLL_S
+
+
+def _full(works: Works) -> tuple[str, bool] | None:
+    if not {"full", "bare-together"} <= set(works):
+        return None
+    speed = works["bare-together"].seconds / works["full"].seconds
+    by_cpu = works["bare-together"].cpu / works["full"].cpu
+    return f"{speed:.2f} of their speed ({by_cpu:.2f} by CPU time)", speed >= SPEED_OF_READS
+
+
+def _memory(works: Works) -> tuple[str, bool] | None:
+    if "full" not in works:
+        return None
+    return f"{works['full'].peak_mb:,.0f} MB", works["full"].peak_mb < PEAK_MB
+
+
+def _edits(name: str, basis: str, least: int) -> Judge:
+    def judge(works: Works) -> tuple[str, bool] | None:
+        if name not in works:
+            return None
+        rate = works[name].rate
+        bare = f", {rate / works[basis].rate:.2f} of the bare write's" if basis in works else ""
+        return f"{rate:,.0f} a second{bare}", rate >= least
+
+    return judge
+
+
+def _times(fast: str, slow: str, least: int) -> Judge:
+    """By labels a second: the slower one may have been given fewer of them."""
+
+    def judge(works: Works) -> tuple[str, bool] | None:
+        if fast not in works or slow not in works:
+            return None
+        ratio = works[fast].rate / works[slow].rate
+        return f"{ratio:,.1f} ×", ratio >= least
+
+    return judge
+
+
+def _script(script: str, than: str) -> Judge:
+    """By the time for the same edits on the same labels."""
+
+    def judge(works: Works) -> tuple[str, bool] | None:
+        if script not in works or than not in works:
+            return None
+        ratio = works[script].seconds / works[than].seconds
+        return f"{ratio:,.1f} ×", ratio >= SCRIPT
+
+    return judge
+
+
+_TARGETS: tuple[tuple[str, Judge], ...] = (
+    ("poll, nothing changed: under 100 ms", _poll),
+    ("full reconcile, nothing changed: at least half the speed of the bare reads", _full),
+    ("full reconcile, nothing changed: under 1.5 GB", _memory),
+    (
+        "edits FiftyOne → database, audited: at least 5 000 a second",
+        _edits("edits-to-database", "bare-write-database", TO_DATABASE),
+    ),
+    (
+        "edits database → FiftyOne, audited: at least 2 500 a second",
+        _edits("edits-to-fiftyone", "bare-write-fiftyone", TO_FIFTYONE),
+    ),
+    ("ingest: at least 10 × Dataset.add_samples", _times("ingest", "ingest-sdk", INGEST)),
+    (
+        "iterating samples, updating row by row (1 % edited in FiftyOne): at least 50 × slower",
+        _script("naive-to-database", "edits-1pc"),
+    ),
+    (
+        "iterating samples, saving one by one (1 % edited in the database): at least 50 × slower",
+        _script("naive-to-fiftyone", "edits-1pc"),
+    ),
+)
