@@ -12,7 +12,7 @@ from syncd.adapters.protocol import Result
 from syncd.adapters.values import same_content, same_value
 from syncd.diff.content import jsonable
 from syncd.model import ID_FIELD, Action, Change, Conflict, Direction, Field, Json, Mapping, dtype
-from syncd.model.plan import Content
+from syncd.model.plan import Content, Edited
 from syncd.model.snapshot import baseline_schema, column, known_column
 from syncd.store.changes import APPLIED, SUPERSEDED
 
@@ -90,6 +90,7 @@ def refusals(recorded: Iterable[Recorded]) -> list[Conflict]:
             continue
         change = each.change
         homeward = change.direction is Direction.TO_DATABASE
+        made = Edited(change.actor, change.edited_at)
         found.append(
             Conflict(
                 kind="refused_by_database" if homeward else "refused_by_fiftyone",
@@ -101,6 +102,8 @@ def refusals(recorded: Iterable[Recorded]) -> list[Conflict]:
                 fiftyone=_shown(change.new if homeward else change.old),
                 database=_shown(change.old if homeward else change.new),
                 suggestions=(each.result.refused,),
+                in_fiftyone=made if homeward else Edited(),
+                in_database=Edited() if homeward else made,
             )
         )
     return found

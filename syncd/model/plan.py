@@ -69,11 +69,20 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Edited:
+    """Who last edited something, and when, as far as that is known."""
+
+    by: str | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Conflict:
     """Something a person must decide: base and both values, as JSON content.
 
-    ``annotation_id`` is ``None`` where a label without id is meant; ``copy_of`` marks one of several labels that
-    claim one id, each a conflict of its own.
+    ``annotation_id`` is ``None`` where a label without id is meant; ``is_copy`` marks one of several labels that
+    claim one id, each a conflict of its own. ``in_fiftyone`` and ``in_database`` say whose value a side's is, where
+    it is not the one that was agreed.
     """
 
     kind: str
@@ -86,6 +95,8 @@ class Conflict:
     database: Json
     suggestions: tuple[str, ...] = ()
     is_copy: bool = False
+    in_fiftyone: Edited = Edited()
+    in_database: Edited = Edited()
 
     @property
     def subject(self) -> str:

@@ -32,6 +32,8 @@ CONTENT = (
     "suggestions",
 )
 """Columns that the diff gives a conflict; the others are its history."""
+WHO = ("fiftyone_by", "fiftyone_at", "database_by", "database_at")
+"""And whose values they are."""
 SETTLED = "settled"
 """Resolution of a conflict whose cause went away: the sides agree again, the duplicate is gone, the id is known."""
 
@@ -68,7 +70,7 @@ def update(
     one about which nothing is new is left untouched.
     """
     table = tables.conflict
-    columns = ("id", "subject", *CONTENT)
+    columns = ("id", "subject", *CONTENT, *WHO)
     known = sa.select(*(table.c[name] for name in columns)).where(table.c.binding == binding, table.c.status == OPEN)
     existing = {row["subject"]: dict(row) for row in connection.execute(known).mappings()}
     found = {indexable(each.subject): _row(each) | {"updated_at": at} for each in conflicts}
@@ -116,10 +118,14 @@ def resolve(connection: Connection, tables: Tables, ids: Sequence[int], resoluti
 def _renewed(row: dict[str, Any], known: dict[str, Any]) -> dict[str, Any] | None:
     """A conflict found again, where something about it is new.
 
-    What was once said of it (the database's own message) is not said every time.
+    What was once said of it (the database's own message) is not said every time. Whose a value is stays as long as
+    the value: sides are written for other reasons too, not least to mark the label as in conflict.
     """
     words = row["suggestions"] or (known["suggestions"] if row["kind"] == known["kind"] else [])
     row = row | {"key": known["id"], "suggestions": words}
+    for side in ("fiftyone", "database"):
+        if row[side] == known[side] and row["suggestions"] == known["suggestions"]:
+            row |= {name: known[name] for name in (f"{side}_by", f"{side}_at")}
     return None if all(row[name] == known[name] for name in CONTENT) else row
 
 
@@ -134,6 +140,10 @@ def _row(conflict: Conflict) -> dict[str, Any]:
         "fiftyone": storable(conflict.fiftyone),
         "database": storable(conflict.database),
         "suggestions": storable(list(conflict.suggestions)),
+        "fiftyone_by": storable(conflict.in_fiftyone.by),
+        "fiftyone_at": conflict.in_fiftyone.at,
+        "database_by": storable(conflict.in_database.by),
+        "database_at": conflict.in_database.at,
     }
 
 

@@ -35,6 +35,7 @@ def test_a_conflict_is_shown_with_the_commands_that_resolve_it_and_resolved_by_o
     shown = lab.syncd("conflicts", "show", number).out
     for take in ("--take fiftyone", "--take database", "--value TEXT"):
         assert f"syncd conflicts resolve {number} {take}" in shown
+    assert "in review  by fiftyone, 20" in shown
 
     dry = lab.syncd("conflicts", "resolve", number, "--take", "database", "--dry-run")
     assert dry.code == 0

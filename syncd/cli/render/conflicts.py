@@ -39,6 +39,9 @@ MEANINGS = {
 }
 
 
+SAYING = {"unknown_label": "suggested", "ambiguous_tags": "tagged"}
+"""What the words that a conflict bears are; of other kinds a side's own message."""
+
 MANY = 20
 """From so many conflicts on, a list begins with what they have in common."""
 
@@ -74,7 +77,7 @@ def show_conflicts(console: Console, conflicts: Sequence[dict[str, Any]], now: d
             short_id(each["annotation_id"] or each["label_id"]),
             f"[yellow]{words(each['kind'])}[/yellow]",
             escape(each["field"] or "label"),
-            versus(each),
+            versus(each) + _hint(each),
             f"[dim]{ago(each['opened_at'], now)}[/dim]",
         ]
         table.add_row(*([escape(each["binding"])] if several else []), *row)
@@ -84,6 +87,15 @@ def show_conflicts(console: Console, conflicts: Sequence[dict[str, Any]], now: d
     kinds = Counter(each["kind"] for each in conflicts)
     console.print("\n" + "; ".join(f"{words(kind)} {count:,}" for kind, count in kinds.most_common()) + ".")
     console.print("[dim]syncd conflicts show ID tells more, and how to resolve it.[/dim]")
+
+
+def _hint(conflict: dict[str, Any]) -> str:
+    """What a typed label may have meant, or what the tags say: enough to decide without opening the conflict."""
+    if conflict["kind"] not in SAYING or not conflict["suggestions"]:
+        return ""
+    several = map(str, conflict["suggestions"])
+    text = " or ".join(several) if conflict["kind"] == "ambiguous_tags" else " ".join(f"{each}?" for each in several)
+    return f" [dim]{SAYING[conflict['kind']]}[/dim] [green]{escape(text)}[/green]"
 
 
 def _show_groups(console: Console, conflicts: Sequence[dict[str, Any]]) -> None:
@@ -109,10 +121,10 @@ def show_conflict(console: Console, conflict: dict[str, Any], history: Sequence[
         if conflict[name] is not None:
             table.add_row(f"  [dim]{name}[/dim]", escape(str(conflict[name])))
     for name, style in (("base", "dim"), ("fiftyone", "cyan"), ("database", "magenta")):
-        table.add_row(f"  [dim]{name}[/dim]", f"[{style}]{escape(in_full(conflict[name]))}[/{style}]")
-    said = "suggested" if conflict["kind"] == "unknown_label" else "said"
+        value = f"[{style}]{escape(in_full(conflict[name]))}[/{style}]"
+        table.add_row(f"  [dim]{name}[/dim]", value + _edited(conflict, name))
     for each in conflict["suggestions"]:
-        table.add_row(f"  [dim]{said}[/dim]", escape(str(each)))
+        table.add_row(f"  [dim]{SAYING.get(conflict['kind'], 'said')}[/dim]", escape(str(each)))
     table.add_row("  [dim]opened[/dim]", when(conflict["opened_at"]))
     table.add_row("  [dim]seen last[/dim]", when(conflict["updated_at"]))
     for entry in history:
@@ -120,6 +132,13 @@ def show_conflict(console: Console, conflict: dict[str, Any], history: Sequence[
     console.print(table)
     if conflict["status"] == "open":
         _show_ways(console, conflict)
+
+
+def _edited(conflict: dict[str, Any], side: str) -> str:
+    """Who gave a side its value, and when, as far as known; nothing of a value that nobody has changed."""
+    by, at = conflict.get(f"{side}_by"), conflict.get(f"{side}_at")
+    known = [*([f"by {escape(by)}"] if by else []), *([when(at)] if at else [])]
+    return f"  [dim]{', '.join(known)}[/dim]" if known else ""
 
 
 def _entry(entry: dict[str, Any]) -> str:
@@ -144,6 +163,10 @@ def _show_ways(console: Console, conflict: dict[str, Any]) -> None:
     if conflict["kind"] == "unknown_label" and conflict["suggestions"]:
         best = shlex.quote(str(conflict["suggestions"][0]))
         console.print(f"  [bold]{command} --value {escape(best)}[/bold]  [dim]the term that is nearest[/dim]")
+    elif conflict["kind"] == "ambiguous_tags":
+        for each in conflict["suggestions"]:
+            term = escape(shlex.quote(str(each)))
+            console.print(f"  [bold]{command} --value {term}[/bold]  [dim]what this tag says[/dim]", soft_wrap=True)
     elif about_field:
         console.print(f"  [bold]{command} --value TEXT[/bold]  [dim]neither: this, on both sides[/dim]")
 

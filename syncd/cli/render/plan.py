@@ -100,16 +100,18 @@ def _rest(console: Console, count: int) -> None:
 
 
 def _totals(plan: Plan) -> list[str]:
-    labels = Counter(
-        f"{each.old} → {each.new}"
+    # A relabel by tag is written on both sides and is still one.
+    relabels = {
+        (each.annotation_id, each.old, each.new)
         for each in plan.changes
         if each.field == "label" and each.direction is not None and each.action is Action.UPDATE
-    )
+    }
+    labels = Counter(f"{old} → {new}" for _, old, new in relabels)
     totals = [
         f"{plan.count(Direction.TO_DATABASE):,} to the database, {plan.count(Direction.TO_FIFTYONE):,} to FiftyOne"
     ]
     if labels:
-        (most, times), *_ = labels.most_common(1)
+        most, times = min(labels.items(), key=lambda each: (-each[1], each[0]))
         if times > 1:
             totals.append(f"most often {escape(most)} ({times:,})")
     if plan.counts.first_met:

@@ -52,6 +52,29 @@ def test_a_later_edit_updates_the_conflict_and_decides_nothing(world: World) -> 
     assert world.conflicts()[0]["fiftyone"] == world.data.rows[0].label
 
 
+def test_a_conflict_remembers_who_edited_each_side_and_when_whatever_else_moves(world: World) -> None:
+    one = ids(world)[0]
+    world.review(one, label="One", tags=["by:ada"])
+    edited = world.sql("SELECT now() AS at")[0]["at"]
+    world.correct(one, label="Other")
+    assert world.reconcile().exit_code == 3
+    (opened,) = world.conflicts()
+    assert (opened["fiftyone_by"], opened["database_by"]) == ("ada", "curator")
+    assert abs(opened["fiftyone_at"] - edited) < timedelta(minutes=1)
+    (row,) = world.sql("SELECT updated_at AS at FROM annotation WHERE annotation_id = :id", id=one)
+    assert abs(opened["database_at"] - row["at"]) < timedelta(milliseconds=1)
+
+    world.correct(one, depth_m=3)
+    world.reconcile()
+    assert world.conflicts() == [opened], "neither syncd's own mark nor another field's edit is about it"
+
+    world.review(one, label="Third", tags=["by:eve"])
+    world.reconcile()
+    (now,) = world.conflicts()
+    assert (now["fiftyone_by"], now["database_by"]) == ("eve", "curator")
+    assert (now["database_at"], now["fiftyone_at"] > opened["fiftyone_at"]) == (opened["database_at"], True)
+
+
 @pytest.mark.parametrize("full", [False, True], ids=["incremental", "full"])
 @pytest.mark.parametrize("who", ["reviewer", "curator"])
 def test_a_conflict_closes_when_the_sides_agree(world: World, full: bool, who: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from syncd.model import Direction
+from syncd.model.plan import Edited
 from unit.diff.world import (
     BOX,
     KINDS,
@@ -41,6 +42,32 @@ def known(name: str, base: Any, fiftyone: Any, database: Any, *, way: str = "bot
         d=[D("a", **{name: database}, at=times["d"])],
         **given,
     )
+
+
+def whose(**given: Any) -> tuple[Edited, Edited]:
+    """Who gave each side its value, as the only conflict knows it."""
+    (conflict,) = plan_of(**given).conflicts
+    return conflict.in_fiftyone, conflict.in_database
+
+
+def test_a_conflict_knows_who_gave_both_sides_their_values_and_when() -> None:
+    ada, bob = Edited("ada", NOON), Edited("bob", LATER)
+    both = {"f": [F("a", label="krill", actor="ada", at=NOON)], "d": [D("a", label="salp", actor="bob", at=LATER)]}
+    assert whose(b=[B("a")], **both) == (ada, bob)
+    assert whose(b=[], **both) == (ada, bob), "a first meeting"
+    gone = {"b": [B("a")], "f": [], "d": [D("a", label="salp", actor="bob", at=LATER)]}
+    assert whose(**gone) == (Edited(), bob)
+
+
+def test_nobody_is_named_for_a_value_that_was_agreed() -> None:
+    boxes = {"b": [B("a", box=[0.0, 0.0, 1.0, 1.0])], "d": [D("a", box=[0.0, 0.0, 1.0, 1.0], actor="import", at=NOON)]}
+    moved = [F("a", box=[0.0, 0.0, 0.5, 1.0], actor="ada", at=LATER)]
+    assert whose_box(moved, **boxes) == (Edited("ada", LATER), Edited())
+
+
+def whose_box(moved: list[Any], **given: Any) -> tuple[Edited, Edited]:
+    (conflict,) = plan_of("box=to_fiftyone", f=moved, **given).conflicts
+    return conflict.in_fiftyone, conflict.in_database
 
 
 def one_way(name: str) -> str:

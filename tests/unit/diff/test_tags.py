@@ -10,9 +10,10 @@ import pytest
 
 from syncd.diff import Inputs, diff
 from syncd.model import FLAG, Marks, Plan, Review, TagEdit, dtype
+from syncd.model.plan import Edited
 from syncd.model.snapshot import column
 from unit.diff.test_vocabulary import TERMS
-from unit.diff.world import B, D, F, changes, field, kinds, mapping, opened, plan_of, quiet, world
+from unit.diff.world import NOON, B, D, F, changes, field, kinds, mapping, opened, plan_of, quiet, world
 
 REVIEW = Review(
     approve=("ok",),
@@ -277,3 +278,10 @@ def test_a_tag_that_named_the_editor_goes_with_the_edit_that_it_named() -> None:
     found = one(label="krill", tags=["by:anna", "seen"])
     assert [(each.label_id, each.remove, each.after_changes) for each in found.tags] == [("l-a", ("by:anna",), True)]
     assert one(tags=["by:anna"]).tags == ()
+
+
+def test_two_class_tags_are_a_conflict_that_knows_who_set_them() -> None:
+    found = one(tags=["krill", "salp", "by:ada"], at=NOON)
+    (conflict,) = found.conflicts
+    assert (conflict.kind, conflict.suggestions) == ("ambiguous_tags", ("krill", "salp"))
+    assert (conflict.in_fiftyone, conflict.in_database) == (Edited("ada", NOON), Edited())
