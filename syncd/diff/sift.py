@@ -12,7 +12,7 @@ from datetime import datetime
 import polars as pl
 
 from syncd.diff.inputs import History, Inputs, Young
-from syncd.diff.joined import B, F, join
+from syncd.diff.joined import B, D, F, join
 from syncd.diff.reconcile import diff
 from syncd.diff.settled import PLACE, Named, is_agreed, is_alike, is_in_place
 from syncd.diff.tags import said
@@ -40,10 +40,15 @@ class Rules:
 
 @dataclass(frozen=True)
 class Sifted:
-    """What must be looked at; and the next baseline of annotations of which there is nothing else to say."""
+    """What must be looked at; and the next baseline of annotations of which there is nothing else to say.
+
+    ``new`` are rows that nothing else knows (``annotation_id``, ``media``): they must be looked at where FiftyOne has
+    their sample, and are only counted elsewhere.
+    """
 
     named: Named
     met: pl.DataFrame
+    new: pl.DataFrame
 
 
 def met_schema(mapping: Mapping) -> dict[str, pl.DataType]:
@@ -73,11 +78,13 @@ def sift(rules: Rules, baseline: pl.DataFrame, fiftyone: pl.DataFrame, database:
     if rules.young is not None:
         young = pl.col(F + "edited_at").is_between(rules.young.after, rules.young.until).fill_null(value=False)
         settled, alike = settled & ~young, alike & ~young
-    left = joined.filter(~settled & ~alike)
+    new = pl.col("in_d") & ~pl.col("in_f") & ~pl.col("in_b")
+    left = joined.filter(~settled & ~alike & ~new)
     found = [left.select("annotation_id"), *(left.select(pl.col(s + n).alias(n) for n in PLACE) for s in (F, B))]
     spoken_of = said(fiftyone, rules.policy.review, rules.vocabulary, rules.history.answered)
     named, met = _meet(rules, joined.filter(alike & ~settled), baseline, labels, rows)
-    return Sifted(named.with_(Named.of(copies, twice, *found, spoken_of)), met)
+    fresh = joined.filter(new).select("annotation_id", pl.col(D + "media").alias("media"))
+    return Sifted(named.with_(Named.of(copies, twice, *found, spoken_of)), met, fresh)
 
 
 def _meet(

@@ -91,8 +91,6 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
     rows = origins[Side.DATABASE].rows
     reading = read_everything(session, rules_at, rows, options.progress, until_done)
     plan = _diff(session, options, reading, remembered, before, origins)
-    if reading.met is not None:
-        plan = replace(plan, counts=replace(plan.counts, first_met=plan.counts.first_met + reading.met.first))
     after = _moved(session, reading, before, origins, plan, None, captured)
     return Decision(plan, FULL, reason, after, reading.met)
 
@@ -148,6 +146,9 @@ def _diff(
             force=options.force,
         )
     )
+    if reading.met is not None:
+        first, absent = plan.counts.first_met + reading.met.first, plan.counts.not_ingested + reading.not_ingested
+        plan = replace(plan, counts=replace(plan.counts, first_met=first, not_ingested=absent))
     if remade is not None and not options.force:
         return replace(plan, held=remade, tags=(), answered=frozenset())
     return left_out(plan, session.policy, options.tag)

@@ -35,7 +35,8 @@ class Reading:
     """Both snapshots, the baseline that belongs to them, and the samples of rows that FiftyOne does not have.
 
     ``baseline_size`` is that of the whole baseline, or at least so large that a larger one would decide nothing else.
-    ``met`` is the next baseline of what the snapshots leave out because it is only to be remembered.
+    ``met`` is the next baseline of what the snapshots leave out because it is only to be remembered, and
+    ``not_ingested`` counts rows that they leave out because their samples are not in the dataset.
     """
 
     fiftyone: Snapshot
@@ -44,6 +45,7 @@ class Reading:
     baseline_size: int
     samples: pl.DataFrame
     met: Met | None = None
+    not_ingested: int = 0
 
     @property
     def complete(self) -> bool:
@@ -75,7 +77,15 @@ def read_everything(
     if size > IN_MEMORY:
         swept = sweep(session, rules_at, size, until_done)
         samples = _samples(session, swept.fiftyone.rows, swept.database.rows, swept.baseline)
-        return Reading(swept.fiftyone, swept.database, swept.baseline, swept.baseline_size, samples, swept.met)
+        return Reading(
+            swept.fiftyone,
+            swept.database,
+            swept.baseline,
+            swept.baseline_size,
+            samples,
+            swept.met,
+            swept.not_ingested,
+        )
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fiftyone") as reader:
         labels = reader.submit(session.fiftyone.read_all)
         database = session.database.read_all()

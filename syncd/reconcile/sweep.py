@@ -20,7 +20,7 @@ import polars as pl
 from syncd.diff.settled import Named, places, shared_places
 from syncd.diff.sift import FIRST, Rules, met_schema, remembered, sift
 from syncd.model import Mapping, Side, Snapshot
-from syncd.model.snapshot import baseline_schema, schema
+from syncd.model.snapshot import baseline_schema, empty_samples, schema
 from syncd.reconcile.parts import Parts, parts_for
 from syncd.session import Session
 from syncd.store import baseline
@@ -53,13 +53,17 @@ class Met:
 
 @dataclass(frozen=True)
 class Swept:
-    """What is not settled, of sides that were read completely; and what was met."""
+    """What is not settled, of sides that were read completely; and what was met.
+
+    ``not_ingested`` counts rows that were left out because FiftyOne does not have their samples.
+    """
 
     fiftyone: Snapshot
     database: Snapshot
     baseline: pl.DataFrame
     baseline_size: int
     met: Met
+    not_ingested: int
 
 
 def sweep(session: Session, rules_at: Callable[[datetime], Rules], size: int, until_done: ExitStack) -> Swept:
@@ -79,13 +83,15 @@ def sweep(session: Session, rules_at: Callable[[datetime], Rules], size: int, un
             baseline.read_all_to(laid.baseline, session.state, session.tables, session.mapping, session.arrow)
             session.rest()
             labels_as_of = labels.result()
-        fiftyone, database, known, met = laid.closed(laid.unsettled(rules_at(labels_as_of)))
+        named = laid.unsettled(rules_at(labels_as_of), session.fiftyone.find_samples)
+        fiftyone, database, known, closed = laid.closed(named)
         return Swept(
             Snapshot(Side.FIFTYONE, fiftyone, complete=True, as_of=labels_as_of, scanned=laid.fiftyone.rows),
             Snapshot(Side.DATABASE, database, complete=True, as_of=rows_as_of, scanned=laid.database.rows),
             known,
             laid.baseline.rows,
-            met,
+            Met(laid.met, closed),
+            laid.not_ingested(closed),
         )
 
 
@@ -98,9 +104,13 @@ class Laid:
         self.database = Parts(folder / "database", schema(Side.DATABASE, mapping), count)
         self.baseline = Parts(folder / "baseline", baseline_schema(mapping), count)
         self.met = Parts(kept, met_schema(mapping), count)
+        self.absent = Parts(folder / "absent", {"annotation_id": pl.String()}, count)
 
-    def unsettled(self, rules: Rules) -> Named:
-        """What must be looked at, part by part; what is met is laid down."""
+    def unsettled(self, rules: Rules, find_samples: Callable[[list[str]], pl.DataFrame]) -> Named:
+        """What must be looked at, part by part; what is met is laid down, and so are rows without a sample.
+
+        ``find_samples`` says which samples FiftyOne has for some media.
+        """
         found = remembered(rules)
         numbers = []
         for part in range(self.count):
@@ -108,6 +118,10 @@ class Laid:
             sifted = sift(rules, self.baseline.part(part), fiftyone, self.database.part(part))
             found = found.with_(sifted.named)
             self.met.add(sifted.met)
+            media = sifted.new["media"].drop_nulls().unique().to_list()
+            samples = find_samples(media) if media else empty_samples()
+            found = found.with_(Named.of(sifted.new.join(samples, on="media", how="semi").select("annotation_id")))
+            self.absent.add(sifted.new.join(samples, on="media", how="anti").select("annotation_id"))
             numbers.append(places(fiftyone))
         shared = shared_places(pl.concat(numbers))
         if shared:
@@ -115,10 +129,16 @@ class Laid:
             found = found.with_(Named.of(*crowded))
         return found
 
-    def closed(self, named: Named) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, Met]:
-        """Labels, rows and baseline of what is named, and of all that belongs to it; what is met and none of that."""
+    def not_ingested(self, named: Named) -> int:
+        """How many rows without a sample there are besides those that are named."""
+        return sum(
+            part.filter(~pl.col("annotation_id").is_in(list(named.annotation_ids))).height for part in self.absent
+        )
+
+    def closed(self, named: Named) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, Named]:
+        """Labels, rows and baseline of what is named, and of all that belongs to it, which is named too."""
         if named == Named():
-            return self.fiftyone.none, self.database.none, self.baseline.none, Met(self.met, named)
+            return self.fiftyone.none, self.database.none, self.baseline.none, named
         while True:
             labels, known = self.fiftyone.filter(_is_named(named)), self.baseline.filter(_is_named(named))
             more = named.with_(Named.of(labels, known))
@@ -128,7 +148,7 @@ class Laid:
         bears = pl.col("annotation_id").is_in(list(named.annotation_ids))
         # A row without an id is no annotation's, but is counted.
         rows = self.database.filter(bears | pl.col("annotation_id").is_null())
-        return labels, rows, known, Met(self.met, named)
+        return labels, rows, known, named
 
 
 def _is_named(named: Named) -> pl.Expr:

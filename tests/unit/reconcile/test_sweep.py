@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -15,12 +16,12 @@ from syncd.diff import Inputs, Young, diff
 from syncd.diff.sift import Rules
 from syncd.model import Plan
 from syncd.model.snapshot import baseline_schema
-from syncd.reconcile.sweep import Laid
+from syncd.reconcile.sweep import Laid, Met
 from unit.diff.applier import State
 from unit.diff.strategies import PROFILE, states
 from unit.diff.test_properties import said
 from unit.diff.test_review_properties import reviewed
-from unit.diff.world import NOON, SECOND, B, D, F, mapping
+from unit.diff.world import NOON, SECOND, B, D, F, S, mapping
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,16 @@ class Narrowed:
     inputs: Inputs
     met: pl.DataFrame
     first: int
+    not_ingested: int
 
     def plan(self) -> Plan:
         """The plan for what is left, with what was met."""
         plan = diff(self.inputs)
-        counts = replace(plan.counts, first_met=plan.counts.first_met + self.first)
+        counts = replace(
+            plan.counts,
+            first_met=plan.counts.first_met + self.first,
+            not_ingested=plan.counts.not_ingested + self.not_ingested,
+        )
         return replace(plan, counts=counts, baseline=pl.concat([plan.baseline, self.met]).sort("annotation_id"))
 
 
@@ -51,7 +57,8 @@ def narrowed(inputs: Inputs, parts: int) -> Narrowed:
             sink.add(frame[half:])
         as_of = inputs.fiftyone.as_of
         rules = Rules(inputs.mapping, inputs.policy, inputs.vocabulary, inputs.history, inputs.young, as_of)
-        fiftyone, database, baseline, met = laid.closed(laid.unsettled(rules))
+        fiftyone, database, baseline, named = laid.closed(laid.unsettled(rules, partial(_find, inputs.samples)))
+        met, absent = Met(laid.met, named), laid.not_ingested(named)
         found, first = pl.concat([pl.DataFrame(schema=baseline_schema(inputs.mapping)), *met]), met.first
     left = replace(
         inputs,
@@ -60,7 +67,11 @@ def narrowed(inputs: Inputs, parts: int) -> Narrowed:
         baseline=baseline,
         baseline_size=laid.baseline.rows,
     )
-    return Narrowed(left, found, first)
+    return Narrowed(left, found, first, absent)
+
+
+def _find(samples: pl.DataFrame, media: list[str]) -> pl.DataFrame:
+    return samples.filter(pl.col("media").is_in(media))
 
 
 @PROFILE
@@ -106,6 +117,13 @@ def test_of_a_first_meeting_only_what_is_not_alike_is_kept(parts: int) -> None:
     found = narrowed(state.inputs(), parts)
     assert found.inputs.fiftyone.rows["annotation_id"].to_list() == ["c"]
     assert (found.first, sorted(found.met["annotation_id"])) == (5, list("abdef"))
+    assert said(found.plan()) == said(diff(state.inputs()))
+
+
+def test_rows_without_a_sample_are_counted_and_not_kept() -> None:
+    state = State(mapping("label"), [], [], [D("a"), D("b"), D("c", media="nowhere")], [S("s-b")])
+    found = narrowed(state.inputs(), 2)
+    assert (found.inputs.database.rows["annotation_id"].to_list(), found.not_ingested) == (["b"], 2)
     assert said(found.plan()) == said(diff(state.inputs()))
 
 
