@@ -31,7 +31,10 @@ CONFLICTS: dict[str, pl.DataType] = {
 
 @dataclass(frozen=True)
 class Disputes:
-    """Numbers of conflicts; ``waited`` is the median from opening to resolution (``None``: none was resolved)."""
+    """Numbers of conflicts; ``waited`` is the median from opening to resolution (``None``: none was resolved).
+
+    ``resolved_by_resolution`` tells what was taken, and leaves out by whom and why: each of these would be a row.
+    """
 
     opened: int
     opened_by_kind: tuple[Tally, ...]
@@ -61,10 +64,17 @@ def disputes(found: pl.DataFrame, selection: Selection) -> Disputes:
         opened=opened.height,
         opened_by_kind=tally(opened, "kind"),
         resolved=resolved.height,
-        resolved_by_resolution=tally(resolved, "resolution"),
+        resolved_by_resolution=tally(resolved.with_columns(resolution=_taken()), "resolution"),
         waited=waits[(len(waits) - 1) // 2] if waits else None,
         longest=waits[-1] if waits else None,
     )
+
+
+def _taken() -> pl.Expr:
+    """``took fiftyone``, ``took database`` or ``took another value``, of words that go on with a person and a note."""
+    words = pl.col("resolution")
+    side = words.str.extract(r"^(took (?:fiftyone|database)), ")
+    return pl.coalesce(side, pl.when(words.str.starts_with("took ")).then(pl.lit("took another value")), words)
 
 
 def _within(column: str, selection: Selection) -> pl.Expr:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from syncd.model import LABEL
+from syncd.model import LABEL, Action, Direction
 from syncd.store.changes import APPLIED
+from syncd.undo.net import PUT_BACK
+
+KEY = ["binding", "annotation_id"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,10 @@ class Wavering:
 
 
 def transitions(changes: pl.DataFrame) -> tuple[Transition, ...]:
-    """Applied changes of a label, counted by what it was and became; the most frequent first."""
+    """Labels that applied changes moved, counted by what they were and became; the most frequent first.
+
+    A label that one run wrote to both sides counts once: an undo, or a class tag, is no two corrections.
+    """
     moved = _moved(changes).filter(pl.col("field") == LABEL)
     counted = moved.group_by("old_label", "new_label").agg(count=pl.len())
     ordered = counted.sort("count", "old_label", "new_label", descending=[True, False, False])
@@ -46,8 +52,13 @@ def transitions(changes: pl.DataFrame) -> tuple[Transition, ...]:
 
 
 def net(changes: pl.DataFrame) -> tuple[Net, ...]:
-    """What each class gained and lost by applied changes, the most changed first."""
-    moved = _moved(changes).filter(pl.col("old_label").ne_missing(pl.col("new_label")))
+    """What each class gained and lost by applied changes, the most changed first; as transitions, once per run.
+
+    Nothing is gained where FiftyOne alone was given back what the database had all along.
+    """
+    again = (pl.col("action") == Action.INSERT.value) & pl.col("reason").is_in(PUT_BACK)
+    again = (pl.col("direction") == Direction.TO_FIFTYONE.value) & (again | (pl.col("reason") == "stale_revert"))
+    moved = _moved(changes).filter(pl.col("old_label").ne_missing(pl.col("new_label")), ~again.fill_null(False))
     gained = moved.select(label="new_label", gained=pl.lit(1), lost=pl.lit(0))
     lost = moved.select(label="old_label", gained=pl.lit(0), lost=pl.lit(1))
     summed = pl.concat([gained, lost]).drop_nulls("label").group_by("label").agg(pl.col("gained", "lost").sum())
@@ -58,15 +69,29 @@ def net(changes: pl.DataFrame) -> tuple[Net, ...]:
 def wavering(changes: pl.DataFrame) -> tuple[Wavering, ...]:
     """Annotations whose label went away from a value and came back to it; the longest histories first."""
     moved = _moved(changes).filter(pl.col("field") == LABEL, pl.col("annotation_id").is_not_null()).sort("seq")
-    histories = moved.group_by("binding", "annotation_id").agg(
-        labels=pl.concat_list(pl.col("old_label").first().implode(), pl.col("new_label").implode()).first()
-    )
+    held = moved.select(*KEY, label=pl.concat_list("old_label", "new_label")).explode("label")
+    # What a change found is mostly what the one before had left.
+    first = pl.int_range(pl.len()).over(KEY) == 0
+    held = held.filter(first | pl.col("label").ne_missing(pl.col("label").shift(1).over(KEY)))
+    histories = held.group_by(KEY).agg(labels="label")
     back = histories.filter(pl.col("labels").list.n_unique() < pl.col("labels").list.len())
     ordered = back.sort(pl.col("labels").list.len(), "binding", "annotation_id", descending=[True, False, False])
     return tuple(Wavering(binding, key, tuple(labels)) for binding, key, labels in ordered.iter_rows())
 
 
 def _moved(changes: pl.DataFrame) -> pl.DataFrame:
-    """Applied changes that hold a label."""
+    """Applied changes that hold a label; where one run gave both sides the same one, that of the database alone."""
     holds = pl.col("old_label").is_not_null() | pl.col("new_label").is_not_null()
-    return changes.filter(pl.col("status") == APPLIED, holds)
+    moved = changes.filter(pl.col("status") == APPLIED, holds)
+    # An annotation whose id is not known is nobody's twin.
+    whose = pl.coalesce("annotation_id", pl.concat_str(pl.lit("\0"), "seq"))
+    same = ["run_id", "binding", "whose", "field", "new_label"]
+    return (
+        moved.sort("seq")
+        .with_columns(whose=whose, home=pl.col("direction").eq_missing(pl.lit(Direction.TO_DATABASE.value)))
+        .with_columns(turn=pl.int_range(pl.len()).over(*same, "direction"))
+        .sort("home", "seq", descending=[True, False])
+        .unique([*same, "turn"], keep="first", maintain_order=True)
+        .sort("seq")
+        .drop("whose", "home", "turn")
+    )

@@ -75,7 +75,7 @@ def _sections(report: Report, app_url: str | None) -> Iterator[str]:
     yield _tallies("Action", found.by_action)
     yield _tallies("Why", found.by_reason)
     yield _tallies("By", found.by_actor, none="unknown")
-    yield _table("Labels", ("from", "to", "changes"), [(each.old, each.new, each.count) for each in report.transitions])
+    yield _table("Labels", ("from", "to", "labels"), [(each.old, each.new, each.count) for each in report.transitions])
     nets = [(each.label, each.gained, each.lost, f"{each.gained - each.lost:+,}") for each in report.classes]
     yield _table("Classes", ("label", "gained", "lost", "net"), nets)
     yield _tallies("Conflicts opened", disputes.opened_by_kind, what="kind")

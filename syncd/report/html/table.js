@@ -379,7 +379,7 @@
     table.tHead.append(titles);
     for (const row of shown.slice(0, PRINTED)) {
       const cells = [time(row), text("old", row) ?? nothing("old", row), text("new", row) ?? nothing("new", row)];
-      cells.push(text("actor", row) ?? "unknown", text("reason", row) ?? "–", text("annotation_id", row) ?? "–", `syncd undo ${numbers.seq[row]}`);
+      cells.push(text("actor", row) ?? "unknown", text("reason", row) ?? "–", text("annotation_id", row) ?? "–", text("status", row) === "applied" ? `syncd undo ${numbers.seq[row]}` : text("status", row));
       const made = element("tr", "");
       for (const each of cells) {
         const cell = element("td", "");

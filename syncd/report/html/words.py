@@ -153,7 +153,7 @@ def _conflicts(report: Report) -> list[Markup]:
     if more > 0:
         kinds = Markup("{} and {}").format(kinds, counted(more, "other kind"))
     if disputes.resolved:
-        end = Markup(" In the same time {} resolved, after {} on the median.").format(
+        end = Markup(" In the same time {} resolved, after {} (median).").format(
             counted(disputes.resolved, "conflict was", "conflicts were"), lasted(disputes.waited)
         )
     else:

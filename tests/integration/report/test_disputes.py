@@ -14,6 +14,7 @@ from syncd.store.tables import tables_for
 from worlds import fresh_database
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
+WAYS = ("fiftyone", "database", "'a term, with a comma'")
 HOUR = timedelta(hours=1)
 SPAN = Selection(bindings=("one",), since=NOON, until=NOON + 6 * HOUR)
 
@@ -26,7 +27,7 @@ def test_conflicts_opened_and_resolved_equal_plain_sql(postgres_url: str) -> Non
             "kind": "edit_edit" if number % 3 else "unknown_label",
             "suggestions": [],
             "status": "resolved" if number % 2 else "open",
-            "resolution": ("fiftyone", "database")[number % 4 == 1] if number % 2 else None,
+            "resolution": f"took {WAYS[number // 2 % 3]}, ada: note {number}" if number % 2 else None,
             "run_id": "r",
             "opened_at": NOON + number % 7 * HOUR - HOUR,
             "updated_at": NOON,
@@ -46,7 +47,11 @@ def test_conflicts_opened_and_resolved_equal_plain_sql(postgres_url: str) -> Non
             "SELECT count(*), percentile_disc(0.5) WITHIN GROUP (ORDER BY resolved_at - opened_at), "
             f"max(resolved_at - opened_at) {where.format('resolved_at', 'resolved_at')} AND status = 'resolved'"
         )
-        how = sa.text(f"SELECT resolution, count(*) {where.format('resolved_at', 'resolved_at')} GROUP BY resolution")
+        taken = (
+            "CASE WHEN resolution LIKE 'took fiftyone, %' THEN 'took fiftyone' "
+            "WHEN resolution LIKE 'took database, %' THEN 'took database' ELSE 'took another value' END"
+        )
+        how = sa.text(f"SELECT {taken}, count(*) {where.format('resolved_at', 'resolved_at')} GROUP BY 1")
         kinds = {row[0]: row[1] for row in connection.execute(opened, given)}
         ways = {row[0]: row[1] for row in connection.execute(how, given)}
         numbers = tuple(connection.execute(resolved, given).one())
@@ -54,4 +59,4 @@ def test_conflicts_opened_and_resolved_equal_plain_sql(postgres_url: str) -> Non
     assert {each.value: each.count for each in found.resolved_by_resolution} == ways
     assert (found.resolved, found.waited, found.longest) == numbers
     assert found.opened == sum(kinds.values()) > 0
-    assert len(ways) == 2
+    assert len(ways) == 3

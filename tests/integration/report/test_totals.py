@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -14,7 +15,7 @@ from sqlalchemy import Connection
 from integration.store.logs import AT, change, fill, write
 from syncd.connect import open_database
 from syncd.model import Action, Direction
-from syncd.report.labels import net, transitions
+from syncd.report.labels import Transition, net, transitions
 from syncd.report.read import CHANGES, changes
 from syncd.report.selection import Selection
 from syncd.report.totals import totals
@@ -89,6 +90,23 @@ def test_a_label_is_found_by_its_exact_text_alone_or_within_a_whole_annotation(l
     assert found["annotation_id"].to_list() == ["a20", "a21", "a22"]
     assert [(each.old, each.new, each.count) for each in transitions(found)] == [(HARD, "b", 2)]
     assert {each.label: (each.gained, each.lost) for each in net(found)} == {HARD: (1, 2), "b": (2, 0)}
+
+
+def test_transitions_equal_plain_sql_and_count_a_label_once_that_a_run_wrote_to_both_sides(logged: Connection) -> None:
+    tables = tables_for(logged, "syncd")
+    both = [change(30, old="both", new="sides", direction=each) for each in Direction]
+    write(logged, tables, "one", "run-10", both, APPLIED)
+    found = transitions(changes(logged, tables, Selection()))
+    moved = (
+        "SELECT DISTINCT run_id, binding, annotation_id, CAST(old AS text) AS old, CAST(new AS text) AS new "
+        "FROM {change} WHERE status = 'applied' AND field = 'label'"
+    )
+    counted = plain(logged, f"SELECT old, new, count(*) FROM ({moved}) AS moved GROUP BY old, new")
+    logged.rollback()
+    assert {(each.old, each.new): each.count for each in found} == {
+        (json.loads(old), json.loads(new)): count for old, new, count in counted
+    }
+    assert Transition("both", "sides", 1) in found
 
 
 def test_a_span_takes_its_first_moment_and_leaves_its_last(logged: Connection) -> None:

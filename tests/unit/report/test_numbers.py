@@ -68,3 +68,34 @@ def test_a_label_that_came_back_wavers_and_one_that_only_moved_on_does_not() -> 
     back = [relabel("1", "a", "b"), relabel("1", "b", "a"), relabel("1", "a", "b")]
     on = [relabel("2", "a", "b"), relabel("2", "b", "c")]
     assert wavering(changed(*back, *on)) == (Wavering("b", "1", ("a", "b", "a", "b")),)
+
+
+def test_a_label_that_one_run_gave_both_sides_moved_once() -> None:
+    both = [relabel("1", "a", "b", direction=way, reason="undone") for way in ("to_fiftyone", "to_database")]
+    elsewhere = relabel("1", "a", "b", binding="other", direction="to_fiftyone")
+    gone = [relabel("2", "c", None, field=None, action="delete", direction=d) for d in ("to_database", "to_fiftyone")]
+    nameless = [relabel(None, "x", "y"), relabel(None, "x", "y")]  # type: ignore[arg-type]
+    found = changed(*both, elsewhere, *gone, *nameless)
+    assert transitions(found) == (Transition("a", "b", 2), Transition("x", "y", 2))
+    assert set(net(found)) == {Net("a", 0, 2), Net("b", 2, 0), Net("c", 0, 1), Net("x", 0, 2), Net("y", 2, 0)}
+    assert wavering(found) == ()
+
+
+def test_a_third_label_that_settled_a_conflict_replaces_the_one_at_home() -> None:
+    found = changed(
+        *(relabel("1", old, "c", direction=way) for old, way in (("f", "to_fiftyone"), ("d", "to_database")))
+    )
+    assert transitions(found) == (Transition("d", "c", 1),)
+    assert net(found) == (Net("c", 1, 0), Net("d", 0, 1))
+
+
+def test_what_fiftyone_alone_is_given_back_is_no_gain_but_goes_back_and_forth() -> None:
+    first = relabel("1", "a", "b", run_id="r1")
+    again = relabel("1", "a", "b", run_id="r2", direction="to_fiftyone", reason="stale_revert")
+    assert net(changed(first, again)) == (Net("a", 0, 1), Net("b", 1, 0))
+    assert wavering(changed(first, again)) == (Wavering("b", "1", ("a", "b", "a", "b")),)
+
+
+def test_a_label_that_went_away_and_came_back_wavers() -> None:
+    found = changed(relabel("1", "a", None, run_id="r1"), relabel("1", None, "a", run_id="r2"))
+    assert wavering(found) == (Wavering("b", "1", ("a", None, "a")),)
