@@ -21,13 +21,14 @@ def report_text(name: str, binding: str, faults: pl.DataFrame) -> str:
     """The report in Markdown."""
     rows = faults["row"].drop_nulls().n_unique()
     whole = faults["row"].null_count()
+    found = "faults" if faults.height != 1 else "fault"
     about = [f"{rows:,} rows" if rows != 1 else "1 row"] if rows else []
     about += ["the manifest as a whole"] if whole else []
     lines = [
         f"# {name} was rejected",
         "",
         f"Binding `{binding}`. Nothing of it was loaded: neither rows nor images.",
-        f"{faults.height:,} faults, in {' and '.join(about)}. `faults.csv` lists all of them.",
+        f"{faults.height:,} {found}, in {' and '.join(about)}. `faults.csv` lists all of them.",
         "",
         "Mend the manifest, then put it back into the inbox with its images.",
         "",

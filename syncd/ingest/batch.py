@@ -60,7 +60,7 @@ def prepare_batch(work: Work, ids: list[str], located: pl.DataFrame, progress: P
 
     ``located`` are their media with where each is (:meth:`syncd.media.store.MediaStore.locate`).
     """
-    rows = work.source.rows(ids)
+    rows = every = work.source.rows(ids)
     bad = [judge_rows(work.session.mapping, rows, single=work.single, crops=work.crops)]
     unknown = unknown_labels(rows, work.vocabulary)
     if work.binding.ingest.unknown_labels == "refuse":
@@ -71,7 +71,9 @@ def prepare_batch(work: Work, ids: list[str], located: pl.DataFrame, progress: P
     place = FRAME_COLUMN if work.crops else "media"
     wanted = located.filter(pl.col("key").is_in(fresh[place].unique().to_list()))
     if dry_run:
-        return Prepared(rows, there, fresh["media"].n_unique(), (), pl.concat(bad), unknown, _no_notes())
+        return Prepared(
+            rows, there, fresh["media"].n_unique(), (), _of_frames(pl.concat(bad), every), unknown, _no_notes()
+        )
     fetched = work.media.fetch(wanted.select("key", "location"), progress)
     unusable = fetched.filter(pl.col("fault").is_not_null())
     lost = fresh.join(unusable, left_on=place, right_on="key")
@@ -89,7 +91,15 @@ def prepare_batch(work: Work, ids: list[str], located: pl.DataFrame, progress: P
     media = media.rename({"uri": S3_URI, "etag": S3_ETAG})
     fields = [name for name in (S3_URI, S3_ETAG, FRAME, FRAME_BOX) if name in work.layout.sample_fields]
     documents = sample_documents(work.fiftyone, media, rows, work.predictions, fields)
-    return Prepared(rows, there, media.height, tuple(documents), found, unknown, notes)
+    return Prepared(rows, there, media.height, tuple(documents), _of_frames(found, every), unknown, notes)
+
+
+def _of_frames(found: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """The faults, each with the medium that its row names: of a crop, that is the frame and not the crop."""
+    if FRAME_COLUMN not in rows.columns:
+        return found
+    named = rows.select("annotation_id", pl.col(FRAME_COLUMN).alias("media"))
+    return found.drop("media").join(named, on="annotation_id", how="left").select(found.columns)
 
 
 def write_batch(work: Work, prepared: Prepared, run_id: str) -> Written:

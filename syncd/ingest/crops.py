@@ -16,10 +16,12 @@ import polars as pl
 from PIL import Image, ImageOps
 
 from syncd.config import Config
+from syncd.errors import SyncdError
 from syncd.ingest.judge import FAULTS
 from syncd.ingest.layout import FRAME, FRAME_BOX
 from syncd.ingest.source import FRAME as FRAME_COLUMN
 from syncd.ingest.source import FRAME_BOX as BOX_COLUMN
+from syncd.media.probe import RAISED, open_image
 
 CUT: dict[str, pl.DataType] = {
     "key": pl.String(),
@@ -57,9 +59,12 @@ def cut(knife: Knife, rows: pl.DataFrame, frames: pl.DataFrame) -> tuple[pl.Data
     """Cuts every row out of its frame (``key``, ``path`` and the rest of a fetched medium).
 
     Returns the media of the crops, and faults of rows that could not be cut. A crop that is there already, from the
-    same frame, box and margin, is taken as it is.
+    same frame, box and margin, is taken as it is. SyncdError where crops cannot be written at all.
     """
-    knife.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        knife.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(knife, error) from error
     here = rows.select("annotation_id", "media", FRAME_COLUMN, BOX_COLUMN).join(
         frames, left_on=FRAME_COLUMN, right_on="key", how="inner"
     )
@@ -77,15 +82,57 @@ def _frame(knife: Knife, group: pl.DataFrame) -> Iterator[dict[str, Any] | tuple
     targets = [knife.folder / _name(knife, row) for row in rows]
     frame: Image.Image | None = None
     for row, target in zip(rows, targets, strict=True):
-        try:
-            if not target.exists():
-                if frame is None:
-                    with Image.open(row["path"]) as opened:
-                        frame = ImageOps.exif_transpose(opened)
-                _save(frame.crop(pixels(row[BOX_COLUMN], frame.size, knife.margin)), target)
-            yield _medium(row, target)
-        except OSError as error:
-            yield row["annotation_id"], row["media"], "unusable media", f"{row[FRAME_COLUMN]}: {error}"
+        size = _size(target)
+        if size is None:
+            try:
+                frame = frame or _decoded(row["path"])
+                crop = _storable(frame.crop(pixels(row[BOX_COLUMN], frame.size, knife.margin)))
+            except RAISED as error:
+                yield row["annotation_id"], row["media"], "unusable media", f"{row[FRAME_COLUMN]}: {error}"
+                continue
+            try:
+                _save(crop, target)
+            except OSError as error:
+                # It is no fault of the frame, and the next one would not fare better.
+                raise _unwritable(knife, error) from error
+            size = (crop.width, crop.height, len(crop.getbands()))
+        yield _medium(row, target, *size)
+
+
+def _decoded(path: str) -> Image.Image:
+    """A frame, upright. Of any size that the probe lets through, which is more than Image.open takes."""
+    with Path(path).open("rb") as file:
+        image = open_image(file)
+        if image is None:
+            raise OSError("it is not an image that can be read")
+        image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except RAISED:
+        # A damaged EXIF block says nothing of the orientation.
+        return image
+
+
+def _size(target: Path) -> tuple[int, int, int] | None:
+    """Width, height and channels of a crop that is there; None where it is not, or damaged: then it is cut again."""
+    try:
+        with target.open("rb") as file:
+            crop = open_image(file)
+            return None if crop is None else (crop.width, crop.height, len(crop.getbands()))
+    except RAISED:
+        return None
+
+
+def _storable(crop: Image.Image) -> Image.Image:
+    """The crop in a mode that a PNG holds."""
+    return crop if crop.mode in ("1", "L", "LA", "I;16", "I", "P", "RGB", "RGBA") else crop.convert("RGB")
+
+
+def _unwritable(knife: Knife, error: OSError) -> SyncdError:
+    return SyncdError(
+        f"The crops cannot be kept in {knife.folder}: {error.strerror or error}.",
+        remedy="Make room there, or set `s3.cache` (crops lie beside it) to a folder that syncd may write.",
+    )
 
 
 def pixels(box: list[float], size: tuple[int, int], margin: float) -> tuple[int, int, int, int]:
@@ -110,8 +157,6 @@ def _name(knife: Knife, row: dict[str, Any]) -> str:
 
 def _save(crop: Image.Image, target: Path) -> None:
     """Whole or not at all: another process may be writing the same crop."""
-    if crop.mode not in ("1", "L", "LA", "I;16", "I", "P", "RGB", "RGBA"):
-        crop = crop.convert("RGB")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         crop.save(part, format="PNG")
@@ -120,9 +165,7 @@ def _save(crop: Image.Image, target: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _medium(row: dict[str, Any], target: Path) -> dict[str, Any]:
-    with Image.open(target) as crop:
-        width, height, channels = crop.width, crop.height, len(crop.getbands())
+def _medium(row: dict[str, Any], target: Path, width: int, height: int, channels: int) -> dict[str, Any]:
     return {
         "key": row["media"],
         "path": str(target),

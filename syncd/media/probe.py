@@ -92,7 +92,7 @@ def probe_header(file: Readable, name: str, size_bytes: int) -> ImageFacts | str
     if not size_bytes:
         return f"{name} is empty (0 bytes)."
     try:
-        image = _opened(file)
+        image = open_image(file)
         if image is None:
             return f"{name} is not an image that can be read (expected {', '.join(FORMATS)})."
         width, height = image.size
@@ -121,7 +121,7 @@ def _unless_whole(file: IO[bytes], path: str, facts: ImageFacts) -> str | None:
 
 def _undecodable(file: IO[bytes], path: str) -> str | None:
     try:
-        image = _opened(file)
+        image = open_image(file)
         if image is None:
             return None
         # Pillow takes zeros in place of the rest for an image, which is how files look that are still being written.
@@ -135,8 +135,11 @@ def _undecodable(file: IO[bytes], path: str) -> str | None:
     return None
 
 
-def _opened(file: Readable) -> ImageFile.ImageFile | None:
-    """The image with its header read; as Image.open does it, whose limit of pixels is one for the whole process."""
+def open_image(file: Readable) -> ImageFile.ImageFile | None:
+    """The image with its header read; None where it is none. Raises what stands in `RAISED`.
+
+    As Image.open does it, but without its limit of pixels, which is one for the whole process.
+    """
     file.seek(0)
     prefix = file.read(16)
     Image.init()  # does nothing after the first time

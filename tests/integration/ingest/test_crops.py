@@ -69,6 +69,8 @@ def test_a_box_without_area_and_a_broken_frame_are_faults_of_their_rows_alone(la
     lab.row("lost", "broken.png", box=(0.1, 0.1, 0.1, 0.1))
     result = lab.ingest(lab.config(**binding(tmp_path)))
     assert (result.recorded, result.fault_counts) == (1, {"no box": 2, "unusable media": 1})
+    named = dict(result.faults.select("annotation_id", "media").iter_rows())
+    assert named == {"flat": "frame.png", "outside": "frame.png", "lost": "broken.png"}
 
 
 def test_pixels_are_whole_grown_by_the_margin_and_within_the_frame() -> None:
