@@ -5,6 +5,7 @@ Importing it takes seconds, and it reads its settings only then.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 from contextlib import redirect_stdout
@@ -33,10 +34,7 @@ def fiftyone_for(config: Config) -> Any:
         with redirect_stdout(sys.stderr):
             import fiftyone
     except Exception as error:  # FiftyOne raises errors of many kinds here, each meaning the same
-        raise FiftyOneUnavailable(
-            f"FiftyOne does not start: {first_line(error)}",
-            remedy="Check `fiftyone.database_uri`, then run `syncd doctor`.",
-        ) from error
+        raise _unavailable(error) from error
     settings = fiftyone.config
     if (uri is not None and settings.database_uri != uri) or (name is not None and settings.database_name != name):
         raise SetupError(
@@ -44,4 +42,28 @@ def fiftyone_for(config: Config) -> Any:
             f"at {redact_url(settings.database_uri or '')}.",
             remedy="Run `syncd` in a process of its own for each MongoDB.",
         )
+    _connect()
     return fiftyone
+
+
+def _connect() -> None:
+    """Connects FiftyOne, and takes back what it means to do at the end of the process.
+
+    It would delete all datasets that are not persistent if it took itself for the last user, such as those of people
+    whose notebook has just ended; and wait half a minute for a server that is gone.
+    """
+    try:
+        with redirect_stdout(sys.stderr):
+            from fiftyone.core.odm import database
+
+            database.get_db_conn()
+    except Exception as error:
+        raise _unavailable(error) from error
+    atexit.unregister(database._delete_non_persistent_datasets_if_allowed)
+
+
+def _unavailable(error: Exception) -> FiftyOneUnavailable:
+    return FiftyOneUnavailable(
+        f"FiftyOne does not start: {first_line(error)}",
+        remedy="Check `fiftyone.database_uri`, then run `syncd doctor`.",
+    )
