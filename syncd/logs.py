@@ -22,6 +22,7 @@ def configure(*, verbose: bool = False, terminal: bool | None = None) -> None:
     Warnings of libraries, which log by the standard library, come out in the same form.
     """
     on_terminal = sys.stderr.isatty() if terminal is None else terminal
+    for_people = [_without_nothing, _on_one_line, _for_people()]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -29,7 +30,7 @@ def configure(*, verbose: bool = False, terminal: bool | None = None) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _without_secrets,
-            *([_on_one_line, _for_people()] if on_terminal else [structlog.processors.JSONRenderer()]),
+            *(for_people if on_terminal else [structlog.processors.JSONRenderer()]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.WARNING),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
@@ -71,6 +72,11 @@ def _hidden(name: str, value: object) -> object:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_hidden(name, each) for each in value]
     return value
+
+
+def _without_nothing(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A person need not read of a remedy that there is none; programs keep the key."""
+    return {name: value for name, value in event.items() if value is not None}
 
 
 def _on_one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -17,7 +17,12 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PLACES = ("tests/unit/trust", "tests/integration/trust", "tests/integration/daemon/test_kills.py")
+PLACES = (
+    "tests/unit/trust",
+    "tests/integration/trust",
+    "tests/integration/daemon/test_kills.py",
+    "tests/integration/daemon/test_soak.py",
+)
 KINDS = ("cases", "crashes", "edits", "lost")
 TIMEOUT_S = 3600
 """For one test; the full form of some takes many minutes."""

@@ -55,6 +55,16 @@ def test_a_line_is_text_on_a_terminal(capsys: pytest.CaptureFixture[str], monkey
     assert line.split()[1:] == ["[warning", "]", "held", "binding=one", "changes=3"]
 
 
+def test_what_there_is_not_is_left_out_of_the_text_only(capsys: pytest.CaptureFixture[str]) -> None:
+    for terminal in (True, False):
+        logs.configure(terminal=terminal)
+        structlog.get_logger().warning("held", remedy=None, binding="b")
+    text, line = capsys.readouterr().err.splitlines()
+    assert "binding" in text
+    assert "remedy" not in text
+    assert json.loads(line)["remedy"] is None
+
+
 @pytest.mark.parametrize(
     ("verbose", "service", "told"),
     [

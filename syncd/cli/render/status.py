@@ -48,7 +48,7 @@ def show_status(console: Console, bindings: Sequence[BindingStatus], now: dateti
         plan = each.held_plan
         if plan is not None:
             console.print(
-                f"  held since {ago(plan.held_at, now)}: {plural(len(plan.changes), 'change')} saved. Apply with "
+                f"  held {ago(plan.held_at, now)}: {plural(len(plan.changes), 'change')} saved. Apply with "
                 f"[bold]syncd apply {plan.run_id}[/bold], or drop with "
                 f"[bold]syncd apply --drop {escape(each.binding)}[/bold]",
                 soft_wrap=True,
@@ -68,7 +68,9 @@ def _show_daemon(console: Console, daemon: Attendance, now: datetime) -> None:
     if daemon.why is not None and daemon.state in ("degraded", "stopped"):
         side = f"{daemon.side}: " if daemon.side else ""
         tries = f"; next try {daemon.next_try[11:19]} UTC" if daemon.next_try else ""
-        console.print(f"  [red]{escape(side + daemon.why)}[/red] since {daemon.since[:19]}{tries}", soft_wrap=True)
+        since = datetime.fromisoformat(daemon.since)
+        console.print(f"  [red]{escape(side + daemon.why)}[/red]", soft_wrap=True)
+        console.print(f"  since {since:%Y-%m-%d %H:%M:%S} UTC, {ago(since, now)}{tries}", soft_wrap=True)
 
 
 def _lag(seconds: float | None) -> str:
