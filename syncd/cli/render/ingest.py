@@ -74,7 +74,9 @@ def _show_removed(out: Console, result: IngestResult) -> None:
 def _show_faults(out: Console, result: IngestResult) -> None:
     if result.faults.is_empty():
         return
-    out.print(f"  [yellow]{result.faults.height:,} rows could not be loaded[/yellow]; all others are not affected")
+    out.print(
+        f"  [yellow]{plural(result.faults.height, 'row')} could not be loaded[/yellow]; all others are not affected"
+    )
     table = Table(box=None, padding=(0, 2, 0, 4), show_header=False)
     for kind, count in result.fault_counts.items():
         example = next(result.faults.filter(kind=kind).head(1).iter_rows(named=True))
@@ -90,7 +92,9 @@ def _example(fault: dict[str, str | None]) -> str:
 
 def _show_unknown(out: Console, result: IngestResult) -> None:
     rows = sum(each.rows for each in result.unknown)
-    out.print(f"  [yellow]{len(result.unknown):,} labels are not in the vocabulary[/yellow], in {rows:,} rows")
+    verb = "is" if len(result.unknown) == 1 else "are"
+    labels = plural(len(result.unknown), "label")
+    out.print(f"  [yellow]{labels} {verb} not in the vocabulary[/yellow], in {plural(rows, 'row')}")
     table = Table(box=None, padding=(0, 2, 0, 4), show_header=False)
     for each in result.unknown[:FEW]:
         near = f"[dim]near: {escape(', '.join(each.nearest))}[/dim]" if each.nearest else ""
