@@ -7,13 +7,21 @@ back once, and whoever undoes it again finds a conflict that names both values.
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import trust
+from app_page import Annotating
 from app_server import AppServer, new_label
 from app_window import Window, open_window
+from browser import browser
+from daemons import until
+from syncd.demo.lab import LABEL_FIELD
 from trust import tried
 from worlds import NO_BRAKES, World
 
@@ -209,3 +217,41 @@ def test_whoever_wants_to_be_asked_at_once_is(app: AppServer, world: World) -> N
     assert (conflict["kind"], conflict["annotation_id"]) == ("stale_revert", theirs)
     assert world.rows()[theirs]["label"] == "Corrected"
     tried("cases")
+
+
+@pytest.mark.skipif(not trust.FULL, reason="make trust")
+def test_the_real_app_in_a_browser_takes_back_no_correction(
+    app: AppServer, world: World, fiftyone: ModuleType, tmp_path: Path
+) -> None:
+    """What the replays above rest on: the App's own page, open while the database is corrected, does send this."""
+    image, (mine, theirs, *_) = shared(world)
+    dataset = fiftyone.load_dataset(world.dataset)
+    classes = sorted({each["label"] for each in world.labels().values()})
+    dataset.update_label_schema(LABEL_FIELD, {"type": "detections", "component": "dropdown", "classes": classes})
+    dataset.activate_label_schemas([LABEL_FIELD])
+    old, home = world.labels()[theirs]["label"], world.rows()[mine]["box"]
+    with Image.open(image) as picture, browser(tmp_path / "profile") as page:
+        window = Annotating(page, app, world.dataset, world.place(mine)[0], picture.size)
+        window.choose(world.labels()[mine]["label"])
+        world.correct(theirs, label="Corrected")
+        assert world.reconcile().to_fiftyone == 1
+        for turn in range(2):
+            # The App sends what it has when it sees fit: at times only with the next drag.
+            until(lambda: dragged(window, world, mine, theirs, old), lambda: str(world.labels()), 180)
+            settled(world)
+            assert world.rows()[theirs]["label"] == "Corrected"
+            kinds = {(each["kind"], each["annotation_id"]) for each in world.conflicts()}
+            asked = {("stale_revert", theirs)} if turn else set()
+            assert kinds == {("box_changed", mine)} | asked
+            assert world.labels()[theirs]["label"] == (old if turn else "Corrected")
+    assert world.rows()[mine]["box"] == home
+    tried("edits", 3)
+
+
+def dragged(window: Annotating, world: World, mine: str, theirs: str, old: str) -> bool:
+    """Drags the box of one label; whether the other one's old value has come with it."""
+    window.drag(world.labels()[mine]["box"], (24, 16))
+    end = time.monotonic() + 10
+    while world.labels()[theirs]["label"] != old and time.monotonic() < end:
+        time.sleep(0.1)
+    return bool(world.labels()[theirs]["label"] == old)
