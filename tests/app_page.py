@@ -62,9 +62,9 @@ class Annotating:
         def clicked() -> bool:
             found = None if self._page.run(then) else self._page.run(TEXT % json.dumps(text))
             if found:
-                self._mouse("mouseMoved", *found, held=0)
-                self._mouse("mousePressed", *found)
-                self._mouse("mouseReleased", *found, held=0)
+                self._mouse("mouseMoved", found[0], found[1], held=0)
+                self._mouse("mousePressed", found[0], found[1])
+                self._mouse("mouseReleased", found[0], found[1], held=0)
                 time.sleep(0.5)
             return bool(self._page.run(then))
 
