@@ -11,6 +11,9 @@ from syncd.daemon.state import State
 from syncd.model.kinds import Json
 from syncd.store.daemons import Daemon
 
+WORKING = frozenset({State.IN_AGREEMENT, State.RECONCILING, State.CONFLICTS, State.HELD})
+"""States in which a daemon does what it can."""
+
 
 @dataclass(frozen=True)
 class Attendance:
@@ -30,6 +33,11 @@ class Attendance:
     next_try: str | None
     wake: dict[str, str] = field(default_factory=dict)
     standbys: tuple[str, ...] = ()
+
+    @property
+    def gets_on(self) -> bool:
+        """Whether the binding is in good hands."""
+        return self.alive and self.state in WORKING
 
     def as_json(self) -> dict[str, Json]:
         """As JSON."""

@@ -78,10 +78,16 @@ class Standing:
             log.info("standing by", why=why)
         self._set(State.STANDBY, why=why)
 
+    def relieved(self, host: str) -> None:
+        """Another daemon gets on with what failed here: others need not wait until this one does."""
+        log.warning("recovered: another daemon gets on with it", was=self.failing, host=host)
+        self._trouble = self.failing = None
+        self._teller.tell("recovered", self._state.binding, self._state.as_json())
+
     def took_over(self) -> None:
         """The daemon's lock is ours."""
         if self._state.state is State.STANDBY:
-            log.warning("taking over: the other daemon is gone")
+            log.warning("taking over: no other daemon attends to it any more")
             self._set(State.STARTING)
 
     def finished(self, result: RunResult, lag_seconds: Mapping[str, float | None]) -> None:

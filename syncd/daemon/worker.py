@@ -14,9 +14,11 @@ import structlog
 from structlog.contextvars import bind_contextvars
 
 from syncd.adapters.fiftyone.dataset import DatasetChanged, DatasetMissing
+from syncd.adapters.sql.clock import clock
 from syncd.adapters.sql.limits import Limits
 from syncd.config import Config
 from syncd.daemon import pace
+from syncd.daemon.attendance import attendance
 from syncd.daemon.bell import Bell
 from syncd.daemon.board import Board
 from syncd.daemon.helpers import Helpers
@@ -34,8 +36,9 @@ from syncd.reconcile.options import Options
 from syncd.reconcile.result import RunResult
 from syncd.reconcile.run import reconcile
 from syncd.session import Connections, Session, open_connections, renewed, session_on
-from syncd.store import cursors, held
+from syncd.store import cursors, daemons, held
 from syncd.store.daemon_lock import make_sure_of_daemon, one_daemon
+from syncd.store.tables import tables_for
 from syncd.vocabulary.keep import push_if_changed
 
 log = structlog.get_logger(__name__)
@@ -144,11 +147,21 @@ class Worker:
             except Busy as busy:
                 self._standing.standing_by(busy.message)
                 self._pause = None
+                if self._standing.failing is not None:
+                    self._look_at_the_other(connections)
                 self._sleep(STANDBY_S)
             else:
                 self._standing.took_over()
                 return True
         return False
+
+    def _look_at_the_other(self, connections: Connections) -> None:
+        """What was told as failing here is over where another daemon gets on with the binding."""
+        tables = tables_for(connections.state, self.config.state.schema_name)
+        other = attendance(daemons.known(connections.state, tables), self.name, clock(connections.state))
+        connections.state.rollback()
+        if other is not None and other.gets_on:
+            self._standing.relieved(other.host)
 
     def _with_session(self, connections: Connections, helpers: Helpers) -> None:
         """Works on the binding as it is now, until it is to be looked up anew."""

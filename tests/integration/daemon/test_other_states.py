@@ -26,7 +26,7 @@ def test_sqlite(world: World, start: Start, tmp_path: Path) -> None:
         second = start(document, poll_interval="1s")
         second.until_said("standing by")
         first.kill()
-        second.until_said("taking over: the other daemon is gone")
+        second.until_said("taking over: no other daemon attends to it any more")
         edit_and_see(small, second, 1)
         assert second.lines("degraded") == []
 

@@ -30,7 +30,7 @@ def test_the_second_takes_over_within_seconds_of_the_first_ones_death(world: Wor
     assert second.lines("reconciled") == []
     first.kill()
     killed = time.monotonic()
-    second.until_said("taking over: the other daemon is gone")
+    second.until_said("taking over: no other daemon attends to it any more")
     assert time.monotonic() - killed < 15
     edit_and_see(world, second)
 
@@ -39,7 +39,7 @@ def test_one_that_ends_in_order_makes_room_at_once(world: World, start: Start) -
     first, second = pair(world, start)
     first.send(signal.SIGTERM)
     assert first.wait() == 0
-    second.until_said("taking over: the other daemon is gone")
+    second.until_said("taking over: no other daemon attends to it any more")
     edit_and_see(world, second)
     until_state(world, second, "in_agreement")
 
@@ -49,7 +49,7 @@ def test_one_that_was_frozen_past_its_lock_writes_nothing_when_it_wakes(world: W
     first, second = pair(world, start)
     first.send(signal.SIGSTOP)
     assert end_connections(world) >= 1
-    second.until_said("taking over: the other daemon is gone")
+    second.until_said("taking over: no other daemon attends to it any more")
     edit_and_see(world, second)
     before = (world.rows(), world.labels(), len(world.log()))
     done = len(first.lines("reconciled"))
@@ -92,9 +92,11 @@ def test_a_daemon_that_is_cut_off_loses_its_lock_to_the_other(world: World, star
         second.until_said("standing by")
         proxy.silent = True
         proxy.drop()
-        second.until_said("taking over: the other daemon is gone")
+        second.until_said("taking over: no other daemon attends to it any more")
         edit_and_see(world, second)
         proxy.mend()
+        first.until_said("standing by")
+        first.until_said("recovered: another daemon gets on with it")
 
 
 def test_a_host_that_is_cut_off_from_both_servers_writes_nothing_once_it_is_back(world: World, start: Start) -> None:
@@ -109,7 +111,7 @@ def test_a_host_that_is_cut_off_from_both_servers_writes_nothing_once_it_is_back
         postgres.silent = mongo.silent = True
         # What the server does to a session from which nothing comes: see the keepalives that syncd asks for.
         assert end_connections(world) >= 1
-        second.until_said("taking over: the other daemon is gone")
+        second.until_said("taking over: no other daemon attends to it any more")
         edit_and_see(world, second)
         curated = some_id(world, 1)
         world.correct(curated, label="Ctenophore")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+import pytest
+
 from syncd.daemon.attendance import attendance
 from syncd.daemon.state import BindingState, State
 from syncd.store.daemons import Daemon
@@ -38,3 +40,22 @@ def test_where_all_are_silent_the_last_one_heard_of_is_shown_as_gone() -> None:
 
 def test_another_bindings_daemon_is_none_of_this_one() -> None:
     assert attendance([daemon("busy", State.CONFLICTS)], "another", NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "silent_s", "gets_on"),
+    [
+        (State.IN_AGREEMENT, 1, True),
+        (State.HELD, 1, True),
+        (State.DEGRADED, 1, False),
+        (State.STARTING, 1, False),
+        (State.STANDBY, 1, False),
+        (State.IN_AGREEMENT, 600, False),
+    ],
+)
+def test_a_binding_is_in_good_hands_where_a_daemon_at_work_says_so(
+    state: State, silent_s: float, gets_on: bool
+) -> None:
+    found = attendance([daemon("it", state, silent_s=silent_s)], "b", NOW)
+    assert found is not None
+    assert found.gets_on is gets_on
