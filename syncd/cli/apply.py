@@ -41,7 +41,9 @@ def apply(
     settings = configuration(config)
     if drop:
         return _drop(settings, plan, json=json)
-    saved = planfile.load(Path(plan)) if Path(plan).exists() else [_held(settings, plan)]
+    # A folder may well be called like the binding: the pictures of a dataset often lie in one.
+    is_saved = Path(plan).exists() and not Path(plan).is_dir()
+    saved = planfile.load(Path(plan)) if is_saved else [_held(settings, plan)]
     for each in saved:
         settings.binding(each.binding)
     results = []

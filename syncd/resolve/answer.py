@@ -104,5 +104,5 @@ def no_term(question: Question, label: str) -> str | None:
     if vocabulary is None or vocabulary.meant(label) is not None:
         return None
     near = question.near.get(label, ())
-    meant = f"did you mean {' or '.join(map(repr, near))}?" if near else "nothing in it is near"
+    meant = f"did you mean {' or '.join(map(repr, near))}?" if near else "nothing in it is near."
     return f"{label!r} is not in the vocabulary; {meant} Take a term, or add it (or an alias) to the vocabulary first"
