@@ -33,7 +33,7 @@ INSERT INTO {SCHEMA}.change (run_id, binding, annotation_id, sample_id, label_id
                              old, new, reason, actor, edited_at, applied_at, status, hash)
 SELECT 'bench-' || g / 500, :binding, md5((g % greatest(:count * 9 / 10, 1))::text), md5('s' || g), md5('l' || g),
        (ARRAY['to_database', 'to_fiftyone'])[1 + g % 2], 'update', 'label',
-       to_json(CAST(:classes AS text[])[1 + g * 7 % 20]), to_json(CAST(:classes AS text[])[1 + (g * 7 + 3) % 20]),
+       to_json((CAST(:classes AS text[]))[1 + g * 7 % 20]), to_json((CAST(:classes AS text[]))[1 + (g * 7 + 3) % 20]),
        (ARRAY['reviewed', 'approved', 'resolved'])[1 + g % 3], (ARRAY['ada', 'bob', 'cyd', NULL])[1 + g % 4],
        now() - (:count - g) * interval '6 seconds', now() - (:count - g) * interval '6 seconds', 'applied',
        md5('h' || g)
