@@ -25,6 +25,9 @@ import sqlalchemy as sa
 import structlog
 from hypothesis import settings
 
+# Before anything imports polars. Frames are small here and the workers fill the cores: more threads get in the way.
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
+
 import s3
 import servers
 import trust

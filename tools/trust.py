@@ -20,6 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PLACES = (
     "tests/unit/trust",
     "tests/integration/trust",
+    "tests/integration/apply/test_kills.py",
+    "tests/integration/reconcile/test_lost_sides.py",
+    "tests/integration/reconcile/test_resolve.py",
     "tests/integration/daemon/test_kills.py",
     "tests/integration/daemon/test_soak.py",
 )

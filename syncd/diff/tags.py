@@ -151,6 +151,14 @@ def spent_names(review: Review, rows: pl.DataFrame, changes: Iterable[Change]) -
 
     With ``after: keep`` they stay. A sample's tag speaks for whatever is edited on it, and stays too.
     """
+    edited = [(each.sample_id, each.label_id) for each in changes if each.direction is Direction.TO_DATABASE]
+    return names_spent_at(review, rows, edited)
+
+
+def names_spent_at(
+    review: Review, rows: pl.DataFrame, settled: Iterable[tuple[str | None, str | None]]
+) -> list[TagEdit]:
+    """The same for the labels at these places (sample, label), the edits of which have come to an end."""
     start = review.actor_prefix
     if start is None or review.after == "keep":
         return []
@@ -158,8 +166,7 @@ def spent_names(review: Review, rows: pl.DataFrame, changes: Iterable[Change]) -
     named = tagged.filter(pl.col("tag").str.starts_with(start))
     if named.is_empty():
         return []
-    edited = [(each.sample_id, each.label_id) for each in changes if each.direction is Direction.TO_DATABASE]
-    places = pl.DataFrame(edited, schema={name: pl.String() for name in PLACE}, orient="row").unique()
+    places = pl.DataFrame(list(settled), schema={name: pl.String() for name in PLACE}, orient="row").unique()
     spent = named.join(places, on=list(PLACE), how="semi").group_by(PLACE).agg(pl.col("tag").unique().sort())
     return [
         TagEdit(sample_id, label_id, remove=tuple(tags), after_changes=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from syncd.diff.nearest import nearest_terms
-from syncd.diff.tags import CLASS, said
+from syncd.diff.tags import CLASS, names_spent_at, said
 from syncd.model import Change, Side, TagEdit
 from syncd.model.present import Present
 from syncd.model.vocabulary import Vocabulary
@@ -76,7 +76,8 @@ def resolve(
     plan = made_plan(session.mapping, [change for answer in answers for change in answer.changes])
     tags, answered = _tags(session, present, asked, answers, vocabulary)
     unmarked = _unmarked(session, asked, answers)
-    plan = replace(plan, tags=(*tags, *unmarked), answered=answered)
+    spent = _spent(session, present, asked, answers)
+    plan = replace(plan, tags=(*tags, *unmarked, *spent), answered=answered)
     statuses: dict[int, str] = {}
 
     def finish(ending: Ending) -> None:
@@ -127,6 +128,18 @@ def _tags(
     edits = [TagEdit(sample, label, remove=tuple(tags), after_changes=True) for sample, label, tags in own.iter_rows()]
     shared = spoken.filter(pl.col("on_sample") & pl.col("annotation_id").is_not_null())
     return tuple(edits), frozenset(shared.select("annotation_id", "tag").iter_rows())
+
+
+def _spent(
+    session: Session, present: Present, asked: Sequence[OpenConflict], answers: Sequence[Answer]
+) -> list[TagEdit]:
+    """Tags that say who made an edit, where a person has settled what becomes of it: the next edit may be another's."""
+    places = [
+        (each["sample_id"], each["label_id"])
+        for each, answer in zip(asked, answers, strict=True)
+        if answer.refusal is None and each["field"] is not None
+    ]
+    return names_spent_at(session.policy.review, present.labels, places)
 
 
 def _unmarked(session: Session, asked: Sequence[OpenConflict], answers: Sequence[Answer]) -> Iterator[TagEdit]:

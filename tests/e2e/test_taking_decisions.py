@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from lab import Lab
 
 
@@ -192,6 +193,16 @@ def test_a_held_plan_is_saved_shown_and_applied(lab: Lab) -> None:
     gone = lab.syncd("apply", "demo")
     assert gone.code == 2
     assert "no held plan" in gone.err
+
+
+def test_a_folder_called_like_the_binding_is_not_taken_for_a_plan(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    none = lab.syncd("apply", "demo")
+    assert none.code == 2
+    assert "no held plan" in none.err
 
 
 def test_a_held_plan_is_refused_once_stale(lab: Lab) -> None:

@@ -33,7 +33,7 @@ def _run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 @pytest.mark.parametrize(
     ("shape", "works"),
     [
-        ("detections", ("bare-together", "full", "edits-100")),
+        ("detections", ("full", "edits-100")),
         ("classification", ("nearest-to-database",)),
     ],
 )
