@@ -50,7 +50,7 @@ def main(
         ),
     ] = None,
     traffic: Annotated[bool, typer.Option(help="Count what each work reads from each server.")] = True,
-    scripts: Annotated[bool, typer.Option(help="Measure the naive and the careful script too.")] = True,
+    scripts: Annotated[bool, typer.Option(help="Measure other tools' ways of working too.")] = True,
 ) -> None:
     """Measures syncd beside the bare reads of both servers and beside hand-written scripts, on the same data.
 
@@ -67,6 +67,10 @@ def main(
     if json is not None:
         json.write_text(json_module.dumps(found.as_json(), indent=1) + "\n", encoding="utf-8")
         err.print(f"all figures are in {json}")
+    for each in found.failed:
+        err.print(f"[red]error:[/red] {each}")
+    if found.failed:
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

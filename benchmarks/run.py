@@ -27,13 +27,17 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Run:
-    """What a run was asked for and what came of it: figures by number of labels and name of the work."""
+    """What a run was asked for and what came of it: figures by number of labels and name of the work.
+
+    ``failed`` says which works came to nothing; the others are measured all the same.
+    """
 
     shape: Shape
     sizes: tuple[int, ...]
     repeat: int
     machine: dict[str, str]
     figures: dict[int, dict[str, Figures]] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Everything that was measured."""
@@ -68,7 +72,7 @@ def run(
         for labels in ordered:
             with place(found, Path(temporary) / str(labels), shape, labels) as here:
                 chosen = _chosen(only, scripts=scripts and labels == ordered[0])
-                result.figures[labels] = _size(here, chosen, repeat, say, traffic=traffic)
+                result.figures[labels] = _size(here, chosen, repeat, say, result.failed, traffic=traffic)
     return result
 
 
@@ -77,15 +81,23 @@ def _chosen(only: Sequence[str], *, scripts: bool) -> list[Work]:
     return [each for each in wanted if scripts or not each.script]
 
 
-def _size(here: Place, works: Sequence[Work], repeat: int, say: Say, *, traffic: bool) -> dict[str, Figures]:
+def _size(
+    here: Place, works: Sequence[Work], repeat: int, say: Say, failed: list[str], *, traffic: bool
+) -> dict[str, Figures]:
     say(f"{here.labels:,} labels: building both sides")
     _step(here, "build", repeat)
     found: dict[str, Figures] = {}
     for each in works:
         say(f"{here.labels:,} labels: {each.title}")
-        document = _step(here, each.name, repeat)
-        assert document is not None, "a work that succeeds leaves its figures"
-        counted = _step(here, f"{TRAFFIC}{each.name}", repeat) if traffic and not each.once else {}
+        try:
+            document = _step(here, each.name, repeat)
+            assert document is not None, "a work that succeeds leaves its figures"
+            counted = _step(here, f"{TRAFFIC}{each.name}", repeat) if traffic and not each.once else {}
+        except BenchmarkError as error:
+            if each is FIRST:  # there is nothing to measure without a baseline
+                raise
+            failed.append(str(error))
+            continue
         found[each.name] = Figures.of_json(document | {"traffic": counted})
     return found
 

@@ -193,12 +193,12 @@ def _work(
                     people.in_database(people.choose(source, edited))
 
             def run() -> int:
-                changed = run_script(script, source or Side.FIFTYONE)
+                changed = run_script(script, source or Side.DATABASE)
                 if changed < edited or (changed > edited and not by_sample):
                     raise BenchmarkError(f"{name} found {changed:,} differences, expected {edited:,}")
                 return place.labels
 
-            yield Trial(run, prepare)
+            yield Trial(run, prepare, people.age)
 
     return Work(name, title, opened, script=True)
 
