@@ -79,11 +79,13 @@ def sift(rules: Rules, baseline: pl.DataFrame, fiftyone: pl.DataFrame, database:
         young = pl.col(F + "edited_at").is_between(rules.young.after, rules.young.until).fill_null(value=False)
         settled, alike = settled & ~young, alike & ~young
     new = pl.col("in_d") & ~pl.col("in_f") & ~pl.col("in_b")
-    left = joined.filter(~settled & ~alike & ~new)
+    # As columns, since every value is compared for them: once, and not for each of the filters.
+    joined = joined.with_columns(settled.alias("settled"), alike.alias("alike"), new.alias("new"))
+    left = joined.filter(~pl.col("settled") & ~pl.col("alike") & ~pl.col("new"))
     found = [left.select("annotation_id"), *(left.select(pl.col(s + n).alias(n) for n in PLACE) for s in (F, B))]
     spoken_of = said(fiftyone, rules.policy.review, rules.vocabulary, rules.history.answered)
-    named, met = _meet(rules, joined.filter(alike & ~settled), baseline, labels, rows)
-    fresh = joined.filter(new).select("annotation_id", pl.col(D + "media").alias("media"))
+    named, met = _meet(rules, joined.filter(pl.col("alike") & ~pl.col("settled")), baseline, labels, rows)
+    fresh = joined.filter("new").select("annotation_id", pl.col(D + "media").alias("media"))
     return Sifted(named.with_(Named.of(copies, twice, *found, spoken_of)), met, fresh)
 
 
