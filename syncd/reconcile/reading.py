@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
@@ -17,11 +17,12 @@ import polars as pl
 from syncd.capture.read import Captured
 from syncd.diff.brakes import enough_known
 from syncd.diff.sift import Rules
+from syncd.diff.unedited import asked_for, without_unedited
 from syncd.model import Snapshot
 from syncd.model.snapshot import baseline_schema, empty_samples
 from syncd.reconcile.sweep import Met, sweep
 from syncd.session import Session
-from syncd.store import baseline
+from syncd.store import baseline, history
 
 Progress = Callable[[str], None]
 
@@ -114,6 +115,11 @@ def read_since(
         nothing = pl.DataFrame(schema=baseline_schema(session.mapping))
         return Reading(fiftyone, database, nothing, 0, empty_samples())
     labels, known = _labels_and_baseline(session, fiftyone, database, named)
+    scanned = labels.height
+    about = _ids(database.rows) | named
+    about |= history.remembered_ids(session.state, session.tables, session.mapping.binding, _ids(labels))
+    review = session.policy.review
+    labels, known = without_unedited(session.mapping, review, session.vocabulary, labels, known, about)
     missing = _ids(labels, known) - _ids(database.rows)
     rows = pl.concat([database.rows, session.database.read_committed(missing).rows]) if missing else database.rows
     enough = enough_known(session.policy.brakes, labels.height + rows.height + known.height)
@@ -121,8 +127,8 @@ def read_since(
     session.rest()
     samples = _samples(session, labels, rows, known)
     return Reading(
-        Snapshot(fiftyone.side, labels, complete=False, as_of=fiftyone.as_of, touched=fiftyone.touched),
-        Snapshot(database.side, rows, complete=False, as_of=database.as_of),
+        replace(fiftyone, rows=labels, complete=False, scanned=scanned),
+        replace(database, rows=rows, complete=False),
         known,
         size,
         samples,
@@ -134,19 +140,27 @@ def _labels_and_baseline(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Adds the labels and baseline rows that belong to what was read, until nothing more belongs to it.
 
-    ``named`` are annotations to be looked at whether or not they still have a row.
+    ``named`` are annotations to be looked at whether or not they still have a row. Of a sample that is not stamped
+    only the labels belong to it that are asked for: nobody has touched the others.
     """
-    labels, known = fiftyone.rows, pl.DataFrame(schema=baseline_schema(session.mapping))
-    read = set(fiftyone.touched) | set(labels["sample_id"].drop_nulls())
+    stamped = set(fiftyone.touched) | set(fiftyone.rows["sample_id"].drop_nulls())
+    unstamped, known = fiftyone.rows.clear(), pl.DataFrame(schema=baseline_schema(session.mapping))
+    read = set(stamped)
     asked: dict[str, set[str]] = {"annotation_ids": set(), "sample_ids": set(), "label_ids": set()}
     looked_for: set[str] = set()
     while True:
+        ids = _ids(fiftyone.rows, database.rows, known) | named | looked_for
+        places = set(known["label_id"].drop_nulls())
+        belong = asked_for(session.policy.review, session.vocabulary, unstamped, ids, places)
+        labels = pl.concat([fiftyone.rows, belong])
         wanted = {
             "annotation_ids": _ids(labels, database.rows) | named,
-            "sample_ids": read,
+            "sample_ids": stamped,
             "label_ids": set(labels["label_id"].drop_nulls()),
         }
         new = {name: values - asked[name] for name, values in wanted.items()}
+        if not any(new.values()):
+            return labels, known
         more = baseline.read_some(session.state, session.tables, session.mapping, arrow=session.arrow, **new)
         known = pl.concat([known, more.join(known, on="annotation_id", how="anti")])
         asked = {name: asked[name] | values for name, values in new.items()}
@@ -154,25 +168,18 @@ def _labels_and_baseline(
         # An id that the baseline does not know may stand on any label, and on several.
         unknown = _ids(database.rows, labels) - _ids(known) - looked_for
         session.rest()
-        if not homes and not unknown:
-            return labels, known
         found = []
         if homes:
             found.append(session.fiftyone.read_samples(homes).rows)
         if unknown:
             found.append(session.fiftyone.read_ids(unknown).rows)
         looked_for |= unknown
+        for each in found:
+            # A sample that is read twice is kept as it was read first.
+            new_there = each.filter(~pl.col("sample_id").is_in(list(read)))
+            unstamped = pl.concat([unstamped, new_there])
+            read |= set(new_there["sample_id"])
         read |= homes
-        labels = _with_new_samples(labels, found)
-        read |= set(labels["sample_id"].drop_nulls())
-
-
-def _with_new_samples(labels: pl.DataFrame, found: list[pl.DataFrame]) -> pl.DataFrame:
-    """Labels of samples not read before; a sample read twice is kept as it was read first."""
-    for frame in found:
-        new = frame.join(labels.select("sample_id").unique(), on="sample_id", how="anti")
-        labels = pl.concat([labels, new])
-    return labels
 
 
 def _ids(*frames: pl.DataFrame) -> set[str]:

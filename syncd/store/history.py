@@ -35,6 +35,20 @@ def load(
     )
 
 
+def remembered_ids(connection: Connection, tables: Tables, binding: str, ids: Collection[str]) -> set[str]:
+    """The annotations of which something is remembered that may be over by now, whatever their labels say.
+
+    A conflict is open, an edit waited, or a tag had its effect; of tags only as far as these ``ids`` bear them.
+    """
+    found = set(answered.load(connection, tables, binding, ids)["annotation_id"])
+    for table in (tables.conflict, tables.waiting):
+        chosen = sa.select(table.c.annotation_id).where(table.c.binding == binding, table.c.annotation_id.is_not(None))
+        if table is tables.conflict:
+            chosen = chosen.where(table.c.status == conflicts.OPEN)
+        found |= set(connection.execute(chosen).scalars())
+    return found
+
+
 def _written(
     connection: Connection, tables: Tables, binding: str, since: datetime, ids: Collection[str] | None
 ) -> pl.DataFrame:
