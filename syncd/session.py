@@ -22,6 +22,7 @@ from syncd.adapters.sql.describe import describe as describe_table
 from syncd.adapters.sql.limits import Limits
 from syncd.capture.read import find_capture
 from syncd.capture.target import Target
+from syncd.collector import spare_the_libraries
 from syncd.config import BindingConfig, Config
 from syncd.connect import fiftyone_database, open_database
 from syncd.mapped import build_mapping, policy_of, table_mapping
@@ -157,6 +158,7 @@ def session_on(
             arrow=arrow,
             stale_window=binding.policy.stale_window,
         )
+        spare_the_libraries()
         yield renewed(session, binding, migrated=migrated)
 
 
