@@ -6,7 +6,7 @@ tests in ``tests/contract``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -85,6 +85,13 @@ class LabelStore(Adapter, Protocol):
 
     def read_samples(self, sample_ids: Collection[str]) -> Snapshot:
         """All labels of these samples."""
+        ...
+
+    def write_slices(self, slices: Iterable[Sequence[Change]]) -> list[Result]:
+        """As :meth:`write`, slice by slice; the next one is asked for when the one before has been written.
+
+        What is raised in asking ends it there: what was written until then stays, and nothing more is.
+        """
         ...
 
     def find_samples(self, media: Collection[str]) -> pl.DataFrame:

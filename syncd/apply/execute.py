@@ -7,7 +7,7 @@ that died is settled by looking at what is really there (:mod:`syncd.apply.settl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bson import ObjectId
@@ -74,16 +74,20 @@ def apply(session: Session, plan: Plan, run_id: str, progress: Callable[[str], N
 
 
 def _write_fiftyone(session: Session, changes: Sequence[Change], progress: Callable[[str], None]) -> list[Result]:
-    """Writes in slices, none of them without the lock: FiftyOne itself would take them from anybody."""
     session.rest()
-    results: list[Result] = []
+    return session.fiftyone.write_slices(_slices(session, changes, progress))
+
+
+def _slices(
+    session: Session, changes: Sequence[Change], progress: Callable[[str], None]
+) -> Iterator[Sequence[Change]]:
+    """The changes in slices, none of them without the lock: FiftyOne itself would take them from anybody."""
     for start in range(0, len(changes), SLICE):
         if start:
             reached(Step.FIFTYONE_PARTLY_WRITTEN)
             progress("applying")
         make_sure(session.writing, session.schema, session.mapping.binding)
-        results += session.fiftyone.write(changes[start : start + SLICE])
-    return results
+        yield changes[start : start + SLICE]
 
 
 def _write_database(session: Session, changes: Sequence[Change], progress: Callable[[str], None]) -> list[Result]:

@@ -16,6 +16,12 @@ from syncd.store.tables import Tables
 BATCH = 10_000
 
 
+def are_any(connection: Connection, tables: Tables, binding: str) -> bool:
+    """Whether any tag of a binding is remembered: most have none, and asking about many annotations takes long."""
+    first = sa.select(tables.answered.c.annotation_id).where(tables.answered.c.binding == binding).limit(1)
+    return connection.execute(first).first() is not None
+
+
 def load(connection: Connection, tables: Tables, binding: str, ids: Collection[str] | None = None) -> pl.DataFrame:
     """The answered tags of these annotations (``None``: of all) as the diff takes them."""
     table = tables.answered

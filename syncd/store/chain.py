@@ -30,11 +30,12 @@ COVERED = (
 )
 """Every column of a finished entry except the hash itself."""
 
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
 
 def entry_hash(previous: str | None, entry: Mapping[str, Any]) -> str:
     """The hash of one finished entry, given that of the one before (``None`` for the first)."""
-    content = [previous, *covered(entry).values()]
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = _JSON.encode([previous, *covered(entry).values()])
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

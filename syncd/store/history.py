@@ -40,7 +40,9 @@ def remembered_ids(connection: Connection, tables: Tables, binding: str, ids: Co
 
     A conflict is open, an edit waited, or a tag had its effect; of tags only as far as these ``ids`` bear them.
     """
-    found = set(answered.load(connection, tables, binding, ids)["annotation_id"])
+    found: set[str] = set()
+    if answered.are_any(connection, tables, binding):
+        found = set(answered.load(connection, tables, binding, ids)["annotation_id"])
     for table in (tables.conflict, tables.waiting):
         chosen = sa.select(table.c.annotation_id).where(table.c.binding == binding, table.c.annotation_id.is_not(None))
         if table is tables.conflict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -53,6 +53,10 @@ class Faulty:
             raise
         written: list[Result] = self._inner.write(passed)
         return written
+
+    def write_slices(self, slices: Iterable[Sequence[Change]]) -> list[Result]:
+        """The same, slice by slice."""
+        return [result for changes in slices for result in self.write(changes)]
 
 
 class RealSides:

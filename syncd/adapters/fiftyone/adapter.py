@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -142,11 +143,23 @@ class FiftyOneAdapter:
 
     def write(self, changes: Sequence[Change]) -> list[Result]:
         """Writes, then reads the touched samples back: what is there now is what counts."""
-        if not changes:
-            return []
-        self._check_identity()
-        with asking(WRITING):
-            refused = self.writer.write(changes)
+        return self.write_slices([changes]) if changes else []
+
+    def write_slices(self, slices: Iterable[Sequence[Change]]) -> list[Result]:
+        """The same, slice by slice: each is read back while the next one is on its way."""
+        results: list[Result] = []
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-back") as reader:
+            under_way: Future[list[Result]] | None = None
+            for changes in slices:
+                self._check_identity()
+                with asking(WRITING):
+                    refused = self.writer.write(changes)
+                if under_way is not None:
+                    results += under_way.result()
+                under_way = reader.submit(self._read_back, changes, refused)
+            return results + under_way.result() if under_way is not None else results
+
+    def _read_back(self, changes: Sequence[Change], refused: dict[int, str]) -> list[Result]:
         rows = self.read_samples([str(each.sample_id) for each in changes]).rows
         # Of all labels of these samples, those that are meant: going through rows one by one takes long.
         named = pl.col("label_id").is_in([str(each.label_id) for each in changes])

@@ -107,12 +107,9 @@ class Writer:
         if not self.labels.is_list:
             query |= {f"{path}._id": label_id, f"{path}.{name}": seen}
             return UpdateOne(query, self._set(f"{path}.{name}", value))
+        # "$" is the place in the list of the label that matched: whatever happened to the list, it is this one.
         query[path] = {"$elemMatch": {"_id": label_id, name: seen}}
-        return UpdateOne(
-            query,
-            self._set(f"{path}.$[label].{name}", value),
-            array_filters=[{"label._id": label_id, f"label.{name}": seen}],
-        )
+        return UpdateOne(query, self._set(f"{path}.$.{name}", value))
 
     def _set(self, path: str, value: Any) -> dict[str, Any]:
         # What is missing stays missing: a null would be a value of its own to FiftyOne's schema.

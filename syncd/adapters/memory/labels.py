@@ -194,6 +194,10 @@ class MemoryLabels:
         refusals = [self._carry_out(each) for each in self.faults.writing(changes)]
         return [self._result(*each) for each in zip(changes, refusals, strict=True)]
 
+    def write_slices(self, slices: Iterable[Sequence[Change]]) -> list[Result]:
+        """The same, slice by slice."""
+        return [result for changes in slices for result in self.write(changes)]
+
     def write_tags(self, edits: Sequence[TagEdit]) -> None:
         """Puts tags on labels and samples and takes them off."""
         self.faults.called("write_tags")

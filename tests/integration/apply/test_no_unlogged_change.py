@@ -189,6 +189,6 @@ def test_no_transaction_is_open_while_fiftyone_is_read_or_written(
             reconcile(replace(session, fiftyone=fiftyone), Options(full=full))
 
     patiently(run)
-    assert "write" in seen
+    assert "write_slices" in seen
     assert ("read_samples" in seen) is (died or not full)
     assert {name: states for name, states in seen.items() if states != {"idle"}} == {}
