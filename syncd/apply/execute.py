@@ -78,9 +78,7 @@ def _write_fiftyone(session: Session, changes: Sequence[Change], progress: Calla
     return session.fiftyone.write_slices(_slices(session, changes, progress))
 
 
-def _slices(
-    session: Session, changes: Sequence[Change], progress: Callable[[str], None]
-) -> Iterator[Sequence[Change]]:
+def _slices(session: Session, changes: Sequence[Change], progress: Callable[[str], None]) -> Iterator[Sequence[Change]]:
     """The changes in slices, none of them without the lock: FiftyOne itself would take them from anybody."""
     for start in range(0, len(changes), SLICE):
         if start:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
 import polars as pl
@@ -145,17 +145,18 @@ def _conflict(field: Field, row: dict[str, Any], kind: str, suggestions: tuple[s
     )
 
 
-def next_baseline(mapping: Mapping, rows: pl.DataFrame) -> pl.DataFrame:
+def next_baseline(mapping: Mapping, rows: pl.DataFrame, changes: Iterable[Change]) -> pl.DataFrame:
     """The baseline rows that judged rows call for, supposing that no change succeeds.
 
     Agreed fields (``adopt``, ``converged``) take the database's value; all others keep what was agreed before. An
     annotation met for the first time is in it with its place, even where no value was agreed. Rows of which nothing
-    moves, and that nothing is to be written to, are left out.
+    moves, and that none of the ``changes`` is about, are left out.
     """
     if rows.is_empty():
         return pl.DataFrame(schema=baseline_schema(mapping))
-    touched = list(_touched(mapping))
-    kept = rows.filter(pl.any_horizontal(touched))
+    changed = [str(each.annotation_id) for each in changes if each.field in mapping.names]
+    about = pl.col("annotation_id").is_in(changed)
+    kept = rows.filter(pl.any_horizontal(about, *_touched(mapping)))
     columns: list[pl.Expr] = [
         pl.col("annotation_id"),
         pl.col(F + "label_id").alias("label_id"),
@@ -173,4 +174,4 @@ def _touched(mapping: Mapping) -> Iterator[pl.Expr]:
     yield pl.col(F + "label_id").ne_missing(pl.col(B + "label_id"))
     yield pl.col(F + "sample_id").ne_missing(pl.col(B + "sample_id"))
     for each in mapping.fields:
-        yield pl.col(verdict_column(each.name)).is_in(["adopt", "converged", "to_database", "to_fiftyone"])
+        yield pl.col(verdict_column(each.name)).is_in(["adopt", "converged"])

@@ -76,7 +76,7 @@ def diff(inputs: Inputs) -> Plan:
         binding=mapping.binding,
         changes=tuple(changes),
         conflicts=conflicts,
-        baseline=next_baseline(mapping, work).sort("annotation_id"),
+        baseline=next_baseline(mapping, work, changes).sort("annotation_id"),
         dropped=tuple(sorted(found.dropped)),
         counts=_counts(inputs, found, changes, waiting, left, in_both),
         scope=scope,

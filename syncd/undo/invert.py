@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from syncd.adapters.values import same_value
 from syncd.diff.content import problems_of
 from syncd.diff.unsafe import why_unsafe, why_unsafe_whole
-from syncd.model import Action, Change, Content, Direction, Mapping, Side
+from syncd.model import LABEL, Action, Change, Content, Direction, Mapping, Side, Value, Vocabulary
 from syncd.model.present import Present, Row, content
 from syncd.model.snapshot import column, known_column
 from syncd.undo.net import FieldNet, Left, Net, WholeNet
@@ -31,16 +31,25 @@ class Inverse:
 
 
 def invert(
-    mapping: Mapping, found: Iterable[Net], present: Present, *, fixed: frozenset[str] = frozenset(), actor: str | None
+    mapping: Mapping,
+    found: Iterable[Net],
+    present: Present,
+    *,
+    fixed: frozenset[str] = frozenset(),
+    vocabulary: Vocabulary | None = None,
+    actor: str | None,
 ) -> Inverse:
-    """``fixed`` are fields whose columns in the database cannot be written; ``actor`` is who takes it back."""
+    """``fixed`` are fields whose columns in the database cannot be written; ``actor`` is who takes it back.
+
+    Where FiftyOne keeps an alias of what the database was given, that is what the change left there.
+    """
     changes: list[Change] = []
     left: list[Left] = []
     for net in found:
         if isinstance(net, Left):
             left.append(net)
             continue
-        inverse = list(_inverse(mapping, net, present, fixed, actor))
+        inverse = list(_inverse(mapping, net, present, fixed, vocabulary, actor))
         whys = [each for each in inverse if isinstance(each, Left)]
         left += whys[:1]
         # A part of an inverse would leave the sides apart.
@@ -49,15 +58,25 @@ def invert(
 
 
 def _inverse(
-    mapping: Mapping, net: FieldNet | WholeNet, present: Present, fixed: frozenset[str], actor: str | None
+    mapping: Mapping,
+    net: FieldNet | WholeNet,
+    present: Present,
+    fixed: frozenset[str],
+    vocabulary: Vocabulary | None,
+    actor: str | None,
 ) -> Iterator[Change | Left]:
     if isinstance(net, FieldNet):
-        return _field(mapping, net, present, fixed, actor)
+        return _field(mapping, net, present, fixed, vocabulary, actor)
     return (_came if net.before is None else _went)(mapping, net, present, actor)
 
 
 def _field(
-    mapping: Mapping, net: FieldNet, present: Present, fixed: frozenset[str], actor: str | None
+    mapping: Mapping,
+    net: FieldNet,
+    present: Present,
+    fixed: frozenset[str],
+    vocabulary: Vocabulary | None,
+    actor: str | None,
 ) -> Iterator[Change | Left]:
     field = mapping.field(net.field)
     label, row = present.label(net.annotation_id), present.row(net.annotation_id)
@@ -72,7 +91,7 @@ def _field(
             yield _left(net, f"changed again since: {NAMES[side]}'s value cannot even be read")
         elif same_value(field, now, was):
             done += 1
-        elif not same_value(field, now, net.after[side]):
+        elif not same_value(field, _meant(vocabulary, net, side, now), net.after[side]):
             yield _left(net, f"changed again since: {NAMES[side]} holds {now!r}")
         elif side is Side.DATABASE and net.field in fixed:
             yield _left(net, "its columns in the database cannot be written: change it back there")
@@ -82,6 +101,13 @@ def _field(
             yield _change(net, side, Action.UPDATE, label, net.field, now, was, actor)
     if done == len(Side):
         yield _left(net, "is so already")
+
+
+def _meant(vocabulary: Vocabulary | None, net: FieldNet, side: Side, value: Value) -> Value:
+    """What a value in FiftyOne stands for. An alias stays there where the field goes to the database only."""
+    if vocabulary is None or side is Side.DATABASE or net.field != LABEL or not isinstance(value, str):
+        return value
+    return vocabulary.meant(value) or value
 
 
 def _came(mapping: Mapping, net: WholeNet, present: Present, actor: str | None) -> Iterator[Change | Left]:

@@ -42,7 +42,8 @@ def plan_undo(session: Session, entries: Sequence[dict[str, Any]]) -> Undo:
     present = look(session, (each.annotation_id for each in changes), (each.sample_id for each in changes))
     session.rest()
     fixed = frozenset(name for name in mapping.names if not session.database.writable(name))
-    inverse = invert(mapping, nets(mapping, chosen), present, fixed=fixed, actor=person())
+    known = session.vocabulary
+    inverse = invert(mapping, nets(mapping, chosen), present, fixed=fixed, vocabulary=known, actor=person())
     return Undo(made_plan(mapping, inverse.changes), inverse.left)
 
 

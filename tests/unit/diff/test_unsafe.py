@@ -316,3 +316,11 @@ def test_text_that_is_no_number_is_no_number(kind: Kind, text: str) -> None:
 
 def test_times_are_held_by_either_side() -> None:
     assert why_unsafe(field("seen"), Side.FIFTYONE, NOON) is None
+
+
+def test_a_value_that_is_refused_moves_no_row_of_the_baseline() -> None:
+    """Else every run would write it again, for as long as the conflict is open."""
+    sides = {"b": [B("a", label="x")], "f": [F("a", label="x")], "d": [D("a", label="20240101")]}
+    plan = plan_of(field(LABEL), **sides)
+    assert (kinds(plan), plan.changes) == ([("unsafe_value", "a", LABEL)], ())
+    assert plan.baseline.is_empty()

@@ -230,7 +230,8 @@ def test_apply_then_undo_restores_both_sides_exactly(state: State) -> None:
     entries = [Entry(seq, "run", each) for seq, each in enumerate(written, 1)]
     inputs = after.inputs()
     present = Present(inputs.fiftyone.rows, inputs.database.rows, inputs.baseline, inputs.samples)
-    inverse = invert(state.mapped, nets(state.mapped, entries), present, actor=None)
+    terms = state.given.get("vocabulary")
+    inverse = invert(state.mapped, nets(state.mapped, entries), present, vocabulary=terms, actor=None)
     back = _taken_back(after, inverse.changes)
     left = {(each.annotation_id, each.field) for each in inverse.left}
     for each in inverse.left:

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.model import ID_FIELD, LABEL, Action, Change, Direction, Side
+from syncd.model import ID_FIELD, LABEL, Action, Change, Direction, Side, Vocabulary
 from syncd.model.present import Present
 from syncd.model.snapshot import SAMPLES_SCHEMA
+from syncd.model.vocabulary import Term
 from syncd.undo.invert import Inverse, invert
 from syncd.undo.net import Entry, FieldNet, Left, WholeNet, nets
 from unit.diff.world import CLASSIFICATIONS, B, D, F, Row, S, baseline, frame, mapping
@@ -60,11 +61,13 @@ def inverse(
     d: list[Row] | None = None,
     samples: list[dict[str, Any]] | None = None,
     fixed: tuple[str, ...] = (),
+    vocabulary: Vocabulary | None = None,
 ) -> Inverse:
     found = pl.DataFrame(samples or [S("s-a")], schema=SAMPLES_SCHEMA)
     sides = frame(Side.FIFTYONE, MAPPED, f or []), frame(Side.DATABASE, MAPPED, d or [])
     present = Present(*sides, baseline(MAPPED, b or []), found)
-    return invert(MAPPED, nets(MAPPED, entries), present, fixed=frozenset(fixed), actor="me")
+    found_nets = nets(MAPPED, entries)
+    return invert(MAPPED, found_nets, present, fixed=frozenset(fixed), vocabulary=vocabulary, actor="me")
 
 
 def told(found: Inverse) -> list[tuple[Any, ...]]:
@@ -86,6 +89,18 @@ def test_what_was_changed_again_is_left_alone(sides: tuple[str, str]) -> None:
     found = inverse(REVIEWED, f=[F("a", label=sides[0])], d=[D("a", label=sides[1])])
     assert found.changes == ()
     assert "changed again since" in found.left[0].why
+
+
+def test_an_alias_that_fiftyone_kept_is_what_was_written_and_goes_back_too() -> None:
+    terms = Vocabulary((Term("now"), Term("was")), (), {"Old": "now", "older": "was"})
+    sides = {"f": [F("a", label="Old")], "d": [D("a", label="now")]}
+    assert told(inverse(REVIEWED, **sides, vocabulary=terms)) == [
+        (OUT, "update", LABEL, "Old", "was", 1),
+        (HOME, "update", LABEL, "now", "was", 1),
+    ]
+    other = inverse(REVIEWED, f=[F("a", label="older")], d=[D("a", label="now")], vocabulary=terms)
+    assert other.changes == ()
+    assert "changed again since: FiftyOne holds 'older'" in other.left[0].why
 
 
 def test_a_side_that_is_back_already_is_not_written_again() -> None:
