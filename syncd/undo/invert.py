@@ -91,7 +91,7 @@ def _field(
             yield _left(net, f"changed again since: {NAMES[side]}'s value cannot even be read")
         elif same_value(field, now, was):
             done += 1
-        elif not same_value(field, _meant(vocabulary, net, side, now), net.after[side]):
+        elif not any(same_value(field, each, net.after[side]) for each in (now, _meant(vocabulary, net, side, now))):
             yield _left(net, f"changed again since: {NAMES[side]} holds {now!r}")
         elif side is Side.DATABASE and net.field in fixed:
             yield _left(net, "its columns in the database cannot be written: change it back there")

@@ -98,6 +98,8 @@ def test_an_alias_that_fiftyone_kept_is_what_was_written_and_goes_back_too() -> 
         (OUT, "update", LABEL, "Old", "was", 1),
         (HOME, "update", LABEL, "now", "was", 1),
     ]
+    named_so = entry(1, OUT, "was", "Old")
+    assert len(inverse(named_so, f=[F("a", label="Old")], d=[D("a", label="Old")], vocabulary=terms).changes) == 2
     other = inverse(REVIEWED, f=[F("a", label="older")], d=[D("a", label="now")], vocabulary=terms)
     assert other.changes == ()
     assert "changed again since: FiftyOne holds 'older'" in other.left[0].why
