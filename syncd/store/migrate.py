@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -77,6 +78,7 @@ def current(connection: Connection, schema: str) -> str | None:
     return MigrationContext.configure(connection, opts=options).get_current_revision()
 
 
+@cache
 def newest() -> str:
     """The version that this syncd was written for."""
     head = ScriptDirectory.from_config(_config()).get_current_head()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from syncd.adapters.values import same_value
 from syncd.diff.content import problems_of
 from syncd.diff.unsafe import why_unsafe, why_unsafe_whole
-from syncd.model import LABEL, Action, Change, Content, Direction, Mapping, Side, Value, Vocabulary
+from syncd.model import LABEL, Action, Change, Content, Direction, Field, Mapping, Side, Value, Vocabulary
 from syncd.model.present import Present, Row, content
 from syncd.model.snapshot import column, known_column
 from syncd.undo.net import FieldNet, Left, Net, WholeNet
@@ -67,7 +67,9 @@ def _inverse(
 ) -> Iterator[Change | Left]:
     if isinstance(net, FieldNet):
         return _field(mapping, net, present, fixed, vocabulary, actor)
-    return (_came if net.before is None else _went)(mapping, net, present, actor)
+    if net.before is None:
+        return _came(mapping, net, present, vocabulary, actor)
+    return _went(mapping, net, present, actor)
 
 
 def _field(
@@ -91,7 +93,7 @@ def _field(
             yield _left(net, f"changed again since: {NAMES[side]}'s value cannot even be read")
         elif same_value(field, now, was):
             done += 1
-        elif not any(same_value(field, each, net.after[side]) for each in (now, _meant(vocabulary, net, side, now))):
+        elif not _is_what_was_left(field, side, now, net.after[side], vocabulary):
             yield _left(net, f"changed again since: {NAMES[side]} holds {now!r}")
         elif side is Side.DATABASE and net.field in fixed:
             yield _left(net, "its columns in the database cannot be written: change it back there")
@@ -103,14 +105,21 @@ def _field(
         yield _left(net, "is so already")
 
 
-def _meant(vocabulary: Vocabulary | None, net: FieldNet, side: Side, value: Value) -> Value:
-    """What a value in FiftyOne stands for. An alias stays there where the field goes to the database only."""
-    if vocabulary is None or side is Side.DATABASE or net.field != LABEL or not isinstance(value, str):
-        return value
-    return vocabulary.meant(value) or value
+def _is_what_was_left(field: Field, side: Side, now: Value, left: Value, vocabulary: Vocabulary | None) -> bool:
+    """Whether a side still holds what a change left there, in FiftyOne perhaps by an alias.
+
+    It stays there where the field goes to the database only, and after a label was drawn, until the next run.
+    """
+    if same_value(field, now, left):
+        return True
+    if vocabulary is None or side is Side.DATABASE or field.name != LABEL or not isinstance(now, str):
+        return False
+    return same_value(field, vocabulary.meant(now), left)
 
 
-def _came(mapping: Mapping, net: WholeNet, present: Present, actor: str | None) -> Iterator[Change | Left]:
+def _came(
+    mapping: Mapping, net: WholeNet, present: Present, vocabulary: Vocabulary | None, actor: str | None
+) -> Iterator[Change | Left]:
     """An annotation that came to be goes again, from both sides."""
     if len(present.labels_of(net.annotation_id)) > 1 or len(present.rows_of(net.annotation_id)) > 1:
         yield _left(net, "several labels or rows bear its id")
@@ -121,13 +130,15 @@ def _came(mapping: Mapping, net: WholeNet, present: Present, actor: str | None) 
     for side, holder in ((Side.FIFTYONE, label), (Side.DATABASE, row)):
         if holder is None:
             continue
-        if not _is_still(mapping, net, side, holder, present):
+        if not _is_still(mapping, net, side, holder, present, vocabulary):
             yield _left(net, f"changed again since in {NAMES[side]}")
         else:
             yield _change(net, side, Action.DELETE, label, None, content(mapping, holder), None, actor)
 
 
-def _is_still(mapping: Mapping, net: WholeNet, side: Side, holder: Row, present: Present) -> bool:
+def _is_still(
+    mapping: Mapping, net: WholeNet, side: Side, holder: Row, present: Present, vocabulary: Vocabulary | None
+) -> bool:
     """Whether it holds what was inserted; a default of a column, which nobody has agreed on yet, is no edit."""
     assert net.after is not None, "it came to be"
     home = present.home(net.annotation_id)
@@ -136,7 +147,7 @@ def _is_still(mapping: Mapping, net: WholeNet, side: Side, holder: Row, present:
         if field.name in problems_of(holder):
             return False
         by_default = side is Side.DATABASE and was is None and home is not None and not home[known_column(field.name)]
-        if not by_default and not same_value(field, was, now):
+        if not by_default and not _is_what_was_left(field, side, now, was, vocabulary):
             return False
     return True
 

@@ -108,12 +108,22 @@ def check_edits(read: Books, history: History) -> None:
         owner = each.annotation_id or owners.get(each.subject)
         if owner is None:
             # A drawn label without an id yet: whether somebody knows of it is a matter of agreement.
-            assert any(label.label_id == each.subject for label in read.labels), f"{each} is lost with its label"
+            there = any(label.label_id == each.subject for label in read.labels)
+            assert there or _is_removed(read, each), f"{each} is lost with its label"
             continue
         assert _is_named(read, owner, each), f"{each} of {owner} is lost: nothing names it"
         if latest[owner, each.field] is each and not read.is_open(owner, each.field):
             kept = _holds(read, owner, each.field, each.value) or _is_overruled(read, owner, each)
             assert kept, f"{each} of {owner} was overwritten, and nothing says why"
+
+
+def _is_removed(read: Books, edit: Edit) -> bool:
+    """Whether a person decided that a label without an id goes, and the log says what it held."""
+    return any(
+        each["label_id"] == edit.subject and each["reason"] not in PLAIN and _has(each["field"], each["old"], edit)
+        for each in read.applied
+        if each["action"] == "delete"
+    )
 
 
 def _is_named(read: Books, owner: str, edit: Edit) -> bool:

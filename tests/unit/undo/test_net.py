@@ -140,6 +140,13 @@ def test_an_insert_is_undone_by_deleting_what_still_holds_it() -> None:
     assert inverse(drawn).left[0].why == "is gone already"
 
 
+def test_a_label_that_was_drawn_under_an_alias_goes_again() -> None:
+    terms = Vocabulary((Term("new"),), (), {"Old": "new"})
+    sides = {"b": [B("a", label="new")], "f": [F("a", label="Old")], "d": [D("a", label="new")]}
+    assert len(inverse(inserted(3, HOME, "new"), **sides, vocabulary=terms).changes) == 2
+    assert "changed again since in FiftyOne" in inverse(inserted(3, HOME, "new"), **sides).left[0].why
+
+
 def test_a_default_of_the_column_is_no_edit_but_an_agreed_value_is() -> None:
     drawn, sides = inserted(3, HOME, "new"), {"f": [F("a", label="new")], "d": [D("a", label="new", depth=0.0)]}
     assert len(inverse(drawn, b=[B("a", label="new", unknown=("depth",))], **sides).changes) == 2
