@@ -117,7 +117,7 @@ def _read_since(session: Session, options: Options, before: dict[Side, Cursor], 
     assert labels is not None and rows is not None, "a side without a position is read whole"
     overlap = options.pace.overlap
     nominated = rows - overlap if captured is None else captured
-    return read_since(session, labels - overlap, nominated, options.progress)
+    return read_since(session, labels - overlap, nominated, before[Side.DATABASE].left_alone, options.progress)
 
 
 def _diff(
@@ -189,4 +189,6 @@ def _moved(
     snapshots = (reading.fiftyone, reading.database)
     oldest_left = oldest if isinstance(oldest, datetime) else None
     position = captured.position if captured is not None else None
-    return tuple(moved(session.fingerprint, origins, snapshots, before, oldest_left, fresh, position))
+    ids = {each for frame in (reading.fiftyone.rows, reading.baseline) for each in frame["annotation_id"].drop_nulls()}
+    left_ids = plan.scope.left_alone & ids
+    return tuple(moved(session.fingerprint, origins, snapshots, before, oldest_left, fresh, position, left_ids))

@@ -103,8 +103,11 @@ def moved(
     oldest_left: datetime | None,
     found: NewRows | None,
     captured: str | None = None,
+    left_alone: frozenset[str] = frozenset(),
 ) -> list[Cursor]:
     """The cursors after a run; never past an edit that was left for the next one.
+
+    Of the database's side they name the annotations that were ``left_alone``: what it says of them has been read.
 
     Where the rows were not counted, their number is what it was plus those ``found``. ``captured`` is how far what
     triggers record was read.
@@ -130,6 +133,7 @@ def moved(
                 mapping=fingerprint,
                 swept_at=swept,
                 captured=captured if snapshot.side is Side.DATABASE else None,
+                left_alone=left_alone if snapshot.side is Side.DATABASE else frozenset(),
             )
         )
     return result

@@ -99,14 +99,21 @@ def read_everything(
 
 
 def read_since(
-    session: Session, labels_since: datetime, rows_since: datetime | Captured, progress: Progress
+    session: Session,
+    labels_since: datetime,
+    rows_since: datetime | Captured,
+    left_alone: frozenset[str],
+    progress: Progress,
 ) -> Reading:
-    """What is stamped since then on either side, or was captured, with all that belongs to it."""
+    """What is stamped since then on either side, or was captured, with all that belongs to it.
+
+    So are the annotations that the last run has ``left_alone``: whatever the database said of them was said then.
+    """
     progress("looking for changes")
     fiftyone = session.fiftyone.read_since(labels_since)
-    named: frozenset[str] = frozenset()
+    named = left_alone
     if isinstance(rows_since, Captured):
-        named = rows_since.changed_ids | rows_since.deleted_ids
+        named |= rows_since.changed_ids | rows_since.deleted_ids
         database = session.database.read_committed(rows_since.changed_ids)
     else:
         database = session.database.read_since(rows_since)

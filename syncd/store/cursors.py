@@ -18,7 +18,8 @@ class Cursor:
 
     ``position`` is the server's clock when the last read began; ``swept_at`` the last time the whole side was read;
     ``identity``, ``rows`` and ``deleted_at`` are its origin then. ``captured`` is how far what triggers record was read
-    (:mod:`syncd.capture.read`); ``None`` where none do.
+    (:mod:`syncd.capture.read`); ``None`` where none do. ``left_alone`` are the annotations that were not judged: what
+    named them may not name them again.
     """
 
     side: Side
@@ -29,6 +30,7 @@ class Cursor:
     mapping: str
     swept_at: datetime | None
     captured: str | None = None
+    left_alone: frozenset[str] = frozenset()
 
 
 def load(connection: Connection, tables: Tables, binding: str) -> dict[Side, Cursor]:
@@ -45,6 +47,7 @@ def load(connection: Connection, tables: Tables, binding: str) -> dict[Side, Cur
             mapping=row["mapping"],
             swept_at=_aware(row["swept_at"]),
             captured=row["captured"],
+            left_alone=frozenset(row["left_alone"] or ()),
         )
         for row in found
     }
@@ -65,6 +68,7 @@ def save(connection: Connection, tables: Tables, binding: str, cursor: Cursor) -
             mapping=cursor.mapping,
             swept_at=cursor.swept_at,
             captured=cursor.captured,
+            left_alone=sorted(cursor.left_alone) or None,
         )
     )
 

@@ -194,6 +194,7 @@ def _cursor(metadata: MetaData, prefix: str) -> Table:
         Column("mapping", sa.Text, nullable=False),
         Column("swept_at", MOMENT),
         Column("captured", sa.Text),
+        Column("left_alone", sa.JSON(none_as_null=True)),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from integration.capture.lab import CaptureLab
 from syncd.config import Config
 from syncd.reconcile.mode import Pace
-from worlds import NO_BRAKES, World
+from worlds import NO_BRAKES, World, utc
 
 NO_OVERLAP = Pace(overlap=timedelta(0))
 
@@ -55,6 +55,15 @@ def test_what_syncd_wrote_is_looked_at_once_more_and_then_no_longer(captured: Wo
     results = [captured.reconcile(pace=NO_OVERLAP) for _ in range(3)]
     assert [each.to_database for each in results] == [1, 0, 0]
     assert [each.plan.counts.scanned_database for each in results if each.plan is not None] == [1, 1, 0]
+
+
+def test_a_row_deleted_while_somebody_types_at_its_sample_is_known_when_they_have_stopped(captured: World) -> None:
+    one = ids(captured)[0]
+    captured.samples.update_one({"_id": captured.place(one)[0]}, {"$set": {"last_modified_at": utc()}})
+    captured.remove_row(one)
+    assert captured.reconcile(pace=Pace(quiet_period=timedelta(seconds=30))).to_fiftyone == 0
+    assert captured.reconcile().to_fiftyone == 1
+    assert one not in captured.labels()
 
 
 def test_a_deleted_row_is_known_at_once_and_no_rows_are_counted(captured: World) -> None:

@@ -217,6 +217,26 @@ def test_an_edit_made_a_moment_ago_waits_and_the_cursor_waits_with_it(world: Wor
     assert world.rows()[young]["label"] == "Typing"
 
 
+@pytest.mark.parametrize("full", [False, True], ids=["incremental", "full"])
+def test_what_the_database_says_of_a_label_that_is_left_alone_is_looked_at_in_the_next_run(
+    world: World, full: bool
+) -> None:
+    """Nothing names it again: its row's stamp lies before the cursor by then, and its label is what was agreed."""
+    corrected, removed, other = ids(world)[0], ids(world)[3], ids(world)[5]
+    stamp = {"$set": {"last_modified_at": utc()}}
+    world.samples.update_many({"_id": {"$in": [world.place(each)[0] for each in (corrected, removed)]}}, stamp)
+    world.correct(corrected, label="Corrected")
+    world.remove_row(removed)
+    result = world.reconcile(pace=QUIET, full=full)
+    assert result.to_fiftyone == 0
+    assert corrected in world.cursors()["database"]["left_alone"]
+    world.correct(other, label="Corrected too")
+    world.reconcile(pace=NO_OVERLAP)
+    assert {world.labels()[each]["label"] for each in (corrected, other)} == {"Corrected", "Corrected too"}
+    assert removed not in world.labels()
+    assert world.cursors()["database"]["left_alone"] is None
+
+
 def test_an_edit_stamped_in_the_future_does_not_wait_for_ever(world: World) -> None:
     world.review(ids(world)[0], label="Ahead", stamp=utc() + timedelta(hours=3))
     assert world.reconcile(pace=QUIET).to_database == 1
