@@ -71,6 +71,10 @@ class Adapter(Protocol):
         """Annotations stamped at or after ``since`` (and what must be read along with them); never complete."""
         ...
 
+    def count_since(self, since: datetime, at_most: int) -> int:
+        """How many rows, or samples, are stamped at or after ``since``; no more are counted than ``at_most``."""
+        ...
+
     def read_ids(self, ids: Collection[str]) -> Snapshot:
         """The annotations with these ids, as far as they exist; never complete."""
         ...

@@ -14,6 +14,7 @@ from syncd.capture.read import Captured, changed_since
 from syncd.diff import History, Inputs, Young, diff
 from syncd.diff.sift import Rules
 from syncd.model import Origin, Plan, Side
+from syncd.reconcile.amount import too_much
 from syncd.reconcile.mode import (
     FULL,
     INCREMENTAL,
@@ -67,9 +68,13 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
     reason = "asked for" if options.full else _why_full(session, options, before, origins)
     if reason is None and captured is not None:
         reason = captured.gap
+    if reason is None:
+        samples, rows = origins[Side.FIFTYONE].rows, before[Side.DATABASE].rows
+        reason = too_much(session, *_since(options, before, captured), samples, rows)
     session.rest()
     if reason is None:
-        reading = _read_since(session, options, before, captured)
+        since = _since(options, before, captured)
+        reading = read_since(session, *since, before[Side.DATABASE].left_alone, options.progress)
         fresh = None if captured is not None else new_rows(reading, before[Side.DATABASE])
         if fresh is not None and rows_unexplained(before[Side.DATABASE], origins[Side.DATABASE], fresh):
             reason = "the database's number of rows is not what its changes explain"
@@ -112,12 +117,14 @@ def _captured(session: Session, before: dict[Side, Cursor]) -> Captured | None:
     return changed_since(session.state, session.tables, session.capture, position)
 
 
-def _read_since(session: Session, options: Options, before: dict[Side, Cursor], captured: Captured | None) -> Reading:
+def _since(
+    options: Options, before: dict[Side, Cursor], captured: Captured | None
+) -> tuple[datetime, datetime | Captured]:
+    """From where on either side is read."""
     labels, rows = before[Side.FIFTYONE].position, before[Side.DATABASE].position
     assert labels is not None and rows is not None, "a side without a position is read whole"
     overlap = options.pace.overlap
-    nominated = rows - overlap if captured is None else captured
-    return read_since(session, labels - overlap, nominated, before[Side.DATABASE].left_alone, options.progress)
+    return labels - overlap, rows - overlap if captured is None else captured
 
 
 def _diff(

@@ -57,6 +57,14 @@ def test_partial_reads_are_never_complete(read_bench: Bench) -> None:
     assert not read_bench.adapter.read_ids([]).complete
 
 
+def test_what_is_stamped_is_counted_and_no_more_than_asked_for(read_bench: Bench) -> None:
+    _two(read_bench)
+    assert [read_bench.adapter.count_since(STAMP, most) for most in (1, 10)] == [1, 1]
+    assert read_bench.adapter.count_since(OLD, 10) == 2
+    assert read_bench.adapter.count_since(OLD, 1) == 1
+    assert read_bench.adapter.count_since(read_bench.adapter.now() + 100 * MILLISECOND, 10) == 0
+
+
 def test_touched_samples_are_told_even_where_they_hold_no_label(label_bench: Bench) -> None:
     _two(label_bench)
     label_bench.put_sample("/images/empty.png")

@@ -93,13 +93,17 @@ class FiftyOneAdapter:
 
     def read_since(self, since: datetime) -> Snapshot:
         """All labels of samples stamped at or after ``since``; an indexed range read."""
-        stamp = since.astimezone(timezone.utc).replace(tzinfo=None)
-        match = {"last_modified_at": {"$gte": stamp}}
+        match = _stamped(since)
         # A sample whose last label was deleted yields no row, and is all the more worth a look. Looked up before the
         # labels are read: a sample stamped in between must not seem to have none.
         touched = self._sample_ids(match)
         snapshot = self._partial([match])
         return replace(snapshot, touched=touched | frozenset(snapshot.rows["sample_id"]))
+
+    def count_since(self, since: datetime, at_most: int) -> int:
+        """The number of samples stamped at or after ``since``, from the index, up to ``at_most``."""
+        with asking(READING):
+            return self.samples.count_documents(_stamped(since), limit=at_most)
 
     def read_ids(self, ids: Collection[str]) -> Snapshot:
         """All labels of the samples in which these annotation ids stand."""
@@ -221,6 +225,10 @@ class FiftyOneAdapter:
                 f"The dataset {self.dataset!r} was replaced by another of the same name meanwhile.",
                 remedy="Run `syncd reconcile --full` to look at it as it is now.",
             )
+
+
+def _stamped(since: datetime) -> dict[str, Any]:
+    return {"last_modified_at": {"$gte": since.astimezone(timezone.utc).replace(tzinfo=None)}}
 
 
 def _once(rows: pl.DataFrame, frames: list[pl.DataFrame]) -> pl.DataFrame:

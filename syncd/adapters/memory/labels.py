@@ -154,6 +154,11 @@ class MemoryLabels:
         stamped = [each for each in self.samples.values() if each.edited_at >= truncated(since)]
         return self._snapshot(stamped, complete=False, touched=True)
 
+    def count_since(self, since: datetime, at_most: int) -> int:
+        """The number of samples stamped at or after ``since``."""
+        self.faults.called("count_since")
+        return min(at_most, sum(each.edited_at >= truncated(since) for each in self.samples.values()))
+
     def read_ids(self, ids: Collection[str]) -> Snapshot:
         """All labels of the samples in which these annotation ids stand."""
         self.faults.called("read_ids")

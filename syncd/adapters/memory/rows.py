@@ -115,6 +115,11 @@ class MemoryRows:
         self.faults.called("read_since")
         return self._snapshot([each for each in self.rows if each.edited_at >= truncated(since)], complete=False)
 
+    def count_since(self, since: datetime, at_most: int) -> int:
+        """The number of rows stamped at or after ``since``."""
+        self.faults.called("count_since")
+        return min(at_most, sum(each.edited_at >= truncated(since) for each in self.rows))
+
     def read_ids(self, ids: Collection[str]) -> Snapshot:
         """The rows with these ids."""
         self.faults.called("read_ids")

@@ -96,6 +96,12 @@ class SqlAdapter:
             rows = self.reader.since(self.info.mapping.updated_at, since)
         return Snapshot(self.side, rows, complete=False, as_of=as_of)
 
+    def count_since(self, since: datetime, at_most: int) -> int:
+        """The number of rows stamped at or after ``since``, from the index, up to ``at_most``."""
+        assert self.info.mapping.updated_at is not None, "a table without updated_at is read whole"
+        with asking(READING):
+            return self.reader.count_since(self.info.mapping.updated_at, since, at_most)
+
     def read_ids(self, ids: Collection[str]) -> Snapshot:
         """The rows with these ids; an id that the column cannot hold has no row."""
         as_of = self.now()

@@ -48,12 +48,23 @@ class Reader:
 
     def since(self, column: str, moment: datetime) -> pl.DataFrame:
         """Rows stamped at or after this moment."""
+        return self._many(self._stamped(column, moment))
+
+    def count_since(self, column: str, moment: datetime, at_most: int) -> int:
+        """The number of these rows; no more are counted than ``at_most``."""
+        limit = f" LIMIT {at_most:d}" if self.arrow is not None else ""
+        chosen = f"SELECT 1 AS one FROM {self._source()} AS src{self._stamped(column, moment)}{limit}"
+        plain = self.connection.execution_options(no_parameters=True)
+        return min(at_most, int(plain.exec_driver_sql(f"SELECT count(*) FROM ({chosen}) AS found").scalar_one()))
+
+    def _stamped(self, column: str, moment: datetime) -> str:
+        """The condition that a row is stamped at or after this moment."""
         utc = moment.astimezone(timezone.utc).replace(tzinfo=None)
         if self.arrow is not None:
             zone = "+00:00" if self.info.read[column].zoned else ""
-            return self._many(f" WHERE src.{self._quote(column)} >= '{utc.isoformat(' ', 'microseconds')}{zone}'")
+            return f" WHERE src.{self._quote(column)} >= '{utc.isoformat(' ', 'microseconds')}{zone}'"
         # Whole seconds: SQLite compares text, in which the second is less than itself with a fraction.
-        return self._many(f" WHERE src.{self._quote(column)} >= '{utc.replace(microsecond=0).isoformat(' ')}'")
+        return f" WHERE src.{self._quote(column)} >= '{utc.replace(microsecond=0).isoformat(' ')}'"
 
     def with_ids(self, ids: Collection[str]) -> pl.DataFrame:
         """The rows with these ids, as this connection's transaction sees them."""
