@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from syncd.cli.render.values import ago, arrow, in_full, marked, plural, short_id, shown, versus, when, words
+from syncd.model import LABEL
 from syncd.resolve.decide import BY_HAND
 
 MEANINGS = {
@@ -158,6 +159,8 @@ def _show_ways(console: Console, conflict: dict[str, Any]) -> None:
     if conflict["kind"] == "unknown_label":
         # Its label is no term: that is what it is about.
         del ways["fiftyone"]
+    # A label cannot be empty.
+    ways = {side: says for side, says in ways.items() if conflict["field"] != LABEL or conflict[side] is not None}
     for side, meaning in ways.items():
         console.print(f"  [bold]{command} --take {side}[/bold]  [dim]{meaning}[/dim]", soft_wrap=True)
     if conflict["kind"] == "unknown_label" and conflict["suggestions"]:
