@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from syncd.diff.inputs import Young
+from syncd.model.snapshot import distinct
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ def without_young(rows: pl.DataFrame, baseline: pl.DataFrame, young: Young | Non
             [pl.col(name).is_in(values).fill_null(value=False) for name, values in wanted.items() if values]
         )
         found = [frame.filter(belongs) for frame in (rows, baseline)]
-        more_ids = {each for frame in found for each in frame["annotation_id"].drop_nulls()}
-        more_labels = {each for frame in found for each in frame["label_id"].drop_nulls()}
+        more_ids = distinct("annotation_id", *found)
+        more_labels = distinct("label_id", *found)
         if more_ids == ids and more_labels == labels:
             break
         ids, labels = more_ids, more_labels

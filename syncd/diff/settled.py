@@ -12,6 +12,7 @@ import polars as pl
 
 from syncd.diff.joined import B, D, F, any_difference, is_known, unreadable
 from syncd.model.fields import Mapping
+from syncd.model.snapshot import distinct
 
 PLACE = ["sample_id", "label_id"]
 
@@ -37,7 +38,7 @@ class Named:
         """All ids in these frames."""
 
         def ids(name: str) -> frozenset[str]:
-            return frozenset(each for frame in frames if name in frame.columns for each in frame[name].drop_nulls())
+            return frozenset(distinct(name, *(frame for frame in frames if name in frame.columns)))
 
         return Named(ids("annotation_id"), ids("sample_id"), ids("label_id"))
 

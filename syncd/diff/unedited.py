@@ -68,6 +68,8 @@ def asked_for(
     label_ids: Collection[str],
 ) -> pl.DataFrame:
     """Of the labels of samples that are not stamped, those that are asked for; all on which a tag says anything."""
+    if labels.is_empty():
+        return labels
     spoken_of = said(labels, review, vocabulary, pl.DataFrame(schema=ANSWERED_SCHEMA))["sample_id"].unique()
     wanted = {
         "annotation_id": list(annotation_ids),

@@ -97,6 +97,11 @@ class Snapshot:
         return self.rows.height if self.scanned is None else self.scanned
 
 
+def distinct(name: str, *frames: pl.DataFrame) -> set[str]:
+    """The different texts in a column of some frames; going through it value by value takes many times as long."""
+    return {each for frame in frames for each in frame[name].drop_nulls().unique().to_list()}
+
+
 def empty(side: Side, mapping: Mapping) -> pl.DataFrame:
     """A snapshot's frame without rows."""
     return pl.DataFrame(schema=schema(side, mapping))

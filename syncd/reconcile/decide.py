@@ -14,6 +14,7 @@ from syncd.capture.read import Captured, changed_since
 from syncd.diff import History, Inputs, Young, diff
 from syncd.diff.sift import Rules
 from syncd.model import Origin, Plan, Side
+from syncd.model.snapshot import distinct
 from syncd.reconcile.amount import too_much
 from syncd.reconcile.mode import (
     FULL,
@@ -196,6 +197,5 @@ def _moved(
     snapshots = (reading.fiftyone, reading.database)
     oldest_left = oldest if isinstance(oldest, datetime) else None
     position = captured.position if captured is not None else None
-    ids = {each for frame in (reading.fiftyone.rows, reading.baseline) for each in frame["annotation_id"].drop_nulls()}
-    left_ids = plan.scope.left_alone & ids
+    left_ids = plan.scope.left_alone & distinct("annotation_id", reading.fiftyone.rows, reading.baseline)
     return tuple(moved(session.fingerprint, origins, snapshots, before, oldest_left, fresh, position, left_ids))

@@ -19,7 +19,7 @@ from syncd.diff.brakes import enough_known
 from syncd.diff.sift import Rules
 from syncd.diff.unedited import asked_for, without_unedited
 from syncd.model import Snapshot
-from syncd.model.snapshot import baseline_schema, empty_samples
+from syncd.model.snapshot import baseline_schema, distinct, empty_samples
 from syncd.reconcile.sweep import Met, sweep
 from syncd.session import Session
 from syncd.store import baseline, history
@@ -150,20 +150,20 @@ def _labels_and_baseline(
     ``named`` are annotations to be looked at whether or not they still have a row. Of a sample that is not stamped
     only the labels belong to it that are asked for: nobody has touched the others.
     """
-    stamped = set(fiftyone.touched) | set(fiftyone.rows["sample_id"].drop_nulls())
+    stamped = set(fiftyone.touched) | distinct("sample_id", fiftyone.rows)
     unstamped, known = fiftyone.rows.clear(), pl.DataFrame(schema=baseline_schema(session.mapping))
     read = set(stamped)
     asked: dict[str, set[str]] = {"annotation_ids": set(), "sample_ids": set(), "label_ids": set()}
     looked_for: set[str] = set()
     while True:
         ids = _ids(fiftyone.rows, database.rows, known) | named | looked_for
-        places = set(known["label_id"].drop_nulls())
+        places = distinct("label_id", known)
         belong = asked_for(session.policy.review, session.vocabulary, unstamped, ids, places)
         labels = pl.concat([fiftyone.rows, belong])
         wanted = {
             "annotation_ids": _ids(labels, database.rows) | named,
             "sample_ids": stamped,
-            "label_ids": set(labels["label_id"].drop_nulls()),
+            "label_ids": distinct("label_id", labels),
         }
         new = {name: values - asked[name] for name, values in wanted.items()}
         if not any(new.values()):
@@ -171,7 +171,7 @@ def _labels_and_baseline(
         more = baseline.read_some(session.state, session.tables, session.mapping, arrow=session.arrow, **new)
         known = pl.concat([known, more.join(known, on="annotation_id", how="anti")])
         asked = {name: asked[name] | values for name, values in new.items()}
-        homes = set(known["sample_id"].drop_nulls()) - read
+        homes = distinct("sample_id", known) - read
         # An id that the baseline does not know may stand on any label, and on several.
         unknown = _ids(database.rows, labels) - _ids(known) - looked_for
         session.rest()
@@ -185,12 +185,12 @@ def _labels_and_baseline(
             # A sample that is read twice is kept as it was read first.
             new_there = each.filter(~pl.col("sample_id").is_in(list(read)))
             unstamped = pl.concat([unstamped, new_there])
-            read |= set(new_there["sample_id"])
+            read |= distinct("sample_id", new_there)
         read |= homes
 
 
 def _ids(*frames: pl.DataFrame) -> set[str]:
-    return {each for frame in frames for each in frame["annotation_id"].drop_nulls()}
+    return distinct("annotation_id", *frames)
 
 
 def _samples(session: Session, labels: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

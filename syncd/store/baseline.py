@@ -18,7 +18,7 @@ from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.quote import array
 from syncd.model import Mapping
 from syncd.model.kinds import dtype, from_wire, to_wire, wire_dtype
-from syncd.model.snapshot import baseline_schema, column, known_column
+from syncd.model.snapshot import baseline_schema, column, distinct, known_column
 from syncd.store.copying import copy_in
 from syncd.store.tables import Tables
 
@@ -63,7 +63,7 @@ def read_some(
     found = pl.DataFrame(schema=RAW)
     for name, values in wanted.items():
         # An id with a NUL character (a script's) is in no database, and cannot be asked for.
-        asked = sorted(each for each in set(values) - set(found[name]) if "\x00" not in each)
+        asked = sorted(each for each in set(values) - distinct(name, found) if "\x00" not in each)
         if arrow is not None and asked:
             statement = f"{_statement(connection, tables, mapping.binding)} AND {name} = ANY({array(asked)}::text[])"
             more = arrow.frame(statement)

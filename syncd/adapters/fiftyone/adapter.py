@@ -22,7 +22,7 @@ from syncd.adapters.fiftyone.write import Writer
 from syncd.adapters.fiftyone.write_tags import tag_operations
 from syncd.adapters.protocol import Result, Sink
 from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, TagEdit
-from syncd.model.snapshot import SAMPLES_SCHEMA, column, empty
+from syncd.model.snapshot import SAMPLES_SCHEMA, column, distinct, empty
 
 CHUNK = 10_000
 """Ids per ``$in``: well below MongoDB's 16 MB for one command."""
@@ -98,7 +98,7 @@ class FiftyOneAdapter:
         # labels are read: a sample stamped in between must not seem to have none.
         touched = self._sample_ids(match)
         snapshot = self._partial([match])
-        return replace(snapshot, touched=touched | frozenset(snapshot.rows["sample_id"]))
+        return replace(snapshot, touched=touched | distinct("sample_id", snapshot.rows))
 
     def count_since(self, since: datetime, at_most: int) -> int:
         """The number of samples stamped at or after ``since``, from the index, up to ``at_most``."""

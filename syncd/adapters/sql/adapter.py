@@ -212,7 +212,8 @@ class SqlAdapter:
         if None in names:
             return self.reader
         fields = tuple(each for each in self.mapping.fields if each.name in names)
-        return Reader(self.connection, self.info, replace(self.mapping, fields=fields), self.arrow)
+        info = replace(self.info, mapping=replace(self.info.mapping, updated_at=None, updated_by=None))
+        return Reader(self.connection, info, replace(self.mapping, fields=fields), self.arrow)
 
     def _results(self, changes: Sequence[Change], matched: set[int], refused: dict[int, str]) -> list[Result]:
         ids_meant = {str(each.annotation_id) for each in changes}
