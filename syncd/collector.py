@@ -1,7 +1,7 @@
 """Python's collector of cycles, told not to look again and again at what never goes away.
 
 The libraries that a binding needs make some hundred thousand objects. A plan of ten thousand changes makes as many
-again, for each some hundreds of which the collector would go through all of them: a third of a bulk run's time.
+again, for each some hundreds of which the collector would go through all of them: a quarter of a bulk run's time.
 """
 
 from __future__ import annotations
