@@ -16,6 +16,7 @@ from syncd.model import Side
 from syncd.reconcile.binding import reconcile_binding
 from syncd.reconcile.mode import FULL, INCREMENTAL, Pace
 from syncd.reconcile.options import Options
+from syncd.reconcile.reading import IN_MEMORY
 from syncd.reconcile.result import RunResult
 from syncd.reconcile.run import reconcile
 from syncd.session import open_session
@@ -68,12 +69,14 @@ def _reconcile(name: str, title: str, options: Options, mode: str, *, looks_at: 
     @contextmanager
     def opened(place: Place) -> Iterator[Trial]:
         phases = Phases()
+        # What is too much for one incremental reading is read with everything, in parts.
+        expected = FULL if looks_at * place.labels > IN_MEMORY else mode
         measured = Options(full=options.full, pace=options.pace, count_rows=options.count_rows, progress=phases)
         with open_session(place.config(), BINDING) as session:
 
             def run() -> int:
                 result = reconcile(session, measured)
-                demand(result, mode=mode)
+                demand(result, mode=expected)
                 counts = result.plan.counts if result.plan else None
                 wanted = round(looks_at * place.labels)
                 if counts is None or counts.scanned_fiftyone != wanted or counts.scanned_database != wanted:
