@@ -21,9 +21,9 @@ def join(baseline: pl.DataFrame, fiftyone: pl.DataFrame, database: pl.DataFrame)
     Ids must be unique within each frame and never null.
     """
     sides = [
-        _prefixed(baseline, B, "in_b"),
-        _prefixed(fiftyone, F, "in_f"),
-        _prefixed(database, D, "in_d"),
+        prefixed(baseline, B, "in_b"),
+        prefixed(fiftyone, F, "in_f"),
+        prefixed(database, D, "in_d"),
     ]
     joined = sides[0]
     for side in sides[1:]:
@@ -31,7 +31,8 @@ def join(baseline: pl.DataFrame, fiftyone: pl.DataFrame, database: pl.DataFrame)
     return joined.with_columns(pl.col("in_b", "in_f", "in_d").fill_null(value=False))
 
 
-def _prefixed(frame: pl.DataFrame, prefix: str, flag: str) -> pl.DataFrame:
+def prefixed(frame: pl.DataFrame, prefix: str, flag: str) -> pl.DataFrame:
+    """One side as it stands in a joined frame; ``flag`` is its column that says that the side has the annotation."""
     names = {name: prefix + name for name in frame.columns if name != "annotation_id"}
     return frame.rename(names).with_columns(pl.lit(value=True).alias(flag))
 

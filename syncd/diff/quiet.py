@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from syncd.diff.inputs import Young
+from syncd.diff.settled import Named, is_named
 from syncd.model.snapshot import distinct
 
 
@@ -30,14 +31,11 @@ def without_young(rows: pl.DataFrame, baseline: pl.DataFrame, young: Young | Non
     recent = rows.filter(pl.col("edited_at").is_between(young.after, young.until).fill_null(value=False))
     if recent.is_empty():
         return rows, LeftAlone()
-    samples = recent["sample_id"].unique().to_list()
+    samples = frozenset(distinct("sample_id", recent))
     ids: set[str] = set()
     labels: set[str] = set()
     while True:
-        wanted = {"sample_id": samples, "annotation_id": list(ids), "label_id": list(labels)}
-        belongs = pl.any_horizontal(
-            [pl.col(name).is_in(values).fill_null(value=False) for name, values in wanted.items() if values]
-        )
+        belongs = is_named(Named(frozenset(ids), samples, frozenset(labels)))
         found = [frame.filter(belongs) for frame in (rows, baseline)]
         more_ids = distinct("annotation_id", *found)
         more_labels = distinct("label_id", *found)

@@ -30,6 +30,7 @@ from syncd.diff.wishes import verified_field, with_wishes
 from syncd.model.fields import Mapping
 from syncd.model.kinds import dumps
 from syncd.model.plan import AWAITING, ERROR, Change, Conflict, Counts, Plan, Scope, Waiting
+from syncd.model.snapshot import distinct
 
 
 def diff(inputs: Inputs) -> Plan:
@@ -192,7 +193,7 @@ def _scope(inputs: Inputs, joined: pl.DataFrame, held: frozenset[str], left: Lef
     return Scope(
         everything=False,
         annotation_ids=frozenset(judged) | held,
-        label_ids=frozenset(inputs.fiftyone.rows["label_id"].drop_nulls()),
+        label_ids=frozenset(distinct("label_id", inputs.fiftyone.rows)),
         left_alone=left_alone,
         fields_left=fields_left,
     )

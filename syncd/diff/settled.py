@@ -43,6 +43,12 @@ class Named:
         return Named(ids("annotation_id"), ids("sample_id"), ids("label_id"))
 
 
+def is_named(named: Named) -> pl.Expr:
+    """Whether a label, or what the baseline knows of one, bears one of these ids or stands in such a sample."""
+    ids = {"annotation_id": named.annotation_ids, "sample_id": named.sample_ids, "label_id": named.label_ids}
+    return pl.any_horizontal([pl.col(name).is_in(list(each)).fill_null(value=False) for name, each in ids.items()])
+
+
 def is_agreed(mapping: Mapping) -> pl.Expr:
     """Whether joined rows hold in all three what was agreed, with the label where it was."""
     agreed = pl.all_horizontal([is_known(each.name) for each in mapping.fields])

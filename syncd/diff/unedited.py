@@ -11,11 +11,12 @@ from collections.abc import Collection
 import polars as pl
 
 from syncd.diff.inputs import ANSWERED_SCHEMA
-from syncd.diff.joined import B, F, any_difference, is_known
-from syncd.diff.settled import PLACE, is_in_place
+from syncd.diff.joined import B, F, any_difference, is_known, prefixed
+from syncd.diff.settled import PLACE, Named, is_in_place, is_named
 from syncd.diff.tags import said
 from syncd.model.fields import Mapping
 from syncd.model.policy import Review
+from syncd.model.snapshot import distinct
 from syncd.model.vocabulary import Vocabulary
 
 
@@ -36,22 +37,15 @@ def without_unedited(
     and with its baseline; and of a sample on which a tag says anything all labels stay, since what it says depends on
     how many there are.
     """
-    places = labels.group_by(PLACE).len("crowd")
-    spoken_of = said(labels, review, vocabulary, pl.DataFrame(schema=ANSWERED_SCHEMA))["sample_id"].unique()
-    known = baseline.select("annotation_id", pl.exclude("annotation_id").name.prefix(B))
-    joined = (
-        labels.select("annotation_id", pl.exclude("annotation_id").name.prefix(F))
-        .join(known, on="annotation_id", how="left")
-        .join(places.select(pl.col(PLACE).name.prefix(F), "crowd"), on=[F + name for name in PLACE], how="left")
-    )
+    joined = prefixed(labels, F, "in_f").join(prefixed(baseline, B, "in_b"), on="annotation_id", how="left")
     unedited = pl.all_horizontal(
         pl.col("annotation_id").is_unique(),
-        pl.col("crowd") == 1,
+        pl.struct(F + name for name in PLACE).is_unique(),
         *[is_known(each.name) for each in mapping.fields],
         is_in_place(),
         ~any_difference(mapping, B, F),
         ~pl.col("annotation_id").is_in(list(named)),
-        ~pl.col(F + "sample_id").is_in(spoken_of.to_list()),
+        ~pl.col(F + "sample_id").is_in(list(_spoken_of(labels, review, vocabulary))),
     )
     left_out = joined.filter(unedited.fill_null(value=False)).select("annotation_id")
     return (
@@ -60,21 +54,13 @@ def without_unedited(
     )
 
 
-def asked_for(
-    review: Review,
-    vocabulary: Vocabulary | None,
-    labels: pl.DataFrame,
-    annotation_ids: Collection[str],
-    label_ids: Collection[str],
-) -> pl.DataFrame:
-    """Of the labels of samples that are not stamped, those that are asked for; all on which a tag says anything."""
+def asked_for(review: Review, vocabulary: Vocabulary | None, labels: pl.DataFrame, named: Named) -> pl.DataFrame:
+    """Of the labels of samples that are not stamped, those that are named; all on which a tag says anything."""
     if labels.is_empty():
         return labels
-    spoken_of = said(labels, review, vocabulary, pl.DataFrame(schema=ANSWERED_SCHEMA))["sample_id"].unique()
-    wanted = {
-        "annotation_id": list(annotation_ids),
-        "label_id": list(label_ids),
-        "sample_id": spoken_of.to_list(),
-    }
-    chosen = [pl.col(name).is_in(values).fill_null(value=False) for name, values in wanted.items()]
-    return labels.filter(pl.any_horizontal(chosen))
+    return labels.filter(is_named(named.with_(Named(sample_ids=_spoken_of(labels, review, vocabulary)))))
+
+
+def _spoken_of(labels: pl.DataFrame, review: Review, vocabulary: Vocabulary | None) -> frozenset[str]:
+    """The samples on which a tag says anything; one that has been answered counts too."""
+    return frozenset(distinct("sample_id", said(labels, review, vocabulary, pl.DataFrame(schema=ANSWERED_SCHEMA))))

@@ -16,6 +16,7 @@ import polars as pl
 
 from syncd.capture.read import Captured
 from syncd.diff.brakes import enough_known
+from syncd.diff.settled import Named
 from syncd.diff.sift import Rules
 from syncd.diff.unedited import asked_for, without_unedited
 from syncd.model import Snapshot
@@ -157,8 +158,8 @@ def _labels_and_baseline(
     looked_for: set[str] = set()
     while True:
         ids = _ids(fiftyone.rows, database.rows, known) | named | looked_for
-        places = distinct("label_id", known)
-        belong = asked_for(session.policy.review, session.vocabulary, unstamped, ids, places)
+        wanted_there = Named(annotation_ids=frozenset(ids), label_ids=frozenset(distinct("label_id", known)))
+        belong = asked_for(session.policy.review, session.vocabulary, unstamped, wanted_there)
         labels = pl.concat([fiftyone.rows, belong])
         wanted = {
             "annotation_ids": _ids(labels, database.rows) | named,

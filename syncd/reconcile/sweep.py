@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from syncd.diff.settled import Named, places, shared_places
+from syncd.diff.settled import Named, is_named, places, shared_places
 from syncd.diff.sift import FIRST, Rules, met_schema, remembered, sift
 from syncd.model import Mapping, Side, Snapshot
 from syncd.model.snapshot import baseline_schema, empty_samples, schema
@@ -48,7 +48,7 @@ class Met:
     def _parts(self) -> Iterator[pl.DataFrame]:
         if self.named == Named():
             return iter(self.parts)
-        return (part.filter(~_is_named(self.named)) for part in self.parts)
+        return (part.filter(~is_named(self.named)) for part in self.parts)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Laid:
         if named == Named():
             return self.fiftyone.none, self.database.none, self.baseline.none, named
         while True:
-            labels, known = self.fiftyone.filter(_is_named(named)), self.baseline.filter(_is_named(named))
+            labels, known = self.fiftyone.filter(is_named(named)), self.baseline.filter(is_named(named))
             more = named.with_(Named.of(labels, known))
             if more == named:
                 break
@@ -149,8 +149,3 @@ class Laid:
         # A row without an id is no annotation's, but is counted.
         rows = self.database.filter(bears | pl.col("annotation_id").is_null())
         return labels, rows, known, named
-
-
-def _is_named(named: Named) -> pl.Expr:
-    ids = {"annotation_id": named.annotation_ids, "sample_id": named.sample_ids, "label_id": named.label_ids}
-    return pl.any_horizontal([pl.col(name).is_in(list(each)).fill_null(value=False) for name, each in ids.items()])

@@ -40,14 +40,14 @@ def remembered_ids(connection: Connection, tables: Tables, binding: str, ids: Co
 
     A conflict is open, an edit waited, or a tag had its effect; of tags only as far as these ``ids`` bear them.
     """
-    found: set[str] = set()
-    if answered.are_any(connection, tables, binding):
-        found = set(answered.load(connection, tables, binding, ids)["annotation_id"])
-    for table in (tables.conflict, tables.waiting):
+
+    def named_in(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> set[str]:
         chosen = sa.select(table.c.annotation_id).where(table.c.binding == binding, table.c.annotation_id.is_not(None))
-        if table is tables.conflict:
-            chosen = chosen.where(table.c.status == conflicts.OPEN)
-        found |= set(connection.execute(chosen).scalars())
+        return set(connection.execute(chosen.where(*conditions)).scalars())
+
+    found = named_in(tables.conflict, tables.conflict.c.status == conflicts.OPEN) | named_in(tables.waiting)
+    if answered.are_any(connection, tables, binding):
+        found |= set(answered.load(connection, tables, binding, ids)["annotation_id"])
     return found
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.diff import Inputs, Young, diff
+from syncd.diff.settled import Named
 from syncd.diff.unedited import asked_for, without_unedited
 from syncd.model import Plan
 from unit.diff.applier import State
@@ -120,12 +121,14 @@ def test_where_a_tag_of_the_sample_says_anything_all_its_labels_are_left(tag: st
     rows = inputs.fiftyone.rows
     kept, _ = without_unedited(inputs.mapping, review, TERMS, rows, inputs.baseline, set())
     assert kept.height == 2
-    assert asked_for(review, TERMS, rows, {"a"}, ()).height == 2
+    assert asked_for(review, TERMS, rows, Named(frozenset("a"))).height == 2
 
 
 def test_of_a_sample_that_is_not_stamped_only_what_is_asked_for_is_left() -> None:
     place = {"sample": "s"}
     labels = [F("a", **place), F("b", **place), F("c", **place), F(None, label_id="l-n", **place)]
     inputs = State(mapping("label"), [], labels, [], []).inputs()
-    kept = asked_for(inputs.policy.review, None, inputs.fiftyone.rows, {"a"}, {"l-b"})
+    kept = asked_for(
+        inputs.policy.review, None, inputs.fiftyone.rows, Named(frozenset("a"), label_ids=frozenset({"l-b"}))
+    )
     assert kept["label_id"].to_list() == ["l-a", "l-b"]
