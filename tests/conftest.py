@@ -68,7 +68,15 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
-LONG_FIRST = ("integration/trust/", "integration/daemon/", "integration/test_benchmarks", "e2e/", "integration/")
+LONG_FIRST = (
+    "integration/trust/test_model_real",
+    "unit/trust/test_model",
+    "integration/trust/",
+    "integration/daemon/",
+    "integration/test_benchmarks",
+    "e2e/",
+    "integration/",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

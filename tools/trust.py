@@ -27,6 +27,7 @@ PLACES = (
     "tests/integration/daemon/test_soak.py",
 )
 KINDS = ("cases", "crashes", "edits", "lost")
+MOST_WORKERS = 8
 TIMEOUT_S = 3600
 """For one test; the full form of some takes many minutes."""
 
@@ -56,8 +57,9 @@ def main(arguments: list[str]) -> int:
         tally = Path(folder) / "tally.jsonl"
         tally.touch()
         environment = os.environ | {"SYNCD_TRUST": "full", "SYNCD_TRUST_TALLY": str(tally)}
-        # In one process: a tally is worth what stands behind it, and the kills want the machine to themselves.
-        command = [sys.executable, "-m", "pytest", "-q", f"--timeout={TIMEOUT_S}", *(arguments or PLACES)]
+        # One process a core, each of which takes a test when it has done one: the long ones come first.
+        spread = ["-n", str(min(os.cpu_count() or 1, MOST_WORKERS)), "--dist=load", "--maxschedchunk=1"]
+        command = [sys.executable, "-m", "pytest", "-q", *spread, f"--timeout={TIMEOUT_S}", *(arguments or PLACES)]
         started = time.monotonic()
         status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         total, files = added_up(tally)

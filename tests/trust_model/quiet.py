@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,16 +96,13 @@ def check_agreement(read: Books, rules: Rules) -> None:
 
 def check_edits(read: Books, history: History) -> None:
     """Every acknowledged edit is applied, superseded by a later one, waiting or in a conflict."""
-    owners = {label.label_id: label.annotation_id for label in read.labels if label.annotation_id is not None}
-    for entry in read.applied:  # an id that was only meant names no label
-        if entry["label_id"] is not None and entry["annotation_id"] is not None:
-            owners.setdefault(entry["label_id"], entry["annotation_id"])
+    owner_of = _owners(read)
     standing = history.standing()
     latest: dict[tuple[str | None, str], Edit] = {}
     for each in history.edits:
-        latest[each.annotation_id or owners.get(each.subject), each.field] = each
+        latest[owner_of(each), each.field] = each
     for each in standing:
-        owner = each.annotation_id or owners.get(each.subject)
+        owner = owner_of(each)
         if owner is None:
             # A drawn label without an id yet: whether somebody knows of it is a matter of agreement.
             there = any(label.label_id == each.subject for label in read.labels)
@@ -115,6 +112,25 @@ def check_edits(read: Books, history: History) -> None:
         if latest[owner, each.field] is each and not read.is_open(owner, each.field):
             kept = _holds(read, owner, each.field, each.value) or _is_overruled(read, owner, each)
             assert kept, f"{each} of {owner} was overwritten, and nothing says why"
+
+
+def _owners(read: Books) -> Callable[[Edit], str | None]:
+    """Gives the annotation whose value an edit is: that which its label bears, also where it got its id since.
+
+    A copy whose id a person took away is an annotation of its own with all that was typed at it, before as after.
+    """
+    owners = {label.label_id: label.annotation_id for label in read.labels if label.annotation_id is not None}
+    for entry in read.applied:  # an id that was only meant names no label
+        if entry["label_id"] is not None and entry["annotation_id"] is not None:
+            owners.setdefault(entry["label_id"], entry["annotation_id"])
+    let_go = {(each["label_id"], each["old"]) for each in read.applied if each["field"] == ID_FIELD and each["old"]}
+
+    def owner_of(edit: Edit) -> str | None:
+        if edit.annotation_id is None or (edit.subject, edit.annotation_id) in let_go:
+            return owners.get(edit.subject)
+        return edit.annotation_id
+
+    return owner_of
 
 
 def _is_removed(read: Books, edit: Edit) -> bool:
