@@ -8,6 +8,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from syncd.adapters.sql.arrays import any_of
 from syncd.diff.inputs import ANSWERED_SCHEMA
 from syncd.model import Scope
 from syncd.store.changes import storable
@@ -28,7 +29,7 @@ def load(connection: Connection, tables: Tables, binding: str, ids: Collection[s
     chosen = sa.select(table.c.annotation_id, table.c.tag).where(table.c.binding == binding)
     if ids is not None and connection.dialect.name == "postgresql":
         askable = sorted(each for each in ids if "\x00" not in each)
-        chosen = chosen.where(table.c.annotation_id == sa.any_(sa.cast(askable, sa.ARRAY(sa.Text))))
+        chosen = chosen.where(table.c.annotation_id == any_of(askable))
     rows = [tuple(row) for row in connection.execute(chosen)]
     return pl.DataFrame(rows, schema=ANSWERED_SCHEMA, orient="row")
 

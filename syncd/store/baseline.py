@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import sqlite
 
 from syncd.adapters.protocol import Sink
+from syncd.adapters.sql.arrays import any_of, array_literal
 from syncd.adapters.sql.arrow import ArrowReader
-from syncd.adapters.sql.quote import array
 from syncd.model import Mapping
 from syncd.model.kinds import dtype, from_wire, to_wire, wire_dtype
 from syncd.model.snapshot import baseline_schema, column, distinct, known_column
@@ -65,14 +65,16 @@ def read_some(
         # An id with a NUL character (a script's) is in no database, and cannot be asked for.
         asked = sorted(each for each in set(values) - distinct(name, found) if "\x00" not in each)
         if arrow is not None and asked:
-            statement = f"{_statement(connection, tables, mapping.binding)} AND {name} = ANY({array(asked)}::text[])"
+            statement = (
+                f"{_statement(connection, tables, mapping.binding)} AND {name} = ANY({array_literal(asked)}::text[])"
+            )
             more = arrow.frame(statement)
             found = pl.concat([found, more.join(found, on="annotation_id", how="anti")])
             continue
         for chunk in _chunks(asked):
             matches: sa.ColumnElement[bool] = tables.baseline.c[name].in_(chunk)
             if connection.dialect.name == "postgresql":
-                matches = tables.baseline.c[name] == sa.any_(sa.cast(chunk, sa.ARRAY(sa.Text)))
+                matches = tables.baseline.c[name] == any_of(chunk)
             more = _rows(connection, _select(tables, mapping.binding).where(matches))
             found = pl.concat([found, more.join(found, on="annotation_id", how="anti")])
     return decode(found, mapping)

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from syncd.adapters.sql.arrays import array
 from syncd.model import Action, Change, Direction, Mapping, to_json
 from syncd.model.kinds import Json, from_json
 from syncd.store import runs
@@ -209,7 +210,7 @@ def _update(connection: Connection, tables: Tables, updates: list[tuple[Any, ...
         )
         for start in range(0, len(updates), BATCH):
             columns = zip(*updates[start : start + BATCH], strict=True)
-            connection.exec_driver_sql(statement, tuple(list(each) for each in columns))
+            connection.exec_driver_sql(statement, tuple(array(each) for each in columns))
         return
     table = tables.change
     update = sa.update(table).where(table.c.seq == sa.bindparam("key"))

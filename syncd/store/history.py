@@ -10,6 +10,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from syncd.adapters.sql.arrays import any_of
 from syncd.diff.inputs import HALF_SCHEMA, WRITTEN_SCHEMA, History
 from syncd.diff.wishes import BY_TAG
 from syncd.model import Action, Direction
@@ -106,7 +107,7 @@ def _about(
     if ids is None or connection.dialect.name != "postgresql":
         return chosen
     askable = sorted(each for each in ids if "\x00" not in each)
-    return chosen.where(table.c.annotation_id == sa.any_(sa.cast(askable, sa.ARRAY(sa.Text))))
+    return chosen.where(table.c.annotation_id == any_of(askable))
 
 
 def _text(content: sa.Column[Any]) -> sa.ColumnElement[str]:

@@ -8,6 +8,7 @@ import uuid
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from syncd.adapters.sql.arrays import array
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import quote, relation
 from syncd.errors import MappingError
@@ -81,7 +82,7 @@ def _taken(connection: Connection, info: TableInfo, drawn: list[str]) -> set[str
     """Which of these ids a row of the table has, whether or not the relation that is read shows it."""
     table, name = relation(connection.dialect, info.mapping.table), quote(connection.dialect, info.id.name)
     statement = f"SELECT {name}::text FROM {table} WHERE {name} = ANY(".replace("%", "%%")
-    rows = connection.exec_driver_sql(f"{statement}%s::{info.id.cast.replace('%', '%%')}[])", (drawn,))
+    rows = connection.exec_driver_sql(f"{statement}%s::{info.id.cast.replace('%', '%%')}[])", (array(drawn),))
     return {str(row[0]) for row in rows}
 
 

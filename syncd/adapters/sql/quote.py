@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from sqlalchemy.engine import Dialect
 
 from syncd.adapters.sql.mapping import TableMapping
@@ -43,9 +41,3 @@ def query(text: str) -> str:
 def source(dialect: Dialect, mapping: TableMapping) -> str:
     """What stands behind FROM when annotations are read."""
     return query(mapping.read) if mapping.read_is_query else relation(dialect, mapping.read)
-
-
-def array(texts: Iterable[str]) -> str:
-    """Texts as a PostgreSQL array literal, for statements that take no parameters."""
-    elements = ('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts)
-    return "'{" + ",".join(elements).replace("'", "''") + "}'"

@@ -9,11 +9,12 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from syncd.adapters.sql.arrays import array, array_literal
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.ids import could_be_id
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.parse import frame_of_rows
-from syncd.adapters.sql.quote import array, quote, source
+from syncd.adapters.sql.quote import quote, source
 from syncd.adapters.sql.read import RawColumn, finish, raw_columns, select_list
 from syncd.model import Kind, Mapping
 
@@ -82,7 +83,7 @@ class Reader:
             return self.with_ids(ids)
         known = sorted(each for each in set(ids) if self._could_be_read(each))
         name = self.info.mapping.id_column
-        chosen = f" WHERE src.{self._quote(name)} = ANY({array(known)}::{self.info.read[name].cast}[])"
+        chosen = f" WHERE src.{self._quote(name)} = ANY({array_literal(known)}::{self.info.read[name].cast}[])"
         return self._many(chosen)
 
     def _could_be_read(self, text: str) -> bool:
@@ -100,7 +101,7 @@ class Reader:
             before = f"SELECT {columns} FROM {self._source()} AS src WHERE {column} = ANY("
             # A percent sign in a name or in a SELECT of the configuration is no parameter.
             statement = before.replace("%", "%%") + f"%s::{self.info.read[name].cast.replace('%', '%%')}[])"
-            yield from self.connection.exec_driver_sql(statement, (ids,))
+            yield from self.connection.exec_driver_sql(statement, (array(ids),))
             return
         typed = [int(each) if self.info.id.kind is Kind.INTEGER else each for each in ids]
         statement = self._portable(f" WHERE {column} IN ").replace(":", "\\:") + ":ids"

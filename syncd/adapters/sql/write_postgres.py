@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncd.adapters.sql.arrays import array
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import quote, relation
 from syncd.adapters.sql.values import editor, part_of, to_driver
@@ -146,7 +147,7 @@ class Writer:
         return f"unnest({arrays}) AS v({', '.join(slot.name for slot in slots)})"
 
     def _run(self, statement: str, slots: Sequence[_Slot]) -> set[str]:
-        rows = self.connection.exec_driver_sql(statement, tuple(slot.values for slot in slots))
+        rows = self.connection.exec_driver_sql(statement, tuple(array(slot.values) for slot in slots))
         return {str(row[0]) for row in rows}
 
     def _columns(self, fields: Iterable[str]) -> Iterator[tuple[str, int, ColumnInfo]]:
