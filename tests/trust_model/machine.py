@@ -287,7 +287,7 @@ class TrustMachine(RuleBasedStateMachine):
             read = quiet.books(session, self.sides)
             try:
                 quiet.check_agreement(read, self.chosen)
-                quiet.check_edits(read, self.history)
+                quiet.check_edits(read, self.history, self.first)
                 quiet.check_existence(read, self.history)
                 quiet.check_replay(read, self.first)
                 quiet.check_log(read, session)

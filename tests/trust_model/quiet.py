@@ -94,8 +94,11 @@ def check_agreement(read: Books, rules: Rules) -> None:
             assert agree, f"{annotation_id}.{name}: {labels[0].values[name]!r} and {value!r}, and nobody was told"
 
 
-def check_edits(read: Books, history: History) -> None:
-    """Every acknowledged edit is applied, superseded by a later one, waiting or in a conflict."""
+def check_edits(read: Books, history: History, first: dict[str, dict[str, Any]]) -> None:
+    """Every acknowledged edit is applied, superseded by a later one, waiting or in a conflict.
+
+    ``first`` is the first baseline.
+    """
     owner_of = _owners(read)
     standing = history.standing()
     latest: dict[tuple[str | None, str], Edit] = {}
@@ -111,6 +114,7 @@ def check_edits(read: Books, history: History) -> None:
         assert _is_named(read, owner, each), f"{each} of {owner} is lost: nothing names it"
         if latest[owner, each.field] is each and not read.is_open(owner, each.field):
             kept = _holds(read, owner, each.field, each.value) or _is_overruled(read, owner, each)
+            kept = kept or _is_none(read, owner, each, first.get(owner, {}))
             assert kept, f"{each} of {owner} was overwritten, and nothing says why"
 
 
@@ -163,6 +167,21 @@ def _is_overruled(read: Books, owner: str, edit: Edit) -> bool:
         for each in read.applied
         if each["annotation_id"] == owner
     )
+
+
+def _is_none(read: Books, owner: str, edit: Edit, first: dict[str, Any]) -> bool:
+    """Whether somebody put back what both sides had agreed on, so that there was nothing against the other's edit."""
+    agreed = first.get(edit.field)
+    for each in read.applied:
+        if each["annotation_id"] != owner:
+            continue
+        if each["field"] == edit.field:
+            if same(agreed, edit.value) and same(each["old"], edit.value):
+                return True
+            agreed = each["new"]
+        elif each["field"] is None:
+            agreed = each["new"].get(edit.field) if each["action"] == "insert" else None
+    return False
 
 
 def _holds(read: Books, owner: str, name: str, value: Any) -> bool:
