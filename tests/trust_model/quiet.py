@@ -123,10 +123,11 @@ def _owners(read: Books) -> Callable[[Edit], str | None]:
 
     A copy whose id a person took away is an annotation of its own with all that was typed at it, before as after.
     """
-    owners = {label.label_id: label.annotation_id for label in read.labels if label.annotation_id is not None}
+    owners: dict[str, str | None] = {}
     for entry in read.applied:  # an id that was only meant names no label
-        if entry["label_id"] is not None and entry["annotation_id"] is not None:
-            owners.setdefault(entry["label_id"], entry["annotation_id"])
+        if entry["label_id"] is not None and (entry["field"] == ID_FIELD or entry["annotation_id"] is not None):
+            owners[entry["label_id"]] = entry["new"] if entry["field"] == ID_FIELD else entry["annotation_id"]
+    owners |= {label.label_id: label.annotation_id for label in read.labels}
     let_go = {(each["label_id"], each["old"]) for each in read.applied if each["field"] == ID_FIELD and each["old"]}
 
     def owner_of(edit: Edit) -> str | None:
