@@ -153,28 +153,32 @@ def _labels_and_baseline(
     """
     stamped = set(fiftyone.touched) | distinct("sample_id", fiftyone.rows)
     unstamped, known = fiftyone.rows.clear(), pl.DataFrame(schema=baseline_schema(session.mapping))
+    # Texts of a column are dear to make, and these columns do not change.
+    read_ids, read_labels = _ids(fiftyone.rows, database.rows), distinct("label_id", fiftyone.rows)
+    known_ids, known_labels = set[str](), set[str]()
     read = set(stamped)
     asked: dict[str, set[str]] = {"annotation_ids": set(), "sample_ids": set(), "label_ids": set()}
     looked_for: set[str] = set()
     while True:
-        ids = _ids(fiftyone.rows, database.rows, known) | named | looked_for
-        wanted_there = Named(annotation_ids=frozenset(ids), label_ids=frozenset(distinct("label_id", known)))
+        ids = read_ids | known_ids | named | looked_for
+        wanted_there = Named(annotation_ids=frozenset(ids), label_ids=frozenset(known_labels))
         belong = asked_for(session.policy.review, session.vocabulary, unstamped, wanted_there)
-        labels = pl.concat([fiftyone.rows, belong])
+        there = read_ids | _ids(belong)
         wanted = {
-            "annotation_ids": _ids(labels, database.rows) | named,
+            "annotation_ids": there | named,
             "sample_ids": stamped,
-            "label_ids": distinct("label_id", labels),
+            "label_ids": read_labels | distinct("label_id", belong),
         }
         new = {name: values - asked[name] for name, values in wanted.items()}
         if not any(new.values()):
-            return labels, known
+            return pl.concat([fiftyone.rows, belong]), known
         more = baseline.read_some(session.state, session.tables, session.mapping, arrow=session.arrow, **new)
         known = pl.concat([known, more.join(known, on="annotation_id", how="anti")])
+        known_ids, known_labels = known_ids | _ids(more), distinct("label_id", known)
         asked = {name: asked[name] | values for name, values in new.items()}
         homes = distinct("sample_id", known) - read
         # An id that the baseline does not know may stand on any label, and on several.
-        unknown = _ids(database.rows, labels) - _ids(known) - looked_for
+        unknown = there - known_ids - looked_for
         session.rest()
         found = []
         if homes:

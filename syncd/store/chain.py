@@ -30,6 +30,9 @@ COVERED = (
 )
 """Every column of a finished entry except the hash itself."""
 
+TIMES = ("edited_at", "applied_at")
+"""Those of them that are times."""
+
 _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -41,14 +44,16 @@ def entry_hash(previous: str | None, entry: Mapping[str, Any]) -> str:
 
 def covered(entry: Mapping[str, Any]) -> dict[str, Any]:
     """What the hash covers of an entry, in its order, as plain JSON: times as text, in UTC, to the microsecond."""
-    return {name: _plain(entry[name]) for name in COVERED}
+    plain = {name: entry[name] for name in COVERED}
+    for name in TIMES:
+        if plain[name] is not None:
+            plain[name] = _utc(plain[name])
+    return plain
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-        return aware.astimezone(timezone.utc).isoformat(timespec="microseconds")
-    return value
+def _utc(moment: datetime) -> str:
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return aware.astimezone(timezone.utc).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True)
