@@ -15,8 +15,10 @@ import polars as pl
 
 from syncd.diff.content import fiftyone_content
 from syncd.diff.places import replacements
+from syncd.diff.tags import with_actors
 from syncd.model.fields import ID_FIELD, Direction, Mapping
 from syncd.model.plan import Action, Change, Conflict, Edited
+from syncd.model.policy import Review
 
 A, L, S = pl.col("annotation_id"), pl.col("label_id"), pl.col("sample_id")
 TWICE = "several labels of this sample share this label id, so that none of them can be addressed"
@@ -59,11 +61,17 @@ class _Doubts:
         self.held.update(ids.drop_nulls())
 
 
-def identify(mapping: Mapping, rows: pl.DataFrame, baseline: pl.DataFrame, *, adopt: bool) -> Identified:
-    """Settles the identity of every label that was read. Invariant: no row is dropped without a conflict."""
+def identify(
+    mapping: Mapping, review: Review, rows: pl.DataFrame, baseline: pl.DataFrame, *, adopt: bool
+) -> Identified:
+    """Settles the identity of every label that was read. Invariant: no row is dropped without a conflict.
+
+    Labels that do not stand where the baseline knows them have their actor filled in, as ``review`` finds it.
+    """
     originals, others = _apart(rows, baseline)
     if others.is_empty():
         return Identified(originals.select(rows.columns), rows.clear(), (), (), frozenset())
+    others = with_actors(others, review)
     doubts = _Doubts()
     lost = _in_known_places(others, doubts).select(originals.columns)
     claimants, fresh = _elsewhere(originals, others, baseline, doubts, adopt=adopt)

@@ -30,7 +30,7 @@ from syncd.diff.memory import (
     with_presence_memory,
 )
 from syncd.diff.places import occupant
-from syncd.diff.tags import Place
+from syncd.diff.tags import Place, with_actors
 from syncd.diff.unsafe import why_unsafe_whole
 from syncd.diff.vocabulary import UNKNOWN
 from syncd.model.fields import LABEL, Direction, Mapping, Side
@@ -46,7 +46,8 @@ def judge_newcomers(
     ``approved`` are the labels that bear an approving tag.
     """
     unknown = rows.filter(~pl.col("in_b"))
-    _unknown_id(inputs, unknown.filter(pl.col("in_f") & ~pl.col("in_d")), approved, found)
+    lone = with_actors(unknown.filter(pl.col("in_f") & ~pl.col("in_d")), inputs.policy.review, F)
+    _unknown_id(inputs, lone, approved, found)
     fresh = _new_in_database(inputs, unknown.filter(~pl.col("in_f") & pl.col("in_d")), fresh, found)
     _drawn(inputs, fresh, approved, found)
 

@@ -11,6 +11,7 @@ from syncd.diff.findings import Findings, into_fiftyone, unsafe_row, whole_chang
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, D, F, any_difference
 from syncd.diff.memory import STALE, open_whole, with_presence_memory
+from syncd.diff.tags import with_actors
 from syncd.diff.unsafe import why_unsafe_whole
 from syncd.model.fields import Direction, Side
 from syncd.model.plan import Action
@@ -29,7 +30,8 @@ def judge_missing(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
         if unexplained.height:
             found.hints.append(f"{unexplained.height} known annotations were not where they were")
         return
-    only_database, only_fiftyone = known.filter(~in_f & in_d), known.filter(in_f & ~in_d)
+    only_database = known.filter(~in_f & in_d)
+    only_fiftyone = with_actors(known.filter(in_f & ~in_d), inputs.policy.review, F)
     found.vanished_in_fiftyone = only_database.join(told, on="annotation_id", how="anti").height
     found.vanished_in_database = only_fiftyone.join(told, on="annotation_id", how="anti").height
     _deleted_in_fiftyone(inputs, only_database, found)

@@ -35,20 +35,19 @@ from syncd.model.snapshot import distinct
 
 def diff(inputs: Inputs) -> Plan:
     """Decides what to do. Pure: equal inputs, in whatever order of rows, give equal plans."""
-    mapping = inputs.mapping
+    mapping, review = inputs.mapping, inputs.policy.review
     fiftyone, left = without_young(inputs.fiftyone.rows, inputs.baseline, inputs.young)
     baseline = _without(inputs.baseline, left.ids)
     database, notes, twice = _sound(_without(inputs.database.rows, left.ids))
 
-    identified = identify(mapping, fiftyone, baseline, adopt=inputs.adopt)
+    identified = identify(mapping, review, fiftyone, baseline, adopt=inputs.adopt)
     held = identified.held | frozenset(twice)
-    review = inputs.policy.review
     tags = said(_with_restored(fiftyone, identified.restored), review, inputs.vocabulary, inputs.history.answered)
     voiced = voices(tags)
     joined = join(_without(baseline, held), _without(identified.rows, held), _without(database, held))
     found = Findings()
     judge_missing(inputs, joined, found)
-    judge_newcomers(inputs, joined, with_actors(identified.fresh, review), approved_places(voiced), found)
+    judge_newcomers(inputs, joined, identified.fresh, approved_places(voiced), found)
     in_both = joined.filter(pl.col("in_f") & pl.col("in_d"))
     work = with_wishes(inputs, voiced, with_actors(_needs_work(mapping, in_both, voiced), review, F))
     work = gated(mapping, review, judge(mapping, inputs.policy, inputs.history, work), verdict_column)

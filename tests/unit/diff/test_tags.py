@@ -274,6 +274,25 @@ def test_where_neither_attribute_nor_tag_names_the_actor_fiftyones_own_user_does
     assert one(label="krill", user="ben", actor="carl", tags=["by:anna"]).changes[0].actor == "carl"
 
 
+TAGGED = {"tags": ["by:anna"], "at": NOON}
+DOUBTS: dict[str, dict[str, Any]] = {
+    "unknown_id": {"f": [F("a", **TAGGED)]},
+    "deleted_in_database": {"b": [B("a")], "f": [F("a", label="krill", **TAGGED)]},
+    "duplicate_id": {
+        "b": [B("a")],
+        "f": [F("a"), F("a", label_id="l-copy", sample="s-other", **TAGGED)],
+        "d": [D("a")],
+    },
+    "moved": {"b": [B("a"), B("b")], "f": [F("a", label_id="l-b", sample="s-b", **TAGGED)], "d": [D("a")]},
+}
+
+
+@pytest.mark.parametrize("kind", DOUBTS)
+def test_a_conflict_about_a_whole_label_names_its_editor_as_a_change_would(kind: str) -> None:
+    (conflict,) = plan(**DOUBTS[kind]).conflicts
+    assert (conflict.kind, conflict.in_fiftyone) == (kind, Edited("anna", NOON))
+
+
 def test_a_tag_that_named_the_editor_goes_with_the_edit_that_it_named() -> None:
     found = one(label="krill", tags=["by:anna", "seen"])
     assert [(each.label_id, each.remove, each.after_changes) for each in found.tags] == [("l-a", ("by:anna",), True)]
