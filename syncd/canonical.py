@@ -143,17 +143,27 @@ def canonical_id(kind: Kind, value: pl.Expr) -> pl.Expr:
     return pl.coalesce(as_uuid(text), text) if kind is Kind.UUID else text
 
 
-def problems(found: dict[str, tuple[pl.Expr, pl.Expr]]) -> pl.Expr:
-    """The ``problems`` column: {field: (is broken, raw value as text)} as JSON text, null where nothing is broken."""
-    if not found:
-        return pl.lit(None, pl.String).alias("problems")
+def with_problems(frame: pl.DataFrame, found: dict[str, tuple[pl.Expr, pl.Expr]]) -> pl.DataFrame:
+    """Adds the column ``problems``: {field: (is broken, raw value as text)} as JSON text, null where nothing is broken.
+
+    Texts are made of broken rows alone: those of all would take longer than everything else that is done to a reading.
+    """
+    texts = pl.repeat(None, frame.height, dtype=pl.String, eager=True)
+    if found:
+        is_broken = frame.select(pl.any_horizontal([broken for broken, _ in found.values()])).to_series()
+        broken = frame.filter(is_broken)
+        if broken.height:
+            texts.scatter(is_broken.fill_null(value=False).arg_true(), broken.select(_problems(found)).to_series())
+    return frame.with_columns(texts.alias("problems"))
+
+
+def _problems(found: dict[str, tuple[pl.Expr, pl.Expr]]) -> pl.Expr:
     parts = [
         pl.when(broken).then(pl.concat_str([pl.lit(json.dumps(name, ensure_ascii=False) + ":"), _quoted(raw)]))
         for name, (broken, raw) in found.items()
     ]
     body = pl.concat_str(parts, separator=",", ignore_nulls=True)
-    anything = pl.any_horizontal([broken for broken, _ in found.values()])
-    return pl.when(anything).then(pl.concat_str([pl.lit("{"), body, pl.lit("}")])).alias("problems")
+    return pl.concat_str([pl.lit("{"), body, pl.lit("}")])
 
 
 def _quoted(raw: pl.Expr) -> pl.Expr:

@@ -17,7 +17,7 @@ from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.fiftyone.odd import PLACE, is_sound_box, texts_of_odd_values, within_python
 from syncd.adapters.fiftyone.plain import Plain, can_be_plain, read_plain
 from syncd.adapters.fiftyone.values import TEXT_OF
-from syncd.canonical import canonical, canonical_id, problems
+from syncd.canonical import canonical, canonical_id, with_problems
 from syncd.model import Field, Kind, Mapping, Side, dtype
 from syncd.model.kinds import TIMESTAMP_DTYPE
 from syncd.model.snapshot import column, schema
@@ -169,18 +169,19 @@ def _finish(raw: pl.DataFrame, labels: LabelMapping, mapping: Mapping) -> pl.Dat
         values.append(pl.when(~is_odd).then(sound).alias(column(each.name)))
         type_ = pl.concat_str(pl.lit("a value of type "), _type(order[each.name]))
         shown = [pl.col(f"text_{each.name}"), *_plain(labels.kinds[each.name], value), type_]
-        broken[each.name] = (is_odd | (value.is_not_null() & sound.is_null()), pl.coalesce(shown))
+        unsound = value.is_not_null() & pl.col(column(each.name)).is_null()
+        broken[each.name] = (is_odd | unsound, pl.coalesce(shown))
     identifier = pl.coalesce(pl.when(_is_odd(labels, 0)).then(pl.coalesce("text_id", _type(0))), "annotation_id")
     actor = pl.col("actor") if "actor" in raw.columns else pl.lit(None, pl.String).alias("actor")
-    return raw.with_columns(
+    framed = raw.with_columns(
         # An empty id is none: the App leaves one behind where somebody cleared the field.
         canonical_id(labels.id_kind, pl.when(identifier != "").then(identifier)).alias("annotation_id"),
         within_python(pl.col("edited_at")).cast(TIMESTAMP_DTYPE),
         *values,
-        problems(broken),
         *_tags(),
         actor,
-    ).select(list(schema(Side.FIFTYONE, mapping)))
+    )
+    return with_problems(framed, broken).select(list(schema(Side.FIFTYONE, mapping)))
 
 
 def _tags() -> Iterator[pl.Expr]:

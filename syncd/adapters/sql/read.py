@@ -13,7 +13,7 @@ from sqlalchemy.engine import Dialect
 
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import quote
-from syncd.canonical import canonical, canonical_id, problems
+from syncd.canonical import canonical, canonical_id, with_problems
 from syncd.model import Field, Kind, Mapping, Side, dtype
 from syncd.model.kinds import TIMESTAMP_DTYPE
 from syncd.model.snapshot import column, schema
@@ -92,12 +92,10 @@ def finish(raw: pl.DataFrame, info: TableInfo, mapping: Mapping) -> pl.DataFrame
         parts = [f"{position}.{index}" for index in range(len(info.mapping.fields[each.name]))]
         sound, was_set, shown = _value(raw, each, parts)
         values.append(sound.cast(dtype(each.kind)).alias(column(each.name)))
-        broken[each.name] = (was_set & sound.is_null(), shown)
+        broken[each.name] = (was_set & pl.col(column(each.name)).is_null(), shown)
     id_kind = info.id.kind or Kind.TEXT
-    framed = raw.with_columns(
-        canonical_id(id_kind, pl.col(ID)), _utc(raw, EDITED_AT).cast(TIMESTAMP_DTYPE), *values, problems(broken)
-    )
-    return framed.select(list(schema(Side.DATABASE, mapping)))
+    framed = raw.with_columns(canonical_id(id_kind, pl.col(ID)), _utc(raw, EDITED_AT).cast(TIMESTAMP_DTYPE), *values)
+    return with_problems(framed, broken).select(list(schema(Side.DATABASE, mapping)))
 
 
 def _value(raw: pl.DataFrame, field: Field, parts: list[str]) -> tuple[pl.Expr, pl.Expr, pl.Expr]:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from syncd.canonical import problems
+from syncd.canonical import with_problems
 from syncd.diff.joined import unreadable
 from syncd.diff.unsafe import looks_like_a_date, why_unsafe
 from syncd.model import Direction, Field, Holds, Kind, Side
@@ -182,7 +182,7 @@ def test_an_attribute_may_bear_any_name(name: str) -> None:
 @pytest.mark.parametrize("name", ['de"pth', "de\\pth", "tiefe ü", "depth"])
 def test_what_the_readers_name_as_broken_is_what_the_diff_takes_for_unreadable(name: str) -> None:
     found = {name: (pl.lit(value=True), pl.lit("x")), "other": (pl.lit(value=False), pl.lit("y"))}
-    frame = pl.DataFrame({"row": [0]}).select(problems(found).alias("f.problems"))
+    frame = with_problems(pl.DataFrame({"row": [0]}), found).rename({"problems": "f.problems"})
     asked = frame.select(unreadable(name, "f.").alias("this"), unreadable("other", "f.").alias("other"))
     assert asked.row(0) == (True, False)
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.canonical import canonical, canonical_id, problems
+from syncd.canonical import canonical, canonical_id, with_problems
 from syncd.model import Kind
 from syncd.model.kinds import TIMESTAMP_DTYPE, dtype
 
@@ -184,10 +184,20 @@ TEXTS = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"]), m
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=".$\0"), min_size=1, max_size=5)
 
 
-@given(st.dictionaries(NAMES, st.tuples(st.booleans(), TEXTS), max_size=3))
-def test_problems_name_what_is_broken_with_its_raw_value(found: dict[str, tuple[bool, str | None]]) -> None:
-    frame = pl.DataFrame({"row": [0]})
-    made = {name: (pl.lit(broken), pl.lit(raw, pl.String)) for name, (broken, raw) in found.items()}
-    (text,) = frame.select(problems(made)).to_series().to_list()
-    expected = {name: "null" if raw is None else raw for name, (broken, raw) in found.items() if broken}
-    assert (json.loads(text) if text is not None else {}) == expected
+ROWS = st.lists(st.tuples(st.one_of(st.none(), st.booleans()), TEXTS), min_size=4, max_size=4)
+
+
+@given(st.dictionaries(NAMES, ROWS, max_size=3))
+def test_problems_name_in_each_row_what_is_broken_with_its_raw_value(
+    found: dict[str, list[tuple[bool | None, str | None]]],
+) -> None:
+    columns: dict[str, pl.Series] = {"row": pl.Series(range(4))}
+    for name, rows in found.items():
+        columns[f"broken {name}"] = pl.Series([each[0] for each in rows], dtype=pl.Boolean)
+        columns[f"raw {name}"] = pl.Series([each[1] for each in rows], dtype=pl.String)
+    frame = pl.DataFrame(columns)
+    made = {name: (pl.col(f"broken {name}"), pl.col(f"raw {name}")) for name in found}
+    texts = with_problems(frame, made)["problems"].to_list()
+    for at, text in enumerate(texts):
+        expected = {name: "null" if rows[at][1] is None else rows[at][1] for name, rows in found.items() if rows[at][0]}
+        assert (json.loads(text) if text is not None else {}) == expected
