@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from syncd.model.kinds import Json, dumps
@@ -41,9 +41,9 @@ class Vocabulary:
         term = self.aliases.get(label)
         return term if term in self.names else None
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Changes when anything in it changes; the order in which terms were read does not matter."""
-        terms: list[Json] = sorted(json.dumps(astuple(each)) for each in self.terms)  # type: ignore[assignment]
+        terms: list[Json] = sorted(json.dumps([each.name, each.parent, each.rank, each.code]) for each in self.terms)  # type: ignore[assignment]
         content: Json = {"terms": terms, "extra": [*sorted(self.extra_labels)], "aliases": {**self.aliases}}
         return hashlib.blake2b(dumps(content).encode(), digest_size=16).hexdigest()

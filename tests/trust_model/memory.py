@@ -42,6 +42,8 @@ from trust_model.sides import ALIASES, NARROW, TERMS, Rules, SeenLabel, SeenRow
 SCHEMA = "syncd"
 SAMPLES, FIRST = 4, 5
 NO_BRAKES = Brakes(9, 9, 9, 10**9)
+WORDS = Vocabulary(tuple(map(Term, TERMS)))
+NARROW_WORDS = Vocabulary(tuple(map(Term, NARROW)), aliases=ALIASES)
 LATE = timedelta(minutes=25)
 """How long before its commit a late edit was stamped: beyond any overlap."""
 
@@ -178,7 +180,6 @@ class MemorySides:
         self.clock.now += timedelta(seconds=20)
         mode = "tagged" if rules.tagged else "immediate"
         review = Review(mode=mode, approve=("reviewed",), error=("bad",), verified="verified")
-        terms = tuple(Term(each) for each in (NARROW if rules.narrow else TERMS))
         with ExitStack() as stack:
             # A connection that was lost takes its transaction with it.
             stack.callback(self.table.rolled_back)
@@ -198,7 +199,7 @@ class MemorySides:
                 state=state,
                 tables=tables_for(state, SCHEMA),
                 schema=SCHEMA,
-                vocabulary=Vocabulary(terms, aliases=ALIASES if rules.narrow else {}),
+                vocabulary=NARROW_WORDS if rules.narrow else WORDS,
             )
 
     def samples(self) -> Sequence[str]:

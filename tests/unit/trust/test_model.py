@@ -16,7 +16,7 @@ from trust_model.machine import TrustMachine
 from trust_model.memory import MemorySides, Servers
 from trust_model.sides import Sides
 
-EXAMPLES, STEPS = many(8, 2_500), many(30, 40)
+EXAMPLES, STEPS = many(8, 1_000), many(30, 40)
 
 
 class MemoryMachine(TrustMachine):
