@@ -37,13 +37,17 @@ def load(connection: Connection, tables: Tables, binding: str, ids: Collection[s
 def update(
     connection: Connection, tables: Tables, binding: str, found: Collection[tuple[str, str]], scope: Scope
 ) -> None:
-    """Brings the table in line with what the diff found within its scope; only differences are written."""
+    """Brings the table in line with what the diff found within its scope; only differences are written.
+
+    What was found besides, of an annotation that is left alone, is kept as it is where it is known already.
+    """
     if not (scope.everything or scope.annotation_ids or found):
         return
     table = tables.answered
-    known = load(connection, tables, binding, None if scope.everything else scope.annotation_ids)
-    before = {(name, tag) for name, tag in known.iter_rows() if scope.judged(name, None)}
     now = {(str(storable(name)), str(storable(tag))) for name, tag in found}
+    asked = None if scope.everything else scope.annotation_ids | {name for name, _ in now}
+    known = set(load(connection, tables, binding, asked).iter_rows())
+    before = {(name, tag) for name, tag in known if scope.judged(name, None)}
     gone = [{"key_id": name, "key_tag": tag} for name, tag in sorted(before - now)]
     if gone:
         chosen = sa.delete(table).where(
@@ -52,6 +56,6 @@ def update(
             table.c.tag == sa.bindparam("key_tag"),
         )
         connection.execute(chosen, gone)
-    new = [{"binding": binding, "annotation_id": name, "tag": tag} for name, tag in sorted(now - before)]
+    new = [{"binding": binding, "annotation_id": name, "tag": tag} for name, tag in sorted(now - known)]
     for start in range(0, len(new), BATCH):
         connection.execute(sa.insert(table), new[start : start + BATCH])
