@@ -150,10 +150,10 @@ def with_problems(frame: pl.DataFrame, found: dict[str, tuple[pl.Expr, pl.Expr]]
     """
     texts = pl.repeat(None, frame.height, dtype=pl.String, eager=True)
     if found:
-        is_broken = frame.select(pl.any_horizontal([broken for broken, _ in found.values()])).to_series()
-        broken = frame.filter(is_broken)
-        if broken.height:
-            texts.scatter(is_broken.fill_null(value=False).arg_true(), broken.select(_problems(found)).to_series())
+        anything = pl.any_horizontal([broken for broken, _ in found.values()]).fill_null(value=False)
+        is_broken = frame.select(anything).to_series()
+        if is_broken.any():
+            texts.scatter(is_broken.arg_true(), frame.filter(is_broken).select(_problems(found)).to_series())
     return frame.with_columns(texts.alias("problems"))
 
 
