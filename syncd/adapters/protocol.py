@@ -6,7 +6,7 @@ tests in ``tests/contract``.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -44,6 +44,10 @@ class Sink(Protocol):
     def clear(self) -> None:
         """None of the rows so far: they are read anew."""
         ...
+
+
+Meanwhile = Callable[[frozenset[str]], None]
+"""Something to be done while labels are on their way; it is told the samples on which they stand."""
 
 
 class Adapter(Protocol):
@@ -86,6 +90,13 @@ class Adapter(Protocol):
 
 class LabelStore(Adapter, Protocol):
     """A side whose annotations are labels inside samples."""
+
+    def read_since(self, since: datetime, meanwhile: Meanwhile | None = None) -> Snapshot:
+        """All labels of samples stamped at or after ``since``.
+
+        ``meanwhile`` is called once, in this thread: with the samples, as soon as these are known.
+        """
+        ...
 
     def read_samples(self, sample_ids: Collection[str]) -> Snapshot:
         """All labels of these samples."""

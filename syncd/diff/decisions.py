@@ -29,18 +29,27 @@ def decide(mapping: Mapping, rows: pl.DataFrame) -> list[Outcome]:
     found: list[Outcome] = []
     for each in mapping.fields if rows.height else ():
         verdict = pl.col(verdict_column(each.name))
-        of_field = _without_others(mapping, each, rows.filter(~verdict.is_in(SETTLED)))
+        of_field = rows.filter(~verdict.is_in(SETTLED)).select(_concerning(each))
         for row in of_field.iter_rows(named=True):
             found.extend(_outcomes(each, row))
     return found
 
 
-def _without_others(mapping: Mapping, field: Field, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows without what is of no concern to this field: a list in a row takes longer than all the rest of it."""
-    others = [column(name) for name in mapping.names if name != field.name]
-    return rows.drop(
-        [F + "tags", F + "sample_tags", *(side + name for side in (B, F, D) for name in others)], strict=False
-    )
+def _concerning(field: Field) -> list[str]:
+    """The columns from which something about this field is made: making Python's values of a column takes long."""
+    value = column(field.name)
+    return [
+        "annotation_id",
+        *(F + name for name in ("label_id", "sample_id", "actor", "edited_at", "problems")),
+        *(D + name for name in ("actor", "edited_at", "problems")),
+        *(side + value for side in (B, F, D)),
+        B + known_column(field.name),
+        *(about_column(field, name) for name in ("typed", "via")),
+        "terms",
+        "shared_terms",
+        verdict_column(field.name),
+        reason_column(field.name),
+    ]
 
 
 def _outcomes(field: Field, row: dict[str, Any]) -> Iterator[Outcome]:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import polars as pl
 
@@ -111,18 +112,25 @@ def read_since(
     So are the annotations that the last run has ``left_alone``: whatever the database said of them was said then.
     """
     progress("looking for changes")
-    fiftyone = session.fiftyone.read_since(labels_since)
-    named = left_alone
     if isinstance(rows_since, Captured):
-        named |= rows_since.changed_ids | rows_since.deleted_ids
-        database = session.database.read_committed(rows_since.changed_ids)
+        named = left_alone | rows_since.changed_ids | rows_since.deleted_ids
+        read_rows = partial(session.database.read_committed, rows_since.changed_ids)
     else:
-        database = session.database.read_since(rows_since)
+        named, read_rows = left_alone, partial(session.database.read_since, rows_since)
+    also: list[tuple[Snapshot, _Known]] = []
+
+    def meanwhile(touched: frozenset[str]) -> None:
+        database = read_rows()
+        also.append((database, _known(session, sample_ids=touched)))
+        session.rest()
+
+    fiftyone = session.fiftyone.read_since(labels_since, meanwhile)
+    [(database, of_touched)] = also
     if not (fiftyone.size or database.size or fiftyone.touched or named):
         # Nothing can come of it, so the baseline is not counted: that takes longer the more there is.
         nothing = pl.DataFrame(schema=baseline_schema(session.mapping))
         return Reading(fiftyone, database, nothing, 0, empty_samples())
-    labels, known = _labels_and_baseline(session, fiftyone, database, named)
+    labels, known = _labels_and_baseline(session, fiftyone, database, of_touched, named)
     scanned = labels.height
     about = _ids(database.rows) | named
     about |= history.remembered_ids(session.state, session.tables, session.mapping.binding, _ids(labels))
@@ -143,8 +151,23 @@ def read_since(
     )
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What the baseline says of some annotations, and the samples of which it says all that it knows."""
+
+    rows: pl.DataFrame
+    sample_ids: frozenset[str]
+
+
+def _known(session: Session, sample_ids: frozenset[str]) -> _Known:
+    rows = baseline.read_some(
+        session.state, session.tables, session.mapping, sample_ids=sample_ids, arrow=session.arrow
+    )
+    return _Known(rows, sample_ids)
+
+
 def _labels_and_baseline(
-    session: Session, fiftyone: Snapshot, database: Snapshot, named: frozenset[str]
+    session: Session, fiftyone: Snapshot, database: Snapshot, of_touched: _Known, named: frozenset[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Adds the labels and baseline rows that belong to what was read, until nothing more belongs to it.
 
@@ -152,12 +175,12 @@ def _labels_and_baseline(
     only the labels belong to it that are asked for: nobody has touched the others.
     """
     stamped = set(fiftyone.touched) | distinct("sample_id", fiftyone.rows)
-    unstamped, known = fiftyone.rows.clear(), pl.DataFrame(schema=baseline_schema(session.mapping))
+    unstamped, known = fiftyone.rows.clear(), of_touched.rows
     # Texts of a column are dear to make, and these columns do not change.
     read_ids, read_labels = _ids(fiftyone.rows, database.rows), distinct("label_id", fiftyone.rows)
-    known_ids, known_labels = set[str](), set[str]()
+    known_ids, known_labels = _ids(known), distinct("label_id", known)
     read = set(stamped)
-    asked: dict[str, set[str]] = {"annotation_ids": set(), "sample_ids": set(), "label_ids": set()}
+    asked = {"annotation_ids": known_ids, "sample_ids": set(of_touched.sample_ids), "label_ids": known_labels}
     looked_for: set[str] = set()
     while True:
         ids = read_ids | known_ids | named | looked_for

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from operator import itemgetter
 from typing import Any
 
 COVERED = (
@@ -33,6 +34,8 @@ COVERED = (
 TIMES = ("edited_at", "applied_at")
 """Those of them that are times."""
 
+_values = itemgetter(*COVERED)
+
 _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -44,7 +47,7 @@ def entry_hash(previous: str | None, entry: Mapping[str, Any]) -> str:
 
 def covered(entry: Mapping[str, Any]) -> dict[str, Any]:
     """What the hash covers of an entry, in its order, as plain JSON: times as text, in UTC, to the microsecond."""
-    plain = {name: entry[name] for name in COVERED}
+    plain = dict(zip(COVERED, _values(entry), strict=True))
     for name in TIMES:
         if plain[name] is not None:
             plain[name] = _utc(plain[name])
@@ -52,8 +55,9 @@ def covered(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _utc(moment: datetime) -> str:
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return aware.astimezone(timezone.utc).isoformat(timespec="microseconds")
+    if moment.utcoffset():
+        moment = moment.astimezone(timezone.utc)
+    return moment.replace(tzinfo=timezone.utc).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True)

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import array
+from syncd.ahead import ahead, batches
 from syncd.model import Action, Change, Direction, Mapping, to_json
 from syncd.model.kinds import Json, from_json
 from syncd.store import runs
 from syncd.store.chain import COVERED, Soundness, check, entry_hash
-from syncd.store.copying import copy_in, text_rows
+from syncd.store.copying import TextRows, copy_in
 from syncd.store.tables import Tables
 
 PENDING, APPLIED, SUPERSEDED, ABANDONED = "pending", "applied", "superseded", "abandoned"
 BATCH = 10_000
+OUTCOMES = 2_500
+"""Entries whose outcomes are written while those of the next are chained."""
+
+FINISHED = ("annotation_id", "label_id", "status", "hash")
+"""What an entry is given when it is finished, besides the time."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +46,9 @@ def record_intents(
     """Writes the changes as ``pending``, in order; returns their ``seq``. The caller commits before acting."""
     if not changes:
         return []
-    rows = [_row(binding, run_id, each) for each in changes]
     if connection.dialect.name == "postgresql":
-        return _copy_intents(connection, tables, rows)
+        return _copy_intents(connection, tables, binding, run_id, changes)
+    rows = [_row(binding, run_id, each) for each in changes]
     insert = sa.insert(tables.change).returning(tables.change.c.seq, sort_by_parameter_order=True)
     return [int(row[0]) for row in connection.execute(insert, rows)]
 
@@ -67,22 +74,29 @@ def _row(binding: str, run_id: str, change: Change) -> dict[str, Any]:
     }
 
 
-def _copy_intents(connection: Connection, tables: Tables, rows: list[dict[str, Any]]) -> list[int]:
+def _copy_intents(
+    connection: Connection, tables: Tables, binding: str, run_id: str, changes: Sequence[Change]
+) -> list[int]:
     """The same by COPY, with numbers that were drawn before."""
     target = f'"{tables.schema}"."{tables.change.name}"'
-    numbers = connection.exec_driver_sql(
-        "SELECT nextval(pg_get_serial_sequence(%s, 'seq')) FROM generate_series(1, %s)", (target, len(rows))
+    drawn = connection.exec_driver_sql(
+        "SELECT string_agg(nextval(pg_get_serial_sequence(%s, 'seq'))::text, ',') FROM generate_series(1, %s)",
+        (target, len(changes)),
     )
-    # Sorted: PostgreSQL promises no order of the rows of a SELECT.
-    seqs = sorted(int(row[0]) for row in numbers)
-    names = ["seq", *rows[0]]
-    for row in rows:
-        for name in ("old", "new"):
-            row[name] = None if row[name] is None else json.dumps(row[name])
+    # Sorted: PostgreSQL promises no order in which the rows of a SELECT come together.
+    seqs = sorted(map(int, drawn.scalar_one().split(",")))
+    names = ["seq", *_row(binding, run_id, changes[0])]
+    rows = ((seq, *_copied(_row(binding, run_id, each))) for seq, each in zip(seqs, changes, strict=True))
     columns = ", ".join(f'"{name}"' for name in names)
-    lines = text_rows([(seq, *row.values()) for seq, row in zip(seqs, rows, strict=True)])
-    copy_in(connection, f"COPY {target} ({columns}) FROM STDIN", lines)
+    copy_in(connection, f"COPY {target} ({columns}) FROM STDIN", TextRows(rows))
     return seqs
+
+
+def _copied(row: dict[str, Any]) -> Iterable[Any]:
+    """The values of an intent as COPY takes them: JSON as its text."""
+    for name in ("old", "new"):
+        row[name] = None if row[name] is None else json.dumps(row[name])
+    return row.values()
 
 
 def storable(value: Json) -> Json:
@@ -160,21 +174,29 @@ def finish(
         return
     ordered = sorted(outcomes, key=lambda each: each.seq)
     if run_id is None or connection.dialect.name == "sqlite":
-        rows = _entries(connection, tables, [each.seq for each in ordered])
+        known = _entries(connection, tables, [each.seq for each in ordered])
+        entries = (known[each.seq] for each in ordered)
     else:
-        rows = {each.seq: {"seq": each.seq} | _row(binding, run_id, each.change) for each in ordered}
-    previous = _last_hash(connection, tables, binding)
-    updates = []
-    for outcome in ordered:
-        entry = rows[outcome.seq] | {
-            "annotation_id": outcome.change.annotation_id,
-            "label_id": outcome.change.label_id,
-            "status": outcome.status,
-            "applied_at": at,
-        }
+        entries = (_row(binding, run_id, each.change) | {"seq": each.seq} for each in ordered)
+    finished = _finished(_last_hash(connection, tables, binding), entries, ordered, at)
+    if connection.dialect.name == "postgresql":
+        ahead(batches(finished, OUTCOMES), partial(_update_batch, connection, tables, at))
+        return
+    table = tables.change
+    update = sa.update(table).where(table.c.seq == sa.bindparam("key"))
+    values = [{"key": seq, **dict(zip(FINISHED, each, strict=True))} for seq, *each in finished]
+    connection.execute(update.values({name: sa.bindparam(name) for name in FINISHED} | {"applied_at": at}), values)
+
+
+def _finished(
+    previous: str | None, entries: Iterable[dict[str, Any]], outcomes: Iterable[Outcome], at: datetime
+) -> Iterator[tuple[Any, ...]]:
+    """``seq`` and what ``FINISHED`` names of each entry; the hash of one is needed for that of the next."""
+    for entry, outcome in zip(entries, outcomes, strict=True):
+        entry["annotation_id"], entry["label_id"] = outcome.change.annotation_id, outcome.change.label_id
+        entry["status"], entry["applied_at"] = outcome.status, at
         previous = entry_hash(previous, entry)
-        updates.append((outcome.seq, entry["annotation_id"], entry["label_id"], outcome.status, at, previous))
-    _update(connection, tables, updates)
+        yield outcome.seq, entry["annotation_id"], entry["label_id"], outcome.status, previous
 
 
 def _entries(connection: Connection, tables: Tables, seqs: list[int]) -> dict[int, dict[str, Any]]:
@@ -199,23 +221,14 @@ def _last_hash(connection: Connection, tables: Tables, binding: str) -> str | No
     return connection.execute(newest).scalar_one_or_none()
 
 
-def _update(connection: Connection, tables: Tables, updates: list[tuple[Any, ...]]) -> None:
-    names = ("annotation_id", "label_id", "status", "applied_at", "hash")
-    if connection.dialect.name == "postgresql":
-        target = f'"{tables.schema}"."{tables.change.name}"'
-        sets = ", ".join(f"{name} = v.{name}" for name in names)
-        statement = (
-            f"UPDATE {target} AS c SET {sets} FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], "
-            f"%s::timestamptz[], %s::text[]) AS v(seq, {', '.join(names)}) WHERE c.seq = v.seq"
-        )
-        for start in range(0, len(updates), BATCH):
-            columns = zip(*updates[start : start + BATCH], strict=True)
-            connection.exec_driver_sql(statement, tuple(array(each) for each in columns))
-        return
-    table = tables.change
-    update = sa.update(table).where(table.c.seq == sa.bindparam("key"))
-    values = [dict(zip(("key", *names), each, strict=True)) for each in updates]
-    connection.execute(update.values({name: sa.bindparam(name) for name in names}), values)
+def _update_batch(connection: Connection, tables: Tables, at: datetime, updates: Sequence[tuple[Any, ...]]) -> None:
+    sets = ", ".join(f"{name} = v.{name}" for name in FINISHED)
+    connection.exec_driver_sql(
+        f'UPDATE "{tables.schema}"."{tables.change.name}" AS c SET {sets}, applied_at = %s '
+        "FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[]) "
+        f"AS v(seq, {', '.join(FINISHED)}) WHERE c.seq = v.seq",
+        (at, *map(array, zip(*updates, strict=True))),
+    )
 
 
 def entries(connection: Connection, tables: Tables, binding: str) -> Iterator[dict[str, Any]]:

@@ -75,6 +75,30 @@ def test_touched_samples_are_told_even_where_they_hold_no_label(label_bench: Ben
     assert list(held(snapshot)) == ["new"]
 
 
+def test_what_is_done_meanwhile_is_told_the_touched_samples_once(label_bench: Bench) -> None:
+    _two(label_bench)
+    assert label_bench.labels is not None
+    told: list[frozenset[str]] = []
+    snapshot = label_bench.labels.read_since(STAMP, told.append)
+    assert told == [snapshot.touched]
+    assert list(held(snapshot)) == ["new"]
+    told.clear()
+    later = label_bench.adapter.now() + timedelta(minutes=1)
+    nothing = label_bench.labels.read_since(later, told.append)
+    assert (told, nothing.size, nothing.touched) == ([frozenset()], 0, frozenset())
+
+
+def test_what_goes_wrong_meanwhile_comes_out(label_bench: Bench) -> None:
+    _two(label_bench)
+    assert label_bench.labels is not None
+
+    def fails(_: frozenset[str]) -> None:
+        raise OSError("the other server is gone")
+
+    with pytest.raises(OSError, match="the other server is gone"):
+        label_bench.labels.read_since(STAMP, fails)
+
+
 def test_a_sample_whose_label_was_deleted_is_touched(label_bench: Bench) -> None:
     _two(label_bench)
     since = label_bench.adapter.now() - MILLISECOND

@@ -20,7 +20,7 @@ from syncd.adapters.fiftyone.users import with_users
 from syncd.adapters.fiftyone.values import stored_forms, stored_id_forms
 from syncd.adapters.fiftyone.write import Writer
 from syncd.adapters.fiftyone.write_tags import tag_operations
-from syncd.adapters.protocol import Result, Sink
+from syncd.adapters.protocol import Meanwhile, Result, Sink
 from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, TagEdit
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, distinct, empty
 
@@ -91,13 +91,20 @@ class FiftyOneAdapter:
         self._check_identity()
         return as_of
 
-    def read_since(self, since: datetime) -> Snapshot:
+    def read_since(self, since: datetime, meanwhile: Meanwhile | None = None) -> Snapshot:
         """All labels of samples stamped at or after ``since``; an indexed range read."""
         match = _stamped(since)
+        as_of = self.now()
         # A sample whose last label was deleted yields no row, and is all the more worth a look. Looked up before the
         # labels are read: a sample stamped in between must not seem to have none.
         touched = self._sample_ids(match)
-        snapshot = self._partial([match])
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="labels") as reader:
+            reading = reader.submit(self._partial, [match], as_of) if touched else None
+            if meanwhile is not None:
+                meanwhile(touched)
+            if reading is None:
+                return Snapshot(self.side, empty(self.side, self.mapping), complete=False, as_of=as_of)
+            snapshot = reading.result()
         return replace(snapshot, touched=touched | distinct("sample_id", snapshot.rows))
 
     def count_since(self, since: datetime, at_most: int) -> int:
@@ -204,8 +211,8 @@ class FiftyOneAdapter:
         with asking(READING), one_moment(self.samples, replica_set=self.replica_set) as session:
             return frozenset(str(each["_id"]) for each in self.samples.find(match, {"_id": 1}, session=session))
 
-    def _partial(self, matches: Iterable[dict[str, Any]]) -> Snapshot:
-        as_of = self.now()
+    def _partial(self, matches: Iterable[dict[str, Any]], as_of: datetime | None = None) -> Snapshot:
+        as_of = as_of or self.now()
         frames = [self._read(match) for match in matches]
         rows = pl.concat(frames) if frames else empty(self.side, self.mapping)
         if len(frames) > 1:

@@ -13,7 +13,7 @@ from bson import ObjectId
 from syncd.adapters.fiftyone.dataset import DatasetChanged, DatasetMissing
 from syncd.adapters.memory.content import Content, canonical_values, problems_json, truncated, utc_now
 from syncd.adapters.memory.faults import Faults
-from syncd.adapters.protocol import Result, Sink
+from syncd.adapters.protocol import Meanwhile, Result, Sink
 from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, TagEdit, Value
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, schema
 
@@ -148,10 +148,12 @@ class MemoryLabels:
         sink.add(whole.rows)
         return whole.as_of
 
-    def read_since(self, since: datetime) -> Snapshot:
+    def read_since(self, since: datetime, meanwhile: Meanwhile | None = None) -> Snapshot:
         """All labels of samples stamped at or after ``since``."""
         self.faults.called("read_since")
         stamped = [each for each in self.samples.values() if each.edited_at >= truncated(since)]
+        if meanwhile is not None:
+            meanwhile(frozenset(each.sample_id for each in stamped))
         return self._snapshot(stamped, complete=False, touched=True)
 
     def count_since(self, since: datetime, at_most: int) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from integration.store.logs import AT, change, fill, of_every_kind, write
 from syncd.connect import open_database
+from syncd.model import Change
 from syncd.store import changes
 from syncd.store.chain import COVERED
 from syncd.store.changes import APPLIED, verify
@@ -156,3 +157,35 @@ def test_an_intent_keeps_its_order_and_its_values(connection: Connection, tables
 def test_the_empty_log_is_sound(connection: Connection, tables: Tables) -> None:
     found = verify(connection, tables, "nobody")
     assert (found.is_sound, found.entries, found.head) == (True, 0, None)
+
+
+def test_entries_finished_in_several_batches_make_one_chain(
+    connection: Connection, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "OUTCOMES", 3)
+    made = [change(number) for number in range(20)]
+    write(connection, tables, "four", "run", made, APPLIED)
+    logged = list(changes.entries(connection, tables, "four"))
+    assert [each["annotation_id"] for each in logged] == [each.annotation_id for each in made]
+    assert {(each["status"], each["applied_at"] is None) for each in logged} == {(APPLIED, False)}
+    assert len({each["hash"] for each in logged}) == 20
+    assert verify(connection, tables, "four").is_sound
+
+
+def test_an_interruption_while_intents_are_written_is_told_as_one(
+    connection: Connection, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = changes._row
+    asked = iter(range(3))
+
+    def interrupted_in_the_third(binding: str, run_id: str, made: Change) -> dict[str, Any]:
+        if next(asked) == 2:
+            raise KeyboardInterrupt
+        return row(binding, run_id, made)
+
+    made = [change(number) for number in range(3)]
+    monkeypatch.setattr(changes, "_row", interrupted_in_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        changes.record_intents(connection, tables, "five", "run", made)
+    connection.rollback()
+    assert list(changes.entries(connection, tables, "five")) == []
