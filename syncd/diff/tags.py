@@ -55,6 +55,8 @@ def said(rows: pl.DataFrame, review: Review, vocabulary: Vocabulary | None, answ
     ``rows`` are FiftyOne's, all labels of every sample among them. ``shared`` is true of a class tag on a sample with
     several labels; ``answered`` of one that has had its effect; ``names_it`` of a class tag that is what its label is.
     """
+    if all(rows[name].null_count() == rows.height for name in ("tags", "sample_tags")):
+        return pl.DataFrame(schema=SAID_SCHEMA)
     tags = pl.concat([_each(rows, "tags"), _each(rows, "sample_tags")])
     meanings = pl.DataFrame(
         list(_meanings(tags["tag"].unique().to_list(), review, vocabulary)),

@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -21,7 +20,7 @@ from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.quote import relation
 from syncd.adapters.sql.reader import Reader
 from syncd.adapters.sql.values import why_unsendable
-from syncd.model import Action, Change, Mapping, Origin, Side, Snapshot
+from syncd.model import Action, Change, Content, Mapping, Origin, Side, Snapshot
 from syncd.model.snapshot import column
 
 BATCH = 5_000
@@ -216,17 +215,18 @@ class SqlAdapter:
         return Reader(self.connection, info, replace(self.mapping, fields=fields), self.arrow)
 
     def _results(self, changes: Sequence[Change], matched: set[int], refused: dict[int, str]) -> list[Result]:
-        ids_meant = {str(each.annotation_id) for each in changes}
-        rows = self._reader_for(changes).with_ids(ids_meant)
-        found = {row["annotation_id"]: row for row in rows.iter_rows(named=True)}
+        reader = self._reader_for(changes)
+        rows = reader.with_ids({str(each.annotation_id) for each in changes})
+        place = {identifier: index for index, identifier in enumerate(rows["annotation_id"].to_list())}
+        held = {name: rows[column(name)].to_list() for name in reader.mapping.names}
         results = []
         for position, change in enumerate(changes):
-            row: dict[str, Any] | None = found.get(str(change.annotation_id))
-            after = None
-            if row is not None and change.field is not None:
-                after = row[column(change.field)]
-            elif row is not None:
-                after = {name: row[column(name)] for name in self.mapping.names}
+            index = place.get(str(change.annotation_id))
+            after: Content = None
+            if index is not None and change.field is not None:
+                after = held[change.field][index]
+            elif index is not None:
+                after = {name: values[index] for name, values in held.items()}
             hit = position in matched
-            results.append(Result(change, row is not None, after, matched=hit, refused=refused.get(position)))
+            results.append(Result(change, index is not None, after, matched=hit, refused=refused.get(position)))
         return results

@@ -16,6 +16,7 @@ from syncd.model import Kind
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 _LENGTH_OF_UUID = 36
 _INT64 = (-(2**63), 2**63 - 1)
 ROUNDS = 24
@@ -37,7 +38,7 @@ def could_be_id(column: ColumnInfo, text: str) -> bool:
 
 def is_sendable(text: str) -> bool:
     """Whether a database takes this text at all: no NUL character, no half of a surrogate pair."""
-    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    return _UNSENDABLE.search(text) is None
 
 
 def can_mint(info: TableInfo) -> bool:
