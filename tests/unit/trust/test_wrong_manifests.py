@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+from datetime import datetime, timezone
+from decimal import Decimal
 from io import BytesIO, StringIO
+from typing import Any
 
 import polars as pl
 from hypothesis import example, given, settings
@@ -67,19 +70,38 @@ def test_any_cells_are_values_or_faults(rows: list[dict[str, str]]) -> None:
     checked(parse_csv(stream.getvalue().encode()))
 
 
-def parquet() -> bytes:
+def parquet(**columns: list[Any]) -> bytes:
     stream = BytesIO()
-    pl.DataFrame({"image": ["a.png", "b.png"], "label": ["Copepoda", "Diatom"], "count": [1, 2]}).write_parquet(stream)
+    pl.DataFrame({"image": ["a.png", "b.png"], "label": ["Copepoda", "Diatom"], **columns}).write_parquet(stream)
     return stream.getvalue()
 
 
-PARQUET = parquet()
+NOON = datetime(2026, 11, 29, 12, tzinfo=timezone.utc)
+PARQUET = parquet(count=[1, 2])
+MANY_KINDS = parquet(
+    depth=[0.5, None],
+    sure=[True, False],
+    taken=[NOON, None],
+    day=[NOON.date(), None],
+    price=[Decimal("1.25"), Decimal(2)],
+    nothing=[None, None],
+)
 
 
 @settings(max_examples=many(60, 4_000))
-@given(at=st.integers(0, len(PARQUET) - 1), byte=st.integers(0, 255), cut=st.booleans())
-def test_a_damaged_parquet_file_is_read_or_named(at: int, byte: int, cut: bool) -> None:
-    checked(parse_parquet(PARQUET[:at] if cut else PARQUET[:at] + bytes([byte]) + PARQUET[at + 1 :]))
+@given(whole=st.sampled_from([PARQUET, MANY_KINDS]), at=st.integers(0), byte=st.integers(0, 255), cut=st.booleans())
+@example(whole=PARQUET, at=52, byte=1, cut=False)
+@example(whole=PARQUET, at=857, byte=128, cut=False)
+def test_a_damaged_parquet_file_is_read_or_named(whole: bytes, at: int, byte: int, cut: bool) -> None:
+    at %= len(whole)
+    checked(parse_parquet(whole[:at] if cut else whole[:at] + bytes([byte]) + whole[at + 1 :]))
+
+
+def test_a_text_that_is_no_utf_8_is_named() -> None:
+    damaged = PARQUET.replace(b"Copepoda", b"Cope\xffoda")
+    assert damaged != PARQUET
+    [fault] = found(parse_parquet(damaged))
+    assert fault["fault"].startswith("the Parquet file cannot be read")
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=12).filter(
