@@ -113,7 +113,7 @@ def parse_parquet(content: bytes) -> Manifest:
 
     try:
         frame = _frame_of_parquet(content)
-    except (pa.ArrowException, pl.exceptions.PolarsError, OSError, ValueError) as error:
+    except (pa.ArrowException, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
         return _unreadable(f"the Parquet file cannot be read: {said[0][:200]}", A_TABLE)
     kinds = {name: _kind(type_) for name, type_ in frame.schema.items()}

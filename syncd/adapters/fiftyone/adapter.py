@@ -16,6 +16,7 @@ from syncd.adapters.fiftyone.dataset import DatasetChanged, describe
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.fiftyone.read import one_moment, read_all_labels, read_labels
+from syncd.adapters.fiftyone.send import send
 from syncd.adapters.fiftyone.users import with_users
 from syncd.adapters.fiftyone.values import stored_forms, stored_id_forms
 from syncd.adapters.fiftyone.write import Writer
@@ -194,7 +195,7 @@ class FiftyOneAdapter:
         if edits:
             self._check_identity()
             with asking(WRITING):
-                self.writer.send(tag_operations(self.labels, edits))
+                send(self.samples, tag_operations(self.labels, edits))
 
     def _result(self, change: Change, row: dict[str, Any] | None, refused: str | None) -> Result:
         if row is None:

@@ -20,8 +20,9 @@ from syncd.adapters.fiftyone.documents import bare_label, steady_id
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.mapping import key
 from syncd.adapters.fiftyone.samples import Predicted
+from syncd.adapters.fiftyone.send import BATCH
 from syncd.adapters.fiftyone.values import encode_id
-from syncd.adapters.fiftyone.write import BATCH, BUMP
+from syncd.adapters.fiftyone.write import BUMP
 from syncd.canonical import canonical_id
 from syncd.model import BOX, ID_FIELD, LABEL, Direction, Field, Holds, Kind
 from syncd.model.snapshot import column

@@ -6,30 +6,20 @@ overwrite it (facts §6.2). Lists are changed in place or appended to, never reo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 
 from syncd.adapters.fiftyone.documents import label_document
-from syncd.adapters.fiftyone.errors import said
 from syncd.adapters.fiftyone.mapping import LabelMapping, key
+from syncd.adapters.fiftyone.send import Operation, send
 from syncd.adapters.fiftyone.values import UnstorableError, condition, encode, encode_id, id_condition
 from syncd.model import ID_FIELD, Action, Change, Content, Mapping, Value
 
-BATCH = 1_000
-"""Operations per bulk write; larger batches were no faster (facts §6.1)."""
-
 BUMP = {"$currentDate": {"last_modified_at": True}}
-
-NOBODYS_FAULT = frozenset({13, 50, 89, 91, 112, 189, 10107, 11600, 11602, 13435, 13436})
-"""MongoDB's codes of writes that failed for a reason other than what they would have written."""
-
-TOO_LARGE = frozenset({10334, 17419, 17420})
-"""MongoDB's codes of an operation, or of what would come of it, that is too large for it."""
 
 
 class Writer:
@@ -43,54 +33,19 @@ class Writer:
     def write(self, changes: Sequence[Change]) -> dict[int, str]:
         """Sends the operations. What became of each is seen by reading back; returned are {position: refusal}."""
         refused: dict[int, str] = {}
-        operations: list[tuple[int, UpdateOne]] = []
+        operations: list[Operation] = []
         for position, change in enumerate(changes):
             if not _is_addressed(change):
                 continue
             try:
-                operations.append((position, self._operation(change)))
+                operations.append(Operation(str(change.sample_id), self._operation(change), position))
             except UnstorableError as error:
                 refused[position] = str(error)
-        inserts = [changes[position] for position, _ in operations if changes[position].action is Action.INSERT]
+        sent = [change for position, change in enumerate(changes) if position not in refused]
+        inserts = [each for each in sent if each.action is Action.INSERT and _is_addressed(each)]
         if inserts and self.labels.is_list:
-            self._send([(None, each) for each in self._empty_lists(inserts)])
-        return refused | self._send(operations)
-
-    def send(self, operations: Iterable[UpdateOne]) -> None:
-        """Sends operations of which nobody asks what became; one that is refused leaves its target as it is."""
-        self._send([(None, each) for each in operations])
-
-    def _send(self, operations: Sequence[tuple[int | None, UpdateOne]]) -> dict[int, str]:
-        refused: dict[int, str] = {}
-        for start in range(0, len(operations), BATCH):
-            batch = operations[start : start + BATCH]
-            try:
-                self.samples.bulk_write([operation for _, operation in batch], ordered=False)
-            except BulkWriteError as error:
-                failed = error.details.get("writeErrors", [])
-                if error.details.get("writeConcernErrors") or any(each["code"] in NOBODYS_FAULT for each in failed):
-                    raise
-                # The others of an unordered batch are carried out all the same.
-                for each in failed:
-                    position = batch[each["index"]][0]
-                    if position is not None:
-                        refused[position] = said(each["errmsg"])
-            except (DocumentTooLarge, OperationFailure) as error:
-                if not isinstance(error, DocumentTooLarge) and error.code not in TOO_LARGE:
-                    raise
-                refused |= self._without_too_large(batch)
-        return refused
-
-    def _without_too_large(self, batch: Sequence[tuple[int | None, UpdateOne]]) -> dict[int, str]:
-        """Sends a batch, that was refused as a whole for one operation, in ever smaller parts.
-
-        What a part of it has already done, is not done again: every operation expects what it replaces.
-        """
-        if len(batch) > 1:
-            half = len(batch) // 2
-            return self._send(batch[:half]) | self._send(batch[half:])
-        position = batch[0][0]
-        return {} if position is None else {position: "it is larger than MongoDB's limit of 16 MB for an operation"}
+            send(self.samples, self._empty_lists(inserts))
+        return refused | send(self.samples, operations)
 
     def _operation(self, change: Change) -> UpdateOne:
         if change.action is Action.INSERT:
@@ -128,14 +83,15 @@ class Writer:
             encode(kind, stored, _single(change.new)),
         )
 
-    def _empty_lists(self, inserts: Sequence[Change]) -> Iterator[UpdateOne]:
+    def _empty_lists(self, inserts: Sequence[Change]) -> Iterator[Operation]:
         """Gives the samples that hold no list yet an empty one to append to; what else the field holds stays."""
         field, path = self.labels.label_field, self.labels.path
         container: dict[str, Any] = {"_cls": self.labels.label_type.value, str(self.labels.label_type.list_name): []}
         for sample in sorted({str(each.sample_id) for each in inserts}):
             chosen = {"_id": ObjectId(sample)}
-            yield UpdateOne(chosen | {field: None}, {"$set": {field: container}} | BUMP)
-            yield UpdateOne(chosen | {field: {"$type": "object"}, path: None}, {"$set": {path: []}} | BUMP)
+            yield Operation(sample, UpdateOne(chosen | {field: None}, {"$set": {field: container}} | BUMP))
+            no_list = chosen | {field: {"$type": "object"}, path: None}
+            yield Operation(sample, UpdateOne(no_list, {"$set": {path: []}} | BUMP))
 
     def _insert(self, change: Change) -> UpdateOne:
         path = self.labels.path

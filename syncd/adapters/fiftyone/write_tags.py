@@ -16,19 +16,23 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from syncd.adapters.fiftyone.mapping import LabelMapping
+from syncd.adapters.fiftyone.send import Operation
 from syncd.adapters.fiftyone.write import BUMP
 from syncd.model import TagEdit
 
 
-def tag_operations(labels: LabelMapping, edits: Sequence[TagEdit]) -> Iterator[UpdateOne]:
+def tag_operations(labels: LabelMapping, edits: Sequence[TagEdit]) -> Iterator[Operation]:
     """The update operations of these edits; an edit that names no sample or label that can be there has none."""
     for each in edits:
         if not ObjectId.is_valid(each.sample_id):
             continue
         if each.label_id is None:
-            yield from _on_sample(each)
+            updates = _on_sample(each)
         elif ObjectId.is_valid(each.label_id):
-            yield from _on_label(labels, each)
+            updates = _on_label(labels, each)
+        else:
+            continue
+        yield from (Operation(each.sample_id, update) for update in updates)
 
 
 def _on_sample(edit: TagEdit) -> Iterator[UpdateOne]:

@@ -92,6 +92,7 @@ MANY_KINDS = parquet(
 @given(whole=st.sampled_from([PARQUET, MANY_KINDS]), at=st.integers(0), byte=st.integers(0, 255), cut=st.booleans())
 @example(whole=PARQUET, at=52, byte=1, cut=False)
 @example(whole=PARQUET, at=857, byte=128, cut=False)
+@example(whole=MANY_KINDS, at=2352, byte=100, cut=False)
 def test_a_damaged_parquet_file_is_read_or_named(whole: bytes, at: int, byte: int, cut: bool) -> None:
     at %= len(whole)
     checked(parse_parquet(whole[:at] if cut else whole[:at] + bytes([byte]) + whole[at + 1 :]))
