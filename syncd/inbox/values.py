@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 import polars as pl
 
-from syncd.canonical import canonical, canonical_id
+from syncd.canonical import DAY, FIRST_DAY, LAST_DAY, canonical, canonical_id
 from syncd.inbox.columns import ID, IMAGE, Expected, box_part, parts_of
 from syncd.inbox.faults import faults, together
 from syncd.inbox.manifest import CELL, Manifest
@@ -132,4 +132,14 @@ def _faults(expected: Expected, manifest: Manifest, names: dict[str, str]) -> It
             kind = expected.fields.field(part).kind
         value = cells.select(_cell(manifest, name, kind).alias("value"))["value"]
         lost = cells.filter(cell.is_not_null() & value.is_null())
-        yield faults(lost, name, cell, "the cell holds something else", WORDS[kind])
+        yield faults(lost, name, _shown(manifest, name), "the cell holds something else", WORDS[kind])
+
+
+def _shown(manifest: Manifest, name: str) -> pl.Expr:
+    """A cell as it is shown: a day that no calendar has, of which Polars can make no text, by its number."""
+    cell, kind = pl.col(CELL + name), manifest.kinds[name]
+    if kind not in (Kind.DATE, Kind.TIMESTAMP):
+        return cell
+    unit = 1 if kind is Kind.DATE else DAY
+    within = cell.to_physical().is_between(FIRST_DAY * unit, (LAST_DAY + 1) * unit, closed="left")
+    return pl.coalesce(pl.when(within).then(cell).cast(pl.String), cell.to_physical().cast(pl.String))

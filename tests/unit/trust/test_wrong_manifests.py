@@ -9,6 +9,7 @@ from io import BytesIO, StringIO
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -103,6 +104,17 @@ def test_a_text_that_is_no_utf_8_is_named() -> None:
     assert damaged != PARQUET
     [fault] = found(parse_parquet(damaged))
     assert fault["fault"].startswith("the Parquet file cannot be read")
+
+
+@pytest.mark.parametrize("kind", [pl.Date(), pl.Datetime("ms"), pl.Datetime("ms", "UTC")], ids=str)
+def test_a_moment_that_no_calendar_has_is_named_by_its_number(kind: pl.DataType) -> None:
+    most = 2**31 - 1 if kind == pl.Date else 2**62
+    name = "day" if kind == pl.Date else "seen"
+    stream = BytesIO()
+    absurd = pl.Series([most, 0], dtype=pl.Int64).cast(pl.Int32 if kind == pl.Date else pl.Int64).cast(kind)
+    pl.DataFrame({"image": "a.png", "label": "Copepoda", name: absurd}).write_parquet(stream)
+    named = [each for each in found(parse_parquet(stream.getvalue())) if each["column"] == name]
+    assert [(each["row"], each["value"]) for each in named] == [(1, str(most))]
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=12).filter(
