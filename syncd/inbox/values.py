@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 
 import polars as pl
 
-from syncd.canonical import DAY, FIRST_DAY, LAST_DAY, canonical, canonical_id
+from syncd.canonical import canonical, canonical_id
 from syncd.inbox.columns import ID, IMAGE, Expected, box_part, parts_of
 from syncd.inbox.faults import faults, together
 from syncd.inbox.manifest import CELL, Manifest
@@ -140,6 +140,4 @@ def _shown(manifest: Manifest, name: str) -> pl.Expr:
     cell, kind = pl.col(CELL + name), manifest.kinds[name]
     if kind not in (Kind.DATE, Kind.TIMESTAMP):
         return cell
-    unit = 1 if kind is Kind.DATE else DAY
-    within = cell.to_physical().is_between(FIRST_DAY * unit, (LAST_DAY + 1) * unit, closed="left")
-    return pl.coalesce(pl.when(within).then(cell).cast(pl.String), cell.to_physical().cast(pl.String))
+    return pl.coalesce(canonical(kind, kind, cell).cast(pl.String), cell.to_physical().cast(pl.String))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -22,6 +22,7 @@ from syncd.adapters.fiftyone.values import stored_forms, stored_id_forms
 from syncd.adapters.fiftyone.write import Writer
 from syncd.adapters.fiftyone.write_tags import tag_operations
 from syncd.adapters.protocol import Meanwhile, Result, Sink
+from syncd.ahead import ahead
 from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, TagEdit
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, distinct, empty
 
@@ -160,16 +161,16 @@ class FiftyOneAdapter:
     def write_slices(self, slices: Iterable[Sequence[Change]]) -> list[Result]:
         """The same, slice by slice: each is read back while the next one is on its way."""
         results: list[Result] = []
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-back") as reader:
-            under_way: Future[list[Result]] | None = None
+
+        def written() -> Iterator[tuple[Sequence[Change], dict[int, str]]]:
             for changes in slices:
                 self._check_identity()
                 with asking(WRITING):
                     refused = self.writer.write(changes)
-                if under_way is not None:
-                    results += under_way.result()
-                under_way = reader.submit(self._read_back, changes, refused)
-            return results + under_way.result() if under_way is not None else results
+                yield changes, refused
+
+        ahead(written(), lambda slice_: results.extend(self._read_back(*slice_)))
+        return results
 
     def _read_back(self, changes: Sequence[Change], refused: dict[int, str]) -> list[Result]:
         rows = self.read_samples([str(each.sample_id) for each in changes]).rows
