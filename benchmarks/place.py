@@ -100,7 +100,7 @@ class Place:
         }
 
     def environment(self) -> dict[str, str]:
-        """What FiftyOne reads when it is imported: this place's MongoDB, and a home that is not the user's."""
+        """What FiftyOne reads when it is imported, and where caches go: this place's MongoDB, no home of the user's."""
         home = Path(self.folder) / "fiftyone"
         files = ("CONFIG", "APP_CONFIG", "ANNOTATION_CONFIG", "EVALUATION_CONFIG")
         folders = ("DEFAULT_DATASET_DIR", "DATASET_ZOO_DIR", "MODEL_ZOO_DIR", "PLUGINS_DIR")
@@ -110,6 +110,7 @@ class Place:
             "FIFTYONE_DATABASE_VALIDATION": "false",
             "FIFTYONE_DO_NOT_TRACK": "true",
             "FIFTYONE_SHOW_PROGRESS_BARS": "false",
+            "XDG_CACHE_HOME": str(Path(self.folder) / "cache"),
             **{f"FIFTYONE_{name}_PATH": str(home / f"{name.lower()}.json") for name in files},
             **{f"FIFTYONE_{name}": str(home / name.lower()) for name in folders},
         }

@@ -25,6 +25,7 @@ from syncd.capture.target import Target
 from syncd.collector import spare_the_libraries
 from syncd.config import BindingConfig, Config
 from syncd.connect import fiftyone_database, open_database
+from syncd.familiar import Familiar
 from syncd.mapped import build_mapping, policy_of, table_mapping
 from syncd.model import Mapping, Policy, Vocabulary
 from syncd.store.lock import lost
@@ -42,6 +43,7 @@ class Session:
 
     ``state`` is where syncd's own tables are; it is ``writing``, the connection on which annotations are written,
     unless the configuration keeps the two apart. ``capture`` is the written table where triggers record its changes.
+    ``familiar`` are documents whose labels need not be decoded again.
     """
 
     mapping: Mapping
@@ -56,6 +58,7 @@ class Session:
     stale_window: timedelta = timedelta(hours=1)
     vocabulary: Vocabulary | None = None
     capture: Target | None = None
+    familiar: Familiar | None = None
 
     @property
     def one_transaction(self) -> bool:
@@ -157,6 +160,7 @@ def session_on(
             schema=config.state.schema_name,
             arrow=arrow,
             stale_window=binding.policy.stale_window,
+            familiar=Familiar.of(name, dataset.identity, decoding=repr(labels)),
         )
         spare_the_libraries()
         yield renewed(session, binding, migrated=migrated)

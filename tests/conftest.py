@@ -64,6 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
             "FIFTYONE_PLUGINS_DIR": str(home / "plugins"),
             "FIFTYONE_DO_NOT_TRACK": "true",
             "FIFTYONE_SHOW_PROGRESS_BARS": "false",
+            "XDG_CACHE_HOME": str(home / "cache"),
         }
     )
 

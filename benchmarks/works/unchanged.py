@@ -16,7 +16,7 @@ from syncd.model import Side
 from syncd.reconcile.binding import reconcile_binding
 from syncd.reconcile.mode import FULL, INCREMENTAL, Pace
 from syncd.reconcile.options import Options
-from syncd.reconcile.reading import IN_MEMORY
+from syncd.reconcile.parts import IN_MEMORY
 from syncd.reconcile.result import RunResult
 from syncd.reconcile.run import reconcile
 from syncd.session import open_session

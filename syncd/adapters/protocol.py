@@ -46,6 +46,23 @@ class Sink(Protocol):
         ...
 
 
+class Recogniser(Protocol):
+    """Recognises the documents of samples by their hashes, and learns what those that were decoded hold."""
+
+    @property
+    def knows_any(self) -> bool:
+        """Whether it is worth asking."""
+        ...
+
+    def recognise(self, documents: pl.DataFrame) -> list[str]:
+        """Keeps the documents that it recognises; of the others (``DOCUMENTS_SCHEMA``) the samples, in order."""
+        ...
+
+    def decoded(self, rows: pl.DataFrame, documents: pl.DataFrame) -> None:
+        """``rows`` are all that these documents (``HASHED_SCHEMA``) hold; they may hold nothing."""
+        ...
+
+
 Meanwhile = Callable[[frozenset[str]], None]
 """Something to be done while labels are on their way; it is told the samples on which they stand."""
 
@@ -90,6 +107,14 @@ class Adapter(Protocol):
 
 class LabelStore(Adapter, Protocol):
     """A side whose annotations are labels inside samples."""
+
+    def read_all_to(self, sink: Sink, recogniser: Recogniser | None = None) -> datetime:
+        """As of any adapter; labels in documents that are recognised are left out."""
+        ...
+
+    def decode(self, documents: pl.DataFrame) -> pl.DataFrame:
+        """The labels in documents that were recognised (``DOCUMENTS_SCHEMA``), as they were read."""
+        ...
 
     def read_since(self, since: datetime, meanwhile: Meanwhile | None = None) -> Snapshot:
         """All labels of samples stamped at or after ``since``.

@@ -45,7 +45,7 @@ def without_unedited(
         is_in_place(),
         ~any_difference(mapping, B, F),
         ~pl.col("annotation_id").is_in(list(named)),
-        ~pl.col(F + "sample_id").is_in(list(_spoken_of(labels, review, vocabulary))),
+        ~pl.col(F + "sample_id").is_in(list(spoken_of(review, vocabulary, labels))),
     )
     left_out = joined.filter(unedited.fill_null(value=False)).select("annotation_id")
     return (
@@ -58,9 +58,9 @@ def asked_for(review: Review, vocabulary: Vocabulary | None, labels: pl.DataFram
     """Of the labels of samples that are not stamped, those that are named; all on which a tag says anything."""
     if labels.is_empty():
         return labels
-    return labels.filter(is_named(named.with_(Named(sample_ids=_spoken_of(labels, review, vocabulary)))))
+    return labels.filter(is_named(named.with_(Named(sample_ids=spoken_of(review, vocabulary, labels)))))
 
 
-def _spoken_of(labels: pl.DataFrame, review: Review, vocabulary: Vocabulary | None) -> frozenset[str]:
+def spoken_of(review: Review, vocabulary: Vocabulary | None, labels: pl.DataFrame) -> frozenset[str]:
     """The samples on which a tag says anything; one that has been answered counts too."""
     return frozenset(distinct("sample_id", said(labels, review, vocabulary, pl.DataFrame(schema=ANSWERED_SCHEMA))))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from syncd.capture.read import Captured
-from syncd.reconcile.reading import IN_MEMORY
+from syncd.reconcile.parts import IN_MEMORY
 from syncd.session import Session
 
 A_SAMPLE = 5

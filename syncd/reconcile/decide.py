@@ -95,7 +95,9 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
     session.rest()
     rules_at = partial(_rules, session, options, remembered)
     rows = origins[Side.DATABASE].rows
-    reading = read_everything(session, rules_at, rows, options.progress, until_done)
+    # For one run's own tag other labels are spoken of than those of which documents were learnt not to speak.
+    familiar = session.familiar if options.tag is None else None
+    reading = read_everything(session, rules_at, rows, familiar, options.progress, until_done)
     plan = _diff(session, options, reading, remembered, before, origins)
     after = _moved(session, reading, before, origins, plan, None, captured)
     return Decision(plan, FULL, reason, after, reading.met)

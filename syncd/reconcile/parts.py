@@ -1,4 +1,4 @@
-"""A snapshot too large for memory: laid down in a folder, divided by annotation id."""
+"""A snapshot laid down: in memory where it is small, else in a folder, divided by annotation id."""
 
 from __future__ import annotations
 
@@ -10,43 +10,81 @@ import polars as pl
 
 SEED = 0
 PART = "_part"
+IN_MEMORY = 200_000
+"""Annotations that are held in memory: some hundred megabytes."""
 SIZE = 250_000
 """Annotations in one part, more or less: some hundred megabytes while they are compared."""
 
 
-def parts_for(annotations: int) -> int:
-    """Into how many parts so many annotations are divided."""
-    return max(1, -(-annotations // SIZE))
+def parts_for(annotations: int) -> int | None:
+    """Into how many parts so many annotations are divided; ``None`` where they stay in memory."""
+    return None if annotations <= IN_MEMORY else max(1, -(-annotations // SIZE))
+
+
+class Chunks:
+    """Frames of one schema, in a folder or in memory. Nothing is left of them when the folder is removed."""
+
+    def __init__(self, folder: Path | None, schema: dict[str, pl.DataType]) -> None:
+        self._folder = folder
+        self._schema = schema
+        self._numbers = itertools.count()
+        self._held: list[pl.DataFrame | Path] = []
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Lays down these rows behind those that are there."""
+        if self._folder is None:
+            self._held.append(frame)
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        file = self._folder / f"{next(self._numbers)}.arrow"
+        frame.write_ipc(file, compression="lz4")
+        self._held.append(file)
+
+    def clear(self) -> None:
+        """Forgets what was added."""
+        for each in self._held:
+            if isinstance(each, Path):
+                each.unlink()
+        self._held.clear()
+
+    def whole(self) -> pl.DataFrame:
+        """All rows."""
+        frames: list[pl.DataFrame] = [pl.DataFrame(schema=self._schema), *self]
+        return pl.concat(frames)
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        return (pl.read_ipc(each) if isinstance(each, Path) else each for each in self._held)
 
 
 class Parts:
     """The rows of one side, or of the baseline. An annotation is in the same part of each.
 
-    Rows without an annotation id are all in one part. Nothing is left of it when the folder is removed.
+    Rows without an annotation id are all in one part. ``count`` is ``None`` where everything stays in memory, as one
+    part; ``folder`` is then not used.
     """
 
-    def __init__(self, folder: Path, schema: dict[str, pl.DataType], count: int) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, schema: dict[str, pl.DataType], count: int | None) -> None:
         self._schema = schema
-        self._count = count
-        self._chunks = itertools.count()
+        folders = [None] if count is None else [folder / str(number) for number in range(count)]
+        self._parts = [Chunks(each, schema) for each in folders]
         self.rows = 0
 
     def add(self, frame: pl.DataFrame) -> None:
         """Lays down these rows beside those that are there."""
-        chunk = next(self._chunks)
-        part = (pl.col("annotation_id").hash(SEED) % self._count).alias(PART)
-        parts = frame.select(*self._schema, part).partition_by(PART, as_dict=True, include_key=False)
-        for (number,), rows in parts.items():
-            folder = self._folder / str(number)
-            folder.mkdir(parents=True, exist_ok=True)
-            rows.write_ipc(folder / f"{chunk}.arrow", compression="lz4")
         self.rows += frame.height
+        frame = frame.select(*self._schema)
+        if len(self._parts) == 1:
+            self._parts[0].add(frame)
+            return
+        part = (pl.col("annotation_id").hash(SEED) % len(self._parts)).alias(PART)
+        parts = frame.with_columns(part).partition_by(PART, as_dict=True, include_key=False)
+        for (number,), rows in parts.items():
+            self._parts[number].add(rows)
 
     def clear(self) -> None:
         """Forgets what was added: a read that failed begins anew."""
-        for file in self._folder.rglob("*.arrow"):
-            file.unlink()
+        for each in self._parts:
+            each.clear()
         self.rows = 0
 
     @property
@@ -54,16 +92,18 @@ class Parts:
         """No rows."""
         return pl.DataFrame(schema=self._schema)
 
+    @property
+    def count(self) -> int:
+        """The number of parts."""
+        return len(self._parts)
+
     def part(self, number: int) -> pl.DataFrame:
         """All rows of one part."""
-        files = sorted((self._folder / str(number)).glob("*.arrow"))
-        if not files:
-            return self.none
-        return pl.concat([pl.read_ipc(file) for file in files])
+        return self._parts[number].whole()
 
     def filter(self, chosen: pl.Expr) -> pl.DataFrame:
         """The rows of all parts for which ``chosen`` holds."""
         return pl.concat([part.filter(chosen) for part in self])
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
-        return (self.part(number) for number in range(self._count))
+        return (each.whole() for each in self._parts)

@@ -7,7 +7,6 @@ over it: an annotation is looked at only with its label, its row and its baselin
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +19,7 @@ from syncd.diff.brakes import enough_known
 from syncd.diff.settled import Named
 from syncd.diff.sift import Rules
 from syncd.diff.unedited import asked_for, without_unedited
+from syncd.familiar import Familiar
 from syncd.model import Snapshot
 from syncd.model.snapshot import baseline_schema, distinct, empty_samples
 from syncd.reconcile.sweep import Met, sweep
@@ -29,8 +29,8 @@ from syncd.store import baseline, history
 Progress = Callable[[str], None]
 
 
-IN_MEMORY = 200_000
-"""Annotations that are read into memory as a whole: some hundred megabytes."""
+WORTH_KEEPING = 5_000
+"""Of fewer annotations it is not kept what their documents hold: they are decoded in an instant."""
 
 
 @dataclass(frozen=True)
@@ -65,39 +65,31 @@ def read_everything(
     session: Session,
     rules_at: Callable[[datetime], Rules],
     rows: int | None,
+    familiar: Familiar | None,
     progress: Progress,
     until_done: ExitStack,
 ) -> Reading:
     """A complete reading; the two servers work at the same time.
 
-    Of more than ``IN_MEMORY`` annotations only what is not settled is kept, which is all that the diff need see.
+    Only what is not settled is kept, which is all that the diff need see.
     ``rules_at`` says what that is, for the moment at which FiftyOne was read; ``rows`` is the size of the table, as
-    far as known. What does not fit into memory goes with ``until_done``.
+    far as known. ``familiar``: documents that need not be decoded. What does not fit into memory goes with
+    ``until_done``.
     """
     size = max(baseline.size(session.state, session.tables, session.mapping.binding), rows or 0)
     session.rest()
     progress("reading FiftyOne and the database")
-    if size > IN_MEMORY:
-        swept = sweep(session, rules_at, size, until_done)
-        samples = _samples(session, swept.fiftyone.rows, swept.database.rows, swept.baseline)
-        return Reading(
-            swept.fiftyone,
-            swept.database,
-            swept.baseline,
-            swept.baseline_size,
-            samples,
-            swept.met,
-            swept.not_ingested,
-        )
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fiftyone") as reader:
-        labels = reader.submit(session.fiftyone.read_all)
-        database = session.database.read_all()
-        session.rest()
-        known = baseline.read_all(session.state, session.tables, session.mapping, session.arrow)
-        session.rest()
-        fiftyone = labels.result()
-    samples = _samples(session, fiftyone.rows, database.rows, known)
-    return Reading(fiftyone, database, known, known.height, samples)
+    swept = sweep(session, rules_at, size, familiar if size >= WORTH_KEEPING else None, until_done)
+    samples = _samples(session, swept.fiftyone.rows, swept.database.rows, swept.baseline)
+    return Reading(
+        swept.fiftyone,
+        swept.database,
+        swept.baseline,
+        swept.baseline_size,
+        samples,
+        swept.met,
+        swept.not_ingested,
+    )
 
 
 def read_since(

@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 from contract.bench import Bench, held, item
 from contract.values import NULLABLE, ONE, VALUES
-from syncd.adapters.fiftyone import read as fiftyone_read
+from syncd.adapters.fiftyone import read_all as fiftyone_read
 from syncd.model import Side
 from syncd.model.snapshot import schema
 

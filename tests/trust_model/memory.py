@@ -17,6 +17,7 @@ from syncd.adapters.memory import Faults, Label, MemoryLabels, MemoryRows, Row
 from syncd.adapters.memory.labels import Sample, new_id
 from syncd.adapters.protocol import Result
 from syncd.connect import engine_for
+from syncd.familiar import Familiar
 from syncd.model import (
     BOX,
     LABEL,
@@ -118,6 +119,7 @@ class Servers:
     """Databases for syncd's own tables, emptied and used over and over."""
 
     def __init__(self, folder: Path) -> None:
+        self.familiar = Familiar(folder / "documents", "in memory")
         self.writing = _engine(folder / "writing.sqlite")
         self.state = _engine(folder / "state.sqlite")
 
@@ -150,6 +152,7 @@ class MemorySides:
         self.clock = Clock()
         self.dataset = MemoryLabels(self.mapping, clock=lambda: self.clock.of(Side.FIFTYONE))
         self.table = TransactionalRows(self.mapping, clock=lambda: self.clock.of(Side.DATABASE))
+        self.familiar = servers.familiar
         self.writing = servers.writing
         self.state = servers.state if apart else servers.writing
         for engine in (self.writing, self.state):
@@ -200,6 +203,7 @@ class MemorySides:
                 tables=tables_for(state, SCHEMA),
                 schema=SCHEMA,
                 vocabulary=NARROW_WORDS if rules.narrow else WORDS,
+                familiar=self.familiar,
             )
 
     def samples(self) -> Sequence[str]:

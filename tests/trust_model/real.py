@@ -38,6 +38,8 @@ class Faulty:
             answer = found(*args, **named)
             if name in READS:
                 self._faults.reading(range(answer.rows.height))
+            elif name == "read_all_to":
+                self._faults.reading(range(args[0].rows))
             return answer
 
         return called

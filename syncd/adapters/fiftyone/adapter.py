@@ -15,13 +15,14 @@ from pymongo.database import Database
 from syncd.adapters.fiftyone.dataset import DatasetChanged, describe
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.mapping import LabelMapping
-from syncd.adapters.fiftyone.read import one_moment, read_all_labels, read_labels
+from syncd.adapters.fiftyone.read import one_moment, read_labels
+from syncd.adapters.fiftyone.read_all import decode, read_all_labels
 from syncd.adapters.fiftyone.send import send
 from syncd.adapters.fiftyone.users import with_users
 from syncd.adapters.fiftyone.values import stored_forms, stored_id_forms
 from syncd.adapters.fiftyone.write import Writer
 from syncd.adapters.fiftyone.write_tags import tag_operations
-from syncd.adapters.protocol import Meanwhile, Result, Sink
+from syncd.adapters.protocol import Meanwhile, Recogniser, Result, Sink
 from syncd.ahead import ahead
 from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, TagEdit
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, distinct, empty
@@ -81,17 +82,27 @@ class FiftyOneAdapter:
         self._check_identity()
         return Snapshot(self.side, rows, complete=True, as_of=as_of)
 
-    def read_all_to(self, sink: Sink) -> datetime:
+    def read_all_to(self, sink: Sink, recogniser: Recogniser | None = None) -> datetime:
         """Every label, some samples at a time; on a replica set all as they are at one moment."""
         self._check_identity()
         as_of = self.now()
         with asking(READING):
-            for rows in read_all_labels(
-                self.samples, self.labels, self.mapping, replica_set=self.replica_set, again=sink.clear
-            ):
-                sink.add(with_users(self.database, self.identity.partition("/")[0], rows))
+            read_all_labels(
+                self.samples,
+                self.labels,
+                self.mapping,
+                sink,
+                recogniser,
+                self._with_users,
+                replica_set=self.replica_set,
+            )
         self._check_identity()
         return as_of
+
+    def decode(self, documents: pl.DataFrame) -> pl.DataFrame:
+        """The labels in these documents."""
+        with asking(READING):
+            return self._with_users(decode(self.samples, self.labels, self.mapping, documents))
 
     def read_since(self, since: datetime, meanwhile: Meanwhile | None = None) -> Snapshot:
         """All labels of samples stamped at or after ``since``; an indexed range read."""
@@ -225,7 +236,10 @@ class FiftyOneAdapter:
     def _read(self, match: dict[str, Any]) -> pl.DataFrame:
         with asking(READING):
             rows = read_labels(self.samples, self.labels, self.mapping, match, replica_set=self.replica_set)
-            return with_users(self.database, self.identity.partition("/")[0], rows)
+            return self._with_users(rows)
+
+    def _with_users(self, rows: pl.DataFrame) -> pl.DataFrame:
+        return with_users(self.database, self.identity.partition("/")[0], rows)
 
     def _check_identity(self) -> None:
         found = describe(self.database, self.dataset, self.labels.label_field).identity

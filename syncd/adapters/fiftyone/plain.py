@@ -6,6 +6,7 @@ sending them; it is left for the samples that hold anything of an unexpected typ
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +20,11 @@ from syncd.adapters.fiftyone.mapping import LabelMapping, key
 from syncd.adapters.fiftyone.pipeline import ALLOWED, ARROW, NOTHING, raw_column
 from syncd.model import Kind
 
-ID, MEDIA, EDITED_AT, TAGS, USER, STRANGE = (
-    f"_syncd_{name}" for name in ("id", "media", "edited_at", "tags", "user", "strange")
-)
-"""What is read of the sample itself, under names that no field of a dataset bears."""
+EDITED_AT, TAGS, USER = "last_modified_at", "tags", "last_modified_by"
+"""What is read of the sample itself, besides its id and its media."""
+
+STRANGE = "_syncd_strange"
+"""Whether the sample holds anything that is not as expected; the server says so, at the end of the document."""
 
 ID_STORED: dict[Kind, tuple[list[str], pa.DataType]] = {Kind.INTEGER: (["int", "long"], pa.int64())}
 """The types in which an id is plain, and how it is read; of other kinds than these it is a text."""
@@ -44,7 +46,12 @@ class Plain:
 def can_be_plain(labels: LabelMapping) -> bool:
     """Whether each value has a key of its own; else only the pipeline reads one value in two ways."""
     names = [labels.id_attribute, *map(key, labels.kinds), *filter(None, [labels.actor_attribute])]
-    return len(set(names)) == len(names) and not any("." in name or name in ("_id", "tags") for name in names)
+    roots = [labels.path.split(".")[0], labels.media_path.split(".")[0]]
+    return (
+        len(set(names)) == len(names)
+        and not any("." in name or name in ("_id", "tags") for name in names)
+        and len({*roots, EDITED_AT, TAGS, USER}) == len(roots) + 3
+    )
 
 
 def read_plain(
@@ -58,24 +65,39 @@ def read_plain(
 
     ``options`` are those of ``find``: how the samples are sorted, and how many are read.
     """
-    from pymongoarrow.api import Schema, find_arrow_all
+    return plain(fetch(samples, labels, match, session, checked=True, **options), labels)
 
+
+def fetch(
+    samples: Collection[dict[str, Any]],
+    labels: LabelMapping,
+    match: dict[str, Any],
+    session: ClientSession | None,
+    *,
+    checked: bool,
+    **options: Any,
+) -> list[bytes]:
+    """What is mapped of the samples that match and hold labels, as the server sends it; see :func:`projection`."""
     if not labels.is_list:
         match = {"$and": [match, {labels.path: {"$nin": [None]}}]}
-    table = find_arrow_all(
-        samples,
-        match,
-        schema=Schema(columns(labels)),
-        projection=projection(labels),
-        allow_invalid=True,
-        session=session,
-        **options,
-    )
-    frame = pl.DataFrame(pl.from_arrow(table))
-    ids = frame.select(pl.col(ID).ext.storage()).to_series()
+    wanted = projection(labels, checked=checked)
+    return list(samples.find_raw_batches(match, wanted, session=session, **options))
+
+
+def plain(batches: Iterable[bytes], labels: LabelMapping) -> Plain:
+    """The labels of documents that were fetched. Where the server was not asked, none is taken for strange."""
+    from pymongoarrow.context import PyMongoArrowContext
+    from pymongoarrow.schema import Schema
+
+    context = PyMongoArrowContext(Schema(columns(labels)), allow_invalid=True)
+    for batch in batches:
+        context.process_bson_stream(batch)
+    frame = pl.DataFrame(pl.from_arrow(context.finish()))
+    ids = frame.select(pl.col("_id").ext.storage()).to_series()
+    strange = frame[STRANGE].fill_null(value=False)
     return Plain(
-        rows=_flat(frame.filter(~pl.col(STRANGE)), labels),
-        others=[ObjectId(each) for each in ids.filter(frame[STRANGE])],
+        rows=_flat(frame.filter(~strange), labels),
+        others=[ObjectId(each) for each in ids.filter(strange)],
         read=frame.height,
         last=ObjectId(ids[-1]) if frame.height else None,
     )
@@ -98,33 +120,30 @@ def _label_columns(labels: LabelMapping) -> dict[str, tuple[str, pa.DataType]]:
 def columns(labels: LabelMapping) -> dict[str, Any]:
     """The Arrow types of the documents."""
     label = pa.struct([(name, type_) for name, (_, type_) in _label_columns(labels).items()])
-    held: pa.DataType = pa.list_(label) if labels.is_list else label
-    root, *rest = labels.path.split(".")
-    for part in reversed(rest):
-        held = pa.struct([(part, held)])
-    return {
-        root: held,
-        ID: ObjectId,
-        MEDIA: pa.string(),
+    of_sample: dict[str, Any] = {
+        "_id": ObjectId,
         EDITED_AT: pa.timestamp("ms"),
         TAGS: pa.list_(pa.string()),
         USER: pa.string(),
         STRANGE: pa.bool_(),
     }
+    of_sample |= _nested(labels.path, pa.list_(label) if labels.is_list else label)
+    return of_sample if labels.media_path == "_id" else of_sample | _nested(labels.media_path, pa.string())
 
 
-def projection(labels: LabelMapping) -> dict[str, Any]:
-    """Of each sample what is mapped, and whether any of it is not as expected."""
-    of_sample: dict[str, Any] = {
-        "_id": 0,
-        ID: "$_id",
-        MEDIA: f"${labels.media_path}",
-        EDITED_AT: "$last_modified_at",
-        TAGS: "$tags",
-        USER: "$last_modified_by",
-        STRANGE: _strange(labels),
-    }
-    return of_sample | {f"{labels.path}.{name}": 1 for name in _label_columns(labels)}
+def _nested(path: str, type_: pa.DataType) -> dict[str, pa.DataType]:
+    root, *rest = path.split(".")
+    for part in reversed(rest):
+        type_ = pa.struct([(part, type_)])
+    return {root: type_}
+
+
+def projection(labels: LabelMapping, *, checked: bool = True) -> dict[str, Any]:
+    """Of each sample what is mapped; ``checked`` asks the server, too, whether any of it is not as expected."""
+    names = ["_id", labels.media_path, EDITED_AT, TAGS, USER]
+    names += [f"{labels.path}.{name}" for name in _label_columns(labels)]
+    wanted: dict[str, Any] = dict.fromkeys(names, 1)
+    return wanted | {STRANGE: _strange(labels)} if checked else wanted
 
 
 def _strange(labels: LabelMapping) -> dict[str, Any]:
@@ -153,17 +172,14 @@ def _is(path: str, types: list[str]) -> dict[str, Any]:
 
 def _flat(frame: pl.DataFrame, labels: LabelMapping) -> pl.DataFrame:
     """One row per label, with the columns that the pipeline yields."""
-    held = pl.col(labels.path.split(".")[0])
-    for part in labels.path.split(".")[1:]:
-        held = held.struct.field(part)
-    sample_id = pl.col(ID).ext.storage().bin.encode("hex")
+    sample_id = pl.col("_id").ext.storage().bin.encode("hex")
     frame = frame.select(
         sample_id.alias("sample_id"),
-        (sample_id if labels.media_path == "_id" else pl.col(MEDIA)).alias("media"),
+        (sample_id if labels.media_path == "_id" else _at(labels.media_path)).alias("media"),
         pl.col(EDITED_AT).alias("edited_at"),
         pl.col(TAGS).alias("sample_tags"),
         pl.col(USER).alias("user"),
-        held.alias("label"),
+        _at(labels.path).alias("label"),
     )
     if labels.is_list:
         frame = frame.filter(pl.col("label").list.len() > 0)
@@ -177,3 +193,11 @@ def _flat(frame: pl.DataFrame, labels: LabelMapping) -> pl.DataFrame:
     columns["annotation_id"] = columns["annotation_id"].cast(pl.String)
     odd = pl.lit(None, pl.List(pl.String)).alias("odd")
     return frame.select(pl.exclude("label"), odd, *(expr.alias(alias) for alias, expr in columns.items()))
+
+
+def _at(path: str) -> pl.Expr:
+    root, *rest = path.split(".")
+    value = pl.col(root)
+    for part in rest:
+        value = value.struct.field(part)
+    return value

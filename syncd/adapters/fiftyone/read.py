@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,9 +26,6 @@ Documents = Collection[dict[str, Any]]
 
 CHUNK = 10_000
 """Ids per ``$in``: well below MongoDB's 16 MB for one command."""
-
-PAGE = 20_000
-"""Samples read at a time where not all may be in memory at once."""
 
 SNAPSHOT_UNAVAILABLE = (239, 246)
 """MongoDB's codes for a snapshot that it cannot serve (too old; the collection was just created or indexed)."""
@@ -58,59 +55,29 @@ def read_labels(
     return _read(samples, labels, mapping, match, None)
 
 
-def read_all_labels(
-    samples: Documents, labels: LabelMapping, mapping: Mapping, *, replica_set: bool, again: Callable[[], None]
-) -> Iterator[pl.DataFrame]:
-    """All labels as snapshot's frames, some samples at a time. ``again`` is called where it begins anew."""
-    try:
-        with one_moment(samples, replica_set=replica_set) as session:
-            yield from _pages(samples, labels, mapping, session)
-            return
-    except OperationFailure as error:
-        if error.code not in SNAPSHOT_UNAVAILABLE:
-            raise
-    again()
-    yield from _pages(samples, labels, mapping, None)
-
-
-def _pages(
-    samples: Documents, labels: LabelMapping, mapping: Mapping, session: ClientSession | None
-) -> Iterator[pl.DataFrame]:
-    """In the order of their ids, which never change: no sample is met twice or passed over."""
-    if not can_be_plain(labels):
-        yield _read(samples, labels, mapping, {}, session)
-        return
-    match: dict[str, Any] = {}
-    while True:
-        plain = read_plain(samples, labels, match, session, sort=[("_id", 1)], limit=PAGE)
-        yield _framed(samples, labels, mapping, _all_of(samples, labels, plain, session), session)
-        if plain.read < PAGE:
-            return
-        match = {"_id": {"$gt": plain.last}}
-
-
 def _read(
     samples: Documents, labels: LabelMapping, mapping: Mapping, match: dict[str, Any], session: ClientSession | None
 ) -> pl.DataFrame:
     if can_be_plain(labels):
-        raw = _all_of(samples, labels, read_plain(samples, labels, match, session), session)
+        raw = all_of(samples, labels, read_plain(samples, labels, match, session), session)
     else:
-        raw = _flattened(samples, labels, match, session)
+        raw = flattened(samples, labels, match, session)
     if session is None and match:
         raw = _latest(raw)
-    return _framed(samples, labels, mapping, raw, session)
+    return framed(samples, labels, mapping, raw, session)
 
 
-def _framed(
+def framed(
     samples: Documents, labels: LabelMapping, mapping: Mapping, raw: pl.DataFrame, session: ClientSession | None
 ) -> pl.DataFrame:
+    """Raw columns as a snapshot's frame; values that have no canonical form are looked up in their documents."""
     strange = raw.filter(pl.any_horizontal(list(_strange(labels, mapping))))
     texts = texts_of_odd_values(samples, labels, [ObjectId(each) for each in strange["sample_id"].unique()], session)
     raw = raw.join(texts, on=PLACE, how="left", maintain_order="left")
     return _finish(raw, labels, mapping)
 
 
-def _all_of(samples: Documents, labels: LabelMapping, plain: Plain, session: ClientSession | None) -> pl.DataFrame:
+def all_of(samples: Documents, labels: LabelMapping, plain: Plain, session: ClientSession | None) -> pl.DataFrame:
     """The plain labels, and those of the other samples."""
     return pl.concat([plain.rows, *_unwound(samples, labels, plain.others, session)], how="diagonal")
 
@@ -120,10 +87,10 @@ def _unwound(
 ) -> Iterator[pl.DataFrame]:
     """The labels of these samples, which hold something that only the server can lay out."""
     for start in range(0, len(sample_ids), CHUNK):
-        yield _flattened(samples, labels, {"_id": {"$in": sample_ids[start : start + CHUNK]}}, session)
+        yield flattened(samples, labels, {"_id": {"$in": sample_ids[start : start + CHUNK]}}, session)
 
 
-def _flattened(
+def flattened(
     samples: Documents, labels: LabelMapping, match: dict[str, Any], session: ClientSession | None
 ) -> pl.DataFrame:
     """One row per label of the samples that match, laid flat on the server."""

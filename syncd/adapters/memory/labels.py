@@ -12,8 +12,9 @@ from bson import ObjectId
 
 from syncd.adapters.fiftyone.dataset import DatasetChanged, DatasetMissing
 from syncd.adapters.memory.content import Content, canonical_values, problems_json, truncated, utc_now
+from syncd.adapters.memory.documents import Documents
 from syncd.adapters.memory.faults import Faults
-from syncd.adapters.protocol import Meanwhile, Result, Sink
+from syncd.adapters.protocol import Meanwhile, Recogniser, Result, Sink
 from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, TagEdit, Value
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, schema
 
@@ -68,6 +69,7 @@ class MemoryLabels:
         self.deleted_at: datetime | None = None
         self._identity: str | None = new_id()
         self._opened: str | None = self._identity
+        self._documents = Documents({})
 
     # What people do
 
@@ -142,11 +144,29 @@ class MemoryLabels:
         self._check_identity()
         return self._snapshot(self.samples.values(), complete=True)
 
-    def read_all_to(self, sink: Sink) -> datetime:
-        """Every annotation, as one part."""
-        whole = self.read_all()
-        sink.add(whole.rows)
-        return whole.as_of
+    def read_all_to(self, sink: Sink, recogniser: Recogniser | None = None) -> datetime:
+        """Every annotation, as one part; a sample's document is what its labels are read as."""
+        if recogniser is None:
+            whole = self.read_all()
+            sink.add(whole.rows)
+            return whole.as_of
+        self.faults.called("read_all")
+        self._check_identity()
+        as_of = self.clock()
+        self._documents = Documents(
+            {each.sample_id: [self._as_read(each, label) for label in each.labels] for each in self.samples.values()}
+        )
+        met = self._documents.frame
+        wanted = set(recogniser.recognise(met) if recogniser.knows_any else met["sample_id"])
+        decoded = met.filter(pl.col("sample_id").is_in(list(wanted)))
+        rows = self._snapshot([self.samples[each] for each in decoded["sample_id"]], complete=True).rows
+        sink.add(rows)
+        recogniser.decoded(rows, decoded.drop("document"))
+        return as_of
+
+    def decode(self, documents: pl.DataFrame) -> pl.DataFrame:
+        """The labels in these documents."""
+        return pl.DataFrame(self._documents.rows_of(documents), schema=schema(self.side, self.mapping), orient="row")
 
     def read_since(self, since: datetime, meanwhile: Meanwhile | None = None) -> Snapshot:
         """All labels of samples stamped at or after ``since``."""

@@ -106,7 +106,7 @@ def test_it_is_as_the_server_lays_it_flat(
     assert can_be_plain(labels)
     plain = read_plain(samples, labels, {}, None)
     found = pl.concat([plain.rows, *read._unwound(samples, labels, plain.others, None)], how="diagonal")
-    wanted = read._flattened(samples, labels, {}, None)
+    wanted = read.flattened(samples, labels, {}, None)
     order = ["sample_id", "position"]
     assert plain.rows.height and plain.others
     assert_frame_equal(found.select(wanted.columns).sort(order), wanted.sort(order))

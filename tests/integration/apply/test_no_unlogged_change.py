@@ -172,7 +172,7 @@ def test_no_transaction_is_open_while_fiftyone_is_read_or_written(
     seen: dict[str, set[str]] = {}
 
     def look(name: str) -> None:
-        if name == "read_all":
+        if name == "read_all_to":
             # It runs beside the database's own reading: look when that is over and this one still under way.
             time.sleep(0.6)
         states = played.sql(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from syncd.reconcile import parts, reading
+from syncd.reconcile import parts
 from syncd.session import open_session
 from syncd.verify import verify
 from worlds import BINDING, World
@@ -17,7 +17,7 @@ from worlds import BINDING, World
 @pytest.fixture(autouse=True)
 def in_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Everything is too large, and nothing of it is left behind."""
-    monkeypatch.setattr(reading, "IN_MEMORY", 0)
+    monkeypatch.setattr(parts, "IN_MEMORY", 0)
     monkeypatch.setattr(parts, "SIZE", 20)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield

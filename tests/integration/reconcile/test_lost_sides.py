@@ -12,7 +12,7 @@ from bson import ObjectId
 
 from syncd.adapters.fiftyone.dataset import DatasetMissing
 from syncd.apply.steps import Step, observed
-from syncd.reconcile import parts, reading
+from syncd.reconcile import parts
 from syncd.reconcile.result import RunResult
 from trust import many
 from worlds import LIST, World, at_step, utc
@@ -22,7 +22,7 @@ from worlds import LIST, World, at_step, utc
 def read(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways in which everything is read: more than memory should hold, and whatever there is."""
     if request.param == "in parts":
-        monkeypatch.setattr(reading, "IN_MEMORY", 0)
+        monkeypatch.setattr(parts, "IN_MEMORY", 0)
         monkeypatch.setattr(parts, "SIZE", 20)
 
 

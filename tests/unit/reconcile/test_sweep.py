@@ -14,9 +14,13 @@ from hypothesis import strategies as st
 
 from syncd.diff import Inputs, Young, diff
 from syncd.diff.sift import Rules
+from syncd.diff.unedited import spoken_of
 from syncd.model import Plan
+from syncd.model.documents import DOCUMENTS_SCHEMA, FAMILIAR_SCHEMA, HASHES
 from syncd.model.snapshot import baseline_schema
-from syncd.reconcile.sweep import Laid, Met
+from syncd.reconcile.laid import Laid, LaidLabels
+from syncd.reconcile.recognised import Recognised
+from syncd.reconcile.sweep import Met
 from unit.diff.applier import State
 from unit.diff.strategies import PROFILE, states
 from unit.diff.test_properties import said
@@ -32,6 +36,7 @@ class Narrowed:
     met: pl.DataFrame
     first: int
     not_ingested: int
+    decoded: list[str]
 
     def plan(self) -> Plan:
         """The plan for what is left, with what was met."""
@@ -44,30 +49,79 @@ class Narrowed:
         return replace(plan, counts=counts, baseline=pl.concat([plan.baseline, self.met]).sort("annotation_id"))
 
 
-def narrowed(inputs: Inputs, parts: int) -> Narrowed:
+NOTHING_KNOWN = pl.DataFrame(schema=FAMILIAR_SCHEMA)
+
+
+def documents(labels: pl.DataFrame) -> pl.DataFrame:
+    """A document for each sample that has labels; its content is whatever its labels are read as."""
+    held = [
+        {"sample_id": sample, "document": repr(rows.rows()).encode()}
+        for (sample,), rows in labels.drop_nulls("sample_id").sort("sample_id", "label_id").group_by("sample_id")
+    ]
+    hashes = [pl.col("document").hash(seed).alias(name) for seed, name in enumerate(HASHES)]
+    found = pl.DataFrame(held, schema={"sample_id": pl.String(), "document": pl.Binary()}, orient="row")
+    return found.with_columns(hashes).select(*DOCUMENTS_SCHEMA).sort("sample_id")
+
+
+def labels_of(labels: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+    return labels.join(kept, on="sample_id", how="semi")
+
+
+def learnt(inputs: Inputs) -> pl.DataFrame:
+    """What is known of FiftyOne's documents after they were decoded."""
+    labels = inputs.fiftyone.rows
+    recognised = Recognised(
+        None, inputs.mapping, NOTHING_KNOWN, partial(spoken_of, inputs.policy.review, inputs.vocabulary)
+    )
+    recognised.decoded(labels.drop_nulls("sample_id"), documents(labels).drop("document"))
+    known = recognised.known_now()
+    return NOTHING_KNOWN if known is None else known
+
+
+def stamped_by_sample(inputs: Inputs) -> Inputs:
+    """FiftyOne stamps a sample, with all its labels."""
+    rows = inputs.fiftyone.rows.with_columns(pl.col("edited_at").max().over("sample_id"))
+    return replace(inputs, fiftyone=replace(inputs.fiftyone, rows=rows))
+
+
+def narrowed(inputs: Inputs, parts: int | None, known: pl.DataFrame = NOTHING_KNOWN) -> Narrowed:
+    """``known`` is what is known of FiftyOne's documents (``FAMILIAR_SCHEMA``)."""
+    speaking = partial(spoken_of, inputs.policy.review, inputs.vocabulary)
+    labels = inputs.fiftyone.rows
+    met = documents(labels)
     with tempfile.TemporaryDirectory() as folder:
-        laid = Laid(Path(folder) / "sides", Path(folder) / "met", inputs.mapping, parts)
+        laid = Laid(Path(folder) / "sides", Path(folder) / "met", inputs.mapping, parts, speaking, known)
+        recognised = laid.fiftyone.recognised
+        half = met.height // 2
+        to_decode = [each for some in (met[:half], met[half:]) if some.height for each in recognised.recognise(some)]
         for sink, frame in (
-            (laid.fiftyone, inputs.fiftyone.rows),
+            (laid.fiftyone, labels.filter(pl.col("sample_id").is_in(to_decode) | pl.col("sample_id").is_null())),
             (laid.database, inputs.database.rows),
             (laid.baseline, inputs.baseline),
         ):
             half = frame.height // 2
             sink.add(frame[:half])
             sink.add(frame[half:])
+        decoded: list[str] = []
+
+        def decode(kept: pl.DataFrame) -> pl.DataFrame:
+            decoded.extend(kept["sample_id"])
+            return labels_of(labels, kept)
+
+        laid.compare(decode)
         as_of = inputs.fiftyone.as_of
         rules = Rules(inputs.mapping, inputs.policy, inputs.vocabulary, inputs.history, inputs.young, as_of)
-        fiftyone, database, baseline, named = laid.closed(laid.unsettled(rules, partial(_find, inputs.samples)))
-        met, absent = Met(laid.met, named), laid.not_ingested(named)
+        left = laid.closed(laid.unsettled(rules, partial(_find, inputs.samples)), decode)
+        met, absent = Met(laid.met, left.named), laid.not_ingested(left.named)
         found, first = pl.concat([pl.DataFrame(schema=baseline_schema(inputs.mapping)), *met]), met.first
-    left = replace(
+    narrow = replace(
         inputs,
-        fiftyone=replace(inputs.fiftyone, rows=fiftyone, scanned=laid.fiftyone.rows),
-        database=replace(inputs.database, rows=database, scanned=laid.database.rows),
-        baseline=baseline,
-        baseline_size=laid.baseline.rows,
+        fiftyone=replace(inputs.fiftyone, rows=left.fiftyone, scanned=laid.fiftyone.rows),
+        database=replace(inputs.database, rows=left.database, scanned=laid.database.rows),
+        baseline=left.baseline,
+        baseline_size=laid.baseline.parts.rows,
     )
-    return Narrowed(left, found, first, absent)
+    return Narrowed(narrow, found, first, absent, decoded)
 
 
 def _find(samples: pl.DataFrame, media: list[str]) -> pl.DataFrame:
@@ -80,6 +134,58 @@ def test_the_plan_is_that_of_everything(state: State, parts: int, adopt: bool, y
     quiet = Young(after=NOON, until=NOON + SECOND / 2) if young else None
     inputs = state.inputs(adopt=adopt, young=quiet)
     assert said(narrowed(inputs, parts).plan()) == said(diff(inputs))
+
+
+@PROFILE
+@given(
+    st.one_of(states(), reviewed()),
+    st.one_of(st.none(), st.integers(1, 4)),
+    st.booleans(),
+    st.booleans(),
+    st.one_of(st.just(1.0), st.floats(0, 1)),
+)
+def test_the_plan_is_that_of_everything_where_documents_are_recognised(
+    state: State, parts: int | None, adopt: bool, young: bool, share: float
+) -> None:
+    quiet = Young(after=NOON, until=NOON + SECOND / 2) if young else None
+    inputs = stamped_by_sample(state.inputs(adopt=adopt, young=quiet))
+    known = learnt(inputs)
+    plan = narrowed(inputs, parts, known[: round(share * known.height)]).plan()
+    assert said(plan) == said(diff(inputs))
+
+
+def test_a_document_that_has_changed_is_decoded() -> None:
+    state = State(mapping("label"), [B("a", label="x")], [F("a", label="x")], [D("a", label="x")], [])
+    known = learnt(state.inputs())
+    state.f = [F("a", label="y")]
+    inputs = state.inputs()
+    assert said(narrowed(inputs, None, known).plan()) == said(diff(inputs))
+    assert diff(inputs).changes
+
+
+def test_a_document_that_holds_what_was_agreed_is_not_decoded_unless_there_is_something_to_do() -> None:
+    labels = dict.fromkeys("abcdef", "copepod")
+    state = State(
+        mapping("label"),
+        [B(name, label=label) for name, label in labels.items()],
+        [F(name, label=label) for name, label in labels.items()],
+        [D(name, label="krill" if name == "c" else label) for name, label in labels.items()],
+        [],
+    )
+    inputs = state.inputs()
+    found = narrowed(inputs, None, learnt(inputs))
+    assert (found.decoded, found.inputs.fiftyone.rows["annotation_id"].to_list()) == (["s-c"], ["c"])
+    assert found.inputs.fiftyone.size == 6
+    assert said(found.plan()) == said(diff(inputs))
+
+
+def test_a_document_is_decoded_where_the_baseline_has_moved_since() -> None:
+    state = State(mapping("label"), [B("a", label="x")], [F("a", label="x")], [D("a", label="x")], [])
+    known = learnt(state.inputs())
+    state.b, state.d = [B("a", label="y")], [D("a", label="y")]
+    found = narrowed(state.inputs(), None, known)
+    assert found.decoded == ["s-a"]
+    assert said(found.plan()) == said(diff(state.inputs()))
 
 
 @pytest.mark.parametrize("parts", [1, 3])
@@ -159,11 +265,17 @@ def test_two_labels_in_one_place_are_seen_though_each_is_where_it_was() -> None:
 
 
 def test_a_read_that_begins_anew_leaves_nothing_of_the_first(tmp_path: Path) -> None:
-    laid = Laid(tmp_path / "sides", tmp_path / "met", mapping("label"), 2)
-    frame = State(mapping("label"), [], [F("a", label="x"), F(None, label="y")], [], []).inputs().fiftyone.rows
-    laid.fiftyone.add(frame)
-    laid.fiftyone.clear()
-    laid.fiftyone.add(frame)
-    found = pl.concat(list(laid.fiftyone))
-    assert (found.height, laid.fiftyone.rows) == (2, 2)
+    inputs = State(mapping("label"), [], [F("a", label="x"), F("b", label="y")], [], []).inputs()
+    frame, known = inputs.fiftyone.rows, learnt(inputs)
+    labels = LaidLabels(tmp_path, mapping("label"), 2, Recognised(tmp_path, mapping("label"), known, lambda _: ()))
+    for _ in range(2):
+        labels.clear()
+        labels.add(frame)
+        labels.recognised.recognise(documents(frame))
+        labels.recognised.decoded(frame, documents(frame).drop("document"))
+    found = pl.concat(list(labels.decoded))
+    assert (found.height, labels.rows) == (2, 2)
+    known_now = labels.recognised.known_now()
+    assert known_now is not None
+    assert known_now.height == 4, "two that were met, and two that were learnt"
     assert found.sort("label_id").equals(frame.sort("label_id"))

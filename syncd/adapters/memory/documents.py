@@ -1,0 +1,31 @@
+"""Samples in memory as documents that are told by their hashes, as FiftyOne's are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from syncd.model.documents import DOCUMENTS_SCHEMA, HASHES
+
+SEEDS = dict(zip(HASHES, (1, 2), strict=True))
+Rows = list[dict[str, Any]]
+
+
+class Documents:
+    """The documents of one reading."""
+
+    def __init__(self, samples: Mapping[str, Rows]) -> None:
+        self._held = {repr((sample_id, rows)).encode(): rows for sample_id, rows in sorted(samples.items())}
+        hashes = [pl.col("document").hash(seed).alias(name) for name, seed in SEEDS.items()]
+        found = pl.DataFrame(
+            {"sample_id": sorted(samples), "document": list(self._held)},
+            schema={"sample_id": pl.String(), "document": pl.Binary()},
+        )
+        self.frame = found.with_columns(hashes).select(*DOCUMENTS_SCHEMA)
+        """One row per sample (``DOCUMENTS_SCHEMA``)."""
+
+    def rows_of(self, documents: pl.DataFrame) -> Rows:
+        """The labels in some of them."""
+        return [row for document in documents["document"] for row in self._held[document]]

@@ -1,0 +1,59 @@
+"""Digests of labels: equal where ids and values are, whichever side holds them.
+
+They tell what is as it was from what has to be looked at field by field. Only whether two digests are equal has a
+meaning, and only within one version of Polars, whose hashes they are made of.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import and_
+
+import polars as pl
+
+from syncd.model.documents import DIGEST, DIGESTS_SCHEMA
+from syncd.model.fields import Mapping
+from syncd.model.snapshot import column, known_column
+
+SEEDS = dict(zip(DIGEST, (1, 2), strict=True))
+
+
+def digests(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    """One row per sample (``DIGESTS_SCHEMA``) of labels; all labels of each sample must be there."""
+    return _by_sample(rows, mapping, pl.lit(value=True))
+
+
+def agreed_digests(baseline: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    """The same of what was agreed. A label of which a field is not known is counted, and equal to none."""
+    known = [pl.col(known_column(each.name)) for each in mapping.fields]
+    return _by_sample(baseline.drop_nulls("sample_id"), mapping, reduce(and_, known, pl.lit(value=True)))
+
+
+def alike(mapping: Mapping, baseline: pl.DataFrame, database: pl.DataFrame) -> pl.DataFrame:
+    """``annotation_id`` of what the database holds as it was agreed, exactly, and once.
+
+    Every field of ``baseline`` must be known. What differs by no more than a tolerance is not among them.
+    """
+    keys = ["annotation_id", *DIGEST]
+    sound = database.filter(pl.col("annotation_id").is_unique() & pl.col("problems").is_null())
+    values = pl.struct(column(name) for name in mapping.names)
+    hashes = [values.hash(seed).alias(name) for name, seed in SEEDS.items()]
+    agreed, held = (frame.select("annotation_id", *hashes) for frame in (baseline, sound))
+    return agreed.join(held, on=keys, how="semi").select("annotation_id")
+
+
+def together(digests: list[pl.DataFrame]) -> pl.DataFrame:
+    """The digests of samples whose labels came in several frames."""
+    return _summed(pl.concat([pl.DataFrame(schema=DIGESTS_SCHEMA), *digests]))
+
+
+def _by_sample(rows: pl.DataFrame, mapping: Mapping, whole: pl.Expr) -> pl.DataFrame:
+    label = pl.struct("annotation_id", "label_id", "sample_id", *(column(name) for name in mapping.names))
+    hashes = [pl.when(whole).then(label.hash(seed)).alias(name) for name, seed in SEEDS.items()]
+    return _summed(rows.select("sample_id", pl.lit(1, pl.UInt32).alias("labels"), *hashes))
+
+
+def _summed(parts: pl.DataFrame) -> pl.DataFrame:
+    """Sums wrap around, which they may: the order of labels means nothing, and two alike must not cancel out."""
+    summed = parts.group_by("sample_id").agg(pl.col("labels", *DIGEST).sum())
+    return summed.cast(DIGESTS_SCHEMA).select(*DIGESTS_SCHEMA)  # type: ignore[arg-type]

@@ -1,0 +1,102 @@
+"""What documents were found to hold when they were decoded, kept from one complete reading to the next.
+
+Nothing rests on it but time. It says of a document, by its hash, what digest the labels in it have; whether they are
+what was agreed is asked of the baseline each time, so that nothing here can be out of date: a file that is lost, old
+or damaged means that documents are decoded again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.ipc
+import structlog
+
+from syncd.model.documents import FAMILIAR_SCHEMA
+from syncd.whole_file import whole_file
+
+log = structlog.get_logger(__name__)
+
+FORMAT = "1"
+ENDING = ".familiar"
+LZ4 = pa.ipc.IpcWriteOptions(compression="lz4")
+RULES = b"syncd"
+"""Where the file says by which rules documents were decoded."""
+
+FORGOTTEN_S = 30 * 24 * 3600.0
+"""A file that nobody has written for so long is that of a dataset which is gone."""
+
+
+@dataclass(frozen=True)
+class Familiar:
+    """The file of one binding and dataset. ``decoding`` is what the outcome of decoding a document rests upon."""
+
+    path: Path
+    decoding: str
+
+    @staticmethod
+    def of(binding: str, dataset: str, decoding: str) -> Familiar:
+        """That of a binding's dataset, in the folder of this user's caches."""
+        name = blake2b(f"{binding}\0{dataset}".encode(), digest_size=12).hexdigest()
+        return Familiar(cache_folder() / "documents" / f"{name}{ENDING}", decoding)
+
+    def load(self, rules: str) -> pl.DataFrame:
+        """What is known (``FAMILIAR_SCHEMA``) of documents that were decoded by the same rules; else nothing."""
+        none = pl.DataFrame(schema=FAMILIAR_SCHEMA)
+        try:
+            with pa.ipc.open_file(self.path.read_bytes()) as file:
+                table = file.read_all()
+            table.validate(full=True)
+        except (OSError, pa.ArrowException) as error:
+            if not isinstance(error, FileNotFoundError):
+                log.info("what documents hold cannot be read; all are decoded", file=str(self.path), why=str(error))
+            return none
+        if (table.schema.metadata or {}).get(RULES) != self._rules(rules) or len(table) == 0:
+            return none
+        found = pl.DataFrame(pl.from_arrow(table))
+        return found if _is_sound(found) else none
+
+    def save(self, known: pl.DataFrame, rules: str) -> None:
+        """Replaces what is known; where that cannot be, all documents are decoded the next time."""
+        table = known.select(*FAMILIAR_SCHEMA).to_arrow()
+        table = table.replace_schema_metadata({RULES: self._rules(rules)})
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _forget_old(self.path.parent)
+            with (
+                whole_file(self.path, private=True) as file,
+                pa.ipc.new_file(file, table.schema, options=LZ4) as writer,
+            ):
+                writer.write_table(table)
+        except OSError as error:
+            log.info("what documents hold cannot be kept", file=str(self.path), why=error.strerror or str(error))
+
+    def _rules(self, rules: str) -> bytes:
+        return f"{FORMAT};{pl.__version__};{self.decoding};{rules}".encode()
+
+
+def cache_folder() -> Path:
+    """Where this user's caches are, as the XDG base directory specification has it."""
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(named) if Path(named).is_absolute() else Path("~/.cache").expanduser()) / "syncd"
+
+
+def _is_sound(found: pl.DataFrame) -> bool:
+    """Whether it is what was saved: each sample once, in their order."""
+    if dict(found.schema) != FAMILIAR_SCHEMA:
+        return False
+    ids = found["sample_id"]
+    return ids.null_count() == 0 and bool((ids.shift() < ids).all())
+
+
+def _forget_old(folder: Path) -> None:
+    old = time.time() - FORGOTTEN_S
+    for each in folder.glob(f"*{ENDING}"):
+        if each.stat().st_mtime < old:
+            each.unlink(missing_ok=True)

@@ -1,0 +1,187 @@
+"""Both sides of a complete reading and the baseline, laid down in parts; and what of them is not settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from syncd.diff.digests import agreed_digests, alike, together
+from syncd.diff.settled import Named, is_named, places, shared_places
+from syncd.diff.sift import Rules, met_schema, remembered, sift
+from syncd.model import Mapping, Side
+from syncd.model.snapshot import baseline_schema, empty_samples, schema
+from syncd.reconcile.parts import Parts
+from syncd.reconcile.recognised import Recognised, SpokenOf
+
+Decode = Callable[[pl.DataFrame], pl.DataFrame]
+"""What makes labels of documents that were recognised."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """What is to be looked at of both sides and the baseline, and its ids."""
+
+    fiftyone: pl.DataFrame
+    database: pl.DataFrame
+    baseline: pl.DataFrame
+    named: Named
+
+
+class LaidBaseline:
+    """The baseline laid down, and digests of what it says of each sample."""
+
+    def __init__(self, folder: Path, mapping: Mapping, count: int | None, *, digested: bool) -> None:
+        self._mapping = mapping
+        self._digested = digested
+        self._digests: list[pl.DataFrame] = []
+        self.parts = Parts(folder, baseline_schema(mapping), count)
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """More of it."""
+        self.parts.add(frame)
+        if self._digested:
+            self._digests.append(agreed_digests(frame, self._mapping))
+
+    def clear(self) -> None:
+        """Forgets what was added."""
+        self.parts.clear()
+        self._digests.clear()
+
+    def digests(self) -> pl.DataFrame:
+        """Of all that was added, by sample."""
+        return together(self._digests)
+
+
+class LaidLabels:
+    """FiftyOne's labels laid down: those that were decoded, beside documents that were recognised."""
+
+    def __init__(self, folder: Path, mapping: Mapping, count: int | None, recognised: Recognised) -> None:
+        self.decoded = Parts(folder, schema(Side.FIFTYONE, mapping), count)
+        self.recognised = recognised
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """More labels."""
+        self.decoded.add(frame)
+
+    def clear(self) -> None:
+        """Forgets what was added and what was recognised: a read that failed begins anew."""
+        self.decoded.clear()
+        self.recognised.clear()
+
+    def compare(self, baseline: LaidBaseline, decode: Decode) -> None:
+        """Decodes what was recognised and does not hold what was agreed."""
+        if not self.recognised.knows_any:
+            return
+        self.recognised.compare(baseline.digests())
+        for documents in self.recognised.changed():
+            self.decoded.add(decode(documents))
+
+    @property
+    def rows(self) -> int:
+        """How many labels there are."""
+        return self.decoded.rows + self.recognised.labels
+
+    def part(self, number: int, baseline: pl.DataFrame) -> pl.DataFrame:
+        """All labels of one part. ``baseline`` is all of that part, some of which stands for labels."""
+        return pl.concat([self.decoded.part(number), self.recognised.standing_for(baseline)])
+
+    def places(self, number: int, baseline: pl.DataFrame) -> pl.Series:
+        """Where these labels are (:func:`syncd.diff.settled.places`)."""
+        held = baseline.join(self.recognised.unchanged, on="sample_id", how="semi")
+        return pl.concat([places(self.decoded.part(number)), places(held)])
+
+    def named(self, named: Named, decode: Decode) -> pl.DataFrame:
+        """The labels that are named, as FiftyOne holds them; of what was recognised, all labels of the samples."""
+        documents = self.recognised.documents_of(named.sample_ids)
+        found = self.decoded.filter(is_named(named))
+        return found if documents.is_empty() else pl.concat([found, decode(documents)])
+
+
+class Laid:
+    """Both sides and the baseline, in parts; and in another folder what is met.
+
+    ``count``: of parts; ``None`` where all of it stays in memory. ``known`` is what is known of documents.
+    """
+
+    def __init__(
+        self, folder: Path, kept: Path, mapping: Mapping, count: int | None, spoken_of: SpokenOf, known: pl.DataFrame
+    ) -> None:
+        documents = None if count is None else folder / "documents"
+        recognised = Recognised(documents, mapping, known, spoken_of)
+        self.fiftyone = LaidLabels(folder / "fiftyone", mapping, count, recognised)
+        self.database = Parts(folder / "database", schema(Side.DATABASE, mapping), count)
+        self.baseline = LaidBaseline(folder / "baseline", mapping, count, digested=recognised.knows_any)
+        self.met = Parts(kept, met_schema(mapping), count)
+        self.absent = Parts(folder / "absent", {"annotation_id": pl.String()}, count)
+
+    def compare(self, decode: Decode) -> None:
+        """To be called once, when everything has been added."""
+        self.fiftyone.compare(self.baseline, decode)
+
+    def unsettled(self, rules: Rules, find_samples: Callable[[list[str]], pl.DataFrame]) -> Named:
+        """What must be looked at, part by part; what is met is laid down, and so are rows without a sample.
+
+        ``find_samples`` says which samples FiftyOne has for some media.
+        """
+        found = remembered(rules)
+        numbers = []
+        for part in range(self.baseline.parts.count):
+            known, rows = self.baseline.parts.part(part), self.database.part(part)
+            numbers.append(self.fiftyone.places(part, known))
+            at_once = self._settled_at_once(rules, part, known, rows)
+            known = known.join(at_once, on="annotation_id", how="anti")
+            rows = rows.join(at_once, on="annotation_id", how="anti")
+            sifted = sift(rules, known, self.fiftyone.part(part, known), rows)
+            found = found.with_(sifted.named)
+            self.met.add(sifted.met)
+            media = sifted.new["media"].drop_nulls().unique().to_list()
+            samples = find_samples(media) if media else empty_samples()
+            found = found.with_(Named.of(sifted.new.join(samples, on="media", how="semi").select("annotation_id")))
+            self.absent.add(sifted.new.join(samples, on="media", how="anti").select("annotation_id"))
+        shared = shared_places(pl.concat(numbers))
+        if shared:
+            for part, baseline in enumerate(self.baseline.parts):
+                labels = self.fiftyone.part(part, baseline)
+                found = found.with_(Named.of(labels.filter(places(labels).is_in(list(shared)))))
+        return found
+
+    def _settled_at_once(self, rules: Rules, part: int, known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+        """``annotation_id`` of what :func:`sift` would find settled, by digests alone: nearly everything.
+
+        The label stands in a document that holds what was agreed, nobody has touched that sample lately, no other
+        label bears its id, and the database holds the same.
+        """
+        unchanged = self.fiftyone.recognised.unchanged
+        if rules.young is not None:
+            young = pl.col("edited_at").is_between(rules.young.after, rules.young.until)
+            unchanged = unchanged.filter(~young.fill_null(value=False))
+        held = known.join(unchanged, on="sample_id", how="semi")
+        held = held.join(self.fiftyone.decoded.part(part), on="annotation_id", how="anti")
+        return alike(rules.mapping, held, rows)
+
+    def not_ingested(self, named: Named) -> int:
+        """How many rows without a sample there are besides those that are named."""
+        return sum(
+            part.filter(~pl.col("annotation_id").is_in(list(named.annotation_ids))).height for part in self.absent
+        )
+
+    def closed(self, named: Named, decode: Decode) -> Left:
+        """Labels, rows and baseline of what is named, and of all that belongs to it, which is named too."""
+        if named == Named():
+            return Left(self.fiftyone.decoded.none, self.database.none, self.baseline.parts.none, named)
+        while True:
+            # Of a label that was recognised the baseline says where it stands.
+            found = self.fiftyone.decoded.filter(is_named(named))
+            known = self.baseline.parts.filter(is_named(named))
+            more = named.with_(Named.of(found, known))
+            if more == named:
+                break
+            named = more
+        labels = self.fiftyone.named(named, decode)
+        bears = pl.col("annotation_id").is_in(list(named.annotation_ids))
+        # A row without an id is no annotation's, but is counted.
+        rows = self.database.filter(bears | pl.col("annotation_id").is_null())
+        return Left(labels, rows, known, named)

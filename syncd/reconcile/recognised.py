@@ -1,0 +1,126 @@
+"""Documents of a complete reading that were not decoded, because they were decoded before.
+
+Of a document that is recognised it is known what digest its labels have. Where the baseline says of the sample what
+has the same digest, the labels are what was agreed, ids and values alike, and the baseline stands for them; all others
+are decoded after all. So a document is believed to be unchanged only against the baseline as it is now.
+
+What the baseline does not hold, tags above all, is read from the document, which is kept: of what needs to be looked
+at, labels are decoded from there. A sample of whose labels tags say anything, or of which a value cannot be read, is
+never recognised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+import polars as pl
+
+from syncd.diff.digests import digests
+from syncd.model import Mapping, Side
+from syncd.model.documents import DIGEST, DIGESTS_SCHEMA, DOCUMENTS_SCHEMA, FAMILIAR_SCHEMA, HASHED_SCHEMA
+from syncd.model.snapshot import schema
+from syncd.reconcile.parts import Chunks
+
+SpokenOf = Callable[[pl.DataFrame], Collection[str]]
+"""The samples on whose labels a tag says anything."""
+
+MOST = 0.5
+"""Where fewer of some documents are recognised, decoding them all at once is quicker."""
+
+
+class Recognised:
+    """The documents that one reading recognises, and what it learns of the others.
+
+    ``known`` is what is known of documents (``FAMILIAR_SCHEMA``), in the order of the samples.
+    """
+
+    def __init__(self, folder: Path | None, mapping: Mapping, known: pl.DataFrame, spoken_of: SpokenOf) -> None:
+        self._mapping = mapping
+        self._known = known
+        self._spoken_of = spoken_of
+        self._documents = Chunks(folder, DOCUMENTS_SCHEMA)
+        self._met: list[pl.DataFrame] = []
+        self._learnt: list[pl.DataFrame] = []
+        self.unchanged = pl.DataFrame(schema=FAMILIAR_SCHEMA)
+        """Of the documents that were met, those that hold what was agreed; none before :meth:`compare`."""
+
+    @property
+    def knows_any(self) -> bool:
+        """Whether anything is known."""
+        return not self._known.is_empty()
+
+    def recognise(self, documents: pl.DataFrame) -> list[str]:
+        """Keeps the documents that are known; of the others the samples, in order."""
+        ids = documents["sample_id"]
+        known = self._known["sample_id"]
+        first, last = known.search_sorted(ids[0], "left"), known.search_sorted(ids[-1], "right")
+        met = self._known[first:last].join(documents.select(*HASHED_SCHEMA), on=list(HASHED_SCHEMA), how="semi")
+        if met.height < MOST * documents.height:
+            return ids.to_list()
+        self._met.append(met)
+        self._documents.add(documents.join(met, on="sample_id", how="semi"))
+        others = documents.select("sample_id").join(met, on="sample_id", how="anti", maintain_order="left")
+        return others["sample_id"].to_list()
+
+    def decoded(self, rows: pl.DataFrame, documents: pl.DataFrame) -> None:
+        """Learns what these documents hold. What rests on more than a document's labels is not learnt."""
+        more = rows.filter(pl.col("problems").is_not_null())["sample_id"].to_list()
+        more += self._spoken_of(rows)
+        times = rows.group_by("sample_id").agg(pl.col("edited_at").first())
+        learnt = (
+            documents.filter(~pl.col("sample_id").is_in(more))
+            .join(digests(rows, self._mapping), on="sample_id", how="left")
+            .with_columns(pl.col("labels", *DIGEST).fill_null(0))
+            .join(times, on="sample_id", how="left")
+        )
+        self._learnt.append(learnt.select(*FAMILIAR_SCHEMA))
+
+    def clear(self) -> None:
+        """Forgets what was met: a read that failed begins anew."""
+        self._documents.clear()
+        self._met.clear()
+        self._learnt.clear()
+
+    def compare(self, agreed: pl.DataFrame) -> None:
+        """Tells which documents hold what was agreed (``DIGESTS_SCHEMA``)."""
+        met = pl.concat([pl.DataFrame(schema=FAMILIAR_SCHEMA), *self._met])
+        both = met.join(agreed, on="sample_id", how="left", suffix="_agreed")
+        same = [pl.col(name) == pl.col(f"{name}_agreed").fill_null(0) for name in DIGESTS_SCHEMA if name != "sample_id"]
+        self.unchanged = both.filter(same).select(*FAMILIAR_SCHEMA)
+
+    def changed(self) -> Iterator[pl.DataFrame]:
+        """The kept documents that hold something else than was agreed, some at a time."""
+        if self.unchanged.height == sum(each.height for each in self._met):
+            return
+        for each in self._documents:
+            changed = each.join(self.unchanged, on="sample_id", how="anti")
+            if changed.height:
+                yield changed
+
+    @property
+    def labels(self) -> int:
+        """How many labels stand in documents that hold what was agreed."""
+        return int(self.unchanged["labels"].sum())
+
+    def standing_for(self, baseline: pl.DataFrame) -> pl.DataFrame:
+        """Of the baseline, what stands for labels in documents that hold it: a snapshot's rows."""
+        times = self.unchanged.select("sample_id", "edited_at")
+        held = baseline.join(times, on="sample_id", how="inner")
+        return held.select(
+            pl.col(name) if name in held.columns else pl.lit(None, type_).alias(name)
+            for name, type_ in schema(Side.FIFTYONE, self._mapping).items()
+        )
+
+    def documents_of(self, sample_ids: Collection[str]) -> pl.DataFrame:
+        """The documents of these samples, as far as they hold what was agreed."""
+        wanted = self.unchanged.select("sample_id").filter(pl.col("sample_id").is_in(list(sample_ids)))
+        found = [each.join(wanted, on="sample_id", how="semi") for each in self._documents]
+        return pl.concat([pl.DataFrame(schema=DOCUMENTS_SCHEMA), *found])
+
+    def known_now(self) -> pl.DataFrame | None:
+        """What is known after this reading; ``None`` where that is what was known before."""
+        met = sum(each.height for each in self._met)
+        if met == self._known.height and not any(each.height for each in self._learnt):
+            return None
+        return pl.concat([pl.DataFrame(schema=FAMILIAR_SCHEMA), *self._met, *self._learnt]).sort("sample_id")
