@@ -16,14 +16,22 @@ MOST = 3
 NAMES = {Direction.TO_DATABASE: "the database", Direction.TO_FIFTYONE: "FiftyOne"}
 
 
-def enough_known(brakes: Brakes, looked_at: int) -> int | None:
+def enough_known(brakes: Brakes, looked_at: int, gone: int) -> int | None:
     """How many known annotations are as good as any larger number, where so many were looked at.
 
-    No brake holds then: every count that one compares with a fraction of the known is at most that of what was looked
-    at. ``None`` where a fraction is zero, and any number may be named in a message.
+    ``gone`` counts those among them that are known and that a side lacks. No brake holds then: every count that one
+    compares with a fraction of the known is at most one of these two. ``None`` where a fraction of which there is
+    anything to compare is zero, and any number may be named in a message.
     """
-    least = min(brakes.max_change_fraction, brakes.max_delete_fraction, brakes.max_into_one_label)
-    return max(brakes.min_rows, math.ceil(looked_at / least) + 1) if least else None
+    counts = (
+        (looked_at, brakes.max_change_fraction),
+        (looked_at, brakes.max_into_one_label),
+        (gone, brakes.max_delete_fraction),
+    )
+    compared = [(count, fraction) for count, fraction in counts if count]
+    if not all(fraction for _, fraction in compared):
+        return None
+    return max([brakes.min_rows, *(math.ceil(count / fraction) + 1 for count, fraction in compared)])
 
 
 def held_by(

@@ -130,7 +130,7 @@ def read_since(
     labels, known = without_unedited(session.mapping, review, session.vocabulary, labels, known, about)
     missing = _ids(labels, known) - _ids(database.rows)
     rows = pl.concat([database.rows, session.database.read_committed(missing).rows]) if missing else database.rows
-    enough = enough_known(session.policy.brakes, labels.height + rows.height + known.height)
+    enough = enough_known(session.policy.brakes, _looked_at(labels, rows, known), _gone(labels, rows, known))
     size = baseline.size(session.state, session.tables, session.mapping.binding, at_most=enough)
     session.rest()
     samples = _samples(session, labels, rows, known)
@@ -207,6 +207,17 @@ def _labels_and_baseline(
             unstamped = pl.concat([unstamped, new_there])
             read |= distinct("sample_id", new_there)
         read |= homes
+
+
+def _looked_at(*frames: pl.DataFrame) -> int:
+    """How many annotations these are; labels without an id count as one."""
+    return pl.concat([frame["annotation_id"] for frame in frames]).n_unique()
+
+
+def _gone(labels: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame) -> int:
+    """How many known annotations a side lacks."""
+    there = known.select("annotation_id").join(labels, on="annotation_id", how="semi")
+    return known.height - there.join(rows, on="annotation_id", how="semi").height
 
 
 def _ids(*frames: pl.DataFrame) -> set[str]:

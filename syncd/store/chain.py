@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -31,8 +32,8 @@ COVERED = (
 )
 """Every column of a finished entry except the hash itself."""
 
-TIMES = ("edited_at", "applied_at")
-"""Those of them that are times."""
+_TIMES = (COVERED.index("edited_at"), COVERED.index("applied_at"))
+"""Where those of them stand that are times."""
 
 _values = itemgetter(*COVERED)
 
@@ -41,19 +42,25 @@ _JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=Fal
 
 def entry_hash(previous: str | None, entry: Mapping[str, Any]) -> str:
     """The hash of one finished entry, given that of the one before (``None`` for the first)."""
-    text = _JSON.encode([previous, *covered(entry).values()])
+    text = _JSON.encode([previous, *_covered(entry)])
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def covered(entry: Mapping[str, Any]) -> dict[str, Any]:
     """What the hash covers of an entry, in its order, as plain JSON: times as text, in UTC, to the microsecond."""
-    plain = dict(zip(COVERED, _values(entry), strict=True))
-    for name in TIMES:
-        if plain[name] is not None:
-            plain[name] = _utc(plain[name])
+    return dict(zip(COVERED, _covered(entry), strict=True))
+
+
+def _covered(entry: Mapping[str, Any]) -> list[Any]:
+    plain = list(_values(entry))
+    for place in _TIMES:
+        if plain[place] is not None:
+            plain[place] = _utc(plain[place])
     return plain
 
 
+# One moment stands in many entries: a run's, and that of an edit in bulk.
+@lru_cache(maxsize=1_000)
 def _utc(moment: datetime) -> str:
     if moment.utcoffset():
         moment = moment.astimezone(timezone.utc)

@@ -223,11 +223,12 @@ def _last_hash(connection: Connection, tables: Tables, binding: str) -> str | No
 
 def _update_batch(connection: Connection, tables: Tables, at: datetime, updates: Sequence[tuple[Any, ...]]) -> None:
     sets = ", ".join(f"{name} = v.{name}" for name in FINISHED)
+    # Between which numbers they lie is said as well: else the whole log is gone through for so many.
     connection.exec_driver_sql(
         f'UPDATE "{tables.schema}"."{tables.change.name}" AS c SET {sets}, applied_at = %s '
         "FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[]) "
-        f"AS v(seq, {', '.join(FINISHED)}) WHERE c.seq = v.seq",
-        (at, *map(array, zip(*updates, strict=True))),
+        f"AS v(seq, {', '.join(FINISHED)}) WHERE c.seq = v.seq AND c.seq BETWEEN %s AND %s",
+        (at, *map(array, zip(*updates, strict=True)), updates[0][0], updates[-1][0]),
     )
 
 

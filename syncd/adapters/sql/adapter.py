@@ -20,11 +20,13 @@ from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.quote import relation
 from syncd.adapters.sql.reader import Reader
 from syncd.adapters.sql.values import why_unsendable
+from syncd.adapters.sql.write_portable import Write
+from syncd.ahead import ahead, batches
 from syncd.model import Action, Change, Content, Mapping, Origin, Side, Snapshot
 from syncd.model.snapshot import column
 
-BATCH = 5_000
-"""Changes per statement: large enough to be set-based, small enough for one parameter list."""
+BATCH = 2_500
+"""Changes per statement: large enough to be set-based, small enough that the next are made ready meanwhile."""
 
 Group = tuple[Action, "str | None", int]
 """What one statement can do: the action, the field, and how manieth change of an annotation it is."""
@@ -130,10 +132,20 @@ class SqlAdapter:
         refused: dict[int, str] = {}
         with asking(WRITING):
             self.writer.prepare()
-            for (action, field, _), positions in self._groups(changes, refused).items():
-                for start in range(0, len(positions), BATCH):
-                    batch = positions[start : start + BATCH]
-                    matched |= self._carry_out(action, field, batch, changes, refused)
+            ready = (
+                (action, field, batch, self._ready(action, field, [changes[each] for each in batch]))
+                for (action, field, _), positions in self._groups(changes, refused).items()
+                for batch in batches(positions, BATCH)
+            )
+
+            def carry_out(each: tuple[Action, str | None, list[int], Write]) -> None:
+                matched.update(self._carry_out(*each, changes, refused))
+
+            if self.is_postgres:
+                ahead(ready, carry_out)
+            else:
+                for each in ready:
+                    carry_out(each)
         return self._results(changes, matched, refused)
 
     @property
@@ -168,14 +180,16 @@ class SqlAdapter:
         action: Action,
         field: str | None,
         positions: Sequence[int],
+        write: Write,
         changes: Sequence[Change],
         refused: dict[int, str],
     ) -> set[int]:
         """The positions of the changes that found what they expected."""
-        batch = [changes[each] for each in positions]
         try:
             with self.connection.begin_nested():
-                hit = self._statement(action, field, batch)
+                hit = write()
+                if action is Action.INSERT:
+                    self._check_shown(hit)
         except DBAPIError as error:
             if not is_refusal(error):
                 raise
@@ -189,17 +203,23 @@ class SqlAdapter:
             return set()
         # One of the batch was refused: find out which, by halves.
         middle = len(positions) // 2
-        halves = (positions[:middle], positions[middle:])
-        return {each for half in halves for each in self._carry_out(action, field, half, changes, refused)}
+        found: set[int] = set()
+        for half in (positions[:middle], positions[middle:]):
+            again = self._ready(action, field, [changes[each] for each in half])
+            found |= self._carry_out(action, field, half, again, changes, refused)
+        return found
 
-    def _statement(self, action: Action, field: str | None, batch: Sequence[Change]) -> set[str]:
+    def _check_shown(self, inserted: set[str]) -> None:
+        """Whether the relation that is read shows the new rows: that of another name may not."""
+        if self.info.mapping.read == self.info.mapping.table:
+            return
+        if inserted - set(self.reader.with_ids(inserted)["annotation_id"]):
+            raise _HiddenError
+
+    def _ready(self, action: Action, field: str | None, batch: Sequence[Change]) -> Write:
+        """The write of some changes, which one statement can do."""
         if action is Action.INSERT:
-            hit = self.writer.insert(batch)
-            if self.info.mapping.read != self.info.mapping.table and hit - set(
-                self.reader.with_ids(hit)["annotation_id"]
-            ):
-                raise _HiddenError
-            return hit
+            return self.writer.insert(batch)
         if action is Action.DELETE:
             return self.writer.delete(batch)
         assert field is not None, "an update names its field"

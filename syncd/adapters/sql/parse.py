@@ -18,13 +18,19 @@ from syncd.model import Kind, dtype
 from syncd.model.kinds import TIMESTAMP_DTYPE
 
 INT64 = range(-(2**63), 2**63)
+TEXTS = {str, type(None)}
+"""Types of what is text as it comes: most columns, and nothing to parse."""
 
 
 def frame_of_rows(columns: Sequence[RawColumn], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
     """Rows of Python values as a raw frame."""
     frame: dict[str, pl.Series] = {}
     for position, each in enumerate(columns):
-        parsed = [_parsed(each.kind, row[position]) for row in rows]
+        values = [row[position] for row in rows]
+        if each.text is None and each.kind in (Kind.TEXT, Kind.UUID) and set(map(type, values)) <= TEXTS:
+            frame[each.alias] = pl.Series(values, dtype=pl.String())
+            continue
+        parsed = [_parsed(each.kind, value) for value in values]
         type_ = TIMESTAMP_DTYPE if each.kind is Kind.TIMESTAMP else dtype(each.kind)
         frame[each.alias] = pl.Series([value for value, _ in parsed], dtype=type_)
         if each.text is not None:

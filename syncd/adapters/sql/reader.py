@@ -87,8 +87,8 @@ class Reader:
         return self._many(chosen)
 
     def _could_be_read(self, text: str) -> bool:
-        name = self.info.mapping.id_column
-        return could_be_id(self.info.id, text) and could_be_id(self.info.read[name], text)
+        read = self.info.read[self.info.mapping.id_column]
+        return could_be_id(self.info.id, text) and (read == self.info.id or could_be_id(read, text))
 
     def _with_ids(self, ids: list[str]) -> Iterator[Sequence[object]]:
         if not ids:

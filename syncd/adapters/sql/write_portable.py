@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
@@ -17,9 +18,12 @@ from syncd.model import BOX, FLAG, Change, Content, Kind, Mapping
 
 MILLISECOND = timedelta(milliseconds=1)
 
+Write = Callable[[], set[str]]
+"""A write made ready; carried out it returns the ids hit."""
+
 
 class Writer:
-    """Writes to one table over one connection, inside the caller's transaction. Each method returns the ids hit."""
+    """Writes to one table over one connection, inside the caller's transaction."""
 
     def __init__(self, connection: Connection, info: TableInfo, mapping: Mapping) -> None:
         schema, name = split_name(info.mapping.table)
@@ -32,7 +36,7 @@ class Writer:
     def prepare(self) -> None:
         """Nothing to prepare."""
 
-    def update(self, field: str, changes: Sequence[Change]) -> set[str]:
+    def update(self, field: str, changes: Sequence[Change]) -> Write:
         """Sets one field where it still holds what the diff saw."""
         columns = self.info.mapping.fields[field]
 
@@ -42,9 +46,9 @@ class Writer:
             statement = sa.update(self.table).where(self._is(change), *guards).values(new | self._stamps(change))
             return self.connection.execute(statement).rowcount
 
-        return _hit(changes, one)
+        return partial(_hit, changes, one)
 
-    def delete(self, changes: Sequence[Change]) -> set[str]:
+    def delete(self, changes: Sequence[Change]) -> Write:
         """Deletes rows that still hold every value the diff saw."""
 
         def one(change: Change) -> int:
@@ -57,9 +61,9 @@ class Writer:
             ]
             return self.connection.execute(sa.delete(self.table).where(self._is(change), *guards)).rowcount
 
-        return _hit(changes, one)
+        return partial(_hit, changes, one)
 
-    def insert(self, changes: Sequence[Change]) -> set[str]:
+    def insert(self, changes: Sequence[Change]) -> Write:
         """Inserts rows; missing values are left to the columns' defaults. A row with that id is never touched."""
 
         def one(change: Change) -> int:
@@ -68,7 +72,7 @@ class Writer:
             self.connection.execute(sa.insert(self.table).values(self._given(change) | self._stamps(change)))
             return 1
 
-        return _hit(changes, one)
+        return partial(_hit, changes, one)
 
     def _given(self, change: Change) -> dict[str, object]:
         media = self.info.mapping.media_column

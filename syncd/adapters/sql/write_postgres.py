@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,6 +14,7 @@ from syncd.adapters.sql.arrays import array
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import quote, relation
 from syncd.adapters.sql.values import editor, part_of, to_driver
+from syncd.adapters.sql.write_portable import Write
 from syncd.model import BOX, FLAG, Change, Content, Kind, Mapping
 
 _SEEN: dict[Kind, tuple[str, str]] = {
@@ -45,7 +47,10 @@ class _Slot:
 
 
 class Writer:
-    """Writes to one table over one connection, inside the caller's transaction. Each method returns the ids hit."""
+    """Writes to one table over one connection, inside the caller's transaction.
+
+    Making a write ready needs no connection, so that the next can be made ready while one is carried out.
+    """
 
     def __init__(self, connection: Connection, info: TableInfo, mapping: Mapping) -> None:
         self.connection = connection
@@ -58,7 +63,7 @@ class Writer:
         """Has constraints that wait for the commit checked at once, while a refusal costs its own change only."""
         self.connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
 
-    def update(self, field: str, changes: Sequence[Change]) -> set[str]:
+    def update(self, field: str, changes: Sequence[Change]) -> Write:
         """Sets one field where it still holds what the diff saw."""
         slots = [self._ids(changes)]
         sets, guards = [], []
@@ -70,11 +75,11 @@ class Writer:
         slots += self._editors(changes)
         statement = (
             f"UPDATE {self.table} AS t SET {', '.join([*sets, *self._stamps()])} FROM {self._arrays(slots)} "
-            f"WHERE t.{self.id} = v.i AND {' AND '.join(guards)} RETURNING t.{self.id}::text"
+            f"WHERE {self._named()} AND {' AND '.join(guards)} RETURNING t.{self.id}::text"
         )
-        return self._run(statement, slots)
+        return self._ready(statement, slots, named=True)
 
-    def delete(self, changes: Sequence[Change]) -> set[str]:
+    def delete(self, changes: Sequence[Change]) -> Write:
         """Deletes rows that still hold every value the diff saw."""
         slots = [self._ids(changes)]
         seen = [name for name in self.mapping.names if name != FLAG]
@@ -84,22 +89,23 @@ class Writer:
         ]
         statement = (
             f"DELETE FROM {self.table} AS t USING {self._arrays(slots)} "
-            f"WHERE {' AND '.join([f't.{self.id} = v.i', *guards])} RETURNING t.{self.id}::text"
+            f"WHERE {' AND '.join([self._named(), *guards])} RETURNING t.{self.id}::text"
         )
-        return self._run(statement, slots)
+        return self._ready(statement, slots, named=True)
 
-    def insert(self, changes: Sequence[Change]) -> set[str]:
+    def insert(self, changes: Sequence[Change]) -> Write:
         """Inserts rows; missing values are left to the columns' defaults. A row with that id is never touched."""
         alike: defaultdict[tuple[str, ...], list[tuple[Change, dict[str, _Given]]]] = defaultdict(list)
         for change in changes:
             row = dict(self._given(change))
             alike[tuple(row)].append((change, row))
-        done: set[str] = set()
-        for names, rows in alike.items():
-            done |= self._insert(names, [change for change, _ in rows], [row for _, row in rows])
-        return done
+        ready = [
+            self._insert(names, [change for change, _ in rows], [row for _, row in rows])
+            for names, rows in alike.items()
+        ]
+        return lambda: {each for write in ready for each in write()}
 
-    def _insert(self, names: tuple[str, ...], changes: list[Change], rows: list[dict[str, _Given]]) -> set[str]:
+    def _insert(self, names: tuple[str, ...], changes: list[Change], rows: list[dict[str, _Given]]) -> Write:
         slots = [
             _Slot(f"n{index}", rows[0][name].type, [row[name].value for row in rows])
             for index, name in enumerate(names)
@@ -114,7 +120,7 @@ class Writer:
             f"WHERE NOT EXISTS (SELECT 1 FROM {self.table} AS o WHERE o.{self.id} = v.n0) "
             f"RETURNING t.{self.id}::text"
         )
-        return self._run(statement, slots)
+        return self._ready(statement, slots)
 
     def _given(self, change: Change) -> Iterator[tuple[str, _Given]]:
         """The columns of a new row that are given a value; the id first."""
@@ -131,6 +137,10 @@ class Writer:
     def _ids(self, changes: Sequence[Change]) -> _Slot:
         return _Slot("i", self.info.id.cast, [each.annotation_id for each in changes])
 
+    def _named(self) -> str:
+        """The condition on a row's id, said twice: for thousands of values to join, the whole table is gone through."""
+        return f"t.{self.id} = ANY(%s::{self.info.id.cast.replace('%', '%%')}[]) AND t.{self.id} = v.i"
+
     def _guard(self, slots: list[_Slot], field: str, index: int, column: ColumnInfo, old: list[Content]) -> str:
         """The condition that a column still holds what the diff saw; adds the array of what it saw."""
         # A coordinate is read as a float, whatever the type of its column.
@@ -146,9 +156,13 @@ class Writer:
         arrays = ", ".join(f"%s::{slot.type.replace('%', '%%')}[]" for slot in slots)
         return f"unnest({arrays}) AS v({', '.join(slot.name for slot in slots)})"
 
-    def _run(self, statement: str, slots: Sequence[_Slot]) -> set[str]:
-        rows = self.connection.exec_driver_sql(statement, tuple(array(slot.values) for slot in slots))
-        return {str(row[0]) for row in rows}
+    def _ready(self, statement: str, slots: Sequence[_Slot], *, named: bool = False) -> Write:
+        """``named``: the statement ends by asking for the ids, which are in the first slot, once more."""
+        given = [array(slot.values) for slot in slots]
+        return partial(self._run, statement, tuple([*given, given[0]] if named else given))
+
+    def _run(self, statement: str, given: tuple[str, ...]) -> set[str]:
+        return {str(row[0]) for row in self.connection.exec_driver_sql(statement, given)}
 
     def _columns(self, fields: Iterable[str]) -> Iterator[tuple[str, int, ColumnInfo]]:
         """(field, index within the field, column) of the columns of these fields that the written table has."""

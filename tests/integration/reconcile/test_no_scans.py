@@ -12,8 +12,11 @@ import sqlalchemy as sa
 from pymongo import monitoring
 
 from syncd.adapters.sql.arrow import ArrowReader
+from syncd.model import Action, Change, Direction
 from syncd.reconcile.mode import INCREMENTAL
-from worlds import LIST, World
+from syncd.session import open_session
+from syncd.store import changes
+from worlds import BINDING, LIST, World
 
 MANY = 20_000
 """Rows and labels more: enough for PostgreSQL to prefer an index where there is one."""
@@ -112,6 +115,26 @@ def stages(plan: Any) -> Iterator[str]:
             yield from stages(each)
 
 
+LARGE = {"annotation", "baseline", "change"}
+
+
+def check_statements(world: World, statements: list[tuple[str, Any]]) -> int:
+    """None of them goes through a large table; how many there were to look at."""
+    looked = [
+        each for each in statements if each[0].lstrip().upper().startswith(("SELECT", "UPDATE", "DELETE", "WITH"))
+    ]
+    engine = sa.create_engine(world.url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        # A statement about a temporary table of that run cannot be explained afterwards, and reads nothing else.
+        for statement, parameters in looked:
+            if "syncd_baseline_in" in statement:
+                continue
+            (plan,) = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters or ()).scalar_one()
+            assert not LARGE & set(scans(plan["Plan"])), statement
+            connection.rollback()
+    return len(looked)
+
+
 @pytest.mark.parametrize("edits", [False, True], ids=["nothing changed", "edits on both sides"])
 def test_a_poll_scans_no_table_and_no_collection(world: World, monkeypatch: pytest.MonkeyPatch, edits: bool) -> None:
     crowd(world)
@@ -123,20 +146,7 @@ def test_a_poll_scans_no_table_and_no_collection(world: World, monkeypatch: pyte
         result = world.reconcile(count_rows=False)
     assert (result.mode, len(result.recorded)) == (INCREMENTAL, 2 if edits else 0)
 
-    large = {"annotation", "baseline", "change"}
-    looked = [
-        each for each in statements if each[0].lstrip().upper().startswith(("SELECT", "UPDATE", "DELETE", "WITH"))
-    ]
-    assert len(looked) > (20 if edits else 5)
-    engine = sa.create_engine(world.url, poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        # A statement about a temporary table of that run cannot be explained afterwards, and reads nothing else.
-        for statement, parameters in looked:
-            if "syncd_baseline_in" in statement:
-                continue
-            (plan,) = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters or ()).scalar_one()
-            assert not large & set(scans(plan["Plan"])), statement
-            connection.rollback()
+    assert check_statements(world, statements) > (20 if edits else 5)
 
     samples = world.samples
     about = [each for each in commands if samples.name in each.values()]
@@ -144,6 +154,27 @@ def test_a_poll_scans_no_table_and_no_collection(world: World, monkeypatch: pyte
     for command in about:
         found = set(stages(world.mongo.command("explain", command, verbosity="queryPlanner")))
         assert found and "COLLSCAN" not in found, command
+
+
+def test_a_bulk_edit_scans_neither_the_table_nor_the_log(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For thousands of values to join PostgreSQL prefers to go through everything, unless the ids are said twice."""
+    crowd(world)
+    found = world.sql("SELECT annotation_id::text AS id FROM annotation WHERE label = 'copepod' LIMIT 2500")
+    edits = [_relabelled(each["id"]) for each in found]
+    with open_session(world.config(), BINDING) as session, queries(monkeypatch) as (statements, _):
+        state, tables, binding = session.state, session.tables, session.mapping.binding
+        seqs = changes.record_intents(state, tables, binding, "r", edits)
+        assert {each.matched for each in session.database.write(edits)} == {True}
+        outcomes = [changes.Outcome(seq, edit, changes.APPLIED) for seq, edit in zip(seqs, edits, strict=True)]
+        changes.finish(state, tables, binding, outcomes, session.database.now(), run_id="r")
+        state.commit()
+    updates = [each for each in statements if each[0].startswith("UPDATE")]
+    assert check_statements(world, updates) == 2
+
+
+def _relabelled(annotation_id: str) -> Change:
+    way, action = Direction.TO_DATABASE, Action.UPDATE
+    return Change(annotation_id, None, None, way, action, "label", "copepod", "krill", "reviewed")
 
 
 def test_the_index_that_finds_labels_by_their_id_is_the_one_that_ingest_makes_and_doctor_asks_for(world: World) -> None:

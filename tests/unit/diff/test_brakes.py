@@ -193,10 +193,15 @@ FRACTIONS = st.sampled_from([0.001, 0.02, 0.1, 0.3, 1.0, 9.0])
 
 
 @given(
-    st.integers(0, 60), st.builds(Brakes, FRACTIONS, FRACTIONS, FRACTIONS, st.integers(0, 99)), st.integers(0, 10**7)
+    st.integers(0, 60),
+    st.integers(0, 60),
+    st.builds(Brakes, FRACTIONS, FRACTIONS, FRACTIONS, st.integers(0, 99)),
+    st.integers(0, 10**7),
 )
-def test_of_a_baseline_that_is_large_enough_no_more_need_be_counted(looked_at: int, brakes: Brakes, more: int) -> None:
-    enough = enough_known(brakes, looked_at)
+def test_of_a_baseline_that_is_large_enough_no_more_need_be_counted(
+    looked_at: int, gone: int, brakes: Brakes, more: int
+) -> None:
+    enough = enough_known(brakes, looked_at, gone)
     assert enough is not None
     worst = [_relabel(number) for number in range(looked_at)]
     for known in (enough, enough + more):
@@ -207,8 +212,8 @@ def test_of_a_baseline_that_is_large_enough_no_more_need_be_counted(looked_at: i
                 known=known,
                 fiftyone=None,
                 database=None,
-                vanished_in_fiftyone=looked_at,
-                vanished_in_database=looked_at,
+                vanished_in_fiftyone=gone,
+                vanished_in_database=gone,
                 displaced=looked_at,
             )
             is None
@@ -216,7 +221,12 @@ def test_of_a_baseline_that_is_large_enough_no_more_need_be_counted(looked_at: i
 
 
 def test_where_no_fraction_may_change_everything_is_counted() -> None:
-    assert enough_known(Brakes(max_delete_fraction=0.0), 10) is None
+    assert enough_known(Brakes(max_delete_fraction=0.0), 10, 1) is None
+    assert enough_known(Brakes(max_change_fraction=0.0), 10, 0) is None
+
+
+def test_that_nothing_may_be_deleted_is_no_reason_to_count_where_nothing_is_gone() -> None:
+    assert enough_known(Brakes(max_delete_fraction=0.0, max_into_one_label=0.1), 10, 0) == 101
 
 
 def _relabel(number: int) -> Change:
