@@ -7,7 +7,7 @@ that died is settled by looking at what is really there (:mod:`syncd.apply.settl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bson import ObjectId
@@ -15,7 +15,7 @@ from bson import ObjectId
 from syncd.adapters.protocol import Result
 from syncd.apply.outcomes import Recorded, forgotten, judge_result, next_baseline, refusals
 from syncd.apply.steps import Step, reached
-from syncd.model import ID_FIELD, Action, Change, Direction, Plan
+from syncd.model import ID_FIELD, Action, Change, Direction, Mapping, Plan
 from syncd.session import Session
 from syncd.store import answered, baseline, changes, conflicts, waiting
 from syncd.store.changes import APPLIED, SUPERSEDED, Outcome
@@ -59,16 +59,15 @@ def apply(session: Session, plan: Plan, run_id: str, progress: Callable[[str], N
     stamped = {each.label_id for each in stamps if done[id(each)].status == APPLIED}
     homeward = [each for each in intended if each.direction is Direction.TO_DATABASE]
     ready = [each for each in homeward if not _is_drawn(each) or each.label_id in stamped]
-    for result in _write_database(session, ready, progress):
-        done[id(result.change)] = judge_result(session.mapping, result)
+    written_home = {id(result.change): result for result in _write_database(session, ready, progress)}
     reached(Step.DATABASE_WRITTEN)
     if not session.one_transaction:
         # Two databases have no common transaction; settling looks at the annotations if the second commit fails.
         session.writing.commit()
         reached(Step.DATABASE_COMMITTED)
 
-    recorded = tuple(_recorded(each, done) for each in intended)
-    opened = _record(session, plan, run_id, seqs, recorded)
+    judged = (_recorded(session.mapping, each, done, written_home) for each in intended)
+    recorded, opened = _record(session, plan, run_id, seqs, judged)
     reached(Step.OUTCOMES_RECORDED)
     return Applied(recorded, opened)
 
@@ -102,13 +101,23 @@ def _record(
     plan: Plan,
     run_id: str,
     seqs: Sequence[int],
-    recorded: Sequence[Recorded],
-) -> int:
-    """Everything that is known now, on the state's connection; the caller commits."""
+    judged: Iterable[Recorded],
+) -> tuple[tuple[Recorded, ...], int]:
+    """Everything that is known now, on the state's connection; the caller commits.
+
+    What was ``judged`` is handed back, with the number of conflicts that were opened.
+    """
     state, tables, binding = session.state, session.tables, plan.binding
     at = session.database.now()
-    outcomes = [Outcome(seq, each.change, each.status) for seq, each in zip(seqs, recorded, strict=True)]
-    changes.finish(state, tables, binding, outcomes, at, run_id=run_id)
+    recorded: list[Recorded] = []
+
+    def outcomes() -> Iterator[Outcome]:
+        for seq, each in zip(seqs, judged, strict=True):
+            recorded.append(each)
+            yield Outcome(seq, each.change, each.status)
+
+    if seqs:
+        changes.finish(state, tables, binding, outcomes(), at, run_id=run_id)
     baseline.save(state, tables, session.mapping, next_baseline(session.mapping, plan.baseline, recorded))
     baseline.drop(state, tables, binding, forgotten(plan.dropped, recorded, plan.baseline))
     waiting.update(state, tables, binding, plan.waiting, plan.scope, at)
@@ -116,7 +125,7 @@ def _record(
     stays = {each for each in plan.answered if each[0] not in failed}
     answered.update(state, tables, binding, stays, plan.scope)
     found = [*plan.conflicts, *refusals(recorded)]
-    return conflicts.update(state, tables, binding, run_id, found, plan.scope, at)
+    return tuple(recorded), conflicts.update(state, tables, binding, run_id, found, plan.scope, at)
 
 
 def _with_ids(session: Session, planned: Sequence[Change]) -> list[Change]:
@@ -156,8 +165,10 @@ def _stamp(change: Change) -> Change:
     )
 
 
-def _recorded(change: Change, done: dict[int, Recorded]) -> Recorded:
+def _recorded(mapping: Mapping, change: Change, done: dict[int, Recorded], written_home: dict[int, Result]) -> Recorded:
     """The outcome of an intent; what only moves the baseline is done with the transaction itself."""
     if change.direction is None:
         return Recorded(change, APPLIED)
+    if id(change) in written_home:
+        return judge_result(mapping, written_home[id(change)])
     return done.get(id(change)) or Recorded(change, SUPERSEDED)

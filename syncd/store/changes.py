@@ -77,19 +77,17 @@ def _row(binding: str, run_id: str, change: Change) -> dict[str, Any]:
 def _copy_intents(
     connection: Connection, tables: Tables, binding: str, run_id: str, changes: Sequence[Change]
 ) -> list[int]:
-    """The same by COPY, with numbers that were drawn before."""
+    """The same by COPY, which numbers the rows as they come."""
     target = f'"{tables.schema}"."{tables.change.name}"'
-    drawn = connection.exec_driver_sql(
-        "SELECT string_agg(nextval(pg_get_serial_sequence(%s, 'seq'))::text, ',') FROM generate_series(1, %s)",
-        (target, len(changes)),
-    )
-    # Sorted: PostgreSQL promises no order in which the rows of a SELECT come together.
-    seqs = sorted(map(int, drawn.scalar_one().split(",")))
-    names = ["seq", *_row(binding, run_id, changes[0])]
-    rows = ((seq, *_copied(_row(binding, run_id, each))) for seq, each in zip(seqs, changes, strict=True))
-    columns = ", ".join(f'"{name}"' for name in names)
+    columns = ", ".join(f'"{name}"' for name in _row(binding, run_id, changes[0]))
+    rows = (tuple(_copied(_row(binding, run_id, each))) for each in changes)
     copy_in(connection, f"COPY {target} ({columns}) FROM STDIN", TextRows(rows))
-    return seqs
+    given = connection.exec_driver_sql(
+        f"SELECT string_agg(seq::text, ',') FROM (SELECT seq FROM {target} "
+        "WHERE binding = %s AND run_id = %s AND status = 'pending' ORDER BY seq DESC LIMIT %s) AS newest",
+        (binding, run_id, len(changes)),
+    )
+    return sorted(map(int, given.scalar_one().split(",")))
 
 
 def _copied(row: dict[str, Any]) -> Iterable[Any]:
@@ -157,42 +155,43 @@ def finish(
     connection: Connection,
     tables: Tables,
     binding: str,
-    outcomes: Sequence[Outcome],
+    outcomes: Iterable[Outcome],
     at: datetime,
     *,
     run_id: str | None = None,
 ) -> None:
-    """Records outcomes and chains them, inside the caller's transaction.
+    """Records outcomes, which come in order of ``seq``, and chains them, inside the caller's transaction.
 
     ``run_id`` is the run that recorded these very changes as intents: what the log holds of them is then known, and
-    need not be read; except from SQLite, which takes a JSON ``1.0`` for the number 1 and gives that back.
+    need not be read; except from SQLite, which takes a JSON ``1.0`` for the number 1 and gives that back. Outcomes
+    may then be made while those before are written.
 
     Invariant: a binding's entries are finished in order of ``seq``, because every run finishes all that is pending
     before it writes intents of its own. The chain therefore follows ``seq``.
     """
-    if not outcomes:
-        return
-    ordered = sorted(outcomes, key=lambda each: each.seq)
+    previous = _last_hash(connection, tables, binding)
     if run_id is None or connection.dialect.name == "sqlite":
-        known = _entries(connection, tables, [each.seq for each in ordered])
-        entries = (known[each.seq] for each in ordered)
+        outcomes = list(outcomes)
+        known = _entries(connection, tables, [each.seq for each in outcomes])
+        finished = _finished(previous, ((known[each.seq], each) for each in outcomes), at)
     else:
-        entries = (_row(binding, run_id, each.change) | {"seq": each.seq} for each in ordered)
-    finished = _finished(_last_hash(connection, tables, binding), entries, ordered, at)
+        finished = _finished(previous, ((_row(binding, run_id, each.change), each) for each in outcomes), at)
     if connection.dialect.name == "postgresql":
         ahead(batches(finished, OUTCOMES), partial(_update_batch, connection, tables, at))
         return
     table = tables.change
     update = sa.update(table).where(table.c.seq == sa.bindparam("key"))
     values = [{"key": seq, **dict(zip(FINISHED, each, strict=True))} for seq, *each in finished]
-    connection.execute(update.values({name: sa.bindparam(name) for name in FINISHED} | {"applied_at": at}), values)
+    if values:
+        connection.execute(update.values({name: sa.bindparam(name) for name in FINISHED} | {"applied_at": at}), values)
 
 
 def _finished(
-    previous: str | None, entries: Iterable[dict[str, Any]], outcomes: Iterable[Outcome], at: datetime
+    previous: str | None, entries: Iterable[tuple[dict[str, Any], Outcome]], at: datetime
 ) -> Iterator[tuple[Any, ...]]:
     """``seq`` and what ``FINISHED`` names of each entry; the hash of one is needed for that of the next."""
-    for entry, outcome in zip(entries, outcomes, strict=True):
+    for entry, outcome in entries:
+        entry["seq"] = outcome.seq
         entry["annotation_id"], entry["label_id"] = outcome.change.annotation_id, outcome.change.label_id
         entry["status"], entry["applied_at"] = outcome.status, at
         previous = entry_hash(previous, entry)

@@ -47,6 +47,9 @@ class TextRows:
 
 def copy_in(connection: Connection, statement: str, data: BinaryIO | TextRows) -> None:
     """Runs one ``COPY … FROM STDIN`` inside the connection's transaction. What making the rows raises comes out."""
+    if not connection.in_transaction():
+        # SQLAlchemy sees nothing of what follows, and would take back nothing.
+        connection.begin()
     driver = connection.connection.driver_connection
     assert driver is not None, "a live connection has its driver's"
     try:
