@@ -30,7 +30,7 @@ RULES = b"syncd"
 """Where the file says by which rules documents were decoded."""
 
 FORGOTTEN_S = 30 * 24 * 3600.0
-"""A file that nobody has written for so long is that of a dataset which is gone."""
+"""A file that nobody has used for so long is that of a dataset which is gone."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,11 @@ class Familiar:
     decoding: str
 
     @staticmethod
-    def of(binding: str, dataset: str, decoding: str) -> Familiar:
-        """That of a binding's dataset, in the folder of this user's caches."""
+    def of(binding: str, dataset: str, decoding: str) -> Familiar | None:
+        """That of a binding's dataset, in the folder of this user's caches; ``None`` for a user without a home."""
         name = blake2b(f"{binding}\0{dataset}".encode(), digest_size=12).hexdigest()
-        return Familiar(cache_folder() / "documents" / f"{name}{ENDING}", decoding)
+        folder = cache_folder()
+        return None if folder is None else Familiar(folder / "documents" / f"{name}{ENDING}", decoding)
 
     def load(self, rules: str) -> pl.DataFrame:
         """What is known (``FAMILIAR_SCHEMA``) of documents that were decoded by the same rules; else nothing."""
@@ -53,6 +54,7 @@ class Familiar:
             with pa.ipc.open_file(self.path.read_bytes()) as file:
                 table = file.read_all()
             table.validate(full=True)
+            os.utime(self.path)
         except (OSError, pa.ArrowException) as error:
             if not isinstance(error, FileNotFoundError):
                 log.info("what documents hold cannot be read; all are decoded", file=str(self.path), why=str(error))
@@ -81,10 +83,15 @@ class Familiar:
         return f"{FORMAT};{pl.__version__};{self.decoding};{rules}".encode()
 
 
-def cache_folder() -> Path:
-    """Where this user's caches are, as the XDG base directory specification has it."""
+def cache_folder() -> Path | None:
+    """Where this user's caches are, as the XDG base directory specification has it; ``None`` without a home."""
     named = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(named) if Path(named).is_absolute() else Path("~/.cache").expanduser()) / "syncd"
+    if Path(named).is_absolute():
+        return Path(named) / "syncd"
+    try:
+        return Path("~/.cache/syncd").expanduser()
+    except RuntimeError:  # of Path: neither HOME nor the system's list of users names one
+        return None
 
 
 def _is_sound(found: pl.DataFrame) -> bool:

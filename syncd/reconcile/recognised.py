@@ -53,6 +53,8 @@ class Recognised:
     def recognise(self, documents: pl.DataFrame) -> list[str]:
         """Keeps the documents that are known; of the others the samples, in order."""
         ids = documents["sample_id"]
+        if ids.is_empty():
+            return []
         known = self._known["sample_id"]
         first, last = known.search_sorted(ids[0], "left"), known.search_sorted(ids[-1], "right")
         met = self._known[first:last].join(documents.select(*HASHED_SCHEMA), on=list(HASHED_SCHEMA), how="semi")

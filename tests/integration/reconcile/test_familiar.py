@@ -232,13 +232,26 @@ def test_a_run_for_one_tag_decodes_everything_and_leaves_what_is_kept(world: Wor
     assert decoded.taken() == samples(world)
 
 
+def test_a_user_without_a_home_decodes_everything(
+    world: World, decoded: Decoded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "expanduser", unknown)
+    for _ in range(2):
+        assert full(world).recorded == ()
+        assert decoded.taken() == samples(world)
+
+
 def test_of_few_annotations_nothing_is_kept(world: World, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "WORTH_KEEPING", 5_000)
     full(world)
     assert list(cache.iterdir()) == []
 
 
-def test_a_file_that_nobody_has_written_for_long_goes(world: World, cache: Path) -> None:
+def test_a_file_that_nobody_has_used_for_long_goes(world: World, cache: Path) -> None:
     full(world)
     old = kept(cache).with_name("another.familiar")
     old.write_bytes(b"of a dataset that is gone")
