@@ -47,6 +47,12 @@ def documents(batches: Iterable[bytes], appended: str | None = None) -> pl.DataF
     )
 
 
+def sample_ids(batches: Iterable[bytes]) -> list[str]:
+    """The ids of the samples in raw batches; that they are in the right place is for the caller to have seen to."""
+    ids = [_split(batch)["document"].bin.slice(ID_AT, ID_BYTES).bin.encode("hex") for batch in batches]
+    return pl.concat([pl.Series(dtype=pl.String), *ids]).to_list()
+
+
 def joined(documents: pl.DataFrame) -> bytes:
     """The documents one behind the other, as a raw batch holds them."""
     held = documents["document"].rechunk().to_arrow().cast(pa.large_binary())
