@@ -66,9 +66,16 @@ def as_uuid(value: pl.Expr) -> pl.Expr:
 def as_decimal(raw: Kind, value: pl.Expr) -> pl.Expr:
     """Plain digits without an exponent or needless zeros; null for what is no finite number."""
     text = value.cast(pl.String)
-    if raw is Kind.FLOAT:
-        # The shortest text that reads back as the same float may have an exponent.
-        text = text.map_batches(_without_exponents, return_dtype=pl.String)
+    # Polars evaluates a function once for each mention of its result, so that it must be mentioned once.
+    return text.map_batches(_plain_floats, return_dtype=pl.String) if raw is Kind.FLOAT else _plain(text)
+
+
+def _plain_floats(texts: pl.Series) -> pl.Series:
+    """The same of floats: the shortest text that reads back as the same float may have an exponent."""
+    return _without_exponents(texts).to_frame("text").select(_plain(pl.col("text"))).to_series()
+
+
+def _plain(text: pl.Expr) -> pl.Expr:
     sound = text.str.contains(_DECIMAL)
     shorn = (
         pl.when(text.str.contains(".", literal=True))

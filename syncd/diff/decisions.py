@@ -26,10 +26,15 @@ Outcome: TypeAlias = "Change | Conflict | Waiting"
 
 def decide(mapping: Mapping, rows: pl.DataFrame) -> list[Outcome]:
     """What follows from judged rows; a value that cannot be held becomes a conflict."""
+    if rows.is_empty():
+        return []
     found: list[Outcome] = []
-    for each in mapping.fields if rows.height else ():
-        verdict = pl.col(verdict_column(each.name))
-        of_field = rows.filter(~verdict.is_in(SETTLED)).select(_concerning(each))
+    unsettled = {each.name: ~pl.col(verdict_column(each.name)).is_in(SETTLED) for each in mapping.fields}
+    speaks = rows.select(verdict.any().alias(name) for name, verdict in unsettled.items()).row(0, named=True)
+    for each in mapping.fields:
+        if not speaks[each.name]:
+            continue
+        of_field = rows.filter(unsettled[each.name]).select(_concerning(each))
         for row in of_field.iter_rows(named=True):
             found.extend(_outcomes(each, row))
     return found

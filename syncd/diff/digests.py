@@ -6,9 +6,6 @@ meaning, and only within one version of Polars, whose hashes they are made of.
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import and_
-
 import polars as pl
 
 from syncd.model.documents import DIGEST, DIGESTS_SCHEMA
@@ -25,8 +22,8 @@ def digests(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
 
 def agreed_digests(baseline: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     """The same of what was agreed. A label of which a field is not known is counted, and equal to none."""
-    known = [pl.col(known_column(each.name)) for each in mapping.fields]
-    return _by_sample(baseline.drop_nulls("sample_id"), mapping, reduce(and_, known, pl.lit(value=True)))
+    whole = pl.all_horizontal([pl.col(known_column(each.name)) for each in mapping.fields])
+    return _by_sample(baseline.drop_nulls("sample_id"), mapping, whole)
 
 
 def alike(mapping: Mapping, baseline: pl.DataFrame, database: pl.DataFrame) -> pl.DataFrame:

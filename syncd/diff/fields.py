@@ -9,12 +9,13 @@ are, is what is meant by them (:mod:`syncd.diff.wishes`).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import polars as pl
 
 from syncd.diff.compare import differs
 from syncd.diff.inputs import History
-from syncd.diff.joined import B, D, F, differ, is_known, not_finite, unreadable
+from syncd.diff.joined import EXPRESSIONS, B, D, F, differ, is_known, not_finite, unreadable
 from syncd.diff.memory import REFUSED, STALE, about_column, with_memory
 from syncd.diff.vocabulary import UNKNOWN
 from syncd.diff.wishes import ALIAS, AMBIGUOUS, BY_TAG
@@ -38,14 +39,22 @@ def judge(mapping: Mapping, policy: Policy, history: History, rows: pl.DataFrame
     if rows.is_empty():
         return rows
     given = rows.columns
-    for each in mapping.fields:
-        rows = with_memory(each, history, rows)
-    rows = rows.with_columns([fact for each in mapping.fields for fact in _facts(each)])
-    rows = rows.with_columns([_verdict(each, policy) for each in mapping.fields])
-    rows = rows.with_columns([_unless_refused(each) for each in mapping.fields])
-    rows = rows.with_columns([_reason(each) for each in mapping.fields])
+    rows = with_memory(mapping, history, rows)
+    for step in _steps(mapping, policy):
+        rows = rows.with_columns(step)
     judged = [make(each.name) for each in mapping.fields for make in (verdict_column, reason_column)]
     return rows.select(*given, *judged)
+
+
+@lru_cache(EXPRESSIONS)
+def _steps(mapping: Mapping, policy: Policy) -> tuple[list[pl.Expr], ...]:
+    """The columns that are added, each step resting on the one before."""
+    return (
+        [fact for each in mapping.fields for fact in _facts(each)],
+        [_verdict(each, policy) for each in mapping.fields],
+        [_unless_refused(each) for each in mapping.fields],
+        [_reason(each) for each in mapping.fields],
+    )
 
 
 def _facts(field: Field) -> Iterator[pl.Expr]:

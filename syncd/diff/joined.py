@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 import polars as pl
 
@@ -10,6 +11,9 @@ from syncd.diff.compare import differs
 from syncd.model.fields import Field, Mapping
 from syncd.model.kinds import Kind
 from syncd.model.snapshot import column, known_column
+
+EXPRESSIONS = 1_000
+"""How many expressions of a kind are kept: making one anew takes longer than applying it to a few rows."""
 
 B, F, D = "b.", "f.", "d."
 """Prefixes of the baseline's, FiftyOne's and the database's columns in a joined frame."""
@@ -37,11 +41,13 @@ def prefixed(frame: pl.DataFrame, prefix: str, flag: str) -> pl.DataFrame:
     return frame.rename(names).with_columns(pl.lit(value=True).alias(flag))
 
 
+@lru_cache(EXPRESSIONS)
 def differ(field: Field, left: str, right: str) -> pl.Expr:
     """Whether the two sides (by prefix) differ in the field."""
     return differs(field, pl.col(left + column(field.name)), pl.col(right + column(field.name)))
 
 
+@lru_cache(EXPRESSIONS)
 def unreadable(name: str, side: str) -> pl.Expr:
     """Whether the side's value of the field could not be read as its kind."""
     # The problems column is null for healthy rows; its keys are field names in JSON quotes, followed by a colon.
@@ -50,6 +56,7 @@ def unreadable(name: str, side: str) -> pl.Expr:
     return pl.col(side + "problems").str.contains(key, literal=True).fill_null(value=False)
 
 
+@lru_cache(EXPRESSIONS)
 def not_finite(field: Field, side: str) -> pl.Expr:
     """Whether the side holds a number that JSON has no form for: it can be neither logged nor remembered."""
     value = pl.col(side + column(field.name))
@@ -61,6 +68,7 @@ def not_finite(field: Field, side: str) -> pl.Expr:
     return pl.lit(value=False)
 
 
+@lru_cache(EXPRESSIONS)
 def any_difference(mapping: Mapping, left: str, right: str) -> pl.Expr:
     """Whether the two sides differ in any mapped field, or the right one holds something unreadable."""
     return pl.any_horizontal([differ(each, left, right) | unreadable(each.name, right) for each in mapping.fields])

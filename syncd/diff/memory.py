@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
 
 from syncd.diff.compare import same
 from syncd.diff.inputs import History, Inputs
-from syncd.diff.joined import B, D, F, differ
+from syncd.diff.joined import EXPRESSIONS, B, D, F, differ
 from syncd.model.fields import Field, Mapping
 from syncd.model.kinds import Json, Value, from_json
 from syncd.model.plan import Action
-from syncd.model.snapshot import column
+from syncd.model.snapshot import column, distinct
 
 STICKY = ("edit_edit", "no_baseline", "stale_revert", "box_changed", "wrong_direction")
 """Conflicts that stay open until both sides agree or somebody resolves them, whatever the clocks say meanwhile."""
@@ -27,12 +28,28 @@ REFUSED = "refused_by_database"
 STALE = "stale_revert"
 
 
-def with_memory(field: Field, history: History, rows: pl.DataFrame) -> pl.DataFrame:
-    """Adds what is remembered of a field, in columns that :func:`about_column` names.
+def with_memory(mapping: Mapping, history: History, rows: pl.DataFrame) -> pl.DataFrame:
+    """Adds what is remembered of each field, in columns that :func:`about_column` names.
 
     ``stale``: FiftyOne is back at what syncd replaced lately (``reapplied``: not for the first time).
     ``refused``: the database would not take the very value that FiftyOne holds. ``open_kind``: an open conflict.
     """
+    remembered = distinct("field", history.written, history.open_conflicts)
+    for each in mapping.fields:
+        if each.name in remembered:
+            rows = _with_memory(each, history, rows)
+    return rows.with_columns(_nothing_remembered(tuple(each for each in mapping.fields if each.name not in remembered)))
+
+
+@lru_cache(EXPRESSIONS)
+def _nothing_remembered(fields: tuple[Field, ...]) -> list[pl.Expr]:
+    flags = [about_column(each, name) for each in fields for name in ("stale", "reapplied", "refused")]
+    kinds = [about_column(each, "open_kind") for each in fields]
+    nothing = [pl.lit(value=False).alias(name) for name in flags]
+    return nothing + [pl.lit(None, pl.String()).alias(name) for name in kinds]
+
+
+def _with_memory(field: Field, history: History, rows: pl.DataFrame) -> pl.DataFrame:
     of_field = pl.col("field") == field.name
     written = history.written.filter(of_field & (pl.col("action") == Action.UPDATE.value))
     open_here = history.open_conflicts.filter(of_field)

@@ -7,10 +7,11 @@ others, with all that belongs to them, and its plan is the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
-from syncd.diff.joined import B, D, F, any_difference, is_known, unreadable
+from syncd.diff.joined import EXPRESSIONS, B, D, F, any_difference, is_known, unreadable
 from syncd.model.fields import Mapping
 from syncd.model.snapshot import distinct
 
@@ -49,18 +50,21 @@ def is_named(named: Named) -> pl.Expr:
     return pl.any_horizontal([pl.col(name).is_in(list(each)).fill_null(value=False) for name, each in ids.items()])
 
 
+@lru_cache(EXPRESSIONS)
 def is_agreed(mapping: Mapping) -> pl.Expr:
     """Whether joined rows hold in all three what was agreed, with the label where it was."""
     agreed = pl.all_horizontal([is_known(each.name) for each in mapping.fields])
     return agreed & is_in_place() & is_alike(mapping) & ~any_difference(mapping, B, D)
 
 
+@lru_cache(EXPRESSIONS)
 def is_in_place() -> pl.Expr:
     """Whether the label is where the baseline knows it."""
     places = [pl.col(F + name).eq_missing(pl.col(B + name)) for name in PLACE]
     return pl.all_horizontal(places)
 
 
+@lru_cache(EXPRESSIONS)
 def is_alike(mapping: Mapping) -> pl.Expr:
     """Whether both sides hold the same, and all of it can be read."""
     unread = pl.any_horizontal([unreadable(each.name, F) for each in mapping.fields])

@@ -14,7 +14,7 @@ import syncd.diff
 
 FOLDER = Path(syncd.diff.__file__).parent
 MODULES = sorted(FOLDER.glob("*.py"))
-STDLIB = {"__future__", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "enum", "json", "math", "re", "typing", "unicodedata"}  # fmt: skip  # noqa: E501
+STDLIB = {"__future__", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "enum", "functools", "json", "math", "re", "typing", "unicodedata"}  # fmt: skip  # noqa: E501
 OURS = ("syncd.model", "syncd.diff")
 PURE = ("polars", "rapidfuzz", "rapidfuzz.distance")
 IMPURE = {"open", "print", "input", "exec", "eval", "__import__", "now", "utcnow", "today", "scan_csv", "read_database"}
@@ -54,6 +54,15 @@ def test_a_module_calls_nothing_that_reads_writes_or_tells_the_time(path: Path) 
 def test_a_module_keeps_no_state_between_calls(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Global | ast.Nonlocal)]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_what_a_module_remembers_is_an_expression_made_of_its_arguments(path: Path) -> None:
+    """An expression holds no data: making it again would make the same one."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef) and any("cache" in ast.unparse(each) for each in node.decorator_list):
+            assert node.returns is not None
+            assert "pl.Expr" in ast.unparse(node.returns)
 
 
 def test_importing_the_diff_brings_no_server_s_client_along() -> None:
