@@ -151,7 +151,7 @@ def _is_named(read: Books, owner: str, edit: Edit) -> bool:
     """Whether the value stands on a side, in an applied change, in a conflict of any time, or waits."""
     if _holds(read, owner, edit.field, edit.value):
         return True
-    told = [(each["field"], each[name]) for each in read.applied if each["annotation_id"] == owner for name in OLD_NEW]
+    told = [(each["field"], each[name]) for each in read.applied if _is_about(each, owner, edit) for name in OLD_NEW]
     for each in (*read.conflicts, *read.waiting):
         if each["annotation_id"] == owner or each["label_id"] == edit.subject:
             told += [(each["field"], each.get(name)) for name in ("fiftyone", "database", "old", "new")]
@@ -166,8 +166,13 @@ def _is_overruled(read: Books, owner: str, edit: Edit) -> bool:
     return any(
         each["reason"] not in PLAIN and _has(each["field"], each["old"], edit)
         for each in read.applied
-        if each["annotation_id"] == owner
+        if _is_about(each, owner, edit)
     )
+
+
+def _is_about(entry: dict[str, Any], owner: str, edit: Edit) -> bool:
+    """Whether a change is to the annotation, or to the label that was edited when that was none yet."""
+    return entry["annotation_id"] == owner or (entry["annotation_id"] is None and entry["label_id"] == edit.subject)
 
 
 def _is_none(read: Books, owner: str, edit: Edit, first: dict[str, Any]) -> bool:
