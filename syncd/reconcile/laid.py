@@ -16,6 +16,9 @@ from syncd.model.snapshot import baseline_schema, empty_samples, schema
 from syncd.reconcile.parts import Parts
 from syncd.reconcile.recognised import Recognised, SpokenOf
 
+TOGETHER = 500_000
+"""Digests of parts of samples that are held before they are added up."""
+
 Decode = Callable[[pl.DataFrame], pl.DataFrame]
 """What makes labels of documents that were recognised."""
 
@@ -44,6 +47,9 @@ class LaidBaseline:
         self.parts.add(frame)
         if self._digested:
             self._digests.append(agreed_digests(frame, self._mapping))
+            # The labels of a sample come in many frames: as many digests as labels would be too much to hold.
+            if sum(each.height for each in self._digests[1:]) > TOGETHER:
+                self._digests = [together(self._digests)]
 
     def clear(self) -> None:
         """Forgets what was added."""

@@ -18,12 +18,17 @@ import polars as pl
 
 from syncd.diff.digests import digests
 from syncd.model import Mapping, Side
-from syncd.model.documents import DIGEST, DIGESTS_SCHEMA, DOCUMENTS_SCHEMA, FAMILIAR_SCHEMA, HASHED_SCHEMA
+from syncd.model.documents import DIGEST, DIGESTS_SCHEMA, DOCUMENTS_SCHEMA, FAMILIAR_SCHEMA, HASHED_SCHEMA, HASHES
 from syncd.model.snapshot import schema
 from syncd.reconcile.parts import Chunks
 
 SpokenOf = Callable[[pl.DataFrame], Collection[str]]
 """The samples on whose labels a tag says anything."""
+
+UNCHANGED_SCHEMA = {name: type_ for name, type_ in FAMILIAR_SCHEMA.items() if name not in (*HASHES, *DIGEST)}
+
+MOST_SAMPLES = 2_000_000
+"""What is known of a sample takes some 250 bytes of memory while both sides are compared: of more nothing is kept."""
 
 MOST = 0.5
 """Where fewer of some documents are recognised, decoding them all at once is quicker."""
@@ -40,10 +45,15 @@ class Recognised:
         self._known = known
         self._spoken_of = spoken_of
         self._documents = Chunks(folder, DOCUMENTS_SCHEMA)
-        self._met: list[pl.DataFrame] = []
+        self._met: list[pl.Series] = []
         self._learnt: list[pl.DataFrame] = []
-        self.unchanged = pl.DataFrame(schema=FAMILIAR_SCHEMA)
+        self._count_learnt = 0
+        self.unchanged = pl.DataFrame(schema=UNCHANGED_SCHEMA)
         """Of the documents that were met, those that hold what was agreed; none before :meth:`compare`."""
+
+    @property
+    def _are_too_many(self) -> bool:
+        return self._count_met() + self._count_learnt > MOST_SAMPLES
 
     @property
     def knows_any(self) -> bool:
@@ -57,16 +67,21 @@ class Recognised:
             return []
         known = self._known["sample_id"]
         first, last = known.search_sorted(ids[0], "left"), known.search_sorted(ids[-1], "right")
-        met = self._known[first:last].join(documents.select(*HASHED_SCHEMA), on=list(HASHED_SCHEMA), how="semi")
+        near = self._known[first:last].select(*HASHED_SCHEMA, pl.int_range(first, last, dtype=pl.UInt32).alias("at"))
+        met = near.join(documents.select(*HASHED_SCHEMA), on=list(HASHED_SCHEMA), how="semi")
         if met.height < MOST * documents.height:
             return ids.to_list()
-        self._met.append(met)
+        self._met.append(met["at"])
         self._documents.add(documents.join(met, on="sample_id", how="semi"))
         others = documents.select("sample_id").join(met, on="sample_id", how="anti", maintain_order="left")
         return others["sample_id"].to_list()
 
     def decoded(self, rows: pl.DataFrame, documents: pl.DataFrame) -> None:
         """Learns what these documents hold. What rests on more than a document's labels is not learnt."""
+        self._count_learnt += documents.height
+        if self._are_too_many:
+            self._learnt.clear()
+            return
         more = rows.filter(pl.col("problems").is_not_null())["sample_id"].to_list()
         more += self._spoken_of(rows)
         times = rows.group_by("sample_id").agg(pl.col("edited_at").first())
@@ -83,17 +98,18 @@ class Recognised:
         self._documents.clear()
         self._met.clear()
         self._learnt.clear()
+        self._count_learnt = 0
 
     def compare(self, agreed: pl.DataFrame) -> None:
         """Tells which documents hold what was agreed (``DIGESTS_SCHEMA``)."""
-        met = pl.concat([pl.DataFrame(schema=FAMILIAR_SCHEMA), *self._met])
+        met = self._known_and_met().drop(HASHES)
         both = met.join(agreed, on="sample_id", how="left", suffix="_agreed")
         same = [pl.col(name) == pl.col(f"{name}_agreed").fill_null(0) for name in DIGESTS_SCHEMA if name != "sample_id"]
-        self.unchanged = both.filter(same).select(*FAMILIAR_SCHEMA)
+        self.unchanged = both.filter(same).select(*UNCHANGED_SCHEMA)
 
     def changed(self) -> Iterator[pl.DataFrame]:
         """The kept documents that hold something else than was agreed, some at a time."""
-        if self.unchanged.height == sum(each.height for each in self._met):
+        if self.unchanged.height == self._count_met():
             return
         for each in self._documents:
             changed = each.join(self.unchanged, on="sample_id", how="anti")
@@ -107,8 +123,7 @@ class Recognised:
 
     def standing_for(self, baseline: pl.DataFrame) -> pl.DataFrame:
         """Of the baseline, what stands for labels in documents that hold it: a snapshot's rows."""
-        times = self.unchanged.select("sample_id", "edited_at")
-        held = baseline.join(times, on="sample_id", how="inner")
+        held = baseline.join(self.unchanged.drop("labels"), on="sample_id", how="inner")
         return held.select(
             pl.col(name) if name in held.columns else pl.lit(None, type_).alias(name)
             for name, type_ in schema(Side.FIFTYONE, self._mapping).items()
@@ -121,8 +136,17 @@ class Recognised:
         return pl.concat([pl.DataFrame(schema=DOCUMENTS_SCHEMA), *found])
 
     def known_now(self) -> pl.DataFrame | None:
-        """What is known after this reading; ``None`` where that is what was known before."""
-        met = sum(each.height for each in self._met)
-        if met == self._known.height and not any(each.height for each in self._learnt):
+        """What is known after this reading; ``None`` where that is what was known before. Of too many it is nothing."""
+        if self._are_too_many:
+            return self._known.clear() if self.knows_any else None
+        if self._count_met() == self._known.height and not any(each.height for each in self._learnt):
             return None
-        return pl.concat([pl.DataFrame(schema=FAMILIAR_SCHEMA), *self._met, *self._learnt]).sort("sample_id")
+        return pl.concat([self._known_and_met(), *self._learnt]).sort("sample_id")
+
+    def _count_met(self) -> int:
+        return sum(len(each) for each in self._met)
+
+    def _known_and_met(self) -> pl.DataFrame:
+        if self._count_met() == self._known.height:
+            return self._known
+        return self._known[pl.concat([pl.Series(dtype=pl.UInt32), *self._met])]

@@ -14,7 +14,7 @@ import pytest
 
 from syncd.adapters.fiftyone import read_all
 from syncd.model.documents import FAMILIAR_SCHEMA
-from syncd.reconcile import parts, reading
+from syncd.reconcile import laid, parts, reading, recognised
 from syncd.reconcile.result import RunResult
 from worlds import LIST, NO_BRAKES, World, utc
 
@@ -32,6 +32,7 @@ def read(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
     if request.param == "in parts":
         monkeypatch.setattr(parts, "IN_MEMORY", 0)
         monkeypatch.setattr(parts, "SIZE", 20)
+        monkeypatch.setattr(laid, "TOGETHER", 0)
 
 
 class Decoded:
@@ -229,6 +230,20 @@ def test_a_run_for_one_tag_decodes_everything_and_leaves_what_is_kept(world: Wor
     world.samples.update_one({"_id": sample, f"{LIST}._id": label}, {"$set": {f"{LIST}.$.tags": ["mine"]}})
     world.review(row, label="Reviewed")
     assert full(world, tag="mine").to_database == 1
+    assert decoded.taken() == samples(world)
+
+
+def test_of_too_many_samples_nothing_is_kept(world: World, decoded: Decoded, monkeypatch: pytest.MonkeyPatch) -> None:
+    full(world)
+    monkeypatch.setattr(recognised, "MOST_SAMPLES", 10)
+    decoded.taken()
+    full(world)
+    assert decoded.taken() == 0, "what is known is good as long as there is nothing new"
+    world.review(world.data.rows[0].annotation_id, label="Reviewed")
+    for _ in range(2):
+        full(world)
+    decoded.taken()
+    full(world)
     assert decoded.taken() == samples(world)
 
 
