@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PLACES = (
     "tests/unit/trust",
+    "tests/unit/reconcile/test_sweep.py",
     "tests/integration/trust",
     "tests/integration/apply/test_kills.py",
     "tests/integration/reconcile/test_lost_sides.py",

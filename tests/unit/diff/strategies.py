@@ -9,11 +9,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from syncd.model import Brakes, Direction, LabelType
+from trust import many
 from unit.diff.applier import State
 from unit.diff.world import BOX, LABEL, NOON, SECOND, B, D, F, Row, S, field, mapping, opened, written
 
-EXAMPLES = int(os.environ.get("SYNCD_DIFF_EXAMPLES", "0"))
-"""Set to search long and at random; otherwise few examples are tried, always the same."""
+EXAMPLES = int(os.environ.get("SYNCD_DIFF_EXAMPLES", "0")) or many(0, 1_000)
+"""Set to search long and at random, as `make trust` does; otherwise few examples are tried, always the same."""
 
 PROFILE = settings(
     max_examples=EXAMPLES or 40,

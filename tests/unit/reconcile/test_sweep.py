@@ -21,6 +21,7 @@ from syncd.model.snapshot import baseline_schema
 from syncd.reconcile.laid import Laid, LaidLabels
 from syncd.reconcile.recognised import Recognised
 from syncd.reconcile.sweep import Met
+from trust import tried
 from unit.diff.applier import State
 from unit.diff.strategies import PROFILE, states
 from unit.diff.test_properties import said
@@ -133,6 +134,7 @@ def _find(samples: pl.DataFrame, media: list[str]) -> pl.DataFrame:
 def test_the_plan_is_that_of_everything(state: State, parts: int, adopt: bool, young: bool) -> None:
     quiet = Young(after=NOON, until=NOON + SECOND / 2) if young else None
     inputs = state.inputs(adopt=adopt, young=quiet)
+    tried("cases")
     assert said(narrowed(inputs, parts).plan()) == said(diff(inputs))
 
 
@@ -151,6 +153,7 @@ def test_the_plan_is_that_of_everything_where_documents_are_recognised(
     inputs = stamped_by_sample(state.inputs(adopt=adopt, young=quiet))
     known = learnt(inputs)
     plan = narrowed(inputs, parts, known[: round(share * known.height)]).plan()
+    tried("cases")
     assert said(plan) == said(diff(inputs))
 
 
