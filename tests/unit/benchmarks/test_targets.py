@@ -38,6 +38,15 @@ def test_a_full_reconcile_is_judged_by_the_bare_reads_and_by_its_memory() -> Non
     assert [each.met for each in found] == [False, True]
 
 
+def test_two_scripts_that_carry_one_side_each_are_judged_by_the_run_that_carries_both() -> None:
+    run, home = _figures("edits-1pc", 1.0), _figures("naive-to-database", 20.0)
+    (found,) = _judged(run, home, _figures("naive-to-fiftyone", 30.1)).values()
+    assert found == ("50.1 ×", True)
+    (found,) = _judged(run, home, _figures("naive-to-fiftyone", 29.9)).values()
+    assert found == ("49.9 ×", False)
+    assert _judged(run, home) == {}
+
+
 def test_each_is_judged_at_the_largest_size_at_which_it_was_measured() -> None:
     sizes = {
         100: {"poll": _figures("poll", 0.01), "ingest": _figures("ingest", 1.0), "ingest-sdk": _figures("", 11.0)},
