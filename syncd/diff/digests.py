@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from syncd.model.documents import DIGEST, DIGESTS_SCHEMA
+from syncd.model.documents import DIGEST, DIGESTS_SCHEMA, both_hashes
 from syncd.model.fields import Mapping
 from syncd.model.snapshot import column, known_column
-
-SEEDS = dict(zip(DIGEST, (1, 2), strict=True))
 
 
 def digests(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
@@ -26,17 +24,16 @@ def agreed_digests(baseline: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     return _by_sample(baseline.drop_nulls("sample_id"), mapping, whole)
 
 
-def alike(mapping: Mapping, baseline: pl.DataFrame, database: pl.DataFrame) -> pl.DataFrame:
-    """``annotation_id`` of what the database holds as it was agreed, exactly, and once.
+def alike(mapping: Mapping, agreed: pl.DataFrame, database: pl.DataFrame) -> pl.DataFrame:
+    """``annotation_id`` of what the database holds as it was ``agreed``, exactly, and once.
 
-    Every field of ``baseline`` must be known. What differs by no more than a tolerance is not among them.
+    What differs by no more than a tolerance is not among them.
     """
     keys = ["annotation_id", *DIGEST]
     sound = database.filter(pl.col("annotation_id").is_unique() & pl.col("problems").is_null())
-    values = pl.struct(column(name) for name in mapping.names)
-    hashes = [values.hash(seed).alias(name) for name, seed in SEEDS.items()]
-    agreed, held = (frame.select("annotation_id", *hashes) for frame in (baseline, sound))
-    return agreed.join(held, on=keys, how="semi").select("annotation_id")
+    hashes = both_hashes(pl.struct(column(name) for name in mapping.names), DIGEST)
+    known, held = (frame.select("annotation_id", *hashes) for frame in (agreed, sound))
+    return known.join(held, on=keys, how="semi").select("annotation_id")
 
 
 def together(digests: list[pl.DataFrame]) -> pl.DataFrame:
@@ -46,11 +43,10 @@ def together(digests: list[pl.DataFrame]) -> pl.DataFrame:
 
 def _by_sample(rows: pl.DataFrame, mapping: Mapping, whole: pl.Expr) -> pl.DataFrame:
     label = pl.struct("annotation_id", "label_id", "sample_id", *(column(name) for name in mapping.names))
-    hashes = [pl.when(whole).then(label.hash(seed)).alias(name) for name, seed in SEEDS.items()]
+    hashes = [pl.when(whole).then(each) for each in both_hashes(label, DIGEST)]
     return _summed(rows.select("sample_id", pl.lit(1, pl.UInt32).alias("labels"), *hashes))
 
 
 def _summed(parts: pl.DataFrame) -> pl.DataFrame:
     """Sums wrap around, which they may: the order of labels means nothing, and two alike must not cancel out."""
-    summed = parts.group_by("sample_id").agg(pl.col("labels", *DIGEST).sum())
-    return summed.cast(DIGESTS_SCHEMA).select(*DIGESTS_SCHEMA)  # type: ignore[arg-type]
+    return parts.group_by("sample_id").agg(pl.col("labels", *DIGEST).sum())

@@ -8,16 +8,17 @@ is neither written nor taken for deleted, and a conflict says why. An original i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
-from syncd.diff.content import fiftyone_content
+from syncd.diff.findings import label_conflict
 from syncd.diff.places import replacements
 from syncd.diff.tags import with_actors
 from syncd.model.fields import ID_FIELD, Direction, Mapping
-from syncd.model.plan import Action, Change, Conflict, Edited
+from syncd.model.kinds import Json
+from syncd.model.plan import Action, Change, Conflict
 from syncd.model.policy import Review
 
 A, L, S = pl.col("annotation_id"), pl.col("label_id"), pl.col("sample_id")
@@ -220,25 +221,14 @@ def _conflicts(mapping: Mapping, doubts: _Doubts, baseline: pl.DataFrame) -> lis
     for frame in doubts.frames:
         for row in frame.join(homes, on="subject", how="left").iter_rows(named=True):
             known = row["base_label"] is not None
-            found.append(
-                Conflict(
-                    kind=row["kind"],
-                    annotation_id=row["subject"],
-                    sample_id=row["sample_id"],
-                    label_id=row["label_id"],
-                    field=None,
-                    base={
-                        "annotation_id": row["subject"],
-                        "label_id": row["base_label"],
-                        "sample_id": row["base_sample"],
-                    }
-                    if known
-                    else None,
-                    fiftyone=fiftyone_content(mapping, row),
-                    database=None,
-                    suggestions=(TWICE,) if row["twice"] else (),
-                    is_copy=row["is_copy"],
-                    in_fiftyone=Edited(row["actor"], row["edited_at"]),
-                )
-            )
+            base: Json = None
+            if known:
+                base = {
+                    "annotation_id": row["subject"],
+                    "label_id": row["base_label"],
+                    "sample_id": row["base_sample"],
+                }
+            suggestions = (TWICE,) if row["twice"] else ()
+            conflict = label_conflict(mapping, row, row["kind"], suggestions, row["subject"])
+            found.append(replace(conflict, base=base, is_copy=row["is_copy"]))
     return found

@@ -12,8 +12,14 @@ HASHES = ("hash_1", "hash_2")
 DIGEST = ("digest_1", "digest_2")
 """Columns of a digest of all labels of one sample."""
 
+
+def both_hashes(value: pl.Expr, names: tuple[str, str]) -> list[pl.Expr]:
+    """Two hashes of a column under these names, which agree by chance less often than one would."""
+    return [value.hash(seed).alias(name) for seed, name in enumerate(names, start=1)]
+
+
 HASHED_SCHEMA: dict[str, pl.DataType] = {"sample_id": pl.String()} | {name: pl.UInt64() for name in HASHES}
-"""A document that was met, and its hash."""
+"""A document that was met, and its hash; all null where it is not as FiftyOne makes them, and cannot be told."""
 
 DOCUMENTS_SCHEMA: dict[str, pl.DataType] = HASHED_SCHEMA | {"document": pl.Binary()}
 """The same with the document itself, not decoded."""

@@ -94,11 +94,6 @@ class LaidLabels:
         """All labels of one part. ``baseline`` is all of that part, some of which stands for labels."""
         return pl.concat([self.decoded.part(number), self.recognised.standing_for(baseline)])
 
-    def places(self, number: int, baseline: pl.DataFrame) -> pl.Series:
-        """Where these labels are (:func:`syncd.diff.settled.places`)."""
-        held = baseline.join(self.recognised.unchanged, on="sample_id", how="semi")
-        return pl.concat([places(self.decoded.part(number)), places(held)])
-
     def named(self, named: Named, decode: Decode) -> pl.DataFrame:
         """The labels that are named, as FiftyOne holds them; of what was recognised, all labels of the samples."""
         documents = self.recognised.documents_of(named.sample_ids)
@@ -136,11 +131,13 @@ class Laid:
         numbers = []
         for part in range(self.baseline.parts.count):
             known, rows = self.baseline.parts.part(part), self.database.part(part)
-            numbers.append(self.fiftyone.places(part, known))
-            at_once = self._settled_at_once(rules, part, known, rows)
-            known = known.join(at_once, on="annotation_id", how="anti")
-            rows = rows.join(at_once, on="annotation_id", how="anti")
-            sifted = sift(rules, known, self.fiftyone.part(part, known), rows)
+            decoded, standing = self.fiftyone.decoded.part(part), self.fiftyone.recognised.standing_for(known)
+            numbers += [places(decoded), places(standing)]
+            at_once = _settled_at_once(rules, standing, decoded, rows)
+            known, rows, standing = (
+                frame.join(at_once, on="annotation_id", how="anti") for frame in (known, rows, standing)
+            )
+            sifted = sift(rules, known, pl.concat([decoded, standing]), rows)
             found = found.with_(sifted.named)
             self.met.add(sifted.met)
             media = sifted.new["media"].drop_nulls().unique().to_list()
@@ -153,20 +150,6 @@ class Laid:
                 labels = self.fiftyone.part(part, baseline)
                 found = found.with_(Named.of(labels.filter(places(labels).is_in(list(shared)))))
         return found
-
-    def _settled_at_once(self, rules: Rules, part: int, known: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-        """``annotation_id`` of what :func:`sift` would find settled, by digests alone: nearly everything.
-
-        The label stands in a document that holds what was agreed, nobody has touched that sample lately, no other
-        label bears its id, and the database holds the same.
-        """
-        unchanged = self.fiftyone.recognised.unchanged
-        if rules.young is not None:
-            young = pl.col("edited_at").is_between(rules.young.after, rules.young.until)
-            unchanged = unchanged.filter(~young.fill_null(value=False))
-        held = known.join(unchanged, on="sample_id", how="semi")
-        held = held.join(self.fiftyone.decoded.part(part), on="annotation_id", how="anti")
-        return alike(rules.mapping, held, rows)
 
     def not_ingested(self, named: Named) -> int:
         """How many rows without a sample there are besides those that are named."""
@@ -191,3 +174,15 @@ class Laid:
         # A row without an id is no annotation's, but is counted.
         rows = self.database.filter(bears | pl.col("annotation_id").is_null())
         return Left(labels, rows, known, named)
+
+
+def _settled_at_once(rules: Rules, standing: pl.DataFrame, decoded: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """``annotation_id`` of what :func:`sift` would find settled, by digests alone: nearly everything.
+
+    The label stands in a document that holds what was agreed (``standing``), nobody has touched that sample lately,
+    no other label bears its id, and the database holds the same.
+    """
+    if rules.young is not None:
+        young = pl.col("edited_at").is_between(rules.young.after, rules.young.until)
+        standing = standing.filter(~young.fill_null(value=False))
+    return alike(rules.mapping, standing.join(decoded, on="annotation_id", how="anti"), rows)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
 from contract.bench import Bench, item
+from contract.fiftyone_bench import FiftyOneBench
 from contract.values import ONE
 from syncd.adapters.fiftyone import read_all as fiftyone_read
 from syncd.diff.digests import digests
@@ -123,8 +126,7 @@ def test_what_was_drawn_and_what_was_removed_is_seen(label_bench: Bench) -> None
 def test_a_sample_that_is_stamped_is_decoded_for_its_time(label_bench: Bench) -> None:
     filled(label_bench)
     known = Reading(label_bench).learnt()
-    before = label_bench.adapter.read_all().rows["edited_at"].max()
-    label_bench.stamp("a-5", before.replace(year=2020))  # type: ignore[union-attr]
+    label_bench.stamp("a-5", datetime(2020, 5, 4, 12, tzinfo=timezone.utc))
     reading = Reading(label_bench, known)
     assert "a-5" in reading.decoded()
     check_whole(reading)
@@ -137,3 +139,12 @@ def test_where_nothing_is_left_nothing_is_read(label_bench: Bench) -> None:
     reading = Reading(label_bench, known)
     assert reading.decoded() == []
     check_whole(reading)
+
+
+def test_a_sample_whose_id_a_script_made_up_ends_no_reading(fiftyone_bench: FiftyOneBench) -> None:
+    """Such a document cannot be told by its hash. It must not be taken for the end of a page, and so of the reading."""
+    filled(fiftyone_bench)
+    fiftyone_bench.samples.insert_one({**fiftyone_bench.samples.find_one(), "_id": "made up", "filepath": "/odd.png"})
+    reading = Reading(fiftyone_bench, Reading(fiftyone_bench).learnt())
+    check_whole(reading)
+    assert reading.whole().height == 9

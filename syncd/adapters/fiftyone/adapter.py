@@ -14,7 +14,7 @@ from pymongo.database import Database
 
 from syncd.adapters.fiftyone.dataset import DatasetChanged, describe
 from syncd.adapters.fiftyone.errors import asking
-from syncd.adapters.fiftyone.hashed import sample_ids
+from syncd.adapters.fiftyone.hashed import documents
 from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.fiftyone.read import one_moment, read_labels
 from syncd.adapters.fiftyone.read_all import decode, read_all_labels
@@ -223,7 +223,8 @@ class FiftyOneAdapter:
 
     def _sample_ids(self, match: dict[str, Any]) -> frozenset[str]:
         with asking(READING), one_moment(self.samples, replica_set=self.replica_set) as session:
-            return frozenset(sample_ids(self.samples.find_raw_batches(match, {"_id": 1}, session=session)))
+            found = documents(self.samples.find_raw_batches(match, {"_id": 1}, session=session))
+        return frozenset(found["sample_id"].drop_nulls())
 
     def _partial(self, matches: Iterable[dict[str, Any]], as_of: datetime | None = None) -> Snapshot:
         as_of = as_of or self.now()

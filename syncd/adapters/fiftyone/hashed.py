@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import polars as pl
 import pyarrow as pa
 
-from syncd.model.documents import DOCUMENTS_SCHEMA, HASHES
+from syncd.model.documents import DOCUMENTS_SCHEMA, HASHES, both_hashes
 
 LENGTH = struct.Struct("<i")
 ID_ELEMENT = b"\x07_id\x00"
@@ -20,37 +20,23 @@ ID_ELEMENT = b"\x07_id\x00"
 ID_AT = LENGTH.size + len(ID_ELEMENT)
 ID_BYTES = 12
 END = b"\x00"
-SEEDS = dict(zip(HASHES, (1, 2), strict=True))
 
 
 def documents(batches: Iterable[bytes], appended: str | None = None) -> pl.DataFrame:
     """The documents of raw batches (``DOCUMENTS_SCHEMA``), in their order.
 
-    ``appended`` names a truth value that the server has put at the end of each, and that is not hashed. A document
-    that does not begin or end as it should is left out: it is not hashed.
+    ``appended`` names a truth value that the server has put at the end of each, and that is not hashed. Of a document
+    that does not begin or end as it should, id and hash are null.
     """
     flag = b"" if appended is None else b"\x08" + appended.encode() + b"\x00"
     tail = len(flag) + bool(flag)
     raw = pl.col("document")
+    begins = raw.bin.slice(LENGTH.size, len(ID_ELEMENT)) == ID_ELEMENT
+    ends = raw.bin.slice(raw.bin.size() - tail - len(END), len(flag)) == flag
     elements = raw.bin.slice(LENGTH.size, raw.bin.size() - LENGTH.size - tail - len(END))
+    told = [raw.bin.slice(ID_AT, ID_BYTES).bin.encode("hex").alias("sample_id"), *both_hashes(elements, HASHES)]
     found = pl.concat([pl.DataFrame(schema={"document": pl.Binary()}), *map(_split, batches)])
-    return (
-        found.filter(
-            raw.bin.slice(LENGTH.size, len(ID_ELEMENT)) == ID_ELEMENT,
-            raw.bin.slice(raw.bin.size() - tail - len(END), len(flag)) == flag,
-        )
-        .with_columns(
-            raw.bin.slice(ID_AT, ID_BYTES).bin.encode("hex").alias("sample_id"),
-            *(elements.hash(seed).alias(name) for name, seed in SEEDS.items()),
-        )
-        .select(*DOCUMENTS_SCHEMA)
-    )
-
-
-def sample_ids(batches: Iterable[bytes]) -> list[str]:
-    """The ids of the samples in raw batches; that they are in the right place is for the caller to have seen to."""
-    ids = [_split(batch)["document"].bin.slice(ID_AT, ID_BYTES).bin.encode("hex") for batch in batches]
-    return pl.concat([pl.Series(dtype=pl.String), *ids]).to_list()
+    return found.with_columns(pl.when(begins & ends).then(each) for each in told).select(*DOCUMENTS_SCHEMA)
 
 
 def joined(documents: pl.DataFrame) -> bytes:

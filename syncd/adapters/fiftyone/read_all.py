@@ -84,6 +84,8 @@ class _Reading:
         met = documents(self._fetch(match, checked=False, **options))
         if met.is_empty():
             return 0, None
+        if met["sample_id"].null_count():
+            return self._decode(match, **options)
         ids = [ObjectId(each) for each in self.recogniser.recognise(met)]
         if len(ids) == met.height:
             self._decode({"_id": {"$gte": ids[0], "$lte": ids[-1]}})
@@ -99,7 +101,7 @@ class _Reading:
         self.sink.add(rows)
         if self.recogniser is not None:
             strange = [str(each) for each in found.others]
-            met = documents(batches, appended=STRANGE).drop("document")
+            met = documents(batches, appended=STRANGE).drop("document").drop_nulls()
             self.recogniser.decoded(rows, met.filter(~pl.col("sample_id").is_in(strange)))
         for start in range(0, len(found.others), CHUNK):
             self._add_unwound({"_id": {"$in": found.others[start : start + CHUNK]}})

@@ -7,9 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from syncd.model.documents import DOCUMENTS_SCHEMA, HASHES
+from syncd.model.documents import DOCUMENTS_SCHEMA, HASHES, both_hashes
 
-SEEDS = dict(zip(HASHES, (1, 2), strict=True))
 Rows = list[dict[str, Any]]
 
 
@@ -18,12 +17,11 @@ class Documents:
 
     def __init__(self, samples: Mapping[str, Rows]) -> None:
         self._held = {repr((sample_id, rows)).encode(): rows for sample_id, rows in sorted(samples.items())}
-        hashes = [pl.col("document").hash(seed).alias(name) for name, seed in SEEDS.items()]
         found = pl.DataFrame(
             {"sample_id": sorted(samples), "document": list(self._held)},
             schema={"sample_id": pl.String(), "document": pl.Binary()},
         )
-        self.frame = found.with_columns(hashes).select(*DOCUMENTS_SCHEMA)
+        self.frame = found.with_columns(both_hashes(pl.col("document"), HASHES)).select(*DOCUMENTS_SCHEMA)
         """One row per sample (``DOCUMENTS_SCHEMA``)."""
 
     def rows_of(self, documents: pl.DataFrame) -> Rows:
