@@ -73,10 +73,10 @@ def policy_of(binding: BindingConfig) -> Policy:
         on_new=policy.on_new,
         on_fiftyone_delete=policy.on_fiftyone_delete,
         on_database_delete=policy.on_database_delete,
+        on_hidden=policy.on_hidden,
+        on_moved=policy.on_moved,
         on_stale_revert=policy.on_stale_revert,
-        brakes=Brakes(
-            brakes.max_change_fraction, brakes.max_delete_fraction, brakes.max_into_one_label, brakes.min_rows
-        ),
+        brakes=Brakes(**dict(brakes)),
         review=review_of(binding),
     )
 

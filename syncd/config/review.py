@@ -67,14 +67,22 @@ class PolicyConfig(Section):
     on_new: Literal["create", "quarantine", "ignore"] = "create"
     on_fiftyone_delete: Literal["quarantine", "restore", "delete"] = "quarantine"
     on_database_delete: Literal["remove", "quarantine"] = "remove"
+    on_hidden: Literal["quarantine", "remove"] = "quarantine"
+    on_moved: Literal["quarantine", "database", "fiftyone"] = "quarantine"
     on_stale_revert: Literal["reapply", "quarantine"] = "reapply"
     stale_window: Duration = timedelta(hours=1)
 
 
 class BrakesConfig(Section):
-    """Limits over a whole plan, as shares of the annotations, 0 to 1; below `min_rows` they do not apply."""
+    """Limits over a whole plan, as shares of the annotations, 0 to 1.
+
+    Below `min_rows` annotations they do not apply, and none holds fewer than `min_count`.
+    """
 
     max_change_fraction: Fraction = 0.2
     max_delete_fraction: Fraction = 0.02
+    max_insert_fraction: Fraction = 0.2
+    max_conflict_fraction: Fraction = 0.2
     max_into_one_label: Fraction = 0.1
     min_rows: Count = 50
+    min_count: Count = 10

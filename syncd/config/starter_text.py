@@ -83,13 +83,18 @@ bindings:                                      # each ties one label field to on
       on_new: create                           # drawn in FiftyOne: create, quarantine or ignore
       on_fiftyone_delete: quarantine           # removed in FiftyOne: quarantine, restore or delete
       on_database_delete: remove               # removed in the database: remove or quarantine
+      on_hidden: quarantine                    # the table has the row, what is read does not: quarantine or remove
+      on_moved: quarantine                     # row and label name two images: quarantine, database or fiftyone
       on_stale_revert: reapply                 # an idle App window put a value back: reapply or quarantine
       stale_window: 1h                         # how long such a return counts as one
     brakes:                                    # a run that would go beyond these writes nothing
       max_change_fraction: 0.2                 # share of annotations changed
       max_delete_fraction: 0.02                # share of annotations deleted
+      max_insert_fraction: 0.2                 # share drawn in FiftyOne that would become rows
+      max_conflict_fraction: 0.2               # share that would become conflicts
       max_into_one_label: 0.1                  # share of annotations moved into one class
       min_rows: 50                             # below this many annotations the brakes are off
+      min_count: 10                            # no share holds fewer annotations than this
 
 s3:                                            # left out: boto3's own settings (environment, ~/.aws)
   #endpoint_url: https://s3.example.org

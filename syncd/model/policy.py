@@ -7,12 +7,18 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Brakes:
-    """Limits over a whole plan; fractions of the annotations known, judged from ``min_rows`` annotations upwards."""
+    """Limits over a whole plan; fractions of the annotations known, judged from ``min_rows`` annotations upwards.
+
+    None of them holds a plan for fewer than ``min_count`` annotations.
+    """
 
     max_change_fraction: float = 0.2
     max_delete_fraction: float = 0.02
+    max_insert_fraction: float = 0.2
+    max_conflict_fraction: float = 0.2
     max_into_one_label: float = 0.1
     min_rows: int = 50
+    min_count: int = 10
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class Policy:
     on_new: str = "create"
     on_fiftyone_delete: str = "quarantine"
     on_database_delete: str = "remove"
+    on_hidden: str = "quarantine"
+    on_moved: str = "quarantine"
     on_stale_revert: str = "reapply"
     brakes: Brakes = field(default_factory=Brakes)
     review: Review = field(default_factory=Review)

@@ -65,8 +65,9 @@ bindings:
       class_tags: true
       after: remove
     policy: {on_conflict: quarantine, first_sync: quarantine, on_new: create,
-             on_fiftyone_delete: quarantine, on_database_delete: remove}
-    brakes: {max_change_fraction: 0.2, max_delete_fraction: 0.02, max_into_one_label: 0.1, min_rows: 50}
+             on_fiftyone_delete: quarantine, on_database_delete: remove, on_hidden: quarantine, on_moved: quarantine}
+    brakes: {max_change_fraction: 0.2, max_delete_fraction: 0.02, max_insert_fraction: 0.2, max_conflict_fraction: 0.2,
+             max_into_one_label: 0.1, min_rows: 50, min_count: 10}
 notify:
   webhook: ${file:webhook}
 """
