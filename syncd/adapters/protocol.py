@@ -34,6 +34,17 @@ class Result:
     refused: str | None = None
 
 
+@dataclass(frozen=True)
+class Written:
+    """Which of some ids the table that is written has, whatever the relation that is read shows.
+
+    Without ``certain`` it may have others of them, too, since row-level security keeps rows from this role.
+    """
+
+    ids: frozenset[str]
+    certain: bool = True
+
+
 class Sink(Protocol):
     """Takes a snapshot a part at a time."""
 
@@ -165,6 +176,13 @@ class RowStore(Adapter, Protocol):
 
     def read_committed(self, ids: Collection[str]) -> Snapshot:
         """As :meth:`read_ids`, but blind to what this side's own transaction has not committed; may be much quicker."""
+        ...
+
+    def written_ids(self, ids: Collection[str]) -> Written:
+        """Which of these ids, that were read and not found, the table has all the same; blind to what is not committed.
+
+        Of a table that is read itself it has none.
+        """
         ...
 
     def mint(self, count: int) -> list[str]:

@@ -8,12 +8,14 @@ server, makes reads repeat rows, and never miss one.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from syncd.adapters.sql.arrays import any_of
 from syncd.adapters.sql.errors import READING, WRITING, asking
 from syncd.capture.script import DELETED, PRUNED, TRUNCATED
 from syncd.capture.target import EVENTS, Target, find_target
@@ -104,6 +106,28 @@ def changed_since(connection: Connection, tables: Tables, target: Target, positi
     last = {str(identifier): op for identifier, op in found}
     deleted = frozenset(identifier for identifier, op in last.items() if op == DELETED)
     return Captured(frozenset(last) - deleted, deleted, str(now))
+
+
+def deleted_among(connection: Connection, tables: Tables, target: Target, ids: Collection[str]) -> frozenset[str]:
+    """Of these annotations those whose rows were deleted, as far as what was recorded still says so."""
+    captured = tables.captured
+    of_table = captured.c.binding_table == target.identity
+    askable = sorted(each for each in ids if "\x00" not in each)
+    rows = (
+        sa.select(captured.c.annotation_id, captured.c.op)
+        .where(of_table, sa.or_(captured.c.annotation_id == any_of(askable), captured.c.op == TRUNCATED))
+        .order_by(captured.c.seq)
+    )
+    deleted: set[str] = set()
+    with asking(READING):
+        for identifier, op in connection.execute(rows):
+            if op == TRUNCATED:
+                deleted = set(ids)
+            elif op == DELETED:
+                deleted.add(str(identifier))
+            else:
+                deleted.discard(str(identifier))
+    return frozenset(deleted)
 
 
 def prune(connection: Connection, tables: Tables, before: datetime) -> int:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from syncd.diff.findings import DRAWN
 from syncd.model.fields import LABEL, Direction
 from syncd.model.plan import Action, Change, Content
 from syncd.model.policy import Brakes
 
 MOST = 3
-"""Classes that are named of those that one label would swallow."""
+"""Classes that are named of those that one label would swallow, or kinds of conflicts."""
 
 NAMES = {Direction.TO_DATABASE: "the database", Direction.TO_FIFTYONE: "FiftyOne"}
 
@@ -19,19 +21,42 @@ NAMES = {Direction.TO_DATABASE: "the database", Direction.TO_FIFTYONE: "FiftyOne
 def enough_known(brakes: Brakes, looked_at: int, gone: int) -> int | None:
     """How many known annotations are as good as any larger number, where so many were looked at.
 
-    ``gone`` counts those among them that are known and that a side lacks. No brake holds then: every count that one
-    compares with a fraction of the known is at most one of these two. ``None`` where a fraction of which there is
-    anything to compare is zero, and any number may be named in a message.
+    ``looked_at`` counts each label without an id, too; ``gone`` those among them that are known and that a side lacks.
+    No brake holds then: every count that one compares with a fraction of the known is at most one of these two.
+    ``None`` where a fraction of which there is anything to compare is zero, and any number may be named in a message.
     """
     counts = (
         (looked_at, brakes.max_change_fraction),
         (looked_at, brakes.max_into_one_label),
+        (looked_at, brakes.max_insert_fraction),
+        (looked_at, brakes.max_conflict_fraction),
         (gone, brakes.max_delete_fraction),
     )
-    compared = [(count, fraction) for count, fraction in counts if count]
+    compared = [(count, fraction) for count, fraction in counts if count and fraction < 1]
     if not all(fraction for _, fraction in compared):
         return None
-    return max([brakes.min_rows, *(math.ceil(count / fraction) + 1 for count, fraction in compared)])
+    return max([1, brakes.min_rows, *(math.ceil(count / fraction) + 1 for count, fraction in compared)])
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """The brakes, set against the number of annotations of which a plan would move too many."""
+
+    brakes: Brakes
+    annotations: int
+
+    def exceeds(self, count: int, name: str, *, least: int | None = None) -> str | None:
+        """The end of a sentence that names the brake, where ``count`` is above it.
+
+        ``name`` is the brake's key. Without ``least`` a fraction is judged from ``min_rows`` annotations upwards; with
+        it, of however few, but ``count`` must be above ``least``. A fraction of 1 never holds, whatever it is of.
+        """
+        fraction: float = getattr(self.brakes, name)
+        few = self.annotations < self.brakes.min_rows if least is None else count <= least
+        if fraction >= 1 or few or count < self.brakes.min_count or count <= fraction * self.annotations:
+            return None
+        rows = f" and min_rows ({least:,})" if least is not None and least > fraction * self.annotations else ""
+        return f"more than {name} ({fraction:.2%}){rows}"
 
 
 def held_by(
@@ -39,59 +64,96 @@ def held_by(
     changes: Sequence[Change],
     *,
     known: int,
-    fiftyone: int | None,
-    database: int | None,
-    vanished_in_fiftyone: int,
-    vanished_in_database: int,
+    met: int = 0,
+    fiftyone: int | None = None,
+    database: int | None = None,
+    vanished_in_fiftyone: int = 0,
+    vanished_in_database: int = 0,
     displaced: int = 0,
+    conflicts: Mapping[str, int] | None = None,
+    starts: bool = False,
 ) -> str | None:
     """The reason why the plan must wait for a person; ``None`` where it may go on.
 
-    ``known`` counts the annotations in the baseline, ``fiftyone`` and ``database`` those read from a side that was
-    read completely (``None`` otherwise). A side that came back empty holds whatever its size; fractions are judged
-    from ``brakes.min_rows`` known annotations upwards. Deletions are counted whether they would be carried over or
-    become conflicts: either way somebody should look first. ``displaced`` counts known annotations whose label can
-    no longer be told for certain: nothing would be written of them, but a dataset made anew under its own name must
-    not become as many conflicts.
+    ``known`` counts the annotations in the baseline, ``met`` the annotations that FiftyOne has; fractions are of the
+    larger of the two. ``fiftyone`` and ``database`` count what was read from a side that was read completely (``None``
+    otherwise). A side that came back empty holds whatever its size. Deletions are counted whether they would be
+    carried over or become conflicts: either way somebody should look first. ``displaced`` counts known annotations
+    whose label can no longer be told for certain: nothing would be written of them, but a dataset made anew under its
+    own name must not become as many conflicts. ``conflicts`` counts, by kind, the annotations of which a person would
+    be asked for the first time; ``starts``: the table is empty and nothing was ever agreed, so that whatever was drawn
+    is the beginning of a project.
     """
     for side, count in (("FiftyOne", fiftyone), ("the database", database)):
         if known and count == 0:
             return f"{side} came back empty, where {known:,} annotations were known"
-    if known < brakes.min_rows:
-        return None
-    for side, count in (("FiftyOne", vanished_in_fiftyone), ("the database", vanished_in_database)):
-        if count > brakes.max_delete_fraction * known:
-            return (
-                f"{count:,} of {known:,} annotations are gone from {side}: more than "
-                f"max_delete_fraction ({brakes.max_delete_fraction:.2%})"
-            )
-    if displaced > brakes.max_change_fraction * known:
+    limits = _Limits(brakes, max(known, met))
+    # At a first meeting nothing was agreed that could be changed or deleted.
+    if known:
+        why = _too_many_lost(limits, vanished_in_fiftyone, vanished_in_database, displaced)
+        if why is None:
+            why = _too_many_changes(limits, changes)
+        if why is not None:
+            return why
+    if not starts:
+        why = _too_many_drawn(limits, changes)
+        if why is not None:
+            return why
+    return _too_many_conflicts(limits, Counter(conflicts or {}))
+
+
+def _too_many_lost(limits: _Limits, in_fiftyone: int, in_database: int, displaced: int) -> str | None:
+    for side, count in (("FiftyOne", in_fiftyone), ("the database", in_database)):
+        if over := limits.exceeds(count, "max_delete_fraction"):
+            return f"{count:,} of {limits.annotations:,} annotations are gone from {side}: {over}"
+    if over := limits.exceeds(displaced, "max_change_fraction"):
         return (
-            f"{displaced:,} of {known:,} annotations are no longer where they were known in FiftyOne: more than "
-            f"max_change_fraction ({brakes.max_change_fraction:.2%})"
+            f"{displaced:,} of {limits.annotations:,} annotations are no longer where they were known in FiftyOne: "
+            f"{over}"
         )
-    return _too_many_changes(brakes, changes, known)
+    return None
 
 
-def _too_many_changes(brakes: Brakes, changes: Sequence[Change], known: int) -> str | None:
+def _too_many_drawn(limits: _Limits, changes: Sequence[Change]) -> str | None:
+    """Too many new rows; what a person or a manifest hands in bears another reason and is not counted."""
+    drawn = sum(each.reason == DRAWN for each in changes)
+    if over := limits.exceeds(drawn, "max_insert_fraction", least=limits.brakes.min_rows):
+        return (
+            f"{drawn:,} labels drawn in FiftyOne would become rows of the database, where {limits.annotations:,} "
+            f"annotations are known: {over}"
+        )
+    return None
+
+
+def _too_many_conflicts(limits: _Limits, conflicts: Counter[str]) -> str | None:
+    count, brakes = conflicts.total(), limits.brakes
+    least = brakes.min_rows if limits.annotations < brakes.min_rows else None
+    if over := limits.exceeds(count, "max_conflict_fraction", least=least):
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in conflicts.most_common(MOST))
+        rest = len(conflicts) - MOST
+        kinds += f" and {rest:,} kinds more" if rest > 0 else ""
+        return (
+            f"{count:,} annotations would become conflicts ({kinds}), where {limits.annotations:,} are known: {over}"
+        )
+    return None
+
+
+def _too_many_changes(limits: _Limits, changes: Sequence[Change]) -> str | None:
+    known = limits.annotations
     updates = [each for each in changes if each.action is Action.UPDATE and each.direction is not None]
     for way, name in NAMES.items():
         there = [each for each in updates if each.direction is way]
         # A lasso that went wrong is told by its class, which says more than the number.
         labels = [each for each in there if each.field == LABEL]
         for label, count in Counter(_label(each.new) for each in labels).most_common(1):
-            if count > brakes.max_into_one_label * known:
+            if over := limits.exceeds(count, "max_into_one_label"):
                 before = Counter(_label(each.old) for each in labels if _label(each.new) == label)
                 return (
-                    f"{count:,} of {known:,} annotations would become {label!r} in {name} ({_from(before)}): more than "
-                    f"max_into_one_label ({brakes.max_into_one_label:.2%})"
+                    f"{count:,} of {known:,} annotations would become {label!r} in {name} ({_from(before)}): {over}"
                 )
         touched = {each.annotation_id for each in there}
-        if len(touched) > brakes.max_change_fraction * known:
-            return (
-                f"{len(touched):,} of {known:,} annotations would change in {name}: more than "
-                f"max_change_fraction ({brakes.max_change_fraction:.2%})"
-            )
+        if over := limits.exceeds(len(touched), "max_change_fraction"):
+            return f"{len(touched):,} of {known:,} annotations would change in {name}: {over}"
     return None
 
 

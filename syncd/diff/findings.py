@@ -13,6 +13,10 @@ from syncd.model.plan import Action, Change, Conflict, Edited, Waiting
 from syncd.model.snapshot import PREFIX
 
 
+DRAWN = "drawn_in_fiftyone"
+"""Reason of a row that is inserted for a label which a reviewer drew."""
+
+
 @dataclass
 class Findings:
     """What one look at the rows found. ``taken`` are the samples that get a label by one of the changes."""
@@ -91,7 +95,7 @@ def into_database(row: dict[str, Any], annotation_id: str | None, values: dict[s
         field=None,
         old=None,
         new=values,
-        reason="drawn_in_fiftyone",
+        reason=DRAWN,
         actor=row["actor"],
         edited_at=row["edited_at"],
         media=row["media"],

@@ -40,7 +40,8 @@ class History:
     """What syncd itself did and left open.
 
     ``written`` holds what syncd wrote to FiftyOne within the stale window (``old``: canonical JSON of what it
-    replaced); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``: canonical JSON); ``minted`` ids
+    replaced); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``: canonical JSON), and ``open_subjects`` what
+    these and the open ones about labels without an id are about; ``minted`` ids
     that syncd gave to drawn labels whose database row was never written, because the run died or the database
     refused it; ``answered`` the tags that stay on their labels (or samples) and have had their effect; ``halves``
     what tags asked the database to hold, and a run that died wrote to FiftyOne only (``old``, ``new``: canonical
@@ -49,6 +50,7 @@ class History:
 
     written: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WRITTEN_SCHEMA))
     open_conflicts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OPEN_SCHEMA))
+    open_subjects: frozenset[str] = frozenset()
     minted: frozenset[str] = frozenset()
     answered: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ANSWERED_SCHEMA))
     halves: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=HALF_SCHEMA))
@@ -73,6 +75,8 @@ class Inputs:
     far as the brakes must know it (:func:`syncd.diff.brakes.enough_known`).
     What it holds is closed: every annotation in it comes with all its labels, its row and its baseline, wherever
     these now are.
+    ``met_besides`` counts annotations that are met for the first time and left out, because both sides hold them alike;
+    ``starts``: the table that is written is empty and nothing was ever agreed.
     ``samples`` are the samples found for the media of rows that are new in the database. ``adopt`` accepts labels
     and samples that were made anew under known annotation ids (a rebuilt dataset that a person has confirmed);
     ``force`` releases the brakes. ``vocabulary`` is what a label may be; ``None`` where anything goes.
@@ -88,6 +92,8 @@ class Inputs:
     history: History = field(default_factory=History)
     young: Young | None = None
     vocabulary: Vocabulary | None = None
+    met_besides: int = 0
+    starts: bool = False
     adopt: bool = False
     force: bool = False
 

@@ -10,7 +10,7 @@ import polars as pl
 from syncd.diff.compare import differs
 from syncd.model.fields import Field, Mapping
 from syncd.model.kinds import Kind
-from syncd.model.snapshot import column, known_column
+from syncd.model.snapshot import Snapshot, column, known_column
 
 EXPRESSIONS = 1_000
 """How many expressions of a kind are kept: making one anew takes longer than applying it to a few rows."""
@@ -72,6 +72,12 @@ def not_finite(field: Field, side: str) -> pl.Expr:
 def any_difference(mapping: Mapping, left: str, right: str) -> pl.Expr:
     """Whether the two sides differ in any mapped field, or the right one holds something unreadable."""
     return pl.any_horizontal([differ(each, left, right) | unreadable(each.name, right) for each in mapping.fields])
+
+
+def is_hidden(database: Snapshot) -> pl.Expr:
+    """``hidden``: the database's row is there, but the relation that is read does not show it."""
+    hidden = pl.col("annotation_id").is_in(list(database.hidden)) if database.hidden else pl.lit(value=False)
+    return (hidden & ~pl.col("in_d")).alias("hidden")
 
 
 def is_known(name: str) -> pl.Expr:

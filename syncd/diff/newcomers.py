@@ -30,6 +30,7 @@ from syncd.diff.memory import (
     with_presence_memory,
 )
 from syncd.diff.places import occupant
+from syncd.diff.presence import HIDDEN
 from syncd.diff.tags import Place, with_actors
 from syncd.diff.unsafe import why_unsafe_whole
 from syncd.diff.vocabulary import UNKNOWN
@@ -53,7 +54,7 @@ def judge_newcomers(
 
 
 def _unknown_id(inputs: Inputs, rows: pl.DataFrame, approved: frozenset[Place], found: Findings) -> None:
-    """Ids that the database does not have: never had, or not any more, or not yet."""
+    """Ids that the database does not show: it never had them, or not any more, or not yet, or it hides them."""
     if rows.is_empty():
         return
     mapping, policy = inputs.mapping, inputs.policy
@@ -70,7 +71,7 @@ def _unknown_id(inputs: Inputs, rows: pl.DataFrame, approved: frozenset[Place], 
         elif annotation_id in inputs.history.minted and mapping.can_insert_in_database:
             found.add(_into_database(inputs, side_row(mapping, row, F), annotation_id, approved))
         elif not (row["stale"] or row["waits"]):
-            found.add(whole_conflict(mapping, row, "unknown_id"))
+            found.add(whole_conflict(mapping, row, HIDDEN.kind if row["hidden"] else "unknown_id"))
         elif row["waits"] or row["reapplied"] or row["broken"] or policy.on_stale_revert != "reapply":
             found.add(whole_conflict(mapping, row, STALE))
         elif not _holds_any(mapping, row, removed.get(annotation_id, [])):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -15,16 +17,38 @@ from syncd.diff.tags import with_actors
 from syncd.diff.unsafe import why_unsafe_whole
 from syncd.model.fields import Direction, Side
 from syncd.model.plan import Action
+from syncd.model.policy import Policy
+
+
+@dataclass(frozen=True)
+class _Gone:
+    """A way in which the database may be without an annotation: the conflict, the reason of a removal, the policy."""
+
+    kind: str
+    reason: str
+    policy: Callable[[Policy], str]
+
+
+DELETED = _Gone("deleted_in_database", "removed_in_database", lambda policy: policy.on_database_delete)
+HIDDEN = _Gone("hidden", "hidden_in_database", lambda policy: policy.on_hidden)
 
 
 def judge_missing(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
-    """Decides the known annotations that a side lacks. Only a complete read says so; anything less is a hint."""
+    """Decides the known annotations that a side lacks. Only a complete read says so; anything less is a hint.
+
+    Whether the database hides an annotation is asked by its id, so that any read says so.
+    """
     in_f, in_d = pl.col("in_f"), pl.col("in_d")
     known = rows.filter(pl.col("in_b") & ~(in_f & in_d))
     if known.is_empty():
         return
     # Those that somebody has been told of already must neither hold the binding nor be looked for again and again.
     told = open_whole(inputs.history).select("annotation_id").unique()
+    hidden = with_actors(known.filter(in_f & pl.col("hidden")), inputs.policy.review, F)
+    if inputs.policy.on_hidden == "remove":
+        found.vanished_in_database += hidden.join(told, on="annotation_id", how="anti").height
+    _gone_at_home(inputs, hidden, HIDDEN, found)
+    known = known.filter(~(in_f & pl.col("hidden")))
     if not inputs.complete:
         unexplained = known.join(told, on="annotation_id", how="anti")
         if unexplained.height:
@@ -33,12 +57,13 @@ def judge_missing(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
     only_database = known.filter(~in_f & in_d)
     only_fiftyone = with_actors(known.filter(in_f & ~in_d), inputs.policy.review, F)
     found.vanished_in_fiftyone = only_database.join(told, on="annotation_id", how="anti").height
-    found.vanished_in_database = only_fiftyone.join(told, on="annotation_id", how="anti").height
+    found.vanished_in_database += only_fiftyone.join(told, on="annotation_id", how="anti").height
     _deleted_in_fiftyone(inputs, only_database, found)
-    _deleted_in_database(inputs, only_fiftyone, found)
+    _gone_at_home(inputs, only_fiftyone, DELETED, found)
     for row in known.filter(~in_f & ~in_d).iter_rows(named=True):
         found.dropped.append(row["annotation_id"])
-        found.add(whole_change(inputs.mapping, row, None, "gone_from_both", seen=B, place=B))
+        reason = "gone_and_hidden" if row["hidden"] else "gone_from_both"
+        found.add(whole_change(inputs.mapping, row, None, reason, seen=B, place=B))
 
 
 def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
@@ -85,14 +110,16 @@ def _slots_taken(inputs: Inputs, rows: pl.DataFrame) -> frozenset[str]:
     return frozenset(inputs.fiftyone.rows.join(homes, on="sample_id", how="semi")["sample_id"])
 
 
-def _deleted_in_database(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
+def _gone_at_home(inputs: Inputs, rows: pl.DataFrame, gone: _Gone, found: Findings) -> None:
+    """Labels whose rows the database has deleted, or hides: removed if policy says so and nobody has edited them."""
     if rows.is_empty():
         return
     mapping = inputs.mapping
+    remove = gone.policy(inputs.policy) == "remove"
     rows = rows.with_columns(any_difference(mapping, B, F).alias("edited"))
     for row in rows.iter_rows(named=True):
-        if row["edited"] or inputs.policy.on_database_delete == "quarantine":
-            found.add(whole_conflict(mapping, row, "deleted_in_database"))
+        if row["edited"] or not remove:
+            found.add(whole_conflict(mapping, row, gone.kind))
         else:
             way = Direction.TO_FIFTYONE
-            found.add(whole_change(mapping, row, way, "removed_in_database", seen=F, place=F))
+            found.add(whole_change(mapping, row, way, gone.reason, seen=F, place=F))

@@ -6,6 +6,8 @@ direction and policy, the review gate, the brakes; last what becomes of the tags
 
 from __future__ import annotations
 
+from collections import Counter
+
 import polars as pl
 
 from syncd.diff.answers import Answers, Heard, answers, flagged
@@ -17,7 +19,7 @@ from syncd.diff.flags import flag
 from syncd.diff.gate import gated
 from syncd.diff.identity import identify
 from syncd.diff.inputs import Inputs
-from syncd.diff.joined import B, F, join
+from syncd.diff.joined import B, F, is_hidden, join
 from syncd.diff.marks import conflict_marks, held_marks
 from syncd.diff.memory import open_fields, open_whole
 from syncd.diff.newcomers import judge_newcomers
@@ -45,6 +47,7 @@ def diff(inputs: Inputs) -> Plan:
     tags = said(_with_restored(fiftyone, identified.restored), review, inputs.vocabulary, inputs.history.answered)
     voiced = voices(tags)
     joined = join(_without(baseline, held), _without(identified.rows, held), _without(database, held))
+    joined = joined.with_columns(is_hidden(inputs.database))
     found = Findings()
     judge_missing(inputs, joined, found)
     judge_newcomers(inputs, joined, identified.fresh, approved_places(voiced), found)
@@ -61,7 +64,8 @@ def diff(inputs: Inputs) -> Plan:
     conflicts = _one_per_subject(with_nearest(inputs.vocabulary, doubts))
     waiting = [*found.waiting, *flagged(review, tags, fiftyone)]
     scope = _scope(inputs, joined, held, left)
-    stop = None if inputs.force else _held(inputs, found, changes, _displaced(inputs, identified.held))
+    doubted = _displaced(inputs, identified.held)
+    stop = None if inputs.force else _held(inputs, found, changes, conflicts, joined, doubted)
     answer = Answers((), frozenset())
     if stop is None:
         verified = verified_field(mapping, review)
@@ -177,7 +181,7 @@ def _counts(
 
 
 def _scope(inputs: Inputs, joined: pl.DataFrame, held: frozenset[str], left: LeftAlone) -> Scope:
-    """What was judged. Where not everything was read, an annotation that a side lacks was not.
+    """What was judged. Where not everything was read, an annotation that a side lacks was not, unless it is hidden.
 
     Fields were compared where both sides have them. Of an annotation that a side lacks, or that is held, conflicts
     about a field stay as they are: whoever forgets them would take a stale value for an edit once it is back.
@@ -188,7 +192,7 @@ def _scope(inputs: Inputs, joined: pl.DataFrame, held: frozenset[str], left: Lef
     left_alone = left.ids | left.labels
     if inputs.complete:
         return Scope(everything=True, left_alone=left_alone, fields_left=fields_left)
-    judged = joined.filter(~pl.col("in_b") | (in_f & in_d))["annotation_id"]
+    judged = joined.filter(~pl.col("in_b") | (in_f & (in_d | pl.col("hidden"))))["annotation_id"]
     return Scope(
         everything=False,
         annotation_ids=frozenset(judged) | held,
@@ -214,14 +218,36 @@ def _displaced(inputs: Inputs, held: frozenset[str]) -> int:
     return known.join(open_whole(inputs.history), on="annotation_id", how="anti").height
 
 
-def _held(inputs: Inputs, found: Findings, changes: list[Change], displaced: int) -> str | None:
+def _held(
+    inputs: Inputs,
+    found: Findings,
+    changes: list[Change],
+    conflicts: tuple[Conflict, ...],
+    joined: pl.DataFrame,
+    displaced: int,
+) -> str | None:
+    lacking = joined.filter(pl.col("in_b") & ~pl.col("in_f")).height
+    new = joined.filter(~pl.col("in_b") & pl.col("in_f")).height
     return held_by(
         inputs.policy.brakes,
         changes,
         known=inputs.baseline_size,
+        met=inputs.baseline_size - lacking + new + inputs.met_besides,
         fiftyone=inputs.fiftyone.size if inputs.fiftyone.complete else None,
         database=inputs.database.size if inputs.database.complete else None,
         vanished_in_fiftyone=found.vanished_in_fiftyone,
         vanished_in_database=found.vanished_in_database,
         displaced=displaced,
+        conflicts=_new_by_kind(inputs, conflicts),
+        starts=inputs.starts,
     )
+
+
+def _new_by_kind(inputs: Inputs, conflicts: tuple[Conflict, ...]) -> Counter[str]:
+    """The annotations in conflict by kind, each counted once; without what somebody has been told of already."""
+    new = {
+        each.annotation_id or (each.label_id, each.sample_id): each.kind
+        for each in conflicts
+        if each.subject not in inputs.history.open_subjects
+    }
+    return Counter(new.values())

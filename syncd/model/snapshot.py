@@ -81,7 +81,9 @@ class Snapshot:
     ``complete`` is true only where every annotation of the side was read without an error: deletions are inferred
     from complete snapshots alone. ``as_of`` is the server's clock when the read began; ``touched`` are the samples
     that an incremental read found stamped, those among them included that hold no label (any more). ``scanned`` is
-    the number of annotations read, where ``rows`` holds only those that are not settled.
+    the number of annotations read, where ``rows`` holds only those that are not settled. ``hidden`` are annotations
+    that belong to what was read and whose rows are in the table (or may be, where nobody can tell), although the view
+    or the policy through which it is read does not show them: they are neither there nor deleted.
     """
 
     side: Side
@@ -90,6 +92,7 @@ class Snapshot:
     as_of: datetime
     touched: frozenset[str] = frozenset()
     scanned: int | None = None
+    hidden: frozenset[str] = frozenset()
 
     @property
     def size(self) -> int:

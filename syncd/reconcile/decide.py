@@ -31,7 +31,7 @@ from syncd.reconcile.reading import Reading, read_everything, read_since
 from syncd.reconcile.sweep import Met
 from syncd.reconcile.tagged import left_out, narrowed
 from syncd.session import Session
-from syncd.store import cursors, history
+from syncd.store import changes, cursors, history
 from syncd.store.cursors import Cursor
 
 log = structlog.get_logger(__name__)
@@ -140,6 +140,7 @@ def _diff(
 ) -> Plan:
     options.progress("comparing")
     remade = why_held(before, origins[Side.FIFTYONE], reading.baseline_size)
+    first_besides = 0 if reading.met is None else reading.met.first
     plan = diff(
         Inputs(
             mapping=session.mapping,
@@ -152,16 +153,28 @@ def _diff(
             history=remembered,
             young=_young(reading.fiftyone.as_of, options.pace.quiet_period),
             vocabulary=session.vocabulary,
+            met_besides=first_besides,
+            starts=_starts(session, reading),
             adopt=remade is not None and options.force,
             force=options.force,
         )
     )
     if reading.met is not None:
-        first, absent = plan.counts.first_met + reading.met.first, plan.counts.not_ingested + reading.not_ingested
+        first, absent = plan.counts.first_met + first_besides, plan.counts.not_ingested + reading.not_ingested
         plan = replace(plan, counts=replace(plan.counts, first_met=first, not_ingested=absent))
     if remade is not None and not options.force:
         return replace(plan, held=remade, tags=(), answered=frozenset())
     return left_out(plan, session.policy, options.tag)
+
+
+def _starts(session: Session, reading: Reading) -> bool:
+    """Whether the table that is written is empty and nothing was ever agreed; asked only where there may be a start."""
+    if reading.baseline_size or reading.database.size or reading.fiftyone.rows.is_empty():
+        return False
+    begun = changes.any_applied(session.state, session.tables, session.mapping.binding)
+    starts = not begun and session.database.origin(count_rows=True).rows == 0
+    session.rest()
+    return starts
 
 
 def _rules(session: Session, options: Options, remembered: History, as_of: datetime) -> Rules:

@@ -22,6 +22,7 @@ from syncd.diff.unedited import asked_for, without_unedited
 from syncd.familiar import Familiar
 from syncd.model import Snapshot
 from syncd.model.snapshot import baseline_schema, distinct, empty_samples
+from syncd.reconcile.hidden import look_behind
 from syncd.reconcile.sweep import Met, sweep
 from syncd.session import Session
 from syncd.store import baseline, history
@@ -130,13 +131,14 @@ def read_since(
     labels, known = without_unedited(session.mapping, review, session.vocabulary, labels, known, about)
     missing = _ids(labels, known) - _ids(database.rows)
     rows = pl.concat([database.rows, session.database.read_committed(missing).rows]) if missing else database.rows
+    rows, hidden = look_behind(session, rows, missing - _ids(rows))
     enough = enough_known(session.policy.brakes, _looked_at(labels, rows, known), _gone(labels, rows, known))
     size = baseline.size(session.state, session.tables, session.mapping.binding, at_most=enough)
     session.rest()
     samples = _samples(session, labels, rows, known)
     return Reading(
         replace(fiftyone, rows=labels, complete=False, scanned=scanned),
-        replace(database, rows=rows, complete=False),
+        replace(database, rows=rows, complete=False, hidden=hidden),
         known,
         size,
         samples,
@@ -210,8 +212,9 @@ def _labels_and_baseline(
 
 
 def _looked_at(*frames: pl.DataFrame) -> int:
-    """How many annotations these are; labels without an id count as one."""
-    return pl.concat([frame["annotation_id"] for frame in frames]).n_unique()
+    """How many annotations these are; each label without an id is one of its own."""
+    ids = pl.concat([frame["annotation_id"] for frame in frames])
+    return ids.n_unique() + ids.null_count()
 
 
 def _gone(labels: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame) -> int:

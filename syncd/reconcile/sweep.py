@@ -24,6 +24,8 @@ from syncd.diff.unedited import spoken_of
 from syncd.familiar import Familiar
 from syncd.model import Side, Snapshot
 from syncd.model.documents import FAMILIAR_SCHEMA
+from syncd.model.snapshot import distinct
+from syncd.reconcile.hidden import look_behind
 from syncd.reconcile.laid import Laid
 from syncd.reconcile.parts import Parts, parts_for
 from syncd.reconcile.recognised import SpokenOf
@@ -100,9 +102,12 @@ def sweep(
             familiar.save(known, session.fingerprint)
         named = laid.unsettled(rules_at(labels_as_of), session.fiftyone.find_samples)
         left = laid.closed(named, session.fiftyone.decode)
+        lacking = distinct("annotation_id", left.fiftyone, left.baseline) - distinct("annotation_id", left.database)
+        rows, hidden = look_behind(session, left.database, lacking)
+        session.rest()
         return Swept(
             Snapshot(Side.FIFTYONE, left.fiftyone, complete=True, as_of=labels_as_of, scanned=laid.fiftyone.rows),
-            Snapshot(Side.DATABASE, left.database, complete=True, as_of=rows_as_of, scanned=laid.database.rows),
+            Snapshot(Side.DATABASE, rows, complete=True, as_of=rows_as_of, scanned=laid.database.rows, hidden=hidden),
             left.baseline,
             laid.baseline.parts.rows,
             Met(laid.met, left.named),

@@ -231,6 +231,13 @@ def _update_batch(connection: Connection, tables: Tables, at: datetime, updates:
     )
 
 
+def any_applied(connection: Connection, tables: Tables, binding: str) -> bool:
+    """Whether the log has a change of the binding that was applied."""
+    table = tables.change
+    chosen = sa.select(sa.literal(1)).where(table.c.binding == binding, table.c.status == APPLIED).limit(1)
+    return connection.execute(chosen).first() is not None
+
+
 def entries(connection: Connection, tables: Tables, binding: str) -> Iterator[dict[str, Any]]:
     """Every entry of a binding in order of ``seq``, read in pieces."""
     table = tables.change

@@ -38,14 +38,27 @@ SETTLED = "settled"
 """Resolution of a conflict whose cause went away: the sides agree again, the duplicate is gone, the id is known."""
 
 
-def open_frame(connection: Connection, tables: Tables, binding: str) -> pl.DataFrame:
-    """The open conflicts as the diff takes them."""
+def open_now(connection: Connection, tables: Tables, binding: str) -> tuple[pl.DataFrame, frozenset[str]]:
+    """The open conflicts as the diff takes them: those about annotations, and what all of them are about."""
     table = tables.conflict
-    chosen = sa.select(table.c.annotation_id, table.c.field, table.c.kind, table.c.fiftyone).where(
-        table.c.binding == binding, table.c.status == OPEN, table.c.annotation_id.is_not(None)
+    chosen = sa.select(table.c.annotation_id, table.c.field, table.c.kind, table.c.fiftyone, table.c.subject).where(
+        table.c.binding == binding, table.c.status == OPEN
     )
-    rows = [(*row[:3], dumps(row[3])) for row in connection.execute(chosen)]
-    return pl.DataFrame(rows, schema=OPEN_SCHEMA, orient="row")
+    found = connection.execute(chosen).all()
+    rows = [(*row[:3], dumps(row[3])) for row in found if row[0] is not None]
+    return pl.DataFrame(rows, schema=OPEN_SCHEMA, orient="row"), frozenset(row[4] for row in found)
+
+
+def open_of_kind(connection: Connection, tables: Tables, binding: str, kind: str) -> frozenset[str]:
+    """The annotations with an open conflict of that kind."""
+    table = tables.conflict
+    chosen = sa.select(table.c.annotation_id).where(
+        table.c.binding == binding,
+        table.c.status == OPEN,
+        table.c.kind == kind,
+        table.c.annotation_id.is_not(None),
+    )
+    return frozenset(connection.execute(chosen).scalars())
 
 
 def count_open(connection: Connection, tables: Tables, binding: str) -> int:

@@ -26,10 +26,12 @@ def load(
 
     ``ids`` says which annotations matter (``None``: all of them).
     """
+    open_conflicts, open_subjects = conflicts.open_now(connection, tables, binding)
     written = _written(connection, tables, binding, since, ids)
     return History(
         written=written,
-        open_conflicts=conflicts.open_frame(connection, tables, binding),
+        open_conflicts=open_conflicts,
+        open_subjects=open_subjects,
         minted=_minted(connection, tables, binding),
         answered=answered.load(connection, tables, binding, ids),
         halves=_halves(connection, tables, binding, since, written.filter(pl.col("reason").is_in(BY_TAG))),

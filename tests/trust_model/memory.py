@@ -42,7 +42,7 @@ from trust_model.sides import ALIASES, NARROW, TERMS, Rules, SeenLabel, SeenRow
 
 SCHEMA = "syncd"
 SAMPLES, FIRST = 4, 5
-NO_BRAKES = Brakes(9, 9, 9, 10**9)
+NO_BRAKES = Brakes(1.0, 1.0, 1.0, 1.0, 1.0, 10**9)
 WORDS = Vocabulary(tuple(map(Term, TERMS)))
 NARROW_WORDS = Vocabulary(tuple(map(Term, NARROW)), aliases=ALIASES)
 LATE = timedelta(minutes=25)

@@ -11,7 +11,7 @@ import polars as pl
 
 from syncd.adapters.memory.content import Content, canonical_values, problems_json, truncated, utc_now
 from syncd.adapters.memory.faults import Faults
-from syncd.adapters.protocol import Result, Sink
+from syncd.adapters.protocol import Result, Sink, Written
 from syncd.model import Action, Change, Mapping, Origin, Side, Snapshot, Value
 from syncd.model.snapshot import column, schema
 
@@ -31,7 +31,10 @@ class Row:
 
 
 class MemoryRows:
-    """Annotations as rows. ``rows`` is the table: a test may look at it, and fill it with ``put``."""
+    """Annotations as rows. ``rows`` is the table: a test may look at it, and fill it with ``put``.
+
+    ``hidden`` are ids that are read as if they were not there.
+    """
 
     side = Side.DATABASE
 
@@ -49,6 +52,7 @@ class MemoryRows:
         self.clock = clock
         self.identity = identity
         self.rows: list[Row] = []
+        self.hidden: set[str] = set()
         self._stamped = stamped
 
     # What people do
@@ -118,7 +122,8 @@ class MemoryRows:
     def count_since(self, since: datetime, at_most: int) -> int:
         """The number of rows stamped at or after ``since``."""
         self.faults.called("count_since")
-        return min(at_most, sum(each.edited_at >= truncated(since) for each in self.rows))
+        shown = [each for each in self.rows if each.annotation_id not in self.hidden]
+        return min(at_most, sum(each.edited_at >= truncated(since) for each in shown))
 
     def read_ids(self, ids: Collection[str]) -> Snapshot:
         """The rows with these ids."""
@@ -129,6 +134,11 @@ class MemoryRows:
     def read_committed(self, ids: Collection[str]) -> Snapshot:
         """As :meth:`read_ids`: nothing here is ever uncommitted."""
         return self.read_ids(ids)
+
+    def written_ids(self, ids: Collection[str]) -> Written:
+        """The ids among them that are hidden."""
+        self.faults.called("written_ids")
+        return Written(frozenset(str(each.annotation_id) for each in self.rows if each.annotation_id in set(ids)))
 
     def writable(self, field: str) -> bool:
         """Whether the field can be written: every one can."""
@@ -193,7 +203,7 @@ class MemoryRows:
     def _snapshot(self, rows: Sequence[Row], *, complete: bool) -> Snapshot:
         as_of = self.clock()
         frame = pl.DataFrame(
-            self.faults.reading(self._as_read(each) for each in rows),
+            self.faults.reading(self._as_read(each) for each in rows if each.annotation_id not in self.hidden),
             schema=schema(self.side, self.mapping),
             orient="row",
         )

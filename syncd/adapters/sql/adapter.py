@@ -7,10 +7,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+import polars as pl
+import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from syncd.adapters.protocol import Result, Sink
+from syncd.adapters.protocol import Result, Sink, Written
 from syncd.adapters.sql import ids, write_portable, write_postgres
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.clock import clock
@@ -22,7 +24,7 @@ from syncd.adapters.sql.reader import Reader
 from syncd.adapters.sql.values import why_unsendable
 from syncd.adapters.sql.write_portable import Write
 from syncd.ahead import ahead, batches
-from syncd.model import Action, Change, Content, Mapping, Origin, Side, Snapshot
+from syncd.model import Action, Change, Content, Field, Mapping, Origin, Side, Snapshot
 from syncd.model.snapshot import column
 
 BATCH = 2_500
@@ -118,6 +120,30 @@ class SqlAdapter:
         as_of = self.now()
         with asking(READING):
             return Snapshot(self.side, self.reader.with_ids_apart(ids), complete=False, as_of=as_of)
+
+    def written_ids(self, ids: Collection[str]) -> Written:
+        """Which of these ids, that were read and not found, the table has all the same."""
+        with asking(READING):
+            certain = not self._row_security()
+            if self.info.mapping.read == self.info.mapping.table:
+                return Written(frozenset(), certain)
+            found = self._reader_of_table(()).with_ids_apart(ids)["annotation_id"]
+        return Written(frozenset(found), certain)
+
+    def _row_security(self) -> bool:
+        """Whether policies of the table keep rows from this role: that may change at any time."""
+        if not self.is_postgres:
+            return False
+        table = relation(self.connection.dialect, self.info.mapping.table)
+        asked = sa.select(sa.func.row_security_active(sa.func.to_regclass(table)))
+        return bool(self.connection.execute(asked).scalar_one())
+
+    def _reader_of_table(self, fields: tuple[Field, ...]) -> Reader:
+        """Reads the table that is written, whatever the relation that is read shows of it: ids and some fields."""
+        mapping = self.info.mapping
+        table = replace(mapping, read=mapping.table, media_column=mapping.id_column, updated_at=None, updated_by=None)
+        info = replace(self.info, mapping=table, read=self.info.written)
+        return Reader(self.connection, info, replace(self.mapping, fields=fields), self.arrow)
 
     def mint(self, count: int) -> list[str]:
         """New ids: as the column's own default makes them, else UUIDs, else the numbers after the highest."""
@@ -234,9 +260,18 @@ class SqlAdapter:
         info = replace(self.info, mapping=replace(self.info.mapping, updated_at=None, updated_by=None))
         return Reader(self.connection, info, replace(self.mapping, fields=fields), self.arrow)
 
+    def _read_back(self, reader: Reader, changes: Sequence[Change]) -> pl.DataFrame:
+        """What is there now; of a row that the relation which is read does not show any more, what the table holds."""
+        rows = reader.with_ids({str(each.annotation_id) for each in changes})
+        updated = {str(each.annotation_id) for each in changes if each.action is Action.UPDATE}
+        hidden = updated - set(rows["annotation_id"])
+        if not hidden or self.info.mapping.read == self.info.mapping.table or reader is self.reader:
+            return rows
+        return pl.concat([rows, self._reader_of_table(reader.mapping.fields).with_ids(hidden)])
+
     def _results(self, changes: Sequence[Change], matched: set[int], refused: dict[int, str]) -> list[Result]:
         reader = self._reader_for(changes)
-        rows = reader.with_ids({str(each.annotation_id) for each in changes})
+        rows = self._read_back(reader, changes)
         place = {identifier: index for index, identifier in enumerate(rows["annotation_id"].to_list())}
         held = {name: rows[column(name)].to_list() for name in reader.mapping.names}
         results = []

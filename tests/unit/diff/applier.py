@@ -24,6 +24,8 @@ class State:
     samples: list[dict[str, Any]]
     lately: list[dict[str, Any]] = field(default_factory=list)
     conflicts: list[dict[str, Any]] = field(default_factory=list)
+    hidden: set[str] = field(default_factory=set)
+    """Annotations whose rows are in ``d``, but are not shown."""
     given: dict[str, Any] = field(default_factory=dict)
     """Policies and switches, as :func:`world` takes them."""
     opened: dict[str, Conflict] = field(default_factory=dict)
@@ -38,7 +40,8 @@ class State:
             mapped=self.mapped,
             b=self.b,
             f=self.f,
-            d=self.d,
+            d=[row for row in self.d if row.columns["annotation_id"] not in self.hidden],
+            hidden=tuple({str(row.columns["annotation_id"]) for row in self.d} & self.hidden),
             samples=samples,
             lately=self.lately,
             conflicts=self.conflicts,
@@ -177,7 +180,7 @@ def _remember_conflicts(state: State, plan: Plan) -> None:
             "field": each.field,
             "kind": each.kind,
             "fiftyone": dumps(each.fiftyone),
+            "subject": each.subject,
         }
         for each in state.opened.values()
-        if each.annotation_id is not None
     ]

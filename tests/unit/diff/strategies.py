@@ -38,7 +38,7 @@ POLICIES = {
     "on_database_delete": ["remove", "quarantine"],
     "on_stale_revert": ["reapply", "quarantine"],
 }
-NO_BRAKES = Brakes(9, 9, 9, 0)
+NO_BRAKES = Brakes(1.0, 1.0, 1.0, 1.0, 1.0, 0, 0)
 
 
 def often(value: Any, *others: Any) -> Any:

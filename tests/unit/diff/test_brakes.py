@@ -13,7 +13,8 @@ from syncd.model import Action, Brakes, Change, Direction
 from unit.diff.world import CLASSIFICATION, LABEL, B, D, F, opened, plan_of
 
 NAMES = [f"a{number:03}" for number in range(100)]
-LIMITS = Brakes(max_change_fraction=0.2, max_delete_fraction=0.02, max_into_one_label=0.1, min_rows=50)
+LIMITS = Brakes(max_change_fraction=0.2, max_delete_fraction=0.02, max_into_one_label=0.1, min_rows=50, min_count=1)
+"""Fractions alone: of a hundred annotations three may not vanish."""
 
 
 def hundred(*fields: Any, f: Any = None, d: Any = None, names: Any = None, **given: Any) -> Any:

@@ -156,9 +156,12 @@ def written(
     }
 
 
-def opened(name: str, kind: str, on: str | None = LABEL, fiftyone: Any = None) -> dict[str, Any]:
-    """A conflict that is open."""
-    return {"annotation_id": name, "field": on, "kind": kind, "fiftyone": dumps(fiftyone)}
+def opened(
+    name: str | None, kind: str, on: str | None = LABEL, fiftyone: Any = None, *, label: str | None = None
+) -> dict[str, Any]:
+    """A conflict that is open; ``label`` (``LABEL@SAMPLE``) where it is about one label rather than the annotation."""
+    subject = "/".join((name or "", on or "", label or ""))
+    return {"annotation_id": name, "field": on, "kind": kind, "fiftyone": dumps(fiftyone), "subject": subject}
 
 
 def frame(side: Side, mapped: Mapping, rows: list[Row]) -> pl.DataFrame:
@@ -193,8 +196,11 @@ def world(
     samples: list[dict[str, Any]] | None = None,
     lately: list[dict[str, Any]] | None = None,
     conflicts: list[dict[str, Any]] | None = None,
+    hidden: tuple[str, ...] = (),
     minted: tuple[str, ...] = (),
     size: int | None = None,
+    met_besides: int = 0,
+    starts: bool = False,
     answered: list[tuple[str, str]] | None = None,
     vocabulary: Vocabulary | None = None,
     young: Young | None = None,
@@ -209,18 +215,25 @@ def world(
         mapping=mapped,
         policy=replace(Policy(), **policy),
         fiftyone=Snapshot(Side.FIFTYONE, frame(Side.FIFTYONE, mapped, f or []), complete, NOON),
-        database=Snapshot(Side.DATABASE, frame(Side.DATABASE, mapped, d or []), complete, NOON),
+        database=Snapshot(
+            Side.DATABASE, frame(Side.DATABASE, mapped, d or []), complete, NOON, hidden=frozenset(hidden)
+        ),
         baseline=known,
         baseline_size=known.height if size is None else size,
         samples=pl.DataFrame(samples or [], schema=SAMPLES_SCHEMA),
         history=History(
             written=pl.DataFrame(lately or [], schema=WRITTEN_SCHEMA),
-            open_conflicts=pl.DataFrame(conflicts or [], schema=OPEN_SCHEMA),
+            open_conflicts=pl.DataFrame(
+                [each for each in conflicts or [] if each["annotation_id"] is not None], schema=OPEN_SCHEMA
+            ),
+            open_subjects=frozenset(each["subject"] for each in conflicts or []),
             minted=frozenset(minted),
             answered=pl.DataFrame(answered or [], schema=ANSWERED_SCHEMA, orient="row"),
         ),
         vocabulary=vocabulary,
         young=young,
+        met_besides=met_besides,
+        starts=starts,
         adopt=adopt,
         force=force,
     )
