@@ -91,9 +91,13 @@ def _seen_in_database(session: Session, intended: Sequence[Change]) -> dict[int,
     """What the database holds now. Where both are one transaction, an intent without outcome was not carried out."""
     if session.one_transaction or not intended:
         return {}
-    rows = session.database.read_ids([str(each.annotation_id) for each in intended]).rows
+    ids = {str(each.annotation_id) for each in intended}
+    rows = session.database.read_ids(ids).rows
     by_id = {row["annotation_id"]: row for row in rows.iter_rows(named=True)}
-    return {id(each): _result(session, each, by_id.get(each.annotation_id)) for each in intended}
+    # Of a row that is not shown nothing can be seen; that it is not shown does not mean that it was deleted.
+    hidden = session.database.written_ids(ids - by_id.keys()).ids if ids - by_id.keys() else frozenset()
+    visible = [each for each in intended if each.annotation_id not in hidden]
+    return {id(each): _result(session, each, by_id.get(each.annotation_id)) for each in visible}
 
 
 def _result(session: Session, change: Change, row: dict[str, Any] | None) -> Result:

@@ -65,7 +65,7 @@ def diff(inputs: Inputs) -> Plan:
     waiting = [*found.waiting, *flagged(review, tags, fiftyone)]
     scope = _scope(inputs, joined, held, left)
     doubted = _displaced(inputs, identified.held)
-    stop = None if inputs.force else _held(inputs, found, changes, conflicts, joined, doubted)
+    stop = None if inputs.force else _held(inputs, found, changes, conflicts, doubted)
     answer = Answers((), frozenset())
     if stop is None:
         verified = verified_field(mapping, review)
@@ -223,16 +223,13 @@ def _held(
     found: Findings,
     changes: list[Change],
     conflicts: tuple[Conflict, ...],
-    joined: pl.DataFrame,
     displaced: int,
 ) -> str | None:
-    lacking = joined.filter(pl.col("in_b") & ~pl.col("in_f")).height
-    new = joined.filter(~pl.col("in_b") & pl.col("in_f")).height
     return held_by(
         inputs.policy.brakes,
         changes,
         known=inputs.baseline_size,
-        met=inputs.baseline_size - lacking + new + inputs.met_besides,
+        met=_met(inputs),
         fiftyone=inputs.fiftyone.size if inputs.fiftyone.complete else None,
         database=inputs.database.size if inputs.database.complete else None,
         vanished_in_fiftyone=found.vanished_in_fiftyone,
@@ -241,6 +238,14 @@ def _held(
         conflicts=_new_by_kind(inputs, conflicts),
         starts=inputs.starts,
     )
+
+
+def _met(inputs: Inputs) -> int:
+    """How many annotations FiftyOne has, those that were left out included."""
+    labels = inputs.fiftyone.rows.select(pl.col("annotation_id").drop_nulls().unique())
+    new = labels.join(inputs.baseline, on="annotation_id", how="anti").height
+    lacking = inputs.baseline.join(labels, on="annotation_id", how="anti").height
+    return inputs.baseline_size + inputs.met_besides + new - lacking
 
 
 def _new_by_kind(inputs: Inputs, conflicts: tuple[Conflict, ...]) -> Counter[str]:

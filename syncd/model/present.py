@@ -23,13 +23,15 @@ Row: TypeAlias = "dict[str, Any]"
 class Present:
     """``labels`` are all labels of every sample concerned, ``rows`` the database's, ``known`` the baseline.
 
-    ``samples`` has the form of :data:`syncd.model.snapshot.SAMPLES_SCHEMA`.
+    ``samples`` has the form of :data:`syncd.model.snapshot.SAMPLES_SCHEMA`; ``hidden`` are the annotations whose rows the
+    database keeps and does not show.
     """
 
     labels: pl.DataFrame
     rows: pl.DataFrame
     known: pl.DataFrame
     samples: pl.DataFrame
+    hidden: frozenset[str] = frozenset()
 
     def label_at(self, sample_id: str | None, label_id: str | None) -> Row | None:
         """The label of that id in that sample; ``None`` where there is none, or more than one."""

@@ -51,7 +51,7 @@ def _update_holds(mapping: Mapping, change: Change, present: Present, paired: bo
 def _insert_holds(mapping: Mapping, change: Change, present: Present, paired: bool) -> bool:
     if change.direction is Direction.TO_DATABASE:
         label = present.label_at(change.sample_id, change.label_id)
-        free = not present.rows_of(change.annotation_id)
+        free = not present.rows_of(change.annotation_id) and change.annotation_id not in present.hidden
         return free and (paired or (label is not None and _content_is(mapping, label, change.new)))
     sample = present.sample(change.sample_id)
     free = not present.labels_of(change.annotation_id) and sample is not None and not sample["occupied"]

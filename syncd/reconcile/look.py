@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable
 import polars as pl
 
 from syncd.model.present import Present
+from syncd.model.snapshot import distinct
+from syncd.reconcile.hidden import look_behind
 from syncd.session import Session
 from syncd.store import baseline
 
@@ -17,10 +19,11 @@ def look(session: Session, annotation_ids: Iterable[str | None], sample_ids: Ite
     known = baseline.read_some(session.state, session.tables, session.mapping, annotation_ids=ids)
     places = {each for each in sample_ids if each is not None} | set(known["sample_id"].drop_nulls())
     rows = session.database.read_ids(ids).rows
+    rows, hidden = look_behind(session, rows, ids - distinct("annotation_id", rows))
     session.rest()
     labels = _labels(session, ids, places)
     samples = session.fiftyone.look_up_samples(places | set(labels["sample_id"]))
-    return Present(labels, rows, known, samples)
+    return Present(labels, rows, known, samples, hidden)
 
 
 def _labels(session: Session, ids: Collection[str], places: Collection[str]) -> pl.DataFrame:

@@ -58,6 +58,13 @@ class Answer:
 
 SETTLED = Answer(settled=True)
 
+HIDDEN = (
+    "the database keeps its row and does not show it, so that nothing can be compared or written: show the row again "
+    "(in the view, the query or the policy that hides it), and the next complete run goes on by itself; or take "
+    "`database`, and the label goes"
+)
+"""Why an annotation whose row is hidden is left as it is."""
+
 
 def refuse(sentence: str) -> Answer:
     """The answer cannot be carried out; the sentence says why and what to do instead."""

@@ -9,7 +9,7 @@ from syncd.diff.wishes import AMBIGUOUS
 from syncd.model import LABEL, Action, Change, Direction, Field, Json, Side, Value
 from syncd.model.present import Present, Row
 from syncd.model.snapshot import column
-from syncd.resolve.answer import SETTLED, Answer, OpenConflict, Question, Take, change, moved_on, no_term, refuse
+from syncd.resolve.answer import HIDDEN, SETTLED, Answer, OpenConflict, Question, Take, change, moved_on, no_term, refuse
 from syncd.resolve.parse import parse_value
 from syncd.resolve.seen import is_seen
 
@@ -27,6 +27,8 @@ def answer_field(question: Question, conflict: OpenConflict, take: Take, present
     if name not in mapping.names:
         return refuse(f"{name} is not mapped any more: the next complete run closes this")
     annotation_id = conflict["annotation_id"]
+    if annotation_id in present.hidden:
+        return refuse(HIDDEN)
     field, sides = mapping.field(name), _sides(conflict, present)
     if sides is None:
         return refuse(f"which label or row is {annotation_id} is in doubt: resolve that conflict first")

@@ -7,7 +7,7 @@ from syncd.diff.unsafe import why_unsafe_whole
 from syncd.model import LABEL, Action, Direction, LabelType, Side
 from syncd.model.present import Present, Row, content
 from syncd.model.snapshot import column
-from syncd.resolve.answer import SETTLED, Answer, OpenConflict, Question, Take, change, moved_on, no_term, refuse
+from syncd.resolve.answer import HIDDEN, SETTLED, Answer, OpenConflict, Question, Take, change, moved_on, no_term, refuse
 from syncd.resolve.fields import answer_field
 from syncd.resolve.seen import is_seen_whole
 
@@ -37,6 +37,10 @@ def _only_label(question: Question, conflict: OpenConflict, take: Take, present:
     mapping, annotation_id = question.mapping, label["annotation_id"]
     if not is_seen_whole(mapping, conflict["fiftyone"], label):
         return moved_on("The label in FiftyOne", repr(label[column(LABEL)]))
+    if take.side is not Side.DATABASE and annotation_id in present.hidden:
+        return refuse(HIDDEN)
+    if take.side is not Side.DATABASE and conflict["kind"] == "hidden":
+        return refuse("its row is not hidden any more, but gone: reconcile and look again")
     if take.side is None:
         shown = conflict["fiftyone"] if isinstance(conflict["fiftyone"], dict) else {}
         about_label = conflict | {"field": LABEL, "fiftyone": shown.get(LABEL)}

@@ -65,6 +65,8 @@ def _inverse(
     vocabulary: Vocabulary | None,
     actor: str | None,
 ) -> Iterator[Change | Left]:
+    if net.annotation_id in present.hidden:
+        return iter([_left(net, "the database keeps its row and does not show it (a view, a query or a policy)")])
     if isinstance(net, FieldNet):
         return _field(mapping, net, present, fixed, vocabulary, actor)
     if net.before is None:

@@ -23,6 +23,7 @@ MEANINGS = {
     "no_baseline": "the sides met for the first time and differ",
     "deleted_in_fiftyone": "the label was removed in FiftyOne",
     "deleted_in_database": "the row was removed in the database and the label changed, or policy asks for a person",
+    "hidden": "the database keeps the row and does not show it: a view, a query or a policy hides it",
     "unknown_id": "the label bears an id that the database does not have",
     "duplicate_id": "several annotations bear this id",
     "moved": "the id stands on another label or sample than it did",
@@ -156,11 +157,14 @@ def _show_ways(console: Console, conflict: dict[str, Any]) -> None:
         return
     about_field = conflict["field"] is not None
     ways = {"fiftyone": "what FiftyOne has is right", "database": "what the database has is right"}
-    if conflict["kind"] == "unknown_label":
-        # Its label is no term: that is what it is about.
+    if conflict["kind"] in ("unknown_label", "hidden"):
+        # Its label is no term; its row cannot be compared or written: that is what it is about.
         del ways["fiftyone"]
     # A label cannot be empty.
     ways = {side: says for side, says in ways.items() if conflict["field"] != LABEL or conflict[side] is not None}
+    if conflict["kind"] == "hidden":
+        console.print("  [dim]Show the row again, and the next complete run closes this.[/dim]")
+        ways = {"database": "the label goes, as its row did"}
     for side, meaning in ways.items():
         console.print(f"  [bold]{command} --take {side}[/bold]  [dim]{meaning}[/dim]", soft_wrap=True)
     if conflict["kind"] == "unknown_label" and conflict["suggestions"]:

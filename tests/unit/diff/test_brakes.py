@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.diff.brakes import enough_known, held_by
-from syncd.model import Action, Brakes, Change, Direction
-from unit.diff.world import CLASSIFICATION, LABEL, B, D, F, opened, plan_of
+from syncd.model import Action, Brakes, Change, Direction, Review
+from unit.diff.world import CLASSIFICATION, CLASSIFICATIONS, LABEL, B, D, F, opened, plan_of
 
 NAMES = [f"a{number:03}" for number in range(100)]
 LIMITS = Brakes(max_change_fraction=0.2, max_delete_fraction=0.02, max_into_one_label=0.1, min_rows=50, min_count=1)
@@ -190,13 +191,138 @@ def test_a_lasso_that_went_wrong_is_named_by_its_class_and_by_what_it_would_swal
     assert "60 of 100 annotations would become 'krill' in the database (60 from 'copepod')" in held
 
 
+OF_A_PROJECT = Brakes()
+"""The brakes as they are without any configuration."""
+
+
+def drawn(count: int, *names: str, **given: Any) -> Any:
+    """``count`` labels that were drawn, beside annotations in agreement."""
+    labels = [F(None, label_id=f"new-{number}", sample="s-" + NAMES[number % 100]) for number in range(count)]
+    rows: dict[str, Any] = {"b": [B(name) for name in names], "d": [D(name) for name in names]}
+    return plan_of(
+        f=[*(F(name) for name in names), *labels], **rows, **{"label_type": CLASSIFICATIONS, "brakes": LIMITS} | given
+    )
+
+
+def test_too_many_drawn_labels_hold_the_plan() -> None:
+    assert drawn(50, *NAMES).held is None
+    held = str(drawn(51, *NAMES).held)
+    assert "51 labels drawn in FiftyOne would become rows of the database, where 100 annotations are known" in held
+    assert "more than max_insert_fraction (20.00%) and min_rows (50)" in held
+
+
+def test_of_a_large_project_a_share_may_be_drawn_in_one_go() -> None:
+    """Two hundred labels on a day are everyday work; a notebook that doubles the table is not."""
+    assert drawn(200, *NAMES, size=1_000).held is None
+    assert "more than max_insert_fraction (20.00%)" in str(drawn(201, *NAMES, size=1_000).held)
+
+
+def test_drawn_labels_brake_with_an_empty_baseline_too() -> None:
+    assert drawn(50).held is None
+    assert "51 labels drawn in FiftyOne" in str(drawn(51).held)
+
+
+def test_a_project_that_starts_with_drawn_labels_is_not_held() -> None:
+    assert drawn(1_000, starts=True).held is None
+
+
+def test_labels_that_only_wait_or_are_asked_about_are_no_inserts() -> None:
+    assert drawn(60, *NAMES, on_new="ignore").held is None
+    assert drawn(60, *NAMES, review=Review(mode="tagged", approve=("ok",))).held is None
+
+
+def fanned_out(count: int, **given: Any) -> Any:
+    """A view that shows so many of a hundred rows twice."""
+    rows = [D(name) for name in NAMES] + [D(name, label="krill") for name in NAMES[:count]]
+    labels = [F(name) for name in NAMES]
+    return plan_of(**{"b": [B(name) for name in NAMES], "f": labels, "d": rows, "brakes": LIMITS} | given)
+
+
+def test_too_many_new_conflicts_hold_the_plan() -> None:
+    assert fanned_out(20).held is None
+    held = str(fanned_out(21).held)
+    assert "21 annotations would become conflicts (21 duplicate_id), where 100 are known" in held
+    assert "more than max_conflict_fraction (20.00%)" in held
+
+
+def test_new_conflicts_brake_at_a_first_meeting_too() -> None:
+    assert fanned_out(20, b=[]).held is None
+    assert fanned_out(21, b=[]).held is not None
+    nobody = plan_of(f=[F(name) for name in NAMES], brakes=LIMITS)
+    assert "100 annotations would become conflicts (100 unknown_id)" in str(nobody.held)
+
+
+def test_what_stands_twice_and_has_no_label_yet_is_counted_without_any_annotation_to_compare_with() -> None:
+    assert fanned_out(50, b=[], f=[]).held is None
+    assert "and min_rows (50)" in str(fanned_out(51, b=[], f=[]).held)
+
+
+def test_conflicts_that_are_open_already_never_add_up() -> None:
+    told = [opened(name, "duplicate_id", None, label="@") for name in NAMES[:30]]
+    assert fanned_out(30).held is not None
+    assert fanned_out(30, conflicts=told).held is None
+    nameless = [opened(None, "new_label", None, label=f"new-{n}@s-{NAMES[n]}") for n in range(30)]
+    assert drawn(30, *NAMES, on_new="quarantine").held is not None
+    assert drawn(30, *NAMES, on_new="quarantine", conflicts=nameless).held is None
+
+
+def test_conflicts_about_several_fields_of_an_annotation_are_one() -> None:
+    mine = edited(F, 15, note="mine {}", ref="{}")
+    theirs = edited(D, 15, note="theirs {}", ref="not {}")
+    plan = hundred("note", "ref", f=mine, d=theirs)
+    assert len(plan.conflicts) == 30
+    assert plan.held is None
+
+
+def test_no_fraction_holds_a_handful() -> None:
+    """Of a small dataset two percent are two labels, and everybody deletes ten now and then."""
+    few: dict[str, Any] = {"brakes": OF_A_PROJECT}
+    assert hundred(f=gone(9), **few).held is None
+    assert hundred(f=gone(10), **few).held is not None
+    none = Brakes(0.0, 0.0, 0.0, 0.0, 0.0, min_rows=1)
+    for change in ({"f": gone(9)}, {"d": gone(9)}, {"f": edited(F, 9, label="krill")}):
+        assert hundred(**change, brakes=none).held is None
+
+
+def test_a_side_that_came_back_empty_holds_a_handful_too() -> None:
+    assert hundred(names=NAMES[:3], f=gone(3), brakes=OF_A_PROJECT).held is not None
+
+
+def test_a_fraction_of_one_never_holds() -> None:
+    none = Brakes(1.0, 1.0, 1.0, 1.0, 1.0, 0, 0)
+    assert hundred(f=edited(F, 100, label="krill"), brakes=none).held is None
+    assert drawn(300, brakes=none).held is None
+    assert fanned_out(100, b=[], f=[], brakes=none).held is None
+    first = [D(name, label="krill") for name in NAMES[:4]]
+    met = {"f": [F(name) for name in NAMES[:4]], "d": first, "first_sync": "fiftyone"}
+    assert plan_of(**met, brakes=none).held is None
+
+
+def test_nothing_that_was_never_agreed_is_changed_too_much() -> None:
+    """At a first meeting policy decides who is right, for all of them."""
+    met = {"f": [F(name) for name in NAMES], "d": [D(name, label="krill") for name in NAMES]}
+    assert plan_of(**met, first_sync="fiftyone", brakes=LIMITS).held is None
+    assert "100 annotations would become conflicts (100 no_baseline)" in str(plan_of(**met, brakes=LIMITS).held)
+
+
+def test_fractions_are_of_what_is_met_where_that_is_more_than_was_known() -> None:
+    """A second campaign of a thousand images: its few surprises are set against all of it."""
+    other = [f"n{number:03}" for number in range(400)]
+    met = {"f": [F(name) for name in [*NAMES, *other]], "d": [D(name) for name in [*NAMES[:92], *other]]}
+    assert plan_of(b=[B(name) for name in NAMES], **met, brakes=LIMITS).held is None
+    assert hundred(d=gone(8), brakes=LIMITS, met_besides=300).held is None
+    assert hundred(d=gone(8), brakes=LIMITS).held is not None
+
+
 FRACTIONS = st.sampled_from([0.001, 0.02, 0.1, 0.3, 1.0, 9.0])
 
 
 @given(
     st.integers(0, 60),
     st.integers(0, 60),
-    st.builds(Brakes, FRACTIONS, FRACTIONS, FRACTIONS, st.integers(0, 99)),
+    st.builds(
+        Brakes, FRACTIONS, FRACTIONS, FRACTIONS, FRACTIONS, FRACTIONS, st.integers(0, 99), st.sampled_from([0, 10])
+    ),
     st.integers(0, 10**7),
 )
 def test_of_a_baseline_that_is_large_enough_no_more_need_be_counted(
@@ -205,25 +331,32 @@ def test_of_a_baseline_that_is_large_enough_no_more_need_be_counted(
     enough = enough_known(brakes, looked_at, gone)
     assert enough is not None
     worst = [_relabel(number) for number in range(looked_at)]
+    inserted = [replace(each, action=Action.INSERT, reason="drawn_in_fiftyone") for each in worst]
     for known in (enough, enough + more):
-        assert (
-            held_by(
-                brakes,
-                worst,
-                known=known,
-                fiftyone=None,
-                database=None,
-                vanished_in_fiftyone=gone,
-                vanished_in_database=gone,
-                displaced=looked_at,
+        for done in (worst, inserted):
+            assert (
+                held_by(
+                    brakes,
+                    done,
+                    known=known,
+                    vanished_in_fiftyone=gone,
+                    vanished_in_database=gone,
+                    displaced=looked_at,
+                    conflicts={"moved": looked_at},
+                )
+                is None
             )
-            is None
-        )
 
 
 def test_where_no_fraction_may_change_everything_is_counted() -> None:
     assert enough_known(Brakes(max_delete_fraction=0.0), 10, 1) is None
     assert enough_known(Brakes(max_change_fraction=0.0), 10, 0) is None
+    assert enough_known(Brakes(max_insert_fraction=0.0), 10, 0) is None
+    assert enough_known(Brakes(max_conflict_fraction=0.0), 10, 0) is None
+
+
+def test_whether_anything_is_known_at_all_is_counted_always() -> None:
+    assert enough_known(Brakes(1.0, 1.0, 1.0, 1.0, 1.0, 0, 0), 10, 1) == 1
 
 
 def test_that_nothing_may_be_deleted_is_no_reason_to_count_where_nothing_is_gone() -> None:
