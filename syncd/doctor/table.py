@@ -62,12 +62,6 @@ def _table(subject: Subject) -> Verdict:
             f"{name} is a {found.kind}: its keys, indexes and triggers cannot be looked at",
             f"Write {subject.place}.table: THE TABLE BEHIND IT, and {subject.place}.read: {name}",
         )
-    if found.rows_hidden:
-        role = str(connection.execute(sa.text("SELECT current_user")).scalar_one())
-        return warning(
-            f"{name}, with row-level security in force: a row that is hidden from this role is taken for deleted",
-            in_sql(f"ALTER ROLE {name_in_sql(connection.dialect, role)} BYPASSRLS"),
-        )
     return ok(f"{name}, a table with {count(len(found.columns), 'column')}")
 
 

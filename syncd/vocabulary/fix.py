@@ -79,7 +79,7 @@ def _why_left(session: Session) -> pl.Expr:
         .when(pl.col("twice").is_not_null())
         .then(pl.lit("its annotation id stands more than once"))
         .when(pl.col("has_row").is_null())
-        .then(pl.lit("the database does not have it"))
+        .then(pl.lit("the database does not have it, or does not show it"))
         .when(disagree)
         .then(pl.lit("the sides disagree about it, which a reconcile decides"))
     )

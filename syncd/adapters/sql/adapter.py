@@ -221,7 +221,7 @@ class SqlAdapter:
                 raise
             why = said(error)
         except _HiddenError:
-            why = f"{self.info.mapping.read} would not show the new row, which would then be taken for deleted"
+            why = f"{self.info.mapping.read} would not show the new row, which would then be hidden"
         else:
             return {each for each in positions if str(changes[each].annotation_id) in hit}
         if len(positions) == 1:

@@ -57,8 +57,8 @@ CASES = {
     "hidden rows": (
         "ALTER TABLE annotation ENABLE ROW LEVEL SECURITY",
         "plankton",
-        "Table",
-        "taken for deleted",
+        "Row-level security",
+        "without it, each is a conflict 'hidden'",
     ),
     "schema": (
         "REVOKE USAGE ON SCHEMA public FROM {role}, PUBLIC",

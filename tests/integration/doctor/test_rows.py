@@ -37,6 +37,18 @@ CASES = [
         "6 rows of 6 without an id",
         "IS NULL",
     ),
+    Case(
+        "rows hidden by a flag",
+        view(
+            "in_use",
+            "ALTER TABLE annotation ADD deleted_at timestamptz; UPDATE annotation SET deleted_at = now() "
+            f"WHERE annotation_id = '{IDS[0]}'; CREATE VIEW in_use AS SELECT * FROM annotation WHERE deleted_at IS NULL",
+        ),
+        "Hidden rows",
+        "warning",
+        "shows rows by 'deleted_at' (1 row of the table not shown)",
+        "policy.on_hidden: remove",
+    ),
     Case("no rows", sql("TRUNCATE annotation"), "Rows", "warning", "none", "Fill it"),
     Case(
         "row without sample",

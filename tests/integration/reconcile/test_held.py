@@ -16,7 +16,7 @@ from syncd.session import open_session
 from syncd.status import status_of
 from syncd.store import held
 from syncd.store.held import HeldPlan
-from worlds import BINDING, World
+from worlds import BINDING, LIST, World
 
 
 def kept(world: World) -> HeldPlan | None:
@@ -118,3 +118,53 @@ def test_an_answer_given_meanwhile_leaves_the_binding_held(world: World) -> None
         status = status_of(session.state, session.tables, BINDING, datetime.now(timezone.utc))
     assert status.state == "held"
     assert status.held_plan is not None
+
+
+def draw_many(world: World, number: int) -> None:
+    """A notebook copies predictions into the field: labels without ids, several to an image."""
+    images = [row.image for row in world.data.rows]
+    for each in range(number):
+        world.draw(images[each % len(images)], "Predicted", bounding_box=[each / 1_000, 0.5, 0.05, 0.05])
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["incremental", "full"])
+def test_a_notebook_that_fills_the_field_with_predictions_waits(world: World, full: bool) -> None:
+    draw_many(world, 60)
+    rows = world.rows()
+    run = world.reconcile(full=full)
+    assert run.exit_code == 4
+    assert "60 labels drawn in FiftyOne would become rows of the database" in str(run.held)
+    assert world.rows() == rows
+    assert apply_held(world).to_database == 60
+    quiet(world)
+
+
+def test_what_a_project_draws_on_a_day_does_not_wait(world: World) -> None:
+    draw_many(world, 40)
+    assert world.reconcile().to_database == 40
+
+
+def test_a_project_that_starts_with_an_empty_table_is_not_held(world: World) -> None:
+    """Whatever was drawn before the table has its first row is meant for it."""
+    world.sql("TRUNCATE annotation; TRUNCATE syncd.baseline; TRUNCATE syncd.cursor")
+    world.samples.update_many({}, {"$set": {f"{LIST}.$[].annotation_id": None}})
+    run = world.reconcile()
+    assert (run.held, run.to_database) == (None, len(world.data.rows))
+    world.sql("TRUNCATE annotation; TRUNCATE syncd.baseline; TRUNCATE syncd.cursor")
+    world.samples.update_many({}, {"$set": {f"{LIST}.$[].annotation_id": None}})
+    assert "labels drawn in FiftyOne" in str(world.reconcile().held), "something was agreed before"
+
+
+def test_a_table_that_nobody_has_met_yet_is_not_filled_unattended(world: World) -> None:
+    world.sql("TRUNCATE syncd.baseline; TRUNCATE syncd.cursor")
+    world.sql("UPDATE annotation SET media_uri = media_uri")
+    draw_many(world, 60)
+    assert "60 labels drawn in FiftyOne" in str(world.reconcile().held)
+
+
+def test_a_view_that_shows_each_row_twice_waits(world: World) -> None:
+    world.sql("CREATE VIEW twice AS SELECT a.* FROM annotation a, generate_series(1, 2)")
+    run = world.reconcile(config=world.config(read="public.twice"))
+    assert f"{len(world.data.rows)} annotations would become conflicts" in str(run.held)
+    assert world.conflicts() == []
+    assert world.reconcile().held is None

@@ -193,6 +193,6 @@ def test_a_dataset_reverted_to_older_labels_waits(world: World) -> None:
 
 
 def test_one_class_that_swallows_others_waits(world: World) -> None:
-    for row in world.data.rows[:8]:
+    for row in world.data.rows[:12]:
         world.review(row.annotation_id, label="Noise")
     check_held(world, "would become 'Noise'")

@@ -29,13 +29,14 @@ SPOTS = [[0.0, 0.0, 0.2, 0.2], [0.02, 0.0, 0.2, 0.2], [0.6, 0.6, 0.2, 0.2]]
 NUMBERS = [0.0, -0.0, 1.5, 1.5 * (1 + 1e-12), 1e-15, None]
 DIRECTIONS = [each.value for each in Direction]
 FIELD_CONFLICTS = ["edit_edit", "no_baseline", "stale_revert", "box_changed", "wrong_direction", "unsafe_value"]
-WHOLE_CONFLICTS = ["deleted_in_fiftyone", "deleted_in_database", "stale_revert", "moved", "duplicate_id", "unknown_id"]
+WHOLE_CONFLICTS = ["deleted_in_fiftyone", "deleted_in_database", "stale_revert", "moved", "duplicate_id", "unknown_id", "hidden"]
 POLICIES = {
     "on_conflict": ["quarantine", "database", "fiftyone", "latest"],
     "first_sync": ["quarantine", "database", "fiftyone"],
     "on_new": ["create", "quarantine", "ignore"],
     "on_fiftyone_delete": ["quarantine", "restore", "delete"],
     "on_database_delete": ["remove", "quarantine"],
+    "on_hidden": ["quarantine", "remove"],
     "on_stale_revert": ["reapply", "quarantine"],
 }
 NO_BRAKES = Brakes(1.0, 1.0, 1.0, 1.0, 1.0, 0, 0)
@@ -84,6 +85,7 @@ def states(draw: Any, *, healthy: bool = False) -> State:
         )
     )
     state.given = {name: draw(st.sampled_from(choices)) for name, choices in POLICIES.items()}
+    state.hidden = set(draw(st.lists(ids, max_size=1)))
     state.given |= {"brakes": NO_BRAKES, "minted": tuple(draw(st.lists(ids, max_size=1)))}
     return state
 

@@ -20,7 +20,7 @@ from unit.diff.world import NOON, SECOND, Row
 
 IN_DOUBT = {
     "moved", "replaced", "occupied", "unknown_id", "deleted_in_fiftyone", "deleted_in_database", "stale_revert",
-    "ambiguous_media", "refused_by_database", "new_label",
+    "ambiguous_media", "refused_by_database", "new_label", "hidden",
 }  # fmt: skip
 """Conflicts about a whole annotation, as long as which nothing of it may be written."""
 

@@ -46,6 +46,7 @@ REASONS = {
     "home_wins": "on_conflict", "out_wins": "on_conflict", "reapplied": "stale_revert", "insert": "new_in_database",
     "restored": "restored", "put_back": "stale_revert", "create": "drawn_in_fiftyone",
     "delete_row": "deleted_in_fiftyone", "remove_label": "removed_in_database", "taken_off": "stale_revert",
+    "remove_hidden": "hidden_in_database",
 }  # fmt: skip
 """What the change log says of each write."""
 
@@ -55,8 +56,9 @@ UPDATES = {"first_out": OUT, "at_home": OUT, "out_wins": OUT, "reapplied": OUT, 
 WHOLE = {
     "insert": (OUT, "insert"), "restored": (OUT, "insert"), "put_back": (OUT, "insert"), "create": (HOME, "insert"),
     "delete_row": (HOME, "delete"), "remove_label": (OUT, "delete"), "taken_off": (OUT, "delete"),
+    "remove_hidden": (OUT, "delete"),
 }  # fmt: skip
-WHOLE_CONFLICTS = {"unknown_id", "new_label", "deleted_in_fiftyone", "deleted_in_database"}
+WHOLE_CONFLICTS = {"hidden", "unknown_id", "new_label", "deleted_in_fiftyone", "deleted_in_database"}
 SILENT = {"nothing", "not_ingested", "ignored"}
 
 
@@ -79,6 +81,8 @@ def _cases() -> Iterator[Case]:
         for situation in SITUATIONS:
             # Drawn labels and rows without a sample are of one pattern; elsewhere a situation may be beside the point.
             if situation in ("drawn", "no sample") and (situation, pattern_of(values)) not in truth_table.BY_PLACE:
+                continue
+            if situation == "hidden" and values[2] == ABSENT:
                 continue
             if situation != PLAIN and values[1] == ABSENT and situation.startswith(("replaced", "removed")):
                 continue
@@ -111,6 +115,7 @@ def policies() -> list[dict[str, str]]:
 
 def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
     made: dict[str, list[Any]] = {"b": [], "f": [], "d": [], "samples": [], "lately": []}
+    hidden = tuple(case.name for case in CASES if case.situation == "hidden")
     for case in CASES:
         base, mine, theirs = case.values
         mine_at, theirs_at = TIMES[case.times]
@@ -120,13 +125,13 @@ def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
             place = {"label_id": f"l-{case.name}", "sample": f"s-{case.name}"}
             shown = None if case.situation == "drawn" else case.name
             made["f"].append(F(shown, at=mine_at, **place, **content(mapped, mine)))
-        if theirs != ABSENT:
+        if theirs != ABSENT and case.situation != "hidden":
             made["d"].append(D(case.name, at=theirs_at, **content(mapped, theirs)))
         if case.situation != "no sample":
             made["samples"].append(S(f"s-{case.name}"))
         made["lately"] += _lately(mapped, case)
     review = Review(mode=mode, approve=("ok",))
-    return diff(world(mapped=mapped, **made, brakes=NO_BRAKES, review=review, **policy))
+    return diff(world(mapped=mapped, **made, hidden=hidden, brakes=NO_BRAKES, review=review, **policy))
 
 
 def _lately(mapped: Mapping, case: Case) -> Iterator[dict[str, Any]]:
@@ -183,6 +188,8 @@ def promised(mapped: Mapping, case: Case, policy: dict[str, str], *, tagged: boo
 
 def _promised(mapped: Mapping, case: Case, field: str, key: str) -> Iterator[tuple[Any, ...]]:
     base, mine, theirs = (None if each == ABSENT else content(mapped, each) for each in case.values)
+    if case.situation == "hidden":
+        theirs = None
     values = [None if each is None else each[field] for each in (base, mine, theirs)]
     if key in UPDATES:
         old, new = (values[2], values[1]) if UPDATES[key] is HOME else (values[1], values[2])
@@ -205,9 +212,10 @@ def _promised(mapped: Mapping, case: Case, field: str, key: str) -> Iterator[tup
         yield ("waits", field, dumps(values[2]), dumps(values[1]))
     elif key == "drawn_waits":
         yield ("waits", None, dumps(None), dumps(mine))
-    elif key == "dropped":
+    elif key in ("dropped", "dropped_hidden"):
         yield ("dropped",)
-        yield ("change", None, "delete", None, dumps(base), dumps(None), "gone_from_both")
+        reason = "gone_from_both" if key == "dropped" else "gone_and_hidden"
+        yield ("change", None, "delete", None, dumps(base), dumps(None), reason)
     elif key == "agreed":
         yield ("agreed", field, dumps(values[1]))
     elif key == "converged":

@@ -40,6 +40,9 @@ OUTCOMES = {
     "delete_row": "The row is deleted in the database; the log holds all its values.",
     "deleted_in_database": "Conflict `deleted_in_database`: a person says whether the label goes too.",
     "remove_label": "The label is removed in FiftyOne; the log holds all its values.",
+    "hidden": "Conflict `hidden`: it closes by itself when the row shows again.",
+    "remove_hidden": "The label is removed in FiftyOne, logged `hidden_in_database` with all its values.",
+    "dropped_hidden": "The baseline is dropped, logged `gone_and_hidden`; the row stays as it is.",
     "dropped": "Gone from both: the baseline is dropped, logged `gone_from_both`.",
     "stale": "Conflict `stale_revert`: the old value, label or absence is no reviewer's edit, and a person decides.",
     "reapplied": "syncd's value is written to FiftyOne once more, logged `stale_revert`.",
@@ -63,6 +66,7 @@ SITUATIONS = {
     PLAIN: "Nothing but the three values is known; the label bears its id and its sample is in the dataset.",
     "drawn": "The label bears no id: somebody drew it.",
     "no sample": "No sample of the dataset has the row's media.",
+    "hidden": "The table has the row, but what is read (a view, a query, row-level security) does not show it.",
     "replaced": "syncd wrote the field in FiftyOne lately, and FiftyOne is back at what it replaced.",
     "replaced twice": "The same, after syncd has written its value once more already.",
     "inserted": "syncd inserted the label in FiftyOne lately.",
@@ -164,6 +168,20 @@ LINES = (
         "on_new",
         "drawn",
     ),
+    Line("––a", "nobody sees it", _always("nothing"), situation="hidden"),
+    *(Line(pattern, "never agreed on", _always("hidden"), situation="hidden") for pattern in ("–aa", "–ab")),
+    *(Line(pattern, "removed in FiftyOne", _always("dropped_hidden"), situation="hidden") for pattern in ("a–a", "a–b")),
+    *(
+        Line(
+            pattern,
+            means,
+            {"quarantine": _all("hidden"), "remove": _all("remove_hidden")},
+            "on_hidden",
+            "hidden",
+        )
+        for pattern, means in (("aaa", "no change otherwise"), ("aab", "changed at home, which nobody sees"))
+    ),
+    *(Line(pattern, "changed in FiftyOne", _always("hidden"), situation="hidden") for pattern in ("aba", "abb", "abc")),
     Line("aba", "an idle window put the old value back", STALE_FIELD, "on_stale_revert", "replaced"),
     Line("abc", "the same, the database has gone on", STALE_FIELD, "on_stale_revert", "replaced"),
     Line("aba", "put back again", _always("stale"), situation="replaced twice"),
