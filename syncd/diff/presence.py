@@ -42,28 +42,34 @@ def judge_missing(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
     known = rows.filter(pl.col("in_b") & ~(in_f & in_d))
     if known.is_empty():
         return
-    # Those that somebody has been told of already must neither hold the binding nor be looked for again and again.
-    told = open_whole(inputs.history).select("annotation_id").unique()
+    told = open_whole(inputs.history)
     hidden = with_actors(known.filter(in_f & pl.col("hidden")), inputs.policy.review, F)
     if inputs.policy.on_hidden == "remove":
-        found.vanished_in_database += hidden.join(told, on="annotation_id", how="anti").height
+        found.vanished_in_database += _untold(hidden, told)
     _gone_at_home(inputs, hidden, HIDDEN, found)
     known = known.filter(~(in_f & pl.col("hidden")))
+    # Whoever was told that a row is hidden does not know that it was deleted since.
+    told = told.filter(pl.col("kind") != HIDDEN.kind)
     if not inputs.complete:
-        unexplained = known.join(told, on="annotation_id", how="anti")
-        if unexplained.height:
-            found.hints.append(f"{unexplained.height} known annotations were not where they were")
+        unexplained = _untold(known, told)
+        if unexplained:
+            found.hints.append(f"{unexplained} known annotations were not where they were")
         return
     only_database = known.filter(~in_f & in_d)
     only_fiftyone = with_actors(known.filter(in_f & ~in_d), inputs.policy.review, F)
-    found.vanished_in_fiftyone = only_database.join(told, on="annotation_id", how="anti").height
-    found.vanished_in_database += only_fiftyone.join(told, on="annotation_id", how="anti").height
+    found.vanished_in_fiftyone += _untold(only_database, told)
+    found.vanished_in_database += _untold(only_fiftyone, told)
     _deleted_in_fiftyone(inputs, only_database, found)
     _gone_at_home(inputs, only_fiftyone, DELETED, found)
     for row in known.filter(~in_f & ~in_d).iter_rows(named=True):
         found.dropped.append(row["annotation_id"])
         reason = "gone_and_hidden" if row["hidden"] else "gone_from_both"
         found.add(whole_change(inputs.mapping, row, None, reason, seen=B, place=B))
+
+
+def _untold(rows: pl.DataFrame, told: pl.DataFrame) -> int:
+    """How many of them nobody has been told of: the others must neither hold the binding nor be looked for again."""
+    return rows.join(told, on="annotation_id", how="anti").height
 
 
 def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:

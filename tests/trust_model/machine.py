@@ -43,6 +43,7 @@ POLICIES = {
     "on_new": ["create", "quarantine", "ignore"],
     "on_fiftyone_delete": ["quarantine", "restore", "delete"],
     "on_database_delete": ["remove", "quarantine"],
+    "on_hidden": ["quarantine", "remove"],
     "on_stale_revert": ["reapply", "quarantine"],
 }
 TROUBLE = ["read", "write", "call", "cut_call", "cut_change"]
@@ -143,6 +144,17 @@ class TrustMachine(RuleBasedStateMachine):
         gone = sorted({name for side, name in self.history.gone if side is Side.DATABASE} - there)
         if gone:
             self._add_row(gone[pick % len(gone)], self._sample(where), self.history.content())
+
+    @rule(pick=PICK)
+    def hide_row(self, pick: int) -> None:
+        shown = [each for each in self.sides.rows() if each.annotation_id not in self.sides.hidden()]
+        if len(shown) > FEWEST:
+            self.sides.hide_row(shown[pick % len(shown)].annotation_id)
+
+    @rule(pick=PICK)
+    def show_row(self, pick: int) -> None:
+        if hidden := sorted(self.sides.hidden()):
+            self.sides.show_row(hidden[pick % len(hidden)])
 
     # Both
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -269,6 +269,15 @@ class MemorySides:
 
     def remove_row(self, annotation_id: str) -> None:
         self.table.remove(annotation_id)
+
+    def hide_row(self, annotation_id: str) -> None:
+        self.table.hidden.add(annotation_id)
+
+    def show_row(self, annotation_id: str) -> None:
+        self.table.hidden.discard(annotation_id)
+
+    def hidden(self) -> Collection[str]:
+        return self.table.hidden
 
     def touch_row(self, annotation_id: str) -> None:
         self.table.edit(annotation_id, "curator")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -77,6 +77,9 @@ class RealSides:
         chosen = [*sorted(wanted), *sorted({str(each) for each in self.paths} - wanted)[:2]]
         self.world.samples.delete_many({"_id": {"$nin": [ObjectId(each) for each in chosen]}})
         self._samples = chosen
+        self.world.sql("CREATE TABLE out_of_sight (id text)")
+        shown = "SELECT * FROM annotation WHERE annotation_id::text NOT IN (SELECT id FROM out_of_sight)"
+        self.world.sql(f"CREATE VIEW shown AS {shown}")
         for name in ("baseline", "cursor", "change", "conflict", "run", "waiting"):
             self.world.sql(f"DELETE FROM syncd.{name}")
         kept = set(self.world.rows())
@@ -90,6 +93,7 @@ class RealSides:
     @contextmanager
     def session(self, rules: Rules, faults: Faults) -> Iterator[Session]:
         overrides: dict[str, Any] = {
+            "read": "public.shown",
             "vocabulary": {"classes": list(NARROW if rules.narrow else TERMS)},
             "extra_labels": sorted({row.label for row in self.world.data.rows}),
             "aliases": {alias: term for alias, term in ALIASES.items() if rules.narrow},
@@ -179,6 +183,15 @@ class RealSides:
 
     def remove_row(self, annotation_id: str) -> None:
         self.world.remove_row(annotation_id)
+
+    def hide_row(self, annotation_id: str) -> None:
+        self.world.sql("INSERT INTO out_of_sight VALUES (:id)", id=annotation_id)
+
+    def show_row(self, annotation_id: str) -> None:
+        self.world.sql("DELETE FROM out_of_sight WHERE id = :id", id=annotation_id)
+
+    def hidden(self) -> Collection[str]:
+        return {str(each["id"]) for each in self.world.sql("SELECT id FROM out_of_sight")}
 
     def touch_row(self, annotation_id: str) -> None:
         self._stamped(annotation_id, {}, timedelta(0))

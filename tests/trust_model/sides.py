@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -93,6 +93,15 @@ class Sides(Protocol):
 
     def remove_row(self, annotation_id: str) -> None:
         """The curator deletes a row."""
+
+    def hide_row(self, annotation_id: str) -> None:
+        """Somebody has what syncd reads no longer show the row (and none under that id); the table keeps it."""
+
+    def show_row(self, annotation_id: str) -> None:
+        """The row is shown again."""
+
+    def hidden(self) -> Collection[str]:
+        """The ids that are not shown."""
 
     def touch_row(self, annotation_id: str) -> None:
         """Stamps a row without a change."""

@@ -162,6 +162,8 @@ class MemoryRows:
         found = self._found(str(change.annotation_id))
         stamp = truncated(self.clock())
         if change.action is Action.INSERT:
+            if not found and change.annotation_id in self.hidden:
+                return False, "the new row would be hidden"
             if found or refused is not None:
                 return False, None if found else refused
             if not self.faults.loses_change(change) and isinstance(change.new, dict):
@@ -192,7 +194,8 @@ class MemoryRows:
     def _result(self, change: Change, outcome: tuple[bool, str | None]) -> Result:
         matched, refused = outcome
         values = self.values(str(change.annotation_id))
-        if values is None:
+        unseen = change.action is not Action.UPDATE and change.annotation_id in self.hidden
+        if values is None or unseen:
             return Result(change, present=False, matched=matched, refused=refused)
         after = values if change.field is None else values[change.field]
         return Result(change, present=True, after=after, matched=matched, refused=refused)

@@ -83,6 +83,13 @@ def test_a_hidden_row_is_asked_about_once(complete: bool) -> None:
     assert plan.scope.judged("a", "l-a")
 
 
+def test_whoever_was_told_that_a_row_is_hidden_does_not_know_that_it_was_deleted() -> None:
+    given: dict[str, Any] = {"b": [B("a"), B("z")], "f": [F("a"), F("z")], "d": [D("z")]}
+    told = [opened("a", "hidden", None)]
+    assert plan_of(**given, conflicts=told, complete=False).hints != ()
+    assert changes(plan_of(**given, conflicts=told)) == [("fo", "delete", "a", "removed_in_database")]
+
+
 def test_conflicts_about_a_field_of_a_hidden_annotation_stay_as_they_are() -> None:
     plan = hidden(b=[B("a")], f=[F("a", label="krill")], conflicts=[opened("a", "edit_edit")])
     assert not plan.scope.judged("a", "l-a", LABEL)
