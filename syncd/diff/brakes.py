@@ -102,6 +102,21 @@ def held_by(
     return _too_many_conflicts(limits, Counter(conflicts or {}))
 
 
+def made_held_by(brakes: Brakes, changes: Sequence[Change], known: int) -> str | None:
+    """The same of a plan that a person's command has made: what it says it deletes is all that would go.
+
+    Inserts that somebody hands in are meant, and a made plan opens no conflicts.
+    """
+    if not known:
+        return None
+    limits = _Limits(brakes, known)
+    deleted = Counter(each.direction for each in changes if each.action is Action.DELETE)
+    for way, name in NAMES.items():
+        if over := limits.exceeds(deleted[way], "max_delete_fraction"):
+            return f"{deleted[way]:,} of {known:,} annotations would be deleted in {name}: {over}"
+    return _too_many_changes(limits, changes)
+
+
 def _too_many_lost(limits: _Limits, in_fiftyone: int, in_database: int, displaced: int) -> str | None:
     for side, count in (("FiftyOne", in_fiftyone), ("the database", in_database)):
         if over := limits.exceeds(count, "max_delete_fraction"):
@@ -132,9 +147,7 @@ def _too_many_conflicts(limits: _Limits, conflicts: Counter[str]) -> str | None:
         kinds = ", ".join(f"{number:,} {kind}" for kind, number in conflicts.most_common(MOST))
         rest = len(conflicts) - MOST
         kinds += f" and {rest:,} kinds more" if rest > 0 else ""
-        return (
-            f"{count:,} annotations would become conflicts ({kinds}), where {limits.annotations:,} are known: {over}"
-        )
+        return f"{count:,} annotations would become conflicts ({kinds}), where {limits.annotations:,} are known: {over}"
     return None
 
 
@@ -148,9 +161,7 @@ def _too_many_changes(limits: _Limits, changes: Sequence[Change]) -> str | None:
         for label, count in Counter(_label(each.new) for each in labels).most_common(1):
             if over := limits.exceeds(count, "max_into_one_label"):
                 before = Counter(_label(each.old) for each in labels if _label(each.new) == label)
-                return (
-                    f"{count:,} of {known:,} annotations would become {label!r} in {name} ({_from(before)}): {over}"
-                )
+                return f"{count:,} of {known:,} annotations would become {label!r} in {name} ({_from(before)}): {over}"
         touched = {each.annotation_id for each in there}
         if over := limits.exceeds(len(touched), "max_change_fraction"):
             return f"{len(touched):,} of {known:,} annotations would change in {name}: {over}"

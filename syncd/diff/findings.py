@@ -12,7 +12,6 @@ from syncd.model.kinds import Json, Value
 from syncd.model.plan import Action, Change, Conflict, Edited, Waiting
 from syncd.model.snapshot import PREFIX
 
-
 DRAWN = "drawn_in_fiftyone"
 """Reason of a row that is inserted for a label which a reviewer drew."""
 

@@ -40,12 +40,11 @@ class History:
     """What syncd itself did and left open.
 
     ``written`` holds what syncd wrote to FiftyOne within the stale window (``old``: canonical JSON of what it
-    replaced); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``: canonical JSON), and ``open_subjects`` what
-    these and the open ones about labels without an id are about; ``minted`` ids
-    that syncd gave to drawn labels whose database row was never written, because the run died or the database
-    refused it; ``answered`` the tags that stay on their labels (or samples) and have had their effect; ``halves``
-    what tags asked the database to hold, and a run that died wrote to FiftyOne only (``old``, ``new``: canonical
-    JSON).
+    replaced); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``: canonical JSON), and
+    ``open_subjects`` what these, and the open ones about labels without an id, are about; ``minted`` ids that syncd
+    gave to drawn labels whose database row was never written, because the run died or the database refused it;
+    ``answered`` the tags that stay on their labels (or samples) and have had their effect; ``halves`` what tags asked
+    the database to hold, and a run that died wrote to FiftyOne only (``old``, ``new``: canonical JSON).
     """
 
     written: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WRITTEN_SCHEMA))

@@ -39,7 +39,9 @@ def _row_security(subject: Subject) -> Verdict:
     connection, name, config = subject.connection, subject.binding.table, subject.servers.config
     target = find_target(connection, name, subject.binding.columns.id, config.state.schema_name)
     if config.state.url is None and installed(connection, target):
-        return ok(f"in force for {name}: a row that is gone was deleted where change capture says so, else it is hidden")
+        return ok(
+            f"in force for {name}: a row that is gone was deleted where change capture says so, else it is hidden"
+        )
     role = str(connection.execute(sa.text("SELECT current_user")).scalar_one())
     return warning(
         f"in force for {name}: whether a row that is gone was deleted or is hidden from this role only change capture "
@@ -86,7 +88,9 @@ def _flags(subject: Subject) -> list[str]:
         if not subject.is_postgresql:
             return []
         name = relation(subject.connection.dialect, text)
-        asked = sa.text("SELECT pg_get_viewdef(oid) FROM pg_class WHERE oid = to_regclass(:name) AND relkind IN ('v', 'm')")
+        asked = sa.text(
+            "SELECT pg_get_viewdef(oid) FROM pg_class WHERE oid = to_regclass(:name) AND relkind IN ('v', 'm')"
+        )
         text = str(subject.connection.execute(asked, {"name": name}).scalar() or "")
     condition = _WHERE.search(text)
     if condition is None:

@@ -23,8 +23,8 @@ Row: TypeAlias = "dict[str, Any]"
 class Present:
     """``labels`` are all labels of every sample concerned, ``rows`` the database's, ``known`` the baseline.
 
-    ``samples`` has the form of :data:`syncd.model.snapshot.SAMPLES_SCHEMA`; ``hidden`` are the annotations whose rows the
-    database keeps and does not show.
+    ``samples`` has the form of :data:`syncd.model.snapshot.SAMPLES_SCHEMA`; ``hidden`` are the annotations whose rows
+    the database keeps and does not show.
     """
 
     labels: pl.DataFrame

@@ -7,7 +7,6 @@ is opened or closed by it that is not about them, and no cursor moves.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,9 +18,9 @@ from syncd.apply.outcomes import Recorded
 from syncd.apply.settle import settle
 from syncd.apply.steps import Step, reached
 from syncd.apply.tags import write_tags
-from syncd.diff.brakes import held_by
+from syncd.diff.brakes import made_held_by
 from syncd.errors import StalePlan
-from syncd.model import Action, Change, Counts, Direction, Mapping, Plan, Scope
+from syncd.model import Change, Counts, Mapping, Plan, Scope
 from syncd.model.snapshot import baseline_schema
 from syncd.reconcile.failures import clear_errors, close_failed, locked_errors
 from syncd.reconcile.holding import baseline_of, holding
@@ -227,26 +226,8 @@ def _held(session: Session, plan: Plan, options: MadeOptions) -> str | None:
     """The brake that stops a made plan: the same limits as for a reconcile."""
     if not options.braked or options.force:
         return None
-    brakes = session.policy.brakes
     known = baseline.size(session.state, session.tables, plan.binding)
-    if known < brakes.min_rows:
-        return None
-    deleted = Counter(each.direction for each in plan.changes if each.action is Action.DELETE)
-    for way, name in ((Direction.TO_DATABASE, "the database"), (Direction.TO_FIFTYONE, "FiftyOne")):
-        if deleted[way] > brakes.max_delete_fraction * known:
-            return (
-                f"{deleted[way]:,} of {known:,} annotations would be deleted in {name}: more than "
-                f"max_delete_fraction ({brakes.max_delete_fraction:.2%})"
-            )
-    return held_by(
-        brakes,
-        plan.changes,
-        known=known,
-        fiftyone=None,
-        database=None,
-        vanished_in_fiftyone=0,
-        vanished_in_database=0,
-    )
+    return made_held_by(session.policy.brakes, plan.changes, known)
 
 
 def _no_baseline(mapping: Mapping) -> pl.DataFrame:

@@ -102,8 +102,9 @@ def sweep(
             familiar.save(known, session.fingerprint)
         named = laid.unsettled(rules_at(labels_as_of), session.fiftyone.find_samples)
         left = laid.closed(named, session.fiftyone.decode)
-        lacking = distinct("annotation_id", left.fiftyone, left.baseline) - distinct("annotation_id", left.database)
-        rows, hidden = look_behind(session, left.database, lacking)
+        looked_at = pl.concat([each.select("annotation_id") for each in (left.fiftyone, left.baseline)])
+        lacking = looked_at.join(left.database, on="annotation_id", how="anti")
+        rows, hidden = look_behind(session, left.database, distinct("annotation_id", lacking))
         session.rest()
         return Swept(
             Snapshot(Side.FIFTYONE, left.fiftyone, complete=True, as_of=labels_as_of, scanned=laid.fiftyone.rows),

@@ -9,7 +9,18 @@ from syncd.diff.wishes import AMBIGUOUS
 from syncd.model import LABEL, Action, Change, Direction, Field, Json, Side, Value
 from syncd.model.present import Present, Row
 from syncd.model.snapshot import column
-from syncd.resolve.answer import HIDDEN, SETTLED, Answer, OpenConflict, Question, Take, change, moved_on, no_term, refuse
+from syncd.resolve.answer import (
+    HIDDEN,
+    SETTLED,
+    Answer,
+    OpenConflict,
+    Question,
+    Take,
+    change,
+    moved_on,
+    no_term,
+    refuse,
+)
 from syncd.resolve.parse import parse_value
 from syncd.resolve.seen import is_seen
 

@@ -7,7 +7,18 @@ from syncd.diff.unsafe import why_unsafe_whole
 from syncd.model import LABEL, Action, Direction, LabelType, Side
 from syncd.model.present import Present, Row, content
 from syncd.model.snapshot import column
-from syncd.resolve.answer import HIDDEN, SETTLED, Answer, OpenConflict, Question, Take, change, moved_on, no_term, refuse
+from syncd.resolve.answer import (
+    HIDDEN,
+    SETTLED,
+    Answer,
+    OpenConflict,
+    Question,
+    Take,
+    change,
+    moved_on,
+    no_term,
+    refuse,
+)
 from syncd.resolve.fields import answer_field
 from syncd.resolve.seen import is_seen_whole
 

@@ -66,7 +66,7 @@ def _inverse(
     actor: str | None,
 ) -> Iterator[Change | Left]:
     if net.annotation_id in present.hidden:
-        return iter([_left(net, "the database keeps its row and does not show it (a view, a query or a policy)")])
+        return iter([_left(net, "its row is hidden (by a view, a query or row-level security)")])
     if isinstance(net, FieldNet):
         return _field(mapping, net, present, fixed, vocabulary, actor)
     if net.before is None:

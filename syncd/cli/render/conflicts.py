@@ -23,7 +23,7 @@ MEANINGS = {
     "no_baseline": "the sides met for the first time and differ",
     "deleted_in_fiftyone": "the label was removed in FiftyOne",
     "deleted_in_database": "the row was removed in the database and the label changed, or policy asks for a person",
-    "hidden": "the database keeps the row and does not show it: a view, a query or a policy hides it",
+    "hidden": "the table has the row, or may have it, and a view, a query or row-level security hides it",
     "unknown_id": "the label bears an id that the database does not have",
     "duplicate_id": "several annotations bear this id",
     "moved": "the id stands on another label or sample than it did",

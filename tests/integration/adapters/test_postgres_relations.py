@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from integration.adapters.support import rows_of, table_of
+from syncd.adapters.protocol import Written
 from syncd.errors import MappingError
 from syncd.model import Kind
 
@@ -45,13 +46,35 @@ def test_a_view_is_read_and_its_table_written(database_url: str) -> None:
 
 
 def test_a_row_that_the_view_would_not_show_is_not_inserted(database_url: str) -> None:
-    """It would be taken for deleted at once, and its label with it."""
+    """It would be hidden at once, and its label a conflict."""
     with table_of(database_url, LAB, read="annotation_with_media", **FIELDS) as table:
         result = table.insert("00000000-0000-0000-0000-00000000000c", label="c")
         assert result.refused is not None
         assert "annotation_with_media would not show the new row" in result.refused
         assert not result.present
         assert table.sql("SELECT count(*) FROM annotation") == [(2,)]
+
+
+def test_the_table_says_which_rows_the_view_hides(database_url: str) -> None:
+    hide = "UPDATE annotation SET media_id = 3 WHERE label = 'a'"
+    with table_of(database_url, [*LAB, hide], read="annotation_with_media", **STAMPS, **FIELDS) as table:
+        assert list(table.rows()) == [B]
+        nobody = "00000000-0000-0000-0000-00000000000f"
+        assert table.adapter.written_ids([A, nobody, "no uuid"]) == Written(frozenset([A]), certain=True)
+        assert table.adapter.written_ids([]) == Written(frozenset(), certain=True)
+
+
+def test_a_table_that_is_read_itself_hides_nothing(database_url: str) -> None:
+    with table_of(database_url, LAB, media="media_id", label="label") as table:
+        assert table.adapter.written_ids([A]) == Written(frozenset(), certain=True)
+
+
+def test_an_edit_by_which_the_view_hides_the_row_is_read_back_from_the_table(database_url: str) -> None:
+    view = "CREATE VIEW in_use AS SELECT * FROM annotation_with_media WHERE label <> 'Noise'"
+    with table_of(database_url, [*LAB, view], read="in_use", **STAMPS, **FIELDS) as table:
+        result = table.update(A, "label", "a", "Noise")
+        assert (result.matched, result.present, result.after) == (True, True, "Noise")
+        assert list(table.rows()) == [B]
 
 
 def test_a_row_that_the_view_shows_is_inserted_and_read_back_through_it(database_url: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from integration.adapters.support import change, table_of
+from syncd.adapters.protocol import Written
 from syncd.errors import DatabaseUnavailable, MappingError
 from syncd.model import BOX, Action
 
@@ -139,3 +140,11 @@ def test_a_refusal_leaves_what_was_written_before_it_in_the_transaction(url: str
         assert [(each.matched, bool(each.refused)) for each in results] == [(True, False), (False, True)]
         table.connection.rollback()
         assert {row["label"] for row in table.rows().values()} == {"old"}, "nothing of it was committed"
+
+
+def test_the_table_says_which_rows_a_view_hides(url: str) -> None:
+    view = "CREATE VIEW in_use AS SELECT * FROM annotation WHERE verified IS NOT 0"
+    rows = "INSERT INTO annotation (id, label, verified) VALUES (1, 'a', 0), (2, 'b', 1)"
+    with table_of(url, [TABLE, view, rows], read="in_use", **FIELDS) as table:
+        assert list(table.rows()) == ["2"]
+        assert table.adapter.written_ids(["1", "3"]) == Written(frozenset(["1"]), certain=True)

@@ -42,7 +42,8 @@ CASES = [
         view(
             "in_use",
             "ALTER TABLE annotation ADD deleted_at timestamptz; UPDATE annotation SET deleted_at = now() "
-            f"WHERE annotation_id = '{IDS[0]}'; CREATE VIEW in_use AS SELECT * FROM annotation WHERE deleted_at IS NULL",
+            f"WHERE annotation_id = '{IDS[0]}'; "
+            "CREATE VIEW in_use AS SELECT * FROM annotation WHERE deleted_at IS NULL",
         ),
         "Hidden rows",
         "warning",

@@ -1,4 +1,4 @@
-"""Rows that a view, or row-level security, keeps from syncd are hidden: not deleted, and nothing is removed for them."""
+"""Rows that a view or row-level security keeps from syncd are hidden and not deleted: nothing is removed for them."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_of_a_hidden_row_the_label_can_be_given_up_and_nothing_else(shown: World
     gone = hide(shown, ids(shown)[0])
     shown.reconcile(full=True)
     refused = answer(shown, FIFTYONE, kind="hidden")
-    assert all("show the row again" in str(each.why) for each in refused.outcomes)
+    assert all("Show the row again" in str(each.why) for each in refused.outcomes)
     assert kinds(shown) == dict.fromkeys(gone, "hidden")
     answer(shown, DATABASE, kind="hidden")
     assert kinds(shown) == {}
@@ -176,9 +176,9 @@ def test_of_a_hidden_row_the_label_can_be_given_up_and_nothing_else(shown: World
     assert all(each in shown.rows() for each in gone)
     quiet(shown)
     undone = take_back(shown)
-    assert [each.why for each in undone.left] == [
-        "the database keeps its row and does not show it (a view, a query or a policy)"
-    ] * len(gone)
+    assert [each.why for each in undone.left] == ["its row is hidden (by a view, a query or row-level security)"] * len(
+        gone
+    )
 
 
 def test_a_row_that_went_while_its_conflict_was_open_is_not_inserted_again_unseen(shown: World) -> None:

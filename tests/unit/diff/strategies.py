@@ -29,7 +29,9 @@ SPOTS = [[0.0, 0.0, 0.2, 0.2], [0.02, 0.0, 0.2, 0.2], [0.6, 0.6, 0.2, 0.2]]
 NUMBERS = [0.0, -0.0, 1.5, 1.5 * (1 + 1e-12), 1e-15, None]
 DIRECTIONS = [each.value for each in Direction]
 FIELD_CONFLICTS = ["edit_edit", "no_baseline", "stale_revert", "box_changed", "wrong_direction", "unsafe_value"]
-WHOLE_CONFLICTS = ["deleted_in_fiftyone", "deleted_in_database", "stale_revert", "moved", "duplicate_id", "unknown_id", "hidden"]
+WHOLE_CONFLICTS = [
+    "deleted_in_fiftyone", "deleted_in_database", "stale_revert", "moved", "duplicate_id", "unknown_id", "hidden",
+]  # fmt: skip
 POLICIES = {
     "on_conflict": ["quarantine", "database", "fiftyone", "latest"],
     "first_sync": ["quarantine", "database", "fiftyone"],

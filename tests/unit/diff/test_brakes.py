@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.diff.brakes import enough_known, held_by
+from syncd.diff.brakes import enough_known, held_by, made_held_by
 from syncd.model import Action, Brakes, Change, Direction, Review
 from unit.diff.world import CLASSIFICATION, CLASSIFICATIONS, LABEL, B, D, F, opened, plan_of
 
@@ -312,6 +312,17 @@ def test_fractions_are_of_what_is_met_where_that_is_more_than_was_known() -> Non
     assert plan_of(b=[B(name) for name in NAMES], **met, brakes=LIMITS).held is None
     assert hundred(d=gone(8), brakes=LIMITS, met_besides=300).held is None
     assert hundred(d=gone(8), brakes=LIMITS).held is not None
+
+
+def test_a_plan_that_somebody_made_is_held_for_what_it_deletes_and_changes_and_not_for_what_it_inserts() -> None:
+    made = [replace(_relabel(number), action=Action.DELETE, field=None, reason="undone") for number in range(21)]
+    assert made_held_by(LIMITS, made[:2], 100) is None
+    assert "3 of 100 annotations would be deleted in the database" in str(made_held_by(LIMITS, made[:3], 100))
+    relabelled = [_relabel(number) for number in range(21)]
+    assert "21 of 100 annotations would become 'krill'" in str(made_held_by(LIMITS, relabelled, 100))
+    inserted = [replace(each, action=Action.INSERT) for each in made]
+    assert made_held_by(LIMITS, inserted * 20, 100) is None
+    assert made_held_by(LIMITS, made, 49) is None
 
 
 FRACTIONS = st.sampled_from([0.001, 0.02, 0.1, 0.3, 1.0, 9.0])

@@ -8,7 +8,23 @@ import pytest
 
 from syncd.diff import diff
 from unit.diff.applier import State, applied
-from unit.diff.world import CLASSIFICATION, LABEL, NOON, B, D, F, S, changes, kinds, mapping, only, opened, plan_of, quiet, written
+from unit.diff.world import (
+    CLASSIFICATION,
+    LABEL,
+    NOON,
+    B,
+    D,
+    F,
+    S,
+    changes,
+    kinds,
+    mapping,
+    only,
+    opened,
+    plan_of,
+    quiet,
+    written,
+)
 
 BOTH_READS = pytest.mark.parametrize("complete", [True, False])
 

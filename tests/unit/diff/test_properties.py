@@ -127,7 +127,7 @@ def test_no_label_and_no_row_goes_unmentioned(state: State, adopt: bool) -> None
         assert bearers[name] <= 1 or _is_original(state, row), f"{row} is a copy that no conflict names"
     assert ignored == plan.counts.ignored
     in_fiftyone = {row.columns["annotation_id"] for row in state.f} | {row.columns["annotation_id"] for row in state.b}
-    left = {row.columns["annotation_id"] for row in state.d} - in_fiftyone - mentioned
+    left = {row.columns["annotation_id"] for row in state.d} - in_fiftyone - mentioned - state.hidden
     assert len(left) == plan.counts.not_ingested
 
 

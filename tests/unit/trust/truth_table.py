@@ -170,7 +170,7 @@ LINES = (
     ),
     Line("––a", "nobody sees it", _always("nothing"), situation="hidden"),
     *(Line(pattern, "never agreed on", _always("hidden"), situation="hidden") for pattern in ("–aa", "–ab")),
-    *(Line(pattern, "removed in FiftyOne", _always("dropped_hidden"), situation="hidden") for pattern in ("a–a", "a–b")),
+    *(Line(each, "removed in FiftyOne", _always("dropped_hidden"), situation="hidden") for each in ("a–a", "a–b")),
     *(
         Line(
             pattern,
