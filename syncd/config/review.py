@@ -76,7 +76,8 @@ class PolicyConfig(Section):
 class BrakesConfig(Section):
     """Limits over a whole plan, as shares of the annotations, 0 to 1.
 
-    Below `min_rows` annotations they do not apply, and none holds fewer than `min_count`.
+    Below `min_rows` annotations they do not apply, except to more drawn labels or conflicts than that; none holds fewer
+    than `min_count`, and a share of 1 holds nothing.
     """
 
     max_change_fraction: Fraction = 0.2

@@ -93,7 +93,7 @@ bindings:                                      # each ties one label field to on
       max_insert_fraction: 0.2                 # share drawn in FiftyOne that would become rows
       max_conflict_fraction: 0.2               # share that would become conflicts
       max_into_one_label: 0.1                  # share of annotations moved into one class
-      min_rows: 50                             # below this many annotations the brakes are off
+      min_rows: 50                             # below this many annotations shares hold nothing
       min_count: 10                            # no share holds fewer annotations than this
 
 s3:                                            # left out: boto3's own settings (environment, ~/.aws)

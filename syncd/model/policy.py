@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 class Brakes:
     """Limits over a whole plan; fractions of the annotations known, judged from ``min_rows`` annotations upwards.
 
-    None of them holds a plan for fewer than ``min_count`` annotations.
+    None of them holds a plan for fewer than ``min_count`` annotations, and a fraction of 1 holds nothing.
     """
 
     max_change_fraction: float = 0.2

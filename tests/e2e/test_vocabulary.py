@@ -93,7 +93,7 @@ def test_the_plan_of_fix_goes_through_apply_and_the_log(lab: Lab, tmp_path: Path
 
 
 def test_a_plan_over_the_brakes_is_held_unless_it_was_made_to_pass_them(lab: Lab, tmp_path: Path) -> None:
-    with_vocabulary(lab, brakes={"max_change_fraction": 0.001, "min_rows": 1})
+    with_vocabulary(lab, brakes={"max_change_fraction": 0.001, "min_rows": 1, "min_count": 1})
     term = commonest(lab)
     chosen = retype(lab, 2, term, term.upper())
     plan = tmp_path / "fix.json"

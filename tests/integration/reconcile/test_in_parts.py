@@ -54,9 +54,7 @@ def test_a_plan_that_is_held_records_nothing(world: World) -> None:
     world.sql("DELETE FROM syncd.cursor")
     for row in world.data.rows[:5]:
         world.review(row.annotation_id, label="one for all")
-    config = world.config(
-        policy={"first_sync": "fiftyone"}, brakes={"min_rows": 0, "max_into_one_label": 0.0, "max_change_fraction": 0.0}
-    )
+    config = world.config(brakes={"min_rows": 0, "min_count": 0, "max_conflict_fraction": 0.0})
     assert world.reconcile(config=config).held
     assert world.baseline() == {}
 

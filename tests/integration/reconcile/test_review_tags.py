@@ -292,7 +292,9 @@ def test_marks_appear_and_disappear_and_are_no_edits(world: World) -> None:
     assert [each for each in world.log() if each not in before and each["direction"]] == []
 
 
-@pytest.mark.parametrize("world", [{"brakes": {"min_rows": 1, "max_change_fraction": 0.001}}], indirect=True)
+@pytest.mark.parametrize(
+    "world", [{"brakes": {"min_rows": 1, "min_count": 1, "max_change_fraction": 0.001}}], indirect=True
+)
 def test_labels_that_a_brake_holds_are_marked_until_it_lets_go(world: World) -> None:
     some = ids(world)[:3]
     for each in some:
