@@ -167,6 +167,10 @@ class RowStore(Adapter, Protocol):
         """As :meth:`read_ids`, but blind to what this side's own transaction has not committed; may be much quicker."""
         ...
 
+    def signature(self, actor: str | None) -> str | None:
+        """What the column of editors holds after a change by this actor was written; ``None`` where there is none."""
+        ...
+
     def mint(self, count: int) -> list[str]:
         """New ids that no row has."""
         ...

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
+from syncd.diff.names import SIGNED_SCHEMA
 from syncd.model.fields import Mapping
 from syncd.model.policy import Policy
 from syncd.model.snapshot import Snapshot, empty_samples
@@ -18,6 +19,9 @@ WRITTEN_SCHEMA: dict[str, pl.DataType] = {
     "action": pl.String(),
     "old": pl.String(),
     "reason": pl.String(),
+    "new": pl.String(),
+    "sample_id": pl.String(),
+    "run_id": pl.String(),
 }
 OPEN_SCHEMA: dict[str, pl.DataType] = {
     "annotation_id": pl.String(),
@@ -33,18 +37,30 @@ HALF_SCHEMA: dict[str, pl.DataType] = {
     "reason": pl.String(),
 }
 ANSWERED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "tag": pl.String()}
+BY_HAND_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "sample_id": pl.String(), "run_id": pl.String()}
+STANDING_SCHEMA: dict[str, pl.DataType] = {
+    "annotation_id": pl.String(),
+    "label_id": pl.String(),
+    "field": pl.String(),
+    "value": pl.String(),
+}
 
 
 @dataclass(frozen=True)
 class History:
     """What syncd itself did and left open.
 
-    ``written`` holds what syncd wrote to FiftyOne within the stale window (``old``: canonical JSON of what it
-    replaced); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``: canonical JSON); ``minted`` ids
+    ``written`` holds what syncd wrote to FiftyOne within the stale window, in that order (``old``: canonical JSON of
+    what it replaced, ``new``: of what it wrote); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``:
+    canonical JSON); ``minted`` ids
     that syncd gave to drawn labels whose database row was never written, because the run died or the database
     refused it; ``answered`` the tags that stay on their labels (or samples) and have had their effect; ``halves``
     what tags asked the database to hold, and a run that died wrote to FiftyOne only (``old``, ``new``: canonical
-    JSON).
+    JSON). ``signed`` says whose names syncd itself left in rows (:data:`syncd.diff.names.SIGNED_SCHEMA`).
+
+    ``by_hand`` are the annotations that people were found to have changed in FiftyOne by the run before this one,
+    and ``standing`` the edits and drawn labels that already waited then, or were in a conflict without an annotation:
+    what is evidence of how a value came back (:mod:`syncd.diff.returns`).
     """
 
     written: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WRITTEN_SCHEMA))
@@ -52,6 +68,9 @@ class History:
     minted: frozenset[str] = frozenset()
     answered: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ANSWERED_SCHEMA))
     halves: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=HALF_SCHEMA))
+    signed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SIGNED_SCHEMA))
+    by_hand: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BY_HAND_SCHEMA))
+    standing: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STANDING_SCHEMA))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, F, join
 from syncd.diff.marks import conflict_marks, held_marks
 from syncd.diff.memory import open_fields, open_whole
+from syncd.diff.names import without_own_names
 from syncd.diff.newcomers import judge_newcomers
 from syncd.diff.presence import judge_missing
 from syncd.diff.quiet import LeftAlone, without_young
@@ -39,6 +40,7 @@ def diff(inputs: Inputs) -> Plan:
     fiftyone, left = without_young(inputs.fiftyone.rows, inputs.baseline, inputs.young)
     baseline = _without(inputs.baseline, left.ids)
     database, notes, twice = _sound(_without(inputs.database.rows, left.ids))
+    database = without_own_names(database, inputs.history.signed)
 
     identified = identify(mapping, review, fiftyone, baseline, adopt=inputs.adopt)
     held = identified.held | frozenset(twice)

@@ -12,6 +12,7 @@ import structlog
 
 from syncd.capture.read import Captured, changed_since
 from syncd.diff import History, Inputs, Young, diff
+from syncd.diff.names import SIGNED_SCHEMA, edited_rows
 from syncd.diff.sift import Rules
 from syncd.model import Origin, Plan, Side
 from syncd.model.snapshot import distinct
@@ -139,6 +140,7 @@ def _diff(
     origins: dict[Side, Origin],
 ) -> Plan:
     options.progress("comparing")
+    remembered = replace(remembered, signed=_signed(session, reading))
     remade = why_held(before, origins[Side.FIFTYONE], reading.baseline_size)
     plan = diff(
         Inputs(
@@ -177,6 +179,17 @@ def _remembered(session: Session, ids: set[str] | None) -> History:
         return History()
     since = session.database.now() - session.stale_window
     return history.load(session.state, session.tables, session.mapping.binding, since, ids)
+
+
+def _signed(session: Session, reading: Reading) -> pl.DataFrame:
+    """Whose names syncd itself left in the rows that were edited (:data:`syncd.diff.names.SIGNED_SCHEMA`)."""
+    edited = edited_rows(session.mapping, reading.baseline, reading.database.rows)
+    if not edited:
+        return pl.DataFrame(schema=SIGNED_SCHEMA)
+    found = history.signed(session.state, session.tables, session.mapping.binding, edited)
+    session.rest()
+    names = [session.database.signature(each) for each in found["actor"].to_list()]
+    return found.select("annotation_id", pl.Series("name", names, pl.String))
 
 
 def _young(as_of: datetime, quiet_period: timedelta) -> Young | None:

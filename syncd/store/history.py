@@ -19,6 +19,10 @@ from syncd.store.changes import ABANDONED, APPLIED
 from syncd.store.tables import Tables
 
 
+FROM_DATABASE = ("changed_at_home", "on_conflict", "first_sync", "new_in_database", "restored", "stale_revert")
+"""Reasons of changes to FiftyOne whose actor is the one that the database names."""
+
+
 def load(
     connection: Connection, tables: Tables, binding: str, since: datetime, ids: Collection[str] | None = None
 ) -> History:
@@ -62,13 +66,16 @@ def _written(
         table.c.action,
         _text(table.c.old),
         table.c.reason,
+        _text(table.c.new),
+        table.c.sample_id,
+        table.c.run_id,
     ).where(
         table.c.binding == binding,
         table.c.status == APPLIED,
         table.c.direction == Direction.TO_FIFTYONE.value,
         table.c.applied_at >= since,
     )
-    return _frame(connection, _about(connection, chosen, table, ids), WRITTEN_SCHEMA)
+    return _frame(connection, _about(connection, chosen.order_by(table.c.seq), table, ids), WRITTEN_SCHEMA)
 
 
 def _halves(
@@ -98,6 +105,38 @@ def _halves(
     )
     ids = by_tag["annotation_id"].drop_nulls().unique().to_list()
     return _frame(connection, _about(connection, chosen, table, ids), HALF_SCHEMA)
+
+
+def signed(connection: Connection, tables: Tables, binding: str, ids: Collection[str]) -> pl.DataFrame:
+    """``annotation_id`` and ``actor`` of those rows of which syncd's own write was the last under a name.
+
+    An edit at home that was logged under a name since then shows that the name is kept there.
+    """
+    schema = {"annotation_id": pl.String(), "actor": pl.String()}
+    if not ids:
+        return pl.DataFrame(schema=schema)
+    table, later = tables.change, tables.change.alias()
+    own = sa.and_(
+        table.c.binding == binding,
+        table.c.status == APPLIED,
+        table.c.direction == Direction.TO_DATABASE.value,
+        table.c.action != Action.DELETE.value,
+    )
+    newest = sa.select(sa.func.max(table.c.seq).label("seq")).where(own).group_by(table.c.annotation_id)
+    last = _about(connection, newest, table, ids).subquery()
+    # What one run writes to the database is written after what it had read there.
+    named_since = sa.exists().where(
+        later.c.binding == binding,
+        later.c.annotation_id == table.c.annotation_id,
+        later.c.status == APPLIED,
+        later.c.direction == Direction.TO_FIFTYONE.value,
+        later.c.reason.in_(FROM_DATABASE),
+        later.c.actor.is_not(None),
+        later.c.seq > table.c.seq,
+        later.c.run_id != table.c.run_id,
+    )
+    chosen = sa.select(table.c.annotation_id, table.c.actor).join(last, last.c.seq == table.c.seq).where(~named_since)
+    return _frame(connection, chosen, schema)
 
 
 def _about(
