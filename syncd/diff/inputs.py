@@ -9,6 +9,7 @@ import polars as pl
 
 from syncd.diff.names import SIGNED_SCHEMA
 from syncd.model.fields import Mapping
+from syncd.model.kinds import TIMESTAMP_DTYPE
 from syncd.model.policy import Policy
 from syncd.model.snapshot import Snapshot, empty_samples
 from syncd.model.vocabulary import Vocabulary
@@ -44,6 +45,9 @@ STANDING_SCHEMA: dict[str, pl.DataType] = {
     "field": pl.String(),
     "value": pl.String(),
 }
+
+
+STAMPS_SCHEMA: dict[str, pl.DataType] = {"edited_at": TIMESTAMP_DTYPE, "sample_id": pl.String()}
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,10 @@ class Inputs:
     far as the brakes must know it (:func:`syncd.diff.brakes.enough_known`).
     What it holds is closed: every annotation in it comes with all its labels, its row and its baseline, wherever
     these now are.
-    ``samples`` are the samples found for the media of rows that are new in the database. ``adopt`` accepts labels
+    ``samples`` are the samples found for the media of rows that are new in the database, or whose sample is gone;
+    ``homes`` those samples on which known labels are missing that are still in the dataset (``None``: not looked for,
+    all of them are), and ``away`` says of an incremental reading that there are annotations without a sample.
+    ``alongside`` are samples with the stamp of an edited label (:data:`STAMPS_SCHEMA`). ``adopt`` accepts labels
     and samples that were made anew under known annotation ids (a rebuilt dataset that a person has confirmed);
     ``force`` releases the brakes. ``vocabulary`` is what a label may be; ``None`` where anything goes.
     """
@@ -104,6 +111,9 @@ class Inputs:
     baseline: pl.DataFrame
     baseline_size: int
     samples: pl.DataFrame = field(default_factory=empty_samples)
+    homes: pl.DataFrame | None = None
+    away: bool = False
+    alongside: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STAMPS_SCHEMA))
     history: History = field(default_factory=History)
     young: Young | None = None
     vocabulary: Vocabulary | None = None

@@ -8,19 +8,24 @@ import polars as pl
 
 from syncd.diff.content import problems_of, values_of
 from syncd.diff.findings import Findings, into_fiftyone, unsafe_row, whole_change, whole_conflict
+from syncd.diff.gone import WITHOUT_SAMPLE
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, D, F, any_difference
 from syncd.diff.memory import STALE, open_whole, with_presence_memory
+from syncd.diff.returns import ASK, WINDOW
 from syncd.diff.tags import with_actors
 from syncd.diff.unsafe import why_unsafe_whole
 from syncd.model.fields import Direction, Side
 from syncd.model.plan import Action
 
 
-def judge_missing(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
-    """Decides the known annotations that a side lacks. Only a complete read says so; anything less is a hint."""
+def judge_missing(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFrame, found: Findings) -> None:
+    """Decides the known annotations that a side lacks. Only a complete read says so; anything less is a hint.
+
+    ``returned`` are labels that went again, and not by an edit (:attr:`syncd.diff.returns.Returns.gone`).
+    """
     in_f, in_d = pl.col("in_f"), pl.col("in_d")
-    known = rows.filter(pl.col("in_b") & ~(in_f & in_d))
+    known = rows.filter(pl.col("in_b") & ~(in_f & in_d) & ~WITHOUT_SAMPLE)
     if known.is_empty():
         return
     # Those that somebody has been told of already must neither hold the binding nor be looked for again and again.
@@ -34,26 +39,27 @@ def judge_missing(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
     only_fiftyone = with_actors(known.filter(in_f & ~in_d), inputs.policy.review, F)
     found.vanished_in_fiftyone = only_database.join(told, on="annotation_id", how="anti").height
     found.vanished_in_database = only_fiftyone.join(told, on="annotation_id", how="anti").height
-    _deleted_in_fiftyone(inputs, only_database, found)
+    _deleted_in_fiftyone(inputs, only_database, returned, found)
     _deleted_in_database(inputs, only_fiftyone, found)
     for row in known.filter(~in_f & ~in_d).iter_rows(named=True):
         found.dropped.append(row["annotation_id"])
         found.add(whole_change(inputs.mapping, row, None, "gone_from_both", seen=B, place=B))
 
 
-def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
+def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFrame, found: Findings) -> None:
     if rows.is_empty():
         return
     mapping, policy = inputs.mapping, inputs.policy
-    rows = with_presence_memory(inputs.history, rows, Action.INSERT)
+    rows = with_presence_memory(inputs.history, rows, Action.INSERT, returned)
     rows = rows.with_columns(any_difference(mapping, B, D).alias("edited")).sort("annotation_id")
     slots = _slots_taken(inputs, rows)
     # Whoever confirms a rebuilt dataset accepts its labels; nobody has removed those that it lacks.
     choice = "quarantine" if inputs.adopt and policy.on_fiftyone_delete == "delete" else policy.on_fiftyone_delete
     for row in rows.iter_rows(named=True):
-        if row["waits"] or (row["stale"] and (row["reapplied"] or policy.on_stale_revert != "reapply")):
+        again = row["reapplied"] or policy.on_stale_revert != "reapply"
+        if row["waits"] or row["returned"] == ASK or (row["returned"] == WINDOW and again):
             found.add(whole_conflict(mapping, row, STALE))
-        elif row["stale"]:
+        elif row["returned"] == WINDOW:
             _put_back(inputs, row, STALE, slots, found)
         elif row["edited"] or choice == "quarantine":
             found.add(whole_conflict(mapping, row, "deleted_in_fiftyone"))

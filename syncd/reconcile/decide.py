@@ -32,7 +32,7 @@ from syncd.reconcile.reading import Reading, read_everything, read_since
 from syncd.reconcile.sweep import Met
 from syncd.reconcile.tagged import left_out, narrowed
 from syncd.session import Session
-from syncd.store import cursors, history
+from syncd.store import baseline, cursors, history
 from syncd.store.cursors import Cursor
 
 log = structlog.get_logger(__name__)
@@ -151,6 +151,9 @@ def _diff(
             baseline=reading.baseline,
             baseline_size=reading.baseline_size,
             samples=reading.samples,
+            homes=reading.homes,
+            alongside=reading.alongside,
+            away=_are_away(session, reading),
             history=remembered,
             young=_young(reading.fiftyone.as_of, options.pace.quiet_period),
             vocabulary=session.vocabulary,
@@ -179,6 +182,15 @@ def _remembered(session: Session, ids: set[str] | None) -> History:
         return History()
     since = session.database.now() - session.stale_window
     return history.load(session.state, session.tables, session.mapping.binding, since, ids)
+
+
+def _are_away(session: Session, reading: Reading) -> bool:
+    """Whether labels without an id may be those of annotations whose samples had left the dataset."""
+    if reading.complete or not reading.fiftyone.rows["annotation_id"].null_count():
+        return False
+    found = baseline.any_away(session.state, session.tables, session.mapping.binding)
+    session.rest()
+    return found
 
 
 def _signed(session: Session, reading: Reading) -> pl.DataFrame:

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import polars as pl
 
+from syncd.diff.inputs import STAMPS_SCHEMA
+from syncd.diff.returns import edited_stamps
 from syncd.diff.settled import Named, is_named
 from syncd.diff.sift import FIRST, Rules
 from syncd.diff.unedited import spoken_of
@@ -60,7 +62,8 @@ class Met:
 class Swept:
     """What is not settled, of sides that were read completely; and what was met.
 
-    ``not_ingested`` counts rows that were left out because FiftyOne does not have their samples.
+    ``not_ingested`` counts rows that were left out because FiftyOne does not have their samples; ``alongside`` are the
+    samples with the stamp of an edited label.
     """
 
     fiftyone: Snapshot
@@ -69,6 +72,7 @@ class Swept:
     baseline_size: int
     met: Met
     not_ingested: int
+    alongside: pl.DataFrame
 
 
 def sweep(
@@ -98,7 +102,8 @@ def sweep(
         laid.compare(session.fiftyone.decode)
         if familiar is not None and (known := laid.fiftyone.recognised.known_now()) is not None:
             familiar.save(known, session.fingerprint)
-        named = laid.unsettled(rules_at(labels_as_of), session.fiftyone.find_samples)
+        rules = rules_at(labels_as_of)
+        named = laid.unsettled(rules, session.fiftyone.find_samples)
         left = laid.closed(named, session.fiftyone.decode)
         return Swept(
             Snapshot(Side.FIFTYONE, left.fiftyone, complete=True, as_of=labels_as_of, scanned=laid.fiftyone.rows),
@@ -107,6 +112,10 @@ def sweep(
             laid.baseline.parts.rows,
             Met(laid.met, left.named),
             laid.not_ingested(left.named),
+            laid.stamped(edited_stamps(session.mapping, left.fiftyone, left.baseline))
+            # Only what syncd wrote lately can have returned under one.
+            if rules.history.written.height
+            else pl.DataFrame(schema=STAMPS_SCHEMA),
         )
 
 

@@ -114,6 +114,13 @@ def size(connection: Connection, tables: Tables, binding: str, at_most: int | No
     return int(connection.execute(sa.select(sa.func.count()).select_from(rows.subquery())).scalar_one())
 
 
+def any_away(connection: Connection, tables: Tables, binding: str) -> bool:
+    """Whether there is an annotation of which no sample is in the dataset any more."""
+    table = tables.baseline
+    away = sa.select(sa.literal(1)).where(table.c.binding == binding, table.c.sample_id.is_(None)).limit(1)
+    return connection.execute(away).first() is not None
+
+
 def decode(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     """Stored rows as a baseline frame."""
     wire = pl.Struct({each.name: wire_dtype(each.kind) for each in mapping.fields})

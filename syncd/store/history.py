@@ -14,10 +14,9 @@ from syncd.adapters.sql.arrays import any_of
 from syncd.diff.inputs import HALF_SCHEMA, WRITTEN_SCHEMA, History
 from syncd.diff.wishes import BY_TAG
 from syncd.model import Action, Direction
-from syncd.store import answered, conflicts
+from syncd.store import answered, conflicts, hands
 from syncd.store.changes import ABANDONED, APPLIED
 from syncd.store.tables import Tables
-
 
 FROM_DATABASE = ("changed_at_home", "on_conflict", "first_sync", "new_in_database", "restored", "stale_revert")
 """Reasons of changes to FiftyOne whose actor is the one that the database names."""
@@ -31,12 +30,16 @@ def load(
     ``ids`` says which annotations matter (``None``: all of them).
     """
     written = _written(connection, tables, binding, since, ids)
+    # Only what syncd wrote lately can have returned.
+    wrote = not written.is_empty()
     return History(
         written=written,
         open_conflicts=conflicts.open_frame(connection, tables, binding),
         minted=_minted(connection, tables, binding),
         answered=answered.load(connection, tables, binding, ids),
         halves=_halves(connection, tables, binding, since, written.filter(pl.col("reason").is_in(BY_TAG))),
+        by_hand=hands.of_last_run(connection, tables, binding, since) if wrote else hands.nobody(),
+        standing=hands.standing(connection, tables, binding) if wrote else hands.nothing(),
     )
 
 
@@ -112,7 +115,7 @@ def signed(connection: Connection, tables: Tables, binding: str, ids: Collection
 
     An edit at home that was logged under a name since then shows that the name is kept there.
     """
-    schema = {"annotation_id": pl.String(), "actor": pl.String()}
+    schema: dict[str, pl.DataType] = {"annotation_id": pl.String(), "actor": pl.String()}
     if not ids:
         return pl.DataFrame(schema=schema)
     table, later = tables.change, tables.change.alias()
