@@ -23,6 +23,7 @@ WRITTEN_SCHEMA: dict[str, pl.DataType] = {
     "new": pl.String(),
     "sample_id": pl.String(),
     "run_id": pl.String(),
+    "seq": pl.Int64(),
 }
 OPEN_SCHEMA: dict[str, pl.DataType] = {
     "annotation_id": pl.String(),
@@ -54,8 +55,8 @@ STAMPS_SCHEMA: dict[str, pl.DataType] = {"edited_at": TIMESTAMP_DTYPE, "sample_i
 class History:
     """What syncd itself did and left open.
 
-    ``written`` holds what syncd wrote to FiftyOne within the stale window, in that order (``old``: canonical JSON of
-    what it replaced, ``new``: of what it wrote); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``:
+    ``written`` holds what syncd wrote to FiftyOne within the stale window (``old``: canonical JSON of what it
+    replaced, ``new``: of what it wrote; ``seq``: in this order); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``:
     canonical JSON); ``minted`` ids
     that syncd gave to drawn labels whose database row was never written, because the run died or the database
     refused it; ``answered`` the tags that stay on their labels (or samples) and have had their effect; ``halves``

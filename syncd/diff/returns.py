@@ -72,12 +72,17 @@ def _values(inputs: Inputs, joined: pl.DataFrame) -> pl.DataFrame:
         if of_field.is_empty():
             continue
         changed = both.filter(differ(each, F, B))
-        last = of_field.unique("annotation_id", keep="last", maintain_order=True).drop_nulls("new")
+        last = _newest(of_field).drop_nulls("new")
         replaced = ids_holding(each, changed, of_field, "old")
         own = ids_holding(each, changed, last, "new")
         ids = replaced.join(own, on="annotation_id", how="anti")
         found.append(placed_value(changed.join(ids, on="annotation_id", how="semi"), each))
     return pl.concat(found)
+
+
+def _newest(written: pl.DataFrame) -> pl.DataFrame:
+    """What syncd wrote last of each field, or did with each label."""
+    return written.sort("seq").unique(KEYS, keep="last", maintain_order=True)
 
 
 def _gone(inputs: Inputs, joined: pl.DataFrame) -> pl.DataFrame:
@@ -130,7 +135,7 @@ def _beside(inputs: Inputs, returned: pl.DataFrame, hands: pl.DataFrame) -> tupl
     itself = pl.col("annotation_id").eq_missing(pl.col("annotation_id_hand")) | pl.col("label_id").eq_missing(
         pl.col("label_id_hand")
     )
-    last = inputs.history.written.unique(KEYS, keep="last", maintain_order=True).select(*KEYS, "run_id")
+    last = _newest(inputs.history.written).select(*KEYS, "run_id")
     before = returned.join(last, on=KEYS, how="left", nulls_equal=True)
     before = before.join(inputs.history.by_hand, on="sample_id", suffix="_hand")
     before = before.filter(pl.col("annotation_id") != pl.col("annotation_id_hand"))

@@ -72,13 +72,14 @@ def _written(
         _text(table.c.new),
         table.c.sample_id,
         table.c.run_id,
+        table.c.seq,
     ).where(
         table.c.binding == binding,
         table.c.status == APPLIED,
         table.c.direction == Direction.TO_FIFTYONE.value,
         table.c.applied_at >= since,
     )
-    return _frame(connection, _about(connection, chosen.order_by(table.c.seq), table, ids), WRITTEN_SCHEMA)
+    return _frame(connection, _about(connection, chosen, table, ids), WRITTEN_SCHEMA)
 
 
 def _halves(

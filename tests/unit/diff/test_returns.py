@@ -35,7 +35,7 @@ ASKED = ("stale_revert", "a", LABEL)
 def returned(*fields: str, **given: Any) -> Plan:
     """syncd replaced ``copepod`` by ``krill`` on ``a``; FiftyOne is back at ``copepod``. Others are given beside it."""
     b, f, d = ([*one, *given.pop(name, [])] for name, one in _sides().items())
-    lately = [written("a", old="copepod", new="krill"), *given.pop("lately", [])]
+    lately = [written("a", old="copepod", new="krill", seq=1), *given.pop("lately", [])]
     return plan_of(*(fields or ("note",)), b=b, f=f, d=d, lately=lately, **given)
 
 
@@ -93,7 +93,7 @@ def test_its_own_edit_in_the_run_before_is_no_other_labels() -> None:
 
 
 def test_what_syncd_itself_wrote_last_has_not_returned() -> None:
-    lately = [written("a", old="krill", new="copepod")]
+    lately = [written("a", old="krill", new="copepod", seq=2)]
     assert changes(returned(lately=lately, by_hand=[hand("s-a")])) == [EDIT]
 
 

@@ -164,6 +164,7 @@ def written(
     new: str | None = None,
     sample: str | None = None,
     run: str = "write",
+    seq: int | None = None,
 ) -> dict[str, Any]:
     """Something that syncd wrote to FiftyOne lately."""
     return {
@@ -175,6 +176,7 @@ def written(
         "new": new and dumps(new),
         "sample_id": sample or f"s-{name}",
         "run_id": run,
+        "seq": seq,
     }
 
 
