@@ -185,6 +185,10 @@ class RowStore(Adapter, Protocol):
         """
         ...
 
+    def signature(self, actor: str | None) -> str | None:
+        """What the column of editors holds after a change by this actor was written; ``None`` where there is none."""
+        ...
+
     def mint(self, count: int) -> list[str]:
         """New ids that no row has."""
         ...

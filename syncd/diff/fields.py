@@ -17,6 +17,7 @@ from syncd.diff.compare import differs
 from syncd.diff.inputs import History
 from syncd.diff.joined import EXPRESSIONS, B, D, F, differ, is_known, not_finite, unreadable
 from syncd.diff.memory import REFUSED, STALE, about_column, with_memory
+from syncd.diff.returns import WINDOW
 from syncd.diff.vocabulary import UNKNOWN
 from syncd.diff.wishes import ALIAS, AMBIGUOUS, BY_TAG
 from syncd.model.fields import BOX, LABEL, Direction, Field, Mapping
@@ -34,12 +35,17 @@ def reason_column(name: str) -> str:
     return "reason." + name
 
 
-def judge(mapping: Mapping, policy: Policy, history: History, rows: pl.DataFrame) -> pl.DataFrame:
-    """Adds verdict and reason of every field to rows that both sides hold, with wishes."""
+def judge(
+    mapping: Mapping, policy: Policy, history: History, returned: pl.DataFrame, rows: pl.DataFrame
+) -> pl.DataFrame:
+    """Adds verdict and reason of every field to rows that both sides hold, with wishes.
+
+    ``returned`` are values that are back, and not by an edit (:attr:`syncd.diff.returns.Returns.values`).
+    """
     if rows.is_empty():
         return rows
     given = rows.columns
-    rows = with_memory(mapping, history, rows)
+    rows = with_memory(mapping, history, returned, rows)
     for step in _steps(mapping, policy):
         rows = rows.with_columns(step)
     judged = [make(each.name) for each in mapping.fields for make in (verdict_column, reason_column)]
@@ -82,7 +88,7 @@ def _verdict(field: Field, policy: Policy) -> pl.Expr:
     by_fiftyone, by_database = _about(field, "by_fiftyone"), _about(field, "by_database")
     waits, open_kind = _waits(field, policy), _about(field, "open_kind")
     reapply = policy.on_stale_revert == "reapply" and field.direction.allows(Direction.TO_FIFTYONE)
-    again = _about(field, "reapplied") | pl.lit(value=not reapply)
+    again = _about(field, "reapplied") | (_about(field, "returned") != WINDOW) | pl.lit(value=not reapply)
     return (
         # What is equal on both sides but has no form in JSON can be neither logged nor agreed on.
         pl.when(endless & ~unread & ~apart)
@@ -105,7 +111,7 @@ def _verdict(field: Field, policy: Policy) -> pl.Expr:
         .then(open_kind)
         .when(~known)
         .then(_first_meeting(field, policy))
-        .when(by_fiftyone & _about(field, "stale") & ~_about(field, "by_tag"))
+        .when(by_fiftyone & _about(field, "returned").is_not_null() & ~_about(field, "by_tag"))
         .then(pl.when(again).then(pl.lit(STALE)).otherwise(pl.lit("to_fiftyone")))
         .when(by_fiftyone & _about(field, "unknown") & pl.lit(field.direction.allows(Direction.TO_DATABASE)))
         .then(pl.lit(UNKNOWN))
@@ -214,7 +220,7 @@ def _reason(field: Field) -> pl.Expr:
         .then(pl.lit("first_sync"))
         .when(verdict == "converged")
         .then(verdict)
-        .when(_about(field, "stale") & by_fiftyone & (verdict == Direction.TO_FIFTYONE.value))
+        .when(_about(field, "returned").is_not_null() & by_fiftyone & (verdict == Direction.TO_FIFTYONE.value))
         .then(pl.lit(STALE))
         .when(by_fiftyone & by_database)
         .then(pl.lit("on_conflict"))

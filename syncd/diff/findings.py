@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import polars as pl
+
 from syncd.diff.content import content_of, fiftyone_content, shown, values_of
 from syncd.diff.joined import B, D, F
 from syncd.model.fields import Direction, Mapping
@@ -18,13 +20,17 @@ DRAWN = "drawn_in_fiftyone"
 
 @dataclass
 class Findings:
-    """What one look at the rows found. ``taken`` are the samples that get a label by one of the changes."""
+    """What one look at the rows found. ``taken`` are the samples that get a label by one of the changes.
+
+    ``away`` is the next baseline of annotations whose samples have left the dataset.
+    """
 
     changes: list[Change] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
+    away: list[pl.DataFrame] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
     not_ingested: int = 0
     ignored: int = 0

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from syncd.diff.findings import label_conflict
+from syncd.diff.gone import new_homes
 from syncd.diff.places import replacements
 from syncd.diff.tags import with_actors
 from syncd.model.fields import ID_FIELD, Direction, Mapping
@@ -63,7 +64,13 @@ class _Doubts:
 
 
 def identify(
-    mapping: Mapping, review: Review, rows: pl.DataFrame, baseline: pl.DataFrame, *, adopt: bool
+    mapping: Mapping,
+    review: Review,
+    rows: pl.DataFrame,
+    baseline: pl.DataFrame,
+    database: pl.DataFrame,
+    *,
+    adopt: bool,
 ) -> Identified:
     """Settles the identity of every label that was read. Invariant: no row is dropped without a conflict.
 
@@ -80,7 +87,8 @@ def identify(
     settled = pl.concat([originals, lost.with_columns(pl.col("owner").alias("annotation_id")), claimants])
     nameless = pl.concat([fresh, others.filter(L.is_null() & A.is_null()).select(fresh.columns)])
     vanished = baseline.join(settled.select("annotation_id"), on="annotation_id", how="anti")
-    replaced = replacements(mapping, nameless, vanished.filter(~A.is_in(list(doubts.held))))
+    vanished = vanished.filter(~A.is_in(list(doubts.held)))
+    replaced = replacements(mapping, nameless, pl.concat([vanished, new_homes(vanished, nameless, database)]))
     doubts.held.update(str(conflict.annotation_id) for conflict in replaced.values())
     left = nameless.with_row_index("nth").filter(~pl.col("nth").is_in(list(replaced))).drop("nth")
     doubts.add("unaddressable", left.filter(L.is_null()), "annotation_id")

@@ -7,7 +7,9 @@ from datetime import datetime
 
 import polars as pl
 
+from syncd.diff.names import SIGNED_SCHEMA
 from syncd.model.fields import Mapping
+from syncd.model.kinds import TIMESTAMP_DTYPE
 from syncd.model.policy import Policy
 from syncd.model.snapshot import Snapshot, empty_samples
 from syncd.model.vocabulary import Vocabulary
@@ -18,6 +20,10 @@ WRITTEN_SCHEMA: dict[str, pl.DataType] = {
     "action": pl.String(),
     "old": pl.String(),
     "reason": pl.String(),
+    "new": pl.String(),
+    "sample_id": pl.String(),
+    "run_id": pl.String(),
+    "seq": pl.Int64(),
 }
 OPEN_SCHEMA: dict[str, pl.DataType] = {
     "annotation_id": pl.String(),
@@ -33,6 +39,16 @@ HALF_SCHEMA: dict[str, pl.DataType] = {
     "reason": pl.String(),
 }
 ANSWERED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "tag": pl.String()}
+BY_HAND_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "sample_id": pl.String(), "run_id": pl.String()}
+STANDING_SCHEMA: dict[str, pl.DataType] = {
+    "annotation_id": pl.String(),
+    "label_id": pl.String(),
+    "field": pl.String(),
+    "value": pl.String(),
+}
+
+
+STAMPS_SCHEMA: dict[str, pl.DataType] = {"edited_at": TIMESTAMP_DTYPE, "sample_id": pl.String()}
 
 
 @dataclass(frozen=True)
@@ -40,11 +56,16 @@ class History:
     """What syncd itself did and left open.
 
     ``written`` holds what syncd wrote to FiftyOne within the stale window (``old``: canonical JSON of what it
-    replaced); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``: canonical JSON), and
-    ``open_subjects`` what these, and the open ones about labels without an id, are about; ``minted`` ids that syncd
-    gave to drawn labels whose database row was never written, because the run died or the database refused it;
-    ``answered`` the tags that stay on their labels (or samples) and have had their effect; ``halves`` what tags asked
-    the database to hold, and a run that died wrote to FiftyOne only (``old``, ``new``: canonical JSON).
+    replaced, ``new``: of what it wrote; ``seq``: in this order); ``open_conflicts`` the conflicts nobody has resolved
+    (``fiftyone``: canonical JSON), and ``open_subjects`` what these, and the open ones about labels without an id, are
+    about; ``minted`` ids that syncd gave to drawn labels whose database row was never written, because the run died or
+    the database refused it; ``answered`` the tags that stay on their labels (or samples) and have had their effect;
+    ``halves`` what tags asked the database to hold, and a run that died wrote to FiftyOne only (``old``, ``new``:
+    canonical JSON). ``signed`` says whose names syncd itself left in rows (:data:`syncd.diff.names.SIGNED_SCHEMA`).
+
+    ``by_hand`` are the annotations that people were found to have changed in FiftyOne by the run before this one,
+    and ``standing`` the edits and drawn labels that already waited then, or were in a conflict without an annotation:
+    what is evidence of how a value came back (:mod:`syncd.diff.returns`).
     """
 
     written: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WRITTEN_SCHEMA))
@@ -53,6 +74,9 @@ class History:
     minted: frozenset[str] = frozenset()
     answered: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ANSWERED_SCHEMA))
     halves: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=HALF_SCHEMA))
+    signed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SIGNED_SCHEMA))
+    by_hand: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BY_HAND_SCHEMA))
+    standing: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STANDING_SCHEMA))
 
 
 @dataclass(frozen=True)
@@ -76,7 +100,10 @@ class Inputs:
     these now are.
     ``met_besides`` counts annotations that are met for the first time and left out, because both sides hold them alike;
     ``starts``: the table that is written is empty and nothing was ever agreed.
-    ``samples`` are the samples found for the media of rows that are new in the database. ``adopt`` accepts labels
+    ``samples`` are the samples found for the media of rows that are new in the database, or whose sample is gone;
+    ``homes`` those samples on which known labels are missing that are still in the dataset (``None``: not looked for,
+    all of them are), and ``away`` says of an incremental reading that there are annotations without a sample.
+    ``alongside`` are samples with the stamp of an edited label (:data:`STAMPS_SCHEMA`). ``adopt`` accepts labels
     and samples that were made anew under known annotation ids (a rebuilt dataset that a person has confirmed);
     ``force`` releases the brakes. ``vocabulary`` is what a label may be; ``None`` where anything goes.
     """
@@ -88,6 +115,9 @@ class Inputs:
     baseline: pl.DataFrame
     baseline_size: int
     samples: pl.DataFrame = field(default_factory=empty_samples)
+    homes: pl.DataFrame | None = None
+    away: bool = False
+    alongside: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STAMPS_SCHEMA))
     history: History = field(default_factory=History)
     young: Young | None = None
     vocabulary: Vocabulary | None = None

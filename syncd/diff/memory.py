@@ -15,7 +15,7 @@ import polars as pl
 
 from syncd.diff.compare import same
 from syncd.diff.inputs import History, Inputs
-from syncd.diff.joined import EXPRESSIONS, B, D, F, differ
+from syncd.diff.joined import EXPRESSIONS, D, F
 from syncd.model.fields import Field, Mapping
 from syncd.model.kinds import Json, Value, from_json
 from syncd.model.plan import Action
@@ -28,39 +28,41 @@ REFUSED = "refused_by_database"
 STALE = "stale_revert"
 
 
-def with_memory(mapping: Mapping, history: History, rows: pl.DataFrame) -> pl.DataFrame:
+def with_memory(mapping: Mapping, history: History, returned: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Adds what is remembered of each field, in columns that :func:`about_column` names.
 
-    ``stale``: FiftyOne is back at what syncd replaced lately (``reapplied``: not for the first time).
+    ``returned``: by what FiftyOne is back at what syncd replaced lately, where that was no edit
+    (:mod:`syncd.diff.returns`; ``reapplied``: not for the first time).
     ``refused``: the database would not take the very value that FiftyOne holds. ``open_kind``: an open conflict.
     """
     remembered = distinct("field", history.written, history.open_conflicts)
     for each in mapping.fields:
         if each.name in remembered:
-            rows = _with_memory(each, history, rows)
+            rows = _with_memory(each, history, returned, rows)
     return rows.with_columns(_nothing_remembered(tuple(each for each in mapping.fields if each.name not in remembered)))
 
 
 @lru_cache(EXPRESSIONS)
 def _nothing_remembered(fields: tuple[Field, ...]) -> list[pl.Expr]:
-    flags = [about_column(each, name) for each in fields for name in ("stale", "reapplied", "refused")]
-    kinds = [about_column(each, "open_kind") for each in fields]
+    flags = [about_column(each, name) for each in fields for name in ("reapplied", "refused")]
+    kinds = [about_column(each, name) for each in fields for name in ("open_kind", "returned")]
     nothing = [pl.lit(value=False).alias(name) for name in flags]
     return nothing + [pl.lit(None, pl.String()).alias(name) for name in kinds]
 
 
-def _with_memory(field: Field, history: History, rows: pl.DataFrame) -> pl.DataFrame:
+def _with_memory(field: Field, history: History, returned: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     of_field = pl.col("field") == field.name
     written = history.written.filter(of_field & (pl.col("action") == Action.UPDATE.value))
     open_here = history.open_conflicts.filter(of_field)
     refused = open_here.filter(pl.col("kind") == REFUSED)
     waiting = open_here.filter(pl.col("kind").is_in(STICKY)).sort("kind").unique("annotation_id", keep="first")
-    kind = about_column(field, "open_kind")
-    rows = rows.join(waiting.select("annotation_id", pl.col("kind").alias(kind)), on="annotation_id", how="left")
+    levels = returned.filter(of_field)
+    for frame, name, about in ((waiting, "kind", "open_kind"), (levels, "level", "returned")):
+        told = frame.select("annotation_id", pl.col(name).alias(about_column(field, about)))
+        rows = rows.join(told, on="annotation_id", how="left")
     flags = {
-        "stale": _holding(field, rows.filter(differ(field, F, B)), written, "old") if written.height else written,
         "reapplied": written.filter(pl.col("reason") == STALE),
-        "refused": _holding(field, rows, refused, "fiftyone") if refused.height else refused,
+        "refused": ids_holding(field, rows, refused, "fiftyone") if refused.height else refused,
     }
     return _flagged(rows, {about_column(field, name): frame for name, frame in flags.items()})
 
@@ -80,16 +82,21 @@ def with_half(field: Field, reason: str, history: History, rows: pl.DataFrame) -
         outward = history.written.filter(pl.col("field") == field.name)
         halves = halves.join(outward, on=["annotation_id", "reason"], how="semi")
         for side, text in ((F, "new"), (D, "old")):
-            halves = halves.join(_holding(field, rows, halves, text, side), on="annotation_id", how="semi")
+            halves = halves.join(ids_holding(field, rows, halves, text, side), on="annotation_id", how="semi")
     return _flagged(rows, {"half": halves})
 
 
-def with_presence_memory(history: History, rows: pl.DataFrame, action: Action) -> pl.DataFrame:
-    """Adds ``stale`` (syncd did ``action`` here lately), ``reapplied`` and ``waits`` (such a conflict is open)."""
-    lately = history.written.filter(pl.col("action") == action.value)
+def with_presence_memory(history: History, rows: pl.DataFrame, action: Action, returned: pl.DataFrame) -> pl.DataFrame:
+    """Adds ``returned`` (by what syncd's ``action`` was undone, where not by an edit), ``reapplied``, ``waits``.
+
+    The latter say that syncd has done it again already, and that a person has been asked.
+    """
+    again = history.written.filter((pl.col("action") == action.value) & (pl.col("reason") == STALE))
     waiting = open_whole(history).filter(pl.col("kind") == STALE)
-    again = lately.filter(pl.col("reason") == STALE)
-    return _flagged(rows, {"stale": lately, "reapplied": again, "waits": waiting})
+    rows = rows.join(
+        returned.select("annotation_id", pl.col("level").alias("returned")), on="annotation_id", how="left"
+    )
+    return _flagged(rows, {"reapplied": again, "waits": waiting})
 
 
 def open_whole(history: History) -> pl.DataFrame:
@@ -139,7 +146,7 @@ def _flagged(rows: pl.DataFrame, ids: dict[str, pl.DataFrame]) -> pl.DataFrame:
     return rows.with_columns(flags)
 
 
-def _holding(field: Field, rows: pl.DataFrame, remembered: pl.DataFrame, text: str, side: str = F) -> pl.DataFrame:
+def ids_holding(field: Field, rows: pl.DataFrame, remembered: pl.DataFrame, text: str, side: str = F) -> pl.DataFrame:
     """Ids of the rows whose value on a side is one of those remembered (as JSON text in the column ``text``)."""
     was = remembered.select("annotation_id", pl.col(text).alias("was"))
     pairs = rows.select("annotation_id", pl.col(side + column(field.name)).alias("now")).join(was, on="annotation_id")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
@@ -19,19 +21,22 @@ from syncd.diff.findings import (
     whole_conflict,
 )
 from syncd.diff.gate import TAGGED, drawn_waits
-from syncd.diff.inputs import Inputs
+from syncd.diff.gone import WITHOUT_SAMPLE, next_away
+from syncd.diff.inputs import History, Inputs
 from syncd.diff.joined import D, F, not_finite, unreadable
 from syncd.diff.memory import (
     REFUSED,
     STALE,
     holds_remembered,
+    open_whole,
     refused_whole,
     removed_lately,
     with_presence_memory,
 )
 from syncd.diff.places import occupant
 from syncd.diff.presence import HIDDEN
-from syncd.diff.tags import Place, with_actors
+from syncd.diff.returns import WINDOW
+from syncd.diff.tags import PLACE, Place, with_actors
 from syncd.diff.unsafe import why_unsafe_whole
 from syncd.diff.vocabulary import UNKNOWN
 from syncd.model.fields import LABEL, Direction, Mapping, Side
@@ -40,25 +45,34 @@ from syncd.model.plan import Action, Change, Conflict, Waiting
 
 
 def judge_newcomers(
-    inputs: Inputs, rows: pl.DataFrame, fresh: pl.DataFrame, approved: frozenset[Place], found: Findings
+    inputs: Inputs,
+    rows: pl.DataFrame,
+    fresh: pl.DataFrame,
+    approved: frozenset[Place],
+    returned: pl.DataFrame,
+    found: Findings,
 ) -> None:
     """Decides what only one side has and the baseline does not know, and every fresh label.
 
-    ``approved`` are the labels that bear an approving tag.
+    ``approved`` are the labels that bear an approving tag; ``returned`` those that are back, and not by an edit
+    (:attr:`syncd.diff.returns.Returns.back`).
     """
     unknown = rows.filter(~pl.col("in_b"))
     lone = with_actors(unknown.filter(pl.col("in_f") & ~pl.col("in_d")), inputs.policy.review, F)
-    _unknown_id(inputs, lone, approved, found)
-    fresh = _new_in_database(inputs, unknown.filter(~pl.col("in_f") & pl.col("in_d")), fresh, found)
-    _drawn(inputs, fresh, approved, found)
+    _unknown_id(inputs, lone, approved, returned, found)
+    new = rows.filter((~pl.col("in_b") & ~pl.col("in_f") & pl.col("in_d")) | WITHOUT_SAMPLE)
+    fresh = _new_in_database(inputs, new, fresh, found)
+    _drawn(inputs, fresh if inputs.complete else _unasked(inputs, fresh, found), approved, found)
 
 
-def _unknown_id(inputs: Inputs, rows: pl.DataFrame, approved: frozenset[Place], found: Findings) -> None:
+def _unknown_id(
+    inputs: Inputs, rows: pl.DataFrame, approved: frozenset[Place], returned: pl.DataFrame, found: Findings
+) -> None:
     """Ids that the database does not show: it never had them, or not any more, or not yet, or it hides them."""
     if rows.is_empty():
         return
-    mapping, policy = inputs.mapping, inputs.policy
-    rows = with_presence_memory(inputs.history, rows, Action.DELETE)
+    mapping, reapply = inputs.mapping, inputs.policy.on_stale_revert == "reapply"
+    rows = with_presence_memory(inputs.history, rows, Action.DELETE, returned)
     broken = pl.any_horizontal([unreadable(each.name, F) | not_finite(each, F) for each in mapping.fields])
     refused = refused_whole(inputs, rows["annotation_id"])
     removed = removed_lately(inputs.history, rows["annotation_id"])
@@ -70,9 +84,9 @@ def _unknown_id(inputs: Inputs, rows: pl.DataFrame, approved: frozenset[Place], 
             found.add(whole_conflict(mapping, row, REFUSED, with_ids=False))
         elif annotation_id in inputs.history.minted and mapping.can_insert_in_database:
             found.add(_into_database(inputs, side_row(mapping, row, F), annotation_id, approved))
-        elif not (row["stale"] or row["waits"]):
+        elif not (row["returned"] or row["waits"]):
             found.add(whole_conflict(mapping, row, HIDDEN.kind if row["hidden"] else "unknown_id"))
-        elif row["waits"] or row["reapplied"] or row["broken"] or policy.on_stale_revert != "reapply":
+        elif row["waits"] or row["returned"] != WINDOW or row["reapplied"] or not reapply or row["broken"]:
             found.add(whole_conflict(mapping, row, STALE))
         elif not _holds_any(mapping, row, removed.get(annotation_id, [])):
             # Somebody edited it in the window that put it back: that edit must not go with it unasked.
@@ -101,7 +115,9 @@ def _new_in_database(inputs: Inputs, rows: pl.DataFrame, fresh: pl.DataFrame, fo
         pl.col("sample_id").min(), pl.col("occupied").any(), pl.len().alias("samples")
     )
     rows = rows.join(places, left_on=D + "media", right_on="media", how="left")
-    found.not_ingested += rows["samples"].null_count()
+    absent = rows.filter(pl.col("samples").is_null())
+    _left_with_their_samples(inputs, absent.filter("in_b"), found)
+    found.not_ingested += absent.height
     rows = rows.filter(pl.col("samples").is_not_null()).sort("annotation_id")
     nameless = _by_sample(inputs, fresh, rows)
     explained: list[tuple[str, str]] = []
@@ -120,11 +136,41 @@ def _new_in_database(inputs: Inputs, rows: pl.DataFrame, fresh: pl.DataFrame, fo
             found.add(unsafe_row(row, sample_id, *bad))
         else:
             found.taken.add(sample_id)
-            found.add(into_fiftyone(mapping, row, sample_id, "new_in_database"))
+            found.add(into_fiftyone(mapping, row, sample_id, "restored" if row["in_b"] else "new_in_database"))
     if not explained:
         return fresh
     schema = {"sample_id": pl.String(), "label_id": pl.String()}
     return fresh.join(pl.DataFrame(explained, schema, orient="row"), on=list(schema), how="anti")
+
+
+def _left_with_their_samples(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
+    """Annotations whose samples have left the dataset; too many of them at once hold the run all the same."""
+    away = next_away(inputs, rows)
+    told = open_whole(inputs.history).select("annotation_id")
+    found.vanished_in_fiftyone += away.join(told, on="annotation_id", how="anti").height
+    found.away.append(away)
+
+
+def _unasked(inputs: Inputs, fresh: pl.DataFrame, found: Findings) -> pl.DataFrame:
+    """Fresh labels of an incremental reading, without those of which somebody has been asked whose they are.
+
+    Whether others are the labels of samples that had left the dataset, only a complete reading tells.
+    """
+    asked = pl.DataFrame(list(_asked_about(inputs.history)), {name: pl.String() for name in PLACE}, orient="row")
+    fresh = fresh.join(asked, on=PLACE, how="anti")
+    strange = fresh.join(inputs.baseline, on="sample_id", how="anti").height
+    if strange and inputs.away and inputs.policy.on_new != "ignore":
+        found.hints.append(f"{strange} labels without an id may be those of samples that had left the dataset")
+    return fresh
+
+
+def _asked_about(history: History) -> Iterator[tuple[str, str]]:
+    """The labels without an id that open conflicts about other annotations name."""
+    about = open_whole(history).filter(pl.col("kind").is_in(["replaced", "occupied"]))
+    for text in about["fiftyone"].to_list():
+        label = json.loads(text)
+        if isinstance(label, dict):
+            yield label["sample_id"], label["label_id"]
 
 
 def _values_of_row(row: dict[str, Any]) -> dict[str, Any]:

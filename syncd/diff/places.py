@@ -19,7 +19,8 @@ SAME_PLACE = 0.5
 def replacements(mapping: Mapping, nameless: pl.DataFrame, vanished: pl.DataFrame) -> dict[int, Conflict]:
     """Labels without an id that stand where a known label vanished: perhaps its successors, so nobody guesses.
 
-    ``vanished`` holds the baseline rows for which no label was found. Labels that overlap most are matched first.
+    ``vanished`` holds the baseline rows for which no label was found. Labels that overlap most are matched first, of
+    those that do alike the ones of the same class.
     Returns the conflicts by row number in ``nameless``.
     """
     lost_in: dict[str, list[dict[str, Any]]] = {}
@@ -27,14 +28,19 @@ def replacements(mapping: Mapping, nameless: pl.DataFrame, vanished: pl.DataFram
         lost_in.setdefault(known["sample_id"], []).append(known)
     candidates = nameless.with_row_index("nth").filter(pl.col("sample_id").is_in(list(lost_in)))
     matches = [
-        (-share, known["annotation_id"], dumps(fiftyone_content(mapping, row)), row, known)
+        (
+            (-share, row[column(LABEL)] != known[column(LABEL)], known["annotation_id"], dumps(content)),
+            row,
+            known,
+        )
         for row in candidates.iter_rows(named=True)
+        for content in (fiftyone_content(mapping, row),)
         for known in lost_in[row["sample_id"]]
         if (share := _share(mapping, row, known)) >= SAME_PLACE
     ]
     found: dict[int, Conflict] = {}
     taken: set[str] = set()
-    for _, annotation_id, _, row, known in sorted(matches, key=lambda each: each[:3]):
+    for (*_, annotation_id, _), row, known in sorted(matches, key=lambda each: each[0]):
         if annotation_id in taken or row["nth"] in found:
             continue
         taken.add(annotation_id)

@@ -10,9 +10,11 @@ import polars as pl
 
 from syncd.diff.content import problems_of, values_of
 from syncd.diff.findings import Findings, into_fiftyone, unsafe_row, whole_change, whole_conflict
+from syncd.diff.gone import WITHOUT_SAMPLE
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, D, F, any_difference
 from syncd.diff.memory import STALE, open_whole, with_presence_memory
+from syncd.diff.returns import ASK, WINDOW
 from syncd.diff.tags import with_actors
 from syncd.diff.unsafe import why_unsafe_whole
 from syncd.model.fields import Direction, Side
@@ -33,13 +35,14 @@ DELETED = _Gone("deleted_in_database", "removed_in_database", lambda policy: pol
 HIDDEN = _Gone("hidden", "hidden_in_database", lambda policy: policy.on_hidden)
 
 
-def judge_missing(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
+def judge_missing(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFrame, found: Findings) -> None:
     """Decides the known annotations that a side lacks. Only a complete read says so; anything less is a hint.
 
-    Whether the database hides an annotation is asked by its id, so that any read says so.
+    Whether the database hides an annotation is asked by its id, so that any read says so. ``returned`` are labels that
+    went again, and not by an edit (:attr:`syncd.diff.returns.Returns.gone`).
     """
     in_f, in_d = pl.col("in_f"), pl.col("in_d")
-    known = rows.filter(pl.col("in_b") & ~(in_f & in_d))
+    known = rows.filter(pl.col("in_b") & ~(in_f & in_d) & ~WITHOUT_SAMPLE)
     if known.is_empty():
         return
     told = open_whole(inputs.history)
@@ -59,7 +62,7 @@ def judge_missing(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
     only_fiftyone = with_actors(known.filter(in_f & ~in_d), inputs.policy.review, F)
     found.vanished_in_fiftyone += _untold(only_database, told)
     found.vanished_in_database += _untold(only_fiftyone, told)
-    _deleted_in_fiftyone(inputs, only_database, found)
+    _deleted_in_fiftyone(inputs, only_database, returned, found)
     _gone_at_home(inputs, only_fiftyone, DELETED, found)
     for row in known.filter(~in_f & ~in_d).iter_rows(named=True):
         found.dropped.append(row["annotation_id"])
@@ -72,19 +75,20 @@ def _untold(rows: pl.DataFrame, told: pl.DataFrame) -> int:
     return rows.join(told, on="annotation_id", how="anti").height
 
 
-def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
+def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFrame, found: Findings) -> None:
     if rows.is_empty():
         return
     mapping, policy = inputs.mapping, inputs.policy
-    rows = with_presence_memory(inputs.history, rows, Action.INSERT)
+    rows = with_presence_memory(inputs.history, rows, Action.INSERT, returned)
     rows = rows.with_columns(any_difference(mapping, B, D).alias("edited")).sort("annotation_id")
     slots = _slots_taken(inputs, rows)
     # Whoever confirms a rebuilt dataset accepts its labels; nobody has removed those that it lacks.
     choice = "quarantine" if inputs.adopt and policy.on_fiftyone_delete == "delete" else policy.on_fiftyone_delete
     for row in rows.iter_rows(named=True):
-        if row["waits"] or (row["stale"] and (row["reapplied"] or policy.on_stale_revert != "reapply")):
+        again = row["reapplied"] or policy.on_stale_revert != "reapply"
+        if row["waits"] or row["returned"] == ASK or (row["returned"] == WINDOW and again):
             found.add(whole_conflict(mapping, row, STALE))
-        elif row["stale"]:
+        elif row["returned"] == WINDOW:
             _put_back(inputs, row, STALE, slots, found)
         elif row["edited"] or choice == "quarantine":
             found.add(whole_conflict(mapping, row, "deleted_in_fiftyone"))

@@ -17,14 +17,17 @@ from syncd.diff.fields import judge, verdict_column
 from syncd.diff.findings import Findings
 from syncd.diff.flags import flag
 from syncd.diff.gate import gated
+from syncd.diff.gone import without_lost_homes
 from syncd.diff.identity import identify
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, F, is_hidden, join
 from syncd.diff.marks import conflict_marks, held_marks
 from syncd.diff.memory import open_fields, open_whole
+from syncd.diff.names import without_own_names
 from syncd.diff.newcomers import judge_newcomers
 from syncd.diff.presence import judge_missing
 from syncd.diff.quiet import LeftAlone, without_young
+from syncd.diff.returns import find_returns
 from syncd.diff.settled import is_agreed
 from syncd.diff.tags import approved_places, said, spent_names, voices, with_actors
 from syncd.diff.vocabulary import with_nearest
@@ -39,21 +42,24 @@ def diff(inputs: Inputs) -> Plan:
     """Decides what to do. Pure: equal inputs, in whatever order of rows, give equal plans."""
     mapping, review = inputs.mapping, inputs.policy.review
     fiftyone, left = without_young(inputs.fiftyone.rows, inputs.baseline, inputs.young)
-    baseline = _without(inputs.baseline, left.ids)
+    baseline = without_lost_homes(inputs.baseline, inputs.fiftyone.rows, inputs.database.rows, inputs.homes)
+    baseline = _without(baseline, left.ids)
     database, notes, twice = _sound(_without(inputs.database.rows, left.ids))
+    database = without_own_names(database, inputs.history.signed)
 
-    identified = identify(mapping, review, fiftyone, baseline, adopt=inputs.adopt)
+    identified = identify(mapping, review, fiftyone, baseline, database, adopt=inputs.adopt)
     held = identified.held | frozenset(twice)
     tags = said(_with_restored(fiftyone, identified.restored), review, inputs.vocabulary, inputs.history.answered)
     voiced = voices(tags)
     joined = join(_without(baseline, held), _without(identified.rows, held), _without(database, held))
     joined = joined.with_columns(is_hidden(inputs.database))
     found = Findings()
-    judge_missing(inputs, joined, found)
-    judge_newcomers(inputs, joined, identified.fresh, approved_places(voiced), found)
+    returns = find_returns(inputs, joined, identified.fresh, identified.conflicts)
+    judge_missing(inputs, joined, returns.gone, found)
+    judge_newcomers(inputs, joined, identified.fresh, approved_places(voiced), returns.back, found)
     in_both = joined.filter(pl.col("in_f") & pl.col("in_d"))
     work = with_wishes(inputs, voiced, with_actors(_needs_work(mapping, in_both, voiced), review, F))
-    work = gated(mapping, review, judge(mapping, inputs.policy, inputs.history, work), verdict_column)
+    work = gated(mapping, review, judge(mapping, inputs.policy, inputs.history, returns.values, work), verdict_column)
     flagging = flag(mapping, review, tags, in_both, inputs.history.open_conflicts)
     for outcome in (*decide(mapping, work), *flagging):
         found.add(outcome)
@@ -80,7 +86,7 @@ def diff(inputs: Inputs) -> Plan:
         binding=mapping.binding,
         changes=tuple(changes),
         conflicts=conflicts,
-        baseline=next_baseline(mapping, work, changes).sort("annotation_id"),
+        baseline=pl.concat([next_baseline(mapping, work, changes), *found.away]).sort("annotation_id"),
         dropped=tuple(sorted(found.dropped)),
         counts=_counts(inputs, found, changes, waiting, left, in_both),
         scope=scope,
@@ -225,12 +231,15 @@ def _held(
     conflicts: tuple[Conflict, ...],
     displaced: int,
 ) -> str | None:
+    labels = inputs.fiftyone.size
+    # Where all that was known had left before, nothing is lost by there being no label.
+    told = labels > 0 or inputs.baseline["sample_id"].count() > 0
     return held_by(
         inputs.policy.brakes,
         changes,
         known=inputs.baseline_size,
         met=_met(inputs),
-        fiftyone=inputs.fiftyone.size if inputs.fiftyone.complete else None,
+        fiftyone=labels if inputs.fiftyone.complete and told else None,
         database=inputs.database.size if inputs.database.complete else None,
         vanished_in_fiftyone=found.vanished_in_fiftyone,
         vanished_in_database=found.vanished_in_database,

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import polars as pl
 
+from syncd.diff.gone import WITHOUT_SAMPLE
 from syncd.diff.inputs import History, Inputs, Young
 from syncd.diff.joined import B, D, F, join
 from syncd.diff.reconcile import diff
@@ -42,8 +43,8 @@ class Rules:
 class Sifted:
     """What must be looked at; and the next baseline of annotations of which there is nothing else to say.
 
-    ``new`` are rows that nothing else knows (``annotation_id``, ``media``): they must be looked at where FiftyOne has
-    their sample, and are only counted elsewhere.
+    ``new`` are rows that nothing else knows, or whose samples left the dataset before (``annotation_id``, ``media``):
+    they must be looked at where FiftyOne has their sample, and are only counted elsewhere.
     """
 
     named: Named
@@ -78,7 +79,7 @@ def sift(rules: Rules, baseline: pl.DataFrame, fiftyone: pl.DataFrame, database:
     if rules.young is not None:
         young = pl.col(F + "edited_at").is_between(rules.young.after, rules.young.until).fill_null(value=False)
         settled, alike = settled & ~young, alike & ~young
-    new = pl.col("in_d") & ~pl.col("in_f") & ~pl.col("in_b")
+    new = (pl.col("in_d") & ~pl.col("in_f") & ~pl.col("in_b")) | WITHOUT_SAMPLE
     # As columns, since every value is compared for them: once, and not for each of the filters.
     joined = joined.with_columns(settled.alias("settled"), alike.alias("alike"), new.alias("new"))
     left = joined.filter(~pl.col("settled") & ~pl.col("alike") & ~pl.col("new"))

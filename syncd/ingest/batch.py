@@ -152,7 +152,7 @@ def _places(documents: Sequence[dict[str, Any]], work: Work) -> pl.DataFrame:
     """The new samples as :meth:`LabelStore.find_samples` would find them."""
     path = work.fiftyone.labels.media_path
     rows = [
-        (str(each["_id"]), each[path], work.single and each[work.fiftyone.labels.label_field] is not None)
+        (str(each["_id"]), each[path], work.single and each[work.fiftyone.labels.label_field] is not None, None)
         for each in documents
     ]
     return pl.DataFrame(rows, schema=SAMPLES_SCHEMA, orient="row")

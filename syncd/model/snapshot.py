@@ -48,8 +48,13 @@ label's and ``sample_tags`` its sample's: null where there is none. ``actor`` is
 editor, ``user`` who FiftyOne says touched its sample last (most often it does not know).
 """
 
-SAMPLES_SCHEMA: dict[str, pl.DataType] = {"sample_id": pl.String(), "media": pl.String(), "occupied": pl.Boolean()}
-"""Samples looked up by media: ``occupied`` says that a single-label field already holds a label."""
+SAMPLES_SCHEMA: dict[str, pl.DataType] = {
+    "sample_id": pl.String(),
+    "media": pl.String(),
+    "occupied": pl.Boolean(),
+    "edited_at": TIMESTAMP_DTYPE,
+}
+"""Samples that were looked up: ``occupied`` says that a single-label field already holds a label."""
 
 
 def schema(side: Side, mapping: Mapping) -> dict[str, pl.DataType]:

@@ -12,6 +12,7 @@ import structlog
 
 from syncd.capture.read import Captured, changed_since
 from syncd.diff import History, Inputs, Young, diff
+from syncd.diff.names import SIGNED_SCHEMA, edited_rows
 from syncd.diff.sift import Rules
 from syncd.model import Origin, Plan, Side
 from syncd.model.snapshot import distinct
@@ -31,7 +32,7 @@ from syncd.reconcile.reading import Reading, read_everything, read_since
 from syncd.reconcile.sweep import Met
 from syncd.reconcile.tagged import left_out, narrowed
 from syncd.session import Session
-from syncd.store import changes, cursors, history
+from syncd.store import baseline, changes, cursors, history
 from syncd.store.cursors import Cursor
 
 log = structlog.get_logger(__name__)
@@ -139,6 +140,7 @@ def _diff(
     origins: dict[Side, Origin],
 ) -> Plan:
     options.progress("comparing")
+    remembered = replace(remembered, signed=_signed(session, reading))
     remade = why_held(before, origins[Side.FIFTYONE], reading.baseline_size)
     first_besides = 0 if reading.met is None else reading.met.first
     plan = diff(
@@ -150,6 +152,9 @@ def _diff(
             baseline=reading.baseline,
             baseline_size=reading.baseline_size,
             samples=reading.samples,
+            homes=reading.homes,
+            alongside=reading.alongside,
+            away=_are_away(session, reading),
             history=remembered,
             young=_young(reading.fiftyone.as_of, options.pace.quiet_period),
             vocabulary=session.vocabulary,
@@ -190,6 +195,26 @@ def _remembered(session: Session, ids: set[str] | None) -> History:
         return History()
     since = session.database.now() - session.stale_window
     return history.load(session.state, session.tables, session.mapping.binding, since, ids)
+
+
+def _are_away(session: Session, reading: Reading) -> bool:
+    """Whether labels without an id may be those of annotations whose samples had left the dataset."""
+    if reading.complete or not reading.fiftyone.rows["annotation_id"].null_count():
+        return False
+    found = baseline.any_away(session.state, session.tables, session.mapping.binding)
+    session.rest()
+    return found
+
+
+def _signed(session: Session, reading: Reading) -> pl.DataFrame:
+    """Whose names syncd itself left in the rows that were edited (:data:`syncd.diff.names.SIGNED_SCHEMA`)."""
+    edited = edited_rows(session.mapping, reading.baseline, reading.database.rows)
+    if not edited:
+        return pl.DataFrame(schema=SIGNED_SCHEMA)
+    found = history.signed(session.state, session.tables, session.mapping.binding, edited)
+    session.rest()
+    names = [session.database.signature(each) for each in found["actor"].to_list()]
+    return found.select("annotation_id", pl.Series("name", names, pl.String))
 
 
 def _young(as_of: datetime, quiet_period: timedelta) -> Young | None:

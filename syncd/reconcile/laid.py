@@ -9,6 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from syncd.diff.digests import agreed_digests, alike, together
+from syncd.diff.inputs import STAMPS_SCHEMA
+from syncd.diff.returns import with_stamps
 from syncd.diff.settled import Named, is_named, places, shared_places
 from syncd.diff.sift import Rules, met_schema, remembered, sift
 from syncd.model import Mapping, Side
@@ -156,6 +158,13 @@ class Laid:
         return sum(
             part.filter(~pl.col("annotation_id").is_in(list(named.annotation_ids))).height for part in self.absent
         )
+
+    def stamped(self, stamps: pl.DataFrame) -> pl.DataFrame:
+        """The samples with one of these stamps, whatever of them was kept (:data:`syncd.diff.inputs.STAMPS_SCHEMA`)."""
+        if stamps.is_empty():
+            return pl.DataFrame(schema=STAMPS_SCHEMA)
+        labels = [with_stamps(part, stamps) for part in self.fiftyone.decoded]
+        return pl.concat([*labels, with_stamps(self.fiftyone.recognised.unchanged, stamps)]).unique()
 
     def closed(self, named: Named, decode: Decode) -> Left:
         """Labels, rows and baseline of what is named, and of all that belongs to it, which is named too."""

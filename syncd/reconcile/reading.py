@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -16,6 +16,9 @@ import polars as pl
 
 from syncd.capture.read import Captured
 from syncd.diff.brakes import enough_known
+from syncd.diff.gone import missing_at_home, without_lost_homes
+from syncd.diff.inputs import STAMPS_SCHEMA
+from syncd.diff.returns import edited_stamps, with_stamps
 from syncd.diff.settled import Named
 from syncd.diff.sift import Rules
 from syncd.diff.unedited import asked_for, without_unedited
@@ -40,7 +43,8 @@ class Reading:
 
     ``baseline_size`` is that of the whole baseline, or at least so large that a larger one would decide nothing else.
     ``met`` is the next baseline of what the snapshots leave out because it is only to be remembered, and
-    ``not_ingested`` counts rows that they leave out because their samples are not in the dataset.
+    ``not_ingested`` counts rows that they leave out because their samples are not in the dataset. ``homes`` and
+    ``alongside`` are those of :class:`syncd.diff.Inputs`.
     """
 
     fiftyone: Snapshot
@@ -50,6 +54,8 @@ class Reading:
     samples: pl.DataFrame
     met: Met | None = None
     not_ingested: int = 0
+    homes: pl.DataFrame | None = None
+    alongside: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STAMPS_SCHEMA))
 
     @property
     def complete(self) -> bool:
@@ -81,7 +87,9 @@ def read_everything(
     session.rest()
     progress("reading FiftyOne and the database")
     swept = sweep(session, rules_at, size, familiar if size >= WORTH_KEEPING else None, until_done)
-    samples = _samples(session, swept.fiftyone.rows, swept.database.rows, swept.baseline)
+    homes = _homes(session, swept.fiftyone.rows, swept.baseline)
+    known = without_lost_homes(swept.baseline, swept.fiftyone.rows, swept.database.rows, homes)
+    samples = _samples(session, swept.fiftyone.rows, swept.database.rows, known)
     return Reading(
         swept.fiftyone,
         swept.database,
@@ -90,6 +98,8 @@ def read_everything(
         samples,
         swept.met,
         swept.not_ingested,
+        homes,
+        swept.alongside,
     )
 
 
@@ -124,7 +134,7 @@ def read_since(
         nothing = pl.DataFrame(schema=baseline_schema(session.mapping))
         return Reading(fiftyone, database, nothing, 0, empty_samples())
     labels, known = _labels_and_baseline(session, fiftyone, database, of_touched, named)
-    scanned = labels.height
+    scanned, stamped = labels.height, labels
     about = _ids(database.rows) | named
     about |= history.remembered_ids(session.state, session.tables, session.mapping.binding, _ids(labels))
     review = session.policy.review
@@ -142,6 +152,7 @@ def read_since(
         known,
         size,
         samples,
+        alongside=with_stamps(stamped, edited_stamps(session.mapping, labels, known)),
     )
 
 
@@ -211,6 +222,12 @@ def _labels_and_baseline(
         read |= homes
 
 
+def _homes(session: Session, labels: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Of the samples on which known labels are missing, those that are still in the dataset."""
+    places = distinct("sample_id", missing_at_home(known, labels))
+    return session.fiftyone.look_up_samples(places) if places else empty_samples()
+
+
 def _looked_at(*frames: pl.DataFrame) -> int:
     """How many annotations these are; each label without an id is one of its own."""
     ids = pl.concat([frame["annotation_id"] for frame in frames])
@@ -228,8 +245,8 @@ def _ids(*frames: pl.DataFrame) -> set[str]:
 
 
 def _samples(session: Session, labels: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """The samples on which rows that only the database has could become labels."""
-    new = rows.join(known.select("annotation_id"), on="annotation_id", how="anti")
+    """The samples on which rows that only the database has could become labels; those of known ones have gone."""
+    new = rows.join(known.drop_nulls("sample_id").select("annotation_id"), on="annotation_id", how="anti")
     new = new.join(labels.select("annotation_id").drop_nulls(), on="annotation_id", how="anti")
     media = new["media"].drop_nulls().unique().to_list()
     return session.fiftyone.find_samples(media) if media else empty_samples()

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import polars as pl
 
+from syncd.diff.inputs import STAMPS_SCHEMA
+from syncd.diff.returns import edited_stamps
 from syncd.diff.settled import Named, is_named
 from syncd.diff.sift import FIRST, Rules
 from syncd.diff.unedited import spoken_of
@@ -62,7 +64,8 @@ class Met:
 class Swept:
     """What is not settled, of sides that were read completely; and what was met.
 
-    ``not_ingested`` counts rows that were left out because FiftyOne does not have their samples.
+    ``not_ingested`` counts rows that were left out because FiftyOne does not have their samples; ``alongside`` are the
+    samples with the stamp of an edited label.
     """
 
     fiftyone: Snapshot
@@ -71,6 +74,7 @@ class Swept:
     baseline_size: int
     met: Met
     not_ingested: int
+    alongside: pl.DataFrame
 
 
 def sweep(
@@ -100,7 +104,8 @@ def sweep(
         laid.compare(session.fiftyone.decode)
         if familiar is not None and (known := laid.fiftyone.recognised.known_now()) is not None:
             familiar.save(known, session.fingerprint)
-        named = laid.unsettled(rules_at(labels_as_of), session.fiftyone.find_samples)
+        rules = rules_at(labels_as_of)
+        named = laid.unsettled(rules, session.fiftyone.find_samples)
         left = laid.closed(named, session.fiftyone.decode)
         looked_at = pl.concat([each.select("annotation_id") for each in (left.fiftyone, left.baseline)])
         lacking = looked_at.join(left.database, on="annotation_id", how="anti")
@@ -113,6 +118,10 @@ def sweep(
             laid.baseline.parts.rows,
             Met(laid.met, left.named),
             laid.not_ingested(left.named),
+            laid.stamped(edited_stamps(session.mapping, left.fiftyone, left.baseline))
+            # Only what syncd wrote lately can have returned under one.
+            if rules.history.written.height
+            else pl.DataFrame(schema=STAMPS_SCHEMA),
         )
 
 

@@ -81,9 +81,9 @@ def read_some(
 
 
 def ids(connection: Connection, tables: Tables, binding: str, arrow: ArrowReader | None) -> pl.DataFrame:
-    """The annotation ids of a binding's baseline, and nothing else."""
+    """The annotation ids of a binding's baseline that stand on a sample, and nothing else."""
     table = tables.baseline
-    chosen = sa.select(table.c.annotation_id).where(table.c.binding == binding)
+    chosen = sa.select(table.c.annotation_id).where(table.c.binding == binding, table.c.sample_id.is_not(None))
     if arrow is not None:
         compiled = chosen.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
         return arrow.frame(str(compiled).replace("%%", "%")).select(pl.col("annotation_id").cast(pl.String))
@@ -91,9 +91,11 @@ def ids(connection: Connection, tables: Tables, binding: str, arrow: ArrowReader
 
 
 def places(connection: Connection, tables: Tables, binding: str, arrow: ArrowReader | None) -> pl.DataFrame:
-    """``annotation_id`` and ``sample_id`` of a binding's baseline."""
+    """``annotation_id`` and ``sample_id`` of what stands on a sample in a binding's baseline."""
     table = tables.baseline
-    chosen = sa.select(table.c.annotation_id, table.c.sample_id).where(table.c.binding == binding)
+    chosen = sa.select(table.c.annotation_id, table.c.sample_id).where(
+        table.c.binding == binding, table.c.sample_id.is_not(None)
+    )
     schema = {"annotation_id": pl.String(), "sample_id": pl.String()}
     if arrow is not None:
         compiled = chosen.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
@@ -112,6 +114,13 @@ def size(connection: Connection, tables: Tables, binding: str, at_most: int | No
     if at_most is not None:
         rows = rows.order_by(table.c.annotation_id).limit(at_most)
     return int(connection.execute(sa.select(sa.func.count()).select_from(rows.subquery())).scalar_one())
+
+
+def any_away(connection: Connection, tables: Tables, binding: str) -> bool:
+    """Whether there is an annotation of which no sample is in the dataset any more."""
+    table = tables.baseline
+    away = sa.select(sa.literal(1)).where(table.c.binding == binding, table.c.sample_id.is_(None)).limit(1)
+    return connection.execute(away).first() is not None
 
 
 def decode(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:

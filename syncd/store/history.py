@@ -14,9 +14,12 @@ from syncd.adapters.sql.arrays import any_of
 from syncd.diff.inputs import HALF_SCHEMA, WRITTEN_SCHEMA, History
 from syncd.diff.wishes import BY_TAG
 from syncd.model import Action, Direction
-from syncd.store import answered, conflicts
+from syncd.store import answered, conflicts, hands
 from syncd.store.changes import ABANDONED, APPLIED
 from syncd.store.tables import Tables
+
+FROM_DATABASE = ("changed_at_home", "on_conflict", "first_sync", "new_in_database", "restored", "stale_revert")
+"""Reasons of changes to FiftyOne whose actor is the one that the database names."""
 
 
 def load(
@@ -28,6 +31,8 @@ def load(
     """
     open_conflicts, open_subjects = conflicts.open_now(connection, tables, binding)
     written = _written(connection, tables, binding, since, ids)
+    # Only what syncd wrote lately can have returned.
+    wrote = not written.is_empty()
     return History(
         written=written,
         open_conflicts=open_conflicts,
@@ -35,6 +40,8 @@ def load(
         minted=_minted(connection, tables, binding),
         answered=answered.load(connection, tables, binding, ids),
         halves=_halves(connection, tables, binding, since, written.filter(pl.col("reason").is_in(BY_TAG))),
+        by_hand=hands.of_last_run(connection, tables, binding, since) if wrote else hands.nobody(),
+        standing=hands.standing(connection, tables, binding) if wrote else hands.nothing(),
     )
 
 
@@ -64,6 +71,10 @@ def _written(
         table.c.action,
         _text(table.c.old),
         table.c.reason,
+        _text(table.c.new),
+        table.c.sample_id,
+        table.c.run_id,
+        table.c.seq,
     ).where(
         table.c.binding == binding,
         table.c.status == APPLIED,
@@ -100,6 +111,38 @@ def _halves(
     )
     ids = by_tag["annotation_id"].drop_nulls().unique().to_list()
     return _frame(connection, _about(connection, chosen, table, ids), HALF_SCHEMA)
+
+
+def signed(connection: Connection, tables: Tables, binding: str, ids: Collection[str]) -> pl.DataFrame:
+    """``annotation_id`` and ``actor`` of those rows of which syncd's own write was the last under a name.
+
+    An edit at home that was logged under a name since then shows that the name is kept there.
+    """
+    schema: dict[str, pl.DataType] = {"annotation_id": pl.String(), "actor": pl.String()}
+    if not ids:
+        return pl.DataFrame(schema=schema)
+    table, later = tables.change, tables.change.alias()
+    own = sa.and_(
+        table.c.binding == binding,
+        table.c.status == APPLIED,
+        table.c.direction == Direction.TO_DATABASE.value,
+        table.c.action != Action.DELETE.value,
+    )
+    newest = sa.select(sa.func.max(table.c.seq).label("seq")).where(own).group_by(table.c.annotation_id)
+    last = _about(connection, newest, table, ids).subquery()
+    # What one run writes to the database is written after what it had read there.
+    named_since = sa.exists().where(
+        later.c.binding == binding,
+        later.c.annotation_id == table.c.annotation_id,
+        later.c.status == APPLIED,
+        later.c.direction == Direction.TO_FIFTYONE.value,
+        later.c.reason.in_(FROM_DATABASE),
+        later.c.actor.is_not(None),
+        later.c.seq > table.c.seq,
+        later.c.run_id != table.c.run_id,
+    )
+    chosen = sa.select(table.c.annotation_id, table.c.actor).join(last, last.c.seq == table.c.seq).where(~named_since)
+    return _frame(connection, chosen, schema)
 
 
 def _about(

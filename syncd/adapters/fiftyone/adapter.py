@@ -150,18 +150,19 @@ class FiftyOneAdapter:
     def _samples(self, matches: Iterable[dict[str, Any]]) -> pl.DataFrame:
         path = self.labels.media_path
         rows = []
-        projection = {path: 1, f"{self.labels.label_field}._cls": 1}
+        projection = {path: 1, f"{self.labels.label_field}._cls": 1, "last_modified_at": 1}
         for match in matches:
             with asking(READING):
                 found = list(self.samples.find(match, projection))
             for document in found:
                 held = document.get(self.labels.label_field) is not None
-                medium = _dig(document, path)
+                medium, stamp = _dig(document, path), document.get("last_modified_at")
                 rows.append(
                     {
                         "sample_id": str(document["_id"]),
                         "media": None if medium is None else str(medium),
                         "occupied": held and not self.labels.is_list,
+                        "edited_at": stamp.replace(tzinfo=timezone.utc) if isinstance(stamp, datetime) else None,
                     }
                 )
         return pl.DataFrame(rows, schema=SAMPLES_SCHEMA, orient="row")

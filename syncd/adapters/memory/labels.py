@@ -208,7 +208,12 @@ class MemoryLabels:
 
     def _samples(self, chosen: Iterable[Sample]) -> pl.DataFrame:
         rows = [
-            {"sample_id": each.sample_id, "media": each.media, "occupied": self._single and bool(each.labels)}
+            {
+                "sample_id": each.sample_id,
+                "media": each.media,
+                "occupied": self._single and bool(each.labels),
+                "edited_at": each.edited_at,
+            }
             for each in chosen
         ]
         return pl.DataFrame(rows, schema=SAMPLES_SCHEMA, orient="row")

@@ -145,6 +145,10 @@ class MemoryRows:
         self.faults.called("writable")
         return field in self.mapping.names
 
+    def signature(self, actor: str | None) -> str:
+        """The actor, or syncd itself."""
+        return actor or ACTOR
+
     def mint(self, count: int) -> list[str]:
         """New UUIDs."""
         self.faults.called("mint")
@@ -167,7 +171,7 @@ class MemoryRows:
             if found or refused is not None:
                 return False, None if found else refused
             if not self.faults.loses_change(change) and isinstance(change.new, dict):
-                by = change.actor or ACTOR
+                by = self.signature(change.actor)
                 self.rows.append(Row(change.annotation_id, change.media, dict(change.new), stamp, by))
             return True, None
         expected = change.old if isinstance(change.old, dict) else {str(change.field): change.old}
@@ -182,7 +186,7 @@ class MemoryRows:
         elif not isinstance(change.new, dict):
             for index, row in hits:
                 values = row.values | {str(change.field): change.new}
-                self.rows[index] = replace(row, values=values, edited_at=stamp, actor=change.actor or ACTOR)
+                self.rows[index] = replace(row, values=values, edited_at=stamp, actor=self.signature(change.actor))
         return True, None
 
     def _holds(self, row: Row, expected: dict[str, Value]) -> bool:

@@ -21,7 +21,7 @@ from syncd.adapters.sql.limits import Limits
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.quote import relation
 from syncd.adapters.sql.reader import Reader
-from syncd.adapters.sql.values import why_unsendable
+from syncd.adapters.sql.values import editor, why_unsendable
 from syncd.adapters.sql.write_portable import Write
 from syncd.ahead import ahead, batches
 from syncd.model import Action, Change, Content, Field, Mapping, Origin, Side, Snapshot
@@ -144,6 +144,14 @@ class SqlAdapter:
         table = replace(mapping, read=mapping.table, media_column=mapping.id_column, updated_at=None, updated_by=None)
         info = replace(self.info, mapping=table, read=self.info.written)
         return Reader(self.connection, info, replace(self.mapping, fields=fields), self.arrow)
+
+    def signature(self, actor: str | None) -> str | None:
+        """The name as the column ``updated_by`` holds it; ``None`` where syncd writes no such column."""
+        by = self.info.mapping.updated_by
+        if by is None or not self.info.writable(by):
+            return None
+        holds = self.info.written[by].holds
+        return editor(actor, holds.max_length if holds else None)
 
     def mint(self, count: int) -> list[str]:
         """New ids: as the column's own default makes them, else UUIDs, else the numbers after the highest."""

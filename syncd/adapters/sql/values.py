@@ -27,9 +27,9 @@ def to_driver(kind: Kind, value: Value, *, naive: bool = False) -> object:
     return value
 
 
-def editor(change: Change, longest: int | None) -> str:
+def editor(actor: str | None, longest: int | None) -> str:
     """Who the lab's own column says has edited it; a name longer than the column is cut."""
-    known = change.actor if change.actor and is_sendable(change.actor) else ACTOR
+    known = actor if actor and is_sendable(actor) else ACTOR
     return known if longest is None else known[:longest]
 
 

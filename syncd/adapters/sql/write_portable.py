@@ -124,7 +124,7 @@ class Writer:
             stamps[at] = datetime.now(timezone.utc).replace(tzinfo=None)
         if by and self.info.writable(by):
             holds = self.info.written[by].holds
-            stamps[by] = editor(change, holds.max_length if holds else None)
+            stamps[by] = editor(change.actor, holds.max_length if holds else None)
         return stamps
 
 

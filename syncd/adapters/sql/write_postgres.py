@@ -198,7 +198,7 @@ class Writer:
             return []
         column = self.info.written[by]
         longest = column.holds.max_length if column.holds else None
-        return [_Slot(EDITOR, column.given_as, [editor(each, longest) for each in changes])]
+        return [_Slot(EDITOR, column.given_as, [editor(each.actor, longest) for each in changes])]
 
     def _quote(self, name: str) -> str:
         # A percent sign in a name would be taken for a parameter.

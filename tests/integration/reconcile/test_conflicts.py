@@ -160,30 +160,38 @@ def test_a_policy_given_later_settles_what_is_open(world: World, policy: str, la
     assert (world.labels()[one]["label"], world.rows()[one]["label"]) == (label, label)
 
 
-# Stale reverts (FIFTYONE_FACTS §2.4)
+# What comes back at what syncd replaced
 
 
-def corrected(world: World, label: str = "Corrected") -> str:
-    one = ids(world)[0]
+def siblings(world: World) -> tuple[str, str]:
+    """Two annotations of one image."""
+    images = [row.image for row in world.data.rows]
+    image = next(image for image in images if images.count(image) > 1)
+    one, other = [row.annotation_id for row in world.data.rows if row.image == image][:2]
+    return one, other
+
+
+def corrected(world: World, label: str = "Corrected") -> tuple[str, str, str]:
+    """An annotation that the database has corrected, its label before, and another one of its image."""
+    one, other = siblings(world)
+    was = world.labels()[one]["label"]
     world.correct(one, label=label)
     assert world.reconcile().to_fiftyone == 1
-    return one
-
-
-def go_back(world: World, annotation_id: str) -> None:
-    """An App window that was open all the time saves what it still shows."""
-    world.review(annotation_id, label=world.data.rows[0].label)
+    return one, was, other
 
 
 def test_a_value_that_an_idle_window_put_back_is_written_again_once_and_then_asked_about(world: World) -> None:
-    one = corrected(world)
-    go_back(world, one)
+    one, was, other = corrected(world)
+    world.review(one, label=was)
+    world.review(other, label="Typed")
     again = world.reconcile()
-    assert (again.to_fiftyone, again.to_database) == (1, 0)
+    assert (again.to_fiftyone, again.to_database) == (1, 1)
     assert (world.labels()[one]["label"], world.rows()[one]["label"]) == ("Corrected", "Corrected")
-    assert world.log()[-1]["reason"] == "stale_revert"
+    assert "stale_revert" in {entry["reason"] for entry in world.log()[-2:]}
     assert world.reconcile().recorded == ()
-    go_back(world, one)
+    world.review(one, label=was)
+    world.review(other, label="Typed again")
+    assert world.reconcile().to_database == 1
     for full in (False, True, False):
         assert world.reconcile(full=full).recorded == ()
         (conflict,) = world.conflicts()
@@ -191,23 +199,94 @@ def test_a_value_that_an_idle_window_put_back_is_written_again_once_and_then_ask
     assert world.rows()[one]["label"] == "Corrected"
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_what_its_user_changed_may_have_been_seen_by_the_run_before(world: World, full: bool) -> None:
+    one, was, other = corrected(world)
+    world.review(other, label="Typed")
+    assert world.reconcile(full=full).to_database == 1
+    world.review(one, label=was)
+    again = world.reconcile(full=full)
+    assert (again.to_fiftyone, again.to_database) == (1, 0)
+    assert world.rows()[one]["label"] == "Corrected"
+
+
+def test_what_a_still_earlier_run_saw_is_no_evidence(world: World) -> None:
+    one, was, other = corrected(world)
+    world.review(other, label="Typed")
+    assert world.reconcile().to_database == 1
+    world.reconcile(quiet=True)
+    world.review(one, label=was)
+    assert world.reconcile().to_database == 1
+    assert world.rows()[one]["label"] == was
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_value_that_a_reviewer_put_back_is_an_edit(world: World, full: bool) -> None:
+    one, was, _ = corrected(world)
+    world.review(one, label=was)
+    done = world.reconcile(full=full)
+    assert (done.to_fiftyone, done.to_database) == (0, 1)
+    assert (world.labels()[one]["label"], world.rows()[one]["label"]) == (was, was)
+    assert world.conflicts() == []
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_labels_that_a_reviewer_puts_back_one_after_the_other_in_one_image_are_edits(world: World, full: bool) -> None:
+    one, other = siblings(world)
+    was = {each: world.labels()[each]["label"] for each in (one, other)}
+    for each in was:
+        world.correct(each, label="Corrected")
+    world.reconcile()
+    for each, label in was.items():
+        world.review(each, label=label)
+        assert world.reconcile(full=full).to_database == 1
+    assert {each: world.rows()[each]["label"] for each in was} == was
+    assert world.conflicts() == []
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_old_values_that_one_call_sets_on_many_samples_are_asked_about(world: World, full: bool) -> None:
+    """A notebook's, which read them before; it stamps also what it leaves as it was."""
+    one, was, _ = corrected(world)
+    world.review(one, label=was)
+    world.samples.update_many({}, {"$set": {"last_modified_at": utc()}})
+    assert world.reconcile(full=full).recorded == ()
+    assert [(each["kind"], each["annotation_id"]) for each in world.conflicts()] == [("stale_revert", one)]
+    assert (world.labels()[one]["label"], world.rows()[one]["label"]) == (was, "Corrected")
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_bulk_relabel_that_meets_a_corrected_label_is_an_edit(world: World, full: bool) -> None:
+    one, was, _ = corrected(world)
+    image = next(row.image for row in world.data.rows if row.annotation_id == one)
+    others = [row.annotation_id for row in world.data.rows if row.image != image and row.label != was]
+    at = utc()
+    for each in (one, others[-1], others[-2]):
+        world.review(each, label=was, stamp=at)
+    assert world.reconcile(full=full).to_database == 3
+    assert world.conflicts() == []
+
+
 @pytest.mark.parametrize("world", [{"policy": {"on_stale_revert": "quarantine"}}], indirect=True)
 def test_it_may_be_asked_about_at_once(world: World) -> None:
-    go_back(world, corrected(world))
-    assert world.reconcile().recorded == ()
-    assert [each["kind"] for each in world.conflicts()] == ["stale_revert"]
+    one, was, other = corrected(world)
+    world.review(one, label=was)
+    world.review(other, label="Typed")
+    assert world.reconcile().to_fiftyone == 0
+    assert [(each["kind"], each["annotation_id"]) for each in world.conflicts()] == [("stale_revert", one)]
 
 
 def test_the_old_value_typed_long_afterwards_is_an_edit(world: World) -> None:
-    one = corrected(world)
+    one, was, other = corrected(world)
     world.sql("UPDATE syncd.change SET applied_at = applied_at - interval '2 hours'")
-    go_back(world, one)
-    assert world.reconcile().to_database == 1
-    assert world.rows()[one]["label"] == world.data.rows[0].label
+    world.review(one, label=was)
+    world.review(other, label="Typed")
+    assert world.reconcile().to_database == 2
+    assert world.rows()[one]["label"] == was
 
 
 def test_another_value_typed_right_afterwards_is_an_edit(world: World) -> None:
-    one = corrected(world)
+    one, *_ = corrected(world)
     world.review(one, label="Another")
     assert world.reconcile().to_database == 1
     assert world.rows()[one]["label"] == "Another"
@@ -215,33 +294,46 @@ def test_another_value_typed_right_afterwards_is_an_edit(world: World) -> None:
 
 @pytest.mark.parametrize("world", [{"brakes": NO_BRAKES}], indirect=True)
 def test_a_label_that_vanishes_right_after_its_insert_is_put_back_once(world: World) -> None:
+    other = world.data.rows[0].annotation_id
     new = world.add_row(world.data.rows[0].image, "Added")
     world.reconcile()
     world.erase(new)
+    world.review(other, label="Typed")
     assert world.reconcile().to_fiftyone == 1
     assert new in world.labels()
     world.erase(new)
-    assert world.reconcile().recorded == ()
+    world.review(other, label="Typed again")
+    assert world.reconcile().to_fiftyone == 0
     assert [each["kind"] for each in world.conflicts()] == ["stale_revert"]
     assert new in world.rows()
 
 
+@pytest.mark.parametrize("world", [{"brakes": NO_BRAKES, "policy": {"on_fiftyone_delete": "delete"}}], indirect=True)
+def test_a_label_that_a_reviewer_deletes_right_after_its_insert_is_deleted(world: World) -> None:
+    new = world.add_row(world.data.rows[0].image, "Added")
+    world.reconcile()
+    world.erase(new)
+    assert world.reconcile().to_database == 1
+    assert new not in world.rows()
+
+
 def test_a_label_that_comes_back_right_after_its_removal_is_removed_once(world: World) -> None:
-    one = ids(world)[0]
+    one, other = siblings(world)
     sample, _ = world.place(one)
     kept = next(each for each in world.raw_labels() if each["annotation_id"] == one)
     del kept["sample"]
     world.remove_row(one)
     world.reconcile()
 
-    def comes_back() -> None:
-        world.samples.update_one({"_id": sample}, {"$push": {LIST: kept}, "$set": {"last_modified_at": utc()}})
+    def comes_back(typed: str) -> None:
+        world.samples.update_one({"_id": sample}, {"$push": {LIST: kept}})
+        world.review(other, label=typed)
 
-    comes_back()
+    comes_back("Typed")
     world.reconcile()
     assert one not in world.labels()
-    comes_back()
-    assert world.reconcile().recorded == ()
+    comes_back("Typed again")
+    assert world.reconcile().to_fiftyone == 0
     assert [each["kind"] for each in world.conflicts()] == ["stale_revert"]
 
 

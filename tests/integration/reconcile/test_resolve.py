@@ -337,9 +337,10 @@ def test_several_samples_of_one_medium_are_for_hands(world: World) -> None:
 @pytest.mark.parametrize("take", [FIFTYONE, DATABASE], ids=lambda each: each.words)
 def test_a_label_that_vanished_right_after_its_insert(world: World, take: Take) -> None:
     new = world.add_row(world.data.rows[0].image, "Added")
-    for _ in range(2):
+    for typed in ("Typed", "Typed again"):
         world.reconcile()
         world.erase(new)
+        world.review(ids(world)[0], label=typed)
     world.reconcile()
     assert world.conflicts()[0]["kind"] == "stale_revert"
     assert statuses(answer(world, take)) == ["resolved"]
@@ -349,11 +350,14 @@ def test_a_label_that_vanished_right_after_its_insert(world: World, take: Take) 
 
 @pytest.mark.parametrize("take", [FIFTYONE, DATABASE], ids=lambda each: each.words)
 def test_a_value_that_an_idle_window_put_back(world: World, take: Take) -> None:
-    one, was = ids(world)[0], world.data.rows[0].label
+    images = [row.image for row in world.data.rows]
+    image = next(image for image in images if images.count(image) > 1)
+    (one, was), (other, _) = [(row.annotation_id, row.label) for row in world.data.rows if row.image == image][:2]
     world.correct(one, label="Corrected")
-    for _ in range(2):
+    for typed in ("Typed", "Typed again"):
         world.reconcile()
         world.review(one, label=was)
+        world.review(other, label=typed)
     world.reconcile()
     assert world.conflicts()[0]["kind"] == "stale_revert"
     assert statuses(answer(world, take)) == ["resolved"]

@@ -109,8 +109,9 @@ def test_values_read_before_and_set_after_a_correction_do_not_take_it_back(noteb
     tried("edits", 3)
 
 
-def test_a_patches_view_saved_without_an_edit_changes_nothing(notebook: Notebook, world: World) -> None:
+def test_a_patches_view_saved_without_an_edit_changes_nothing_unasked(notebook: Notebook, world: World) -> None:
     theirs = notebook.ids[0]
+    old = world.labels()[theirs]
     patches = notebook.view().to_patches(LABEL_FIELD)
     list(patches)
     world.correct(theirs, label="Corrected", depth_m=9.5)
@@ -120,7 +121,11 @@ def test_a_patches_view_saved_without_an_edit_changes_nothing(notebook: Notebook
     patches.save()
     settled(world)
     assert (world.rows()[theirs]["label"], world.rows()[theirs]["depth"]) == ("Corrected", 9.5)
-    assert (world.disagreements(), world.conflicts()) == ({}, [])
+    assert {(each["kind"], each["field"]) for each in world.conflicts()} == {
+        ("stale_revert", "label"),
+        ("stale_revert", "depth"),
+    }
+    assert (world.labels()[theirs]["label"], world.labels()[theirs]["depth"]) == (old["label"], old["depth"])
     tried("cases")
 
 

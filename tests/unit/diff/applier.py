@@ -10,7 +10,7 @@ from syncd.diff import Inputs
 from syncd.diff.compare import same
 from syncd.model import ID_FIELD, Action, Change, Conflict, Direction, Mapping, Plan, TagEdit, dumps
 from syncd.model.snapshot import column, known_column
-from unit.diff.world import Row, world
+from unit.diff.world import Row, S, world
 
 
 @dataclass
@@ -31,11 +31,16 @@ class State:
     opened: dict[str, Conflict] = field(default_factory=dict)
     log: list[Change] = field(default_factory=list)
     answered: list[tuple[str, str]] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    """Samples that have left the dataset."""
 
     def inputs(self, **other: Any) -> Inputs:
         """What the diff is given; ``samples`` says which slots are taken by now."""
         occupied = {row.columns["sample_id"] for row in self.f}
         samples = [each | {"occupied": each["sample_id"] in occupied} for each in self.samples]
+        homes = {each.columns["sample_id"] for each in self.b} - {None, *self.gone}
+        stamps = [(each.columns["edited_at"], each.columns["sample_id"]) for each in self.f]
+        given = {"homes": [S(each) for each in sorted(homes)], "alongside": [each for each in stamps if each[0]]}
         return world(
             mapped=self.mapped,
             b=self.b,
@@ -46,7 +51,7 @@ class State:
             lately=self.lately,
             conflicts=self.conflicts,
             answered=self.answered,
-            **(self.given | other),
+            **(given | self.given | other),
         )
 
 
@@ -99,9 +104,10 @@ def _carry_out(state: State, change: Change) -> None:
     else:
         _update(state, change)
     if change.direction is Direction.TO_FIFTYONE and change.field != ID_FIELD:
-        old = dumps(change.old) if change.field is not None else dumps(None)
+        old, new = (dumps(each if change.field is not None else None) for each in (change.old, change.new))
         seen = {"annotation_id": change.annotation_id, "field": change.field, "action": change.action.value}
-        state.lately.append(seen | {"old": old, "reason": change.reason})
+        seen |= {"old": old, "new": new, "sample_id": change.sample_id, "run_id": "applied", "seq": len(state.lately)}
+        state.lately.append(seen | {"reason": change.reason})
 
 
 def _update(state: State, change: Change) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from syncd.model import Brakes, Direction, LabelType
 from trust import many
 from unit.diff.applier import State
-from unit.diff.world import BOX, LABEL, NOON, SECOND, B, D, F, Row, S, field, mapping, opened, written
+from unit.diff.world import BOX, LABEL, NOON, SECOND, B, D, F, Row, S, field, hand, mapping, opened, written
 
 EXAMPLES = int(os.environ.get("SYNCD_DIFF_EXAMPLES", "0")) or many(0, 1_000)
 """Set to search long and at random, as `make trust` does; otherwise few examples are tried, always the same."""
@@ -89,6 +89,13 @@ def states(draw: Any, *, healthy: bool = False) -> State:
     state.given = {name: draw(st.sampled_from(choices)) for name, choices in POLICIES.items()}
     state.hidden = set(draw(st.lists(ids, max_size=1)))
     state.given |= {"brakes": NO_BRAKES, "minted": tuple(draw(st.lists(ids, max_size=1)))}
+    samples = st.sampled_from(["s-a", "s-b", "s-shared"])
+    hands = st.builds(hand, samples, ids, run=st.sampled_from(["before", "write"]))
+    state.given["by_hand"] = draw(st.lists(hands, max_size=2))
+    state.given["signed"] = draw(st.lists(st.tuples(ids, st.sampled_from(["ada", "bob"])), max_size=1))
+    standing = {each.columns["sample_id"] for each in state.f}
+    state.gone = [each for each in draw(st.lists(samples, max_size=1)) if each not in standing]
+    state.samples = [each for each in state.samples if each["sample_id"] not in state.gone]
     return state
 
 

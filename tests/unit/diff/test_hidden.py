@@ -17,6 +17,7 @@ from unit.diff.world import (
     F,
     S,
     changes,
+    hand,
     kinds,
     mapping,
     only,
@@ -87,7 +88,8 @@ def test_a_label_that_was_never_agreed_on_with_its_hidden_row_bears_no_unknown_i
 
 
 def test_a_label_that_syncd_removed_for_its_hidden_row_and_that_came_back_is_taken_off_again() -> None:
-    given: dict[str, Any] = {"f": [F("a")], "lately": [written("a", "delete", old={LABEL: "copepod"})]}
+    lately = [written("a", "delete", old={LABEL: "copepod"})]
+    given: dict[str, Any] = {"f": [F("a")], "lately": lately, "by_hand": [hand("s-a")]}
     assert changes(hidden(**given)) == [("fo", "delete", "a", "stale_revert")]
 
 

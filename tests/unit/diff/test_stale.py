@@ -1,4 +1,8 @@
-"""An App window that was open while syncd wrote may put the old state back (FIFTYONE_FACTS §2.4)."""
+"""What a window that was open while syncd wrote puts back: written again once, and then asked about.
+
+It is known for that by another label of the same list that its user changed; :mod:`unit.diff.test_returns` tells it
+from an edit.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import Any
 import pytest
 
 from unit.diff.world import (
-    CLASSIFICATION,
+    CLASSIFICATIONS,
     KINDS,
     LABEL,
     VALUES,
@@ -18,6 +22,7 @@ from unit.diff.world import (
     agreed,
     changes,
     field,
+    hand,
     kinds,
     mapping,
     only,
@@ -27,7 +32,8 @@ from unit.diff.world import (
     written,
 )
 
-ONE = mapping(label_type=CLASSIFICATION)
+ONE = mapping(label_type=CLASSIFICATIONS)
+WINDOW = [hand("s-a")]
 
 
 def reverted(name: str, *, reason: str = "changed_at_home", **given: Any) -> Any:
@@ -39,6 +45,7 @@ def reverted(name: str, *, reason: str = "changed_at_home", **given: Any) -> Any
         f=[F("a", **{name: given.pop("fiftyone", old)})],
         d=[D("a", **{name: given.pop("database", new)})],
         lately=[written("a", on=name, old=old, reason=reason), *given.pop("lately", [])],
+        by_hand=WINDOW,
         **given,
     )
 
@@ -68,7 +75,12 @@ def test_any_other_value_is_a_normal_edit(name: str) -> None:
 
 def test_a_null_that_returns_is_recognised() -> None:
     plan = plan_of(
-        "note", b=[B("a", note="x")], f=[F("a")], d=[D("a", note="x")], lately=[written("a", on="note", old=None)]
+        "note",
+        b=[B("a", note="x")],
+        f=[F("a")],
+        d=[D("a", note="x")],
+        lately=[written("a", on="note", old=None)],
+        by_hand=WINDOW,
     )
     assert changes(plan) == [("fo", "update", "a", "note", None, "x", "stale_revert")]
 
@@ -87,6 +99,7 @@ def test_a_stale_value_that_the_database_took_up_as_well_has_converged() -> None
 def test_an_old_write_of_another_field_or_annotation_means_nothing() -> None:
     edit = [("db", "update", "a", LABEL, "krill", "copepod", "reviewed")]
     rows: dict[str, Any] = {"b": [B("a", label="krill")], "f": [F("a")], "d": [D("a", label="krill")]}
+    rows |= {"by_hand": WINDOW}
     assert changes(plan_of("note", **rows, lately=[written("a", on="note", old="copepod")])) == edit
     assert changes(plan_of(**rows, lately=[written("b", old="copepod")])) == edit
     assert changes(plan_of(**rows, lately=[written("a", "insert")])) == edit
@@ -108,6 +121,7 @@ def test_one_reapplied_field_does_not_use_up_the_others() -> None:
         f=[F("a", label="copepod", note="old")],
         d=[D("a", label="krill", note="new")],
         lately=[written("a", old="copepod", reason="stale_revert"), written("a", on="note", old="old")],
+        by_hand=WINDOW,
     )
     assert changes(plan) == [("fo", "update", "a", "note", "old", "new", "stale_revert")]
     assert kinds(plan) == [("stale_revert", "a", LABEL)]
@@ -128,7 +142,12 @@ def test_an_unsafe_value_is_not_written_again() -> None:
 
 def vanished(reason: str = "new_in_database", row: Any = None, mapped: Any = ONE, **given: Any) -> Any:
     return plan_of(
-        mapped=mapped, b=[B("a")], d=[row or D("a")], lately=[written("a", "insert", reason=reason)], **given
+        mapped=mapped,
+        b=[B("a")],
+        d=[row or D("a")],
+        lately=[written("a", "insert", reason=reason)],
+        by_hand=WINDOW,
+        **given,
     )
 
 
@@ -171,7 +190,7 @@ def test_it_is_not_inserted_with_a_value_that_breaks_the_dataset() -> None:
 
 def back(reason: str = "removed_in_database", was: Any = None, **given: Any) -> Any:
     removed = written("a", "delete", old=was or {LABEL: "copepod"}, reason=reason)
-    return plan_of(f=[F("a")], lately=[removed], **given)
+    return plan_of(f=[F("a")], lately=[removed], by_hand=WINDOW, **given)
 
 
 def test_a_label_that_comes_back_is_removed_once_more() -> None:
@@ -192,7 +211,7 @@ def test_a_label_that_comes_back_with_an_edit_is_left_to_a_person() -> None:
 
 def test_a_label_that_comes_back_as_an_earlier_removal_left_it_is_removed_once_more() -> None:
     lately = [written("a", "delete", old={LABEL: label}) for label in ("copepod", "krill")]
-    assert changes(plan_of(f=[F("a")], lately=lately)) == [("fo", "delete", "a", "stale_revert")]
+    assert changes(plan_of(f=[F("a")], lately=lately, by_hand=WINDOW)) == [("fo", "delete", "a", "stale_revert")]
 
 
 def test_the_conflict_about_its_return_stays_after_the_window_has_passed() -> None:
@@ -209,9 +228,9 @@ def test_its_return_is_an_ordinary_first_meeting_where_the_row_is_back_too() -> 
 
 
 def test_a_return_with_a_value_that_cannot_be_logged_is_left_to_a_person() -> None:
-    plan = plan_of("depth", f=[F("a", depth=float("nan"))], lately=[written("a", "delete")])
+    plan = plan_of("depth", f=[F("a", depth=float("nan"))], lately=[written("a", "delete")], by_hand=WINDOW)
     assert only(plan).kind == "stale_revert"
-    unread = plan_of("depth", f=[F("a", problems={"depth": "deep"})], lately=[written("a", "delete")])
+    unread = plan_of("depth", f=[F("a", problems={"depth": "deep"})], lately=[written("a", "delete")], by_hand=WINDOW)
     assert only(unread).kind == "stale_revert"
 
 

@@ -13,7 +13,7 @@ from syncd.model import FLAG, Marks, Plan, Review, TagEdit, dtype
 from syncd.model.plan import Edited
 from syncd.model.snapshot import column
 from unit.diff.test_vocabulary import TERMS
-from unit.diff.world import NOON, B, D, F, changes, field, kinds, mapping, opened, plan_of, quiet, world
+from unit.diff.world import NOON, B, D, F, changes, field, hand, kinds, mapping, opened, plan_of, quiet, world, written
 
 REVIEW = Review(
     approve=("ok",),
@@ -139,8 +139,8 @@ def test_a_class_tag_at_a_first_meeting_of_what_is_equal_is_heard() -> None:
 
 
 def test_a_class_tag_is_no_stale_revert() -> None:
-    lately = [{"annotation_id": "a", "field": "label", "action": "update", "old": '"krill"', "reason": "x"}]
-    assert len(one(tags=["krill"], given={"lately": lately}).changes) == 2
+    returned = {"lately": [written("a", old="krill")], "by_hand": [hand("s-a")]}
+    assert len(one(tags=["krill"], given=returned).changes) == 2
 
 
 def test_an_approving_tag_sets_the_attribute_on_both_sides_and_is_taken_off() -> None:

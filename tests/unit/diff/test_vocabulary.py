@@ -6,7 +6,7 @@ import pytest
 
 from syncd.model import Policy, Vocabulary
 from syncd.model.vocabulary import Term
-from unit.diff.world import B, D, F, changes, kinds, mapping, only, plan_of, quiet
+from unit.diff.world import B, D, F, changes, hand, kinds, mapping, only, plan_of, quiet, written
 
 TERMS = Vocabulary(
     tuple(Term(each) for each in ("copepod", "krill", "salp", "20240101")),
@@ -106,8 +106,8 @@ def test_a_first_meeting_that_fiftyone_would_win_is_not_won_by_an_unknown_label(
 
 
 def test_an_idle_window_that_puts_an_unknown_label_back_is_a_stale_revert_all_the_same() -> None:
-    lately = [{"annotation_id": "a", "field": "label", "action": "update", "old": '"weird"', "reason": "x"}]
-    plan = plan_of(b=[B("a")], f=[F("a", label="weird")], d=[D("a")], vocabulary=TERMS, lately=lately)
+    returned = {"lately": [written("a", old="weird")], "by_hand": [hand("s-a")]}
+    plan = plan_of(b=[B("a")], f=[F("a", label="weird")], d=[D("a")], vocabulary=TERMS, **returned)
     assert changes(plan) == [("fo", "update", "a", "label", "weird", "copepod", "stale_revert")]
 
 

@@ -14,7 +14,15 @@ from typing import Any
 import polars as pl
 
 from syncd.diff import History, Inputs, Young, diff
-from syncd.diff.inputs import ANSWERED_SCHEMA, OPEN_SCHEMA, WRITTEN_SCHEMA
+from syncd.diff.inputs import (
+    ANSWERED_SCHEMA,
+    BY_HAND_SCHEMA,
+    OPEN_SCHEMA,
+    STAMPS_SCHEMA,
+    STANDING_SCHEMA,
+    WRITTEN_SCHEMA,
+)
+from syncd.diff.names import SIGNED_SCHEMA
 from syncd.model import (
     BOX,
     LABEL,
@@ -138,13 +146,25 @@ def D(  # noqa: N802
     return Row(columns | {"problems": problems}, {LABEL: "copepod"} | values)
 
 
-def S(sample: str, *, media: str | None = None, occupied: bool = False) -> dict[str, Any]:  # noqa: N802
-    """A sample found for the media of a new row."""
-    return {"sample_id": sample, "media": media or "m-" + sample.removeprefix("s-"), "occupied": occupied}
+def S(  # noqa: N802
+    sample: str, *, media: str | None = None, occupied: bool = False, at: datetime | None = None
+) -> dict[str, Any]:
+    """A sample that was looked up."""
+    media = media or "m-" + sample.removeprefix("s-")
+    return {"sample_id": sample, "media": media, "occupied": occupied, "edited_at": at}
 
 
 def written(
-    name: str, action: str = "update", *, on: str | None = LABEL, old: Any = None, reason: str = "x"
+    name: str,
+    action: str = "update",
+    *,
+    on: str | None = LABEL,
+    old: Any = None,
+    reason: str = "x",
+    new: str | None = None,
+    sample: str | None = None,
+    run: str = "write",
+    seq: int | None = None,
 ) -> dict[str, Any]:
     """Something that syncd wrote to FiftyOne lately."""
     return {
@@ -153,6 +173,10 @@ def written(
         "action": action,
         "old": dumps(old),
         "reason": reason,
+        "new": new and dumps(new),
+        "sample_id": sample or f"s-{name}",
+        "run_id": run,
+        "seq": seq,
     }
 
 
@@ -162,6 +186,16 @@ def opened(
     """A conflict that is open; ``label`` (``LABEL@SAMPLE``) where it is about one label rather than the annotation."""
     subject = "/".join((name or "", on or "", label or ""))
     return {"annotation_id": name, "field": on, "kind": kind, "fiftyone": dumps(fiftyone), "subject": subject}
+
+
+def hand(sample: str, name: str = "another", *, run: str = "before") -> dict[str, Any]:
+    """A label of the sample that the run before found changed by hand."""
+    return {"annotation_id": name, "sample_id": sample, "run_id": run}
+
+
+def waited(name: str | None, on: str | None = None, value: Any = None, label_id: str | None = None) -> dict[str, Any]:
+    """An edit, or a drawn label, that waited before, or (without a name) was in a conflict."""
+    return {"annotation_id": name, "label_id": label_id or f"l-{name}", "field": on, "value": dumps(value)}
 
 
 def frame(side: Side, mapped: Mapping, rows: list[Row]) -> pl.DataFrame:
@@ -194,7 +228,13 @@ def world(
     label_type: LabelType = DETECTIONS,
     complete: bool = True,
     samples: list[dict[str, Any]] | None = None,
+    homes: list[dict[str, Any]] | None = None,
+    away: bool = False,
+    alongside: list[tuple[datetime, str]] | None = None,
     lately: list[dict[str, Any]] | None = None,
+    by_hand: list[dict[str, Any]] | None = None,
+    standing: list[dict[str, Any]] | None = None,
+    signed: list[tuple[str, str]] | None = None,
     conflicts: list[dict[str, Any]] | None = None,
     hidden: tuple[str, ...] = (),
     minted: tuple[str, ...] = (),
@@ -221,6 +261,9 @@ def world(
         baseline=known,
         baseline_size=known.height if size is None else size,
         samples=pl.DataFrame(samples or [], schema=SAMPLES_SCHEMA),
+        homes=None if homes is None else pl.DataFrame(homes, schema=SAMPLES_SCHEMA),
+        away=away,
+        alongside=pl.DataFrame(alongside or [], schema=STAMPS_SCHEMA, orient="row"),
         history=History(
             written=pl.DataFrame(lately or [], schema=WRITTEN_SCHEMA),
             open_conflicts=pl.DataFrame(
@@ -229,6 +272,9 @@ def world(
             open_subjects=frozenset(each["subject"] for each in conflicts or []),
             minted=frozenset(minted),
             answered=pl.DataFrame(answered or [], schema=ANSWERED_SCHEMA, orient="row"),
+            signed=pl.DataFrame(signed or [], schema=SIGNED_SCHEMA, orient="row"),
+            by_hand=pl.DataFrame(by_hand or [], schema=BY_HAND_SCHEMA),
+            standing=pl.DataFrame(standing or [], schema=STANDING_SCHEMA),
         ),
         vocabulary=vocabulary,
         young=young,

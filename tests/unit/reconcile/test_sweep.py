@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.diff import Inputs, Young, diff
+from syncd.diff.returns import edited_stamps
 from syncd.diff.sift import Rules
 from syncd.diff.unedited import spoken_of
 from syncd.model import Plan
@@ -113,6 +114,7 @@ def narrowed(inputs: Inputs, parts: int | None, known: pl.DataFrame = NOTHING_KN
         as_of = inputs.fiftyone.as_of
         rules = Rules(inputs.mapping, inputs.policy, inputs.vocabulary, inputs.history, inputs.young, as_of)
         left = laid.closed(laid.unsettled(rules, partial(_find, inputs.samples)), decode)
+        alongside = laid.stamped(edited_stamps(inputs.mapping, left.fiftyone, left.baseline))
         met, absent = Met(laid.met, left.named), laid.not_ingested(left.named)
         found, first = pl.concat([pl.DataFrame(schema=baseline_schema(inputs.mapping)), *met]), met.first
     narrow = replace(
@@ -121,6 +123,7 @@ def narrowed(inputs: Inputs, parts: int | None, known: pl.DataFrame = NOTHING_KN
         database=replace(inputs.database, rows=left.database, scanned=laid.database.rows),
         baseline=left.baseline,
         baseline_size=laid.baseline.parts.rows,
+        alongside=alongside,
     )
     return Narrowed(narrow, found, first, absent, decoded)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import product
 from typing import Any
 
@@ -16,7 +17,7 @@ from syncd.model.snapshot import column, known_column
 from tools.truth_table import TARGET, page, source
 from trust import many, tried
 from unit.diff.strategies import NO_BRAKES, POLICIES
-from unit.diff.world import NOON, SECOND, B, D, F, S, mapping, world, written
+from unit.diff.world import NOON, SECOND, B, D, F, S, hand, mapping, world, written
 from unit.diff.world import VALUES as OF_FIELD
 from unit.trust import truth_table
 from unit.trust.truth_table import (
@@ -59,7 +60,10 @@ WHOLE = {
     "remove_hidden": (OUT, "delete"),
 }  # fmt: skip
 WHOLE_CONFLICTS = {"hidden", "unknown_id", "new_label", "deleted_in_fiftyone", "deleted_in_database"}
-SILENT = {"nothing", "not_ingested", "ignored"}
+SILENT = {"nothing", "not_ingested", "ignored", "away"}
+ONLY_AS_LISTED = ("drawn", "no sample", "sample gone", "sample back", "sample anew")
+"""Situations that are of their patterns only; elsewhere a situation may be beside the point."""
+NAMELESS = ("drawn", "sample anew")
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,7 @@ class Case:
 def _cases() -> Iterator[Case]:
     for values in COMBINATIONS:
         for situation in SITUATIONS:
-            # Drawn labels and rows without a sample are of one pattern; elsewhere a situation may be beside the point.
-            if situation in ("drawn", "no sample") and (situation, pattern_of(values)) not in truth_table.BY_PLACE:
+            if situation in ONLY_AS_LISTED and (situation, pattern_of(values)) not in truth_table.BY_PLACE:
                 continue
             if situation == "hidden" and values[2] == ABSENT:
                 continue
@@ -114,21 +117,35 @@ def policies() -> list[dict[str, str]]:
 
 
 def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
-    made: dict[str, list[Any]] = {"b": [], "f": [], "d": [], "samples": [], "lately": []}
+    names = ("b", "f", "d", "samples", "homes", "lately", "by_hand", "alongside")
+    made: dict[str, list[Any]] = {name: [] for name in names}
     hidden = tuple(case.name for case in CASES if case.situation == "hidden")
-    for case in CASES:
+    for number, case in enumerate(CASES):
         base, mine, theirs = case.values
+        mine_at: datetime | None
         mine_at, theirs_at = TIMES[case.times]
+        sample = f"s-{case.name}"
+        if case.situation != PLAIN:
+            mine_at = None  # one stamp for all would be one call
+        if "in bulk" in case.situation:
+            mine_at = NOON + number * SECOND
+            made["alongside"] += [(mine_at, sample), (mine_at, "s-another")]
         if base != ABSENT:
-            made["b"].append(B(case.name, **content(mapped, base)))
+            place = {"label_id": "l-old", "sample": "s-old"} if case.situation == "sample anew" else {}
+            made["b"].append(B(case.name, **place, **content(mapped, base)))
+            if case.situation == "sample back":
+                made["b"][-1].columns["sample_id"] = None
         if mine != ABSENT:
-            place = {"label_id": f"l-{case.name}", "sample": f"s-{case.name}"}
-            shown = None if case.situation == "drawn" else case.name
+            place = {"label_id": f"l-{case.name}", "sample": sample}
+            shown = None if case.situation in NAMELESS else case.name
             made["f"].append(F(shown, at=mine_at, **place, **content(mapped, mine)))
         if theirs != ABSENT and case.situation != "hidden":
             made["d"].append(D(case.name, at=theirs_at, **content(mapped, theirs)))
-        if case.situation != "no sample":
-            made["samples"].append(S(f"s-{case.name}"))
+        if case.situation not in ("no sample", "sample gone"):
+            made["samples"].append(S(sample))
+            made["homes"].append(S(sample, at=mine_at))
+        if "beside an edit" in case.situation:
+            made["by_hand"].append(hand(sample))
         made["lately"] += _lately(mapped, case)
     review = Review(mode=mode, approve=("ok",))
     return diff(world(mapped=mapped, **made, hidden=hidden, brakes=NO_BRAKES, review=review, **policy))
@@ -136,15 +153,15 @@ def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
 
 def _lately(mapped: Mapping, case: Case) -> Iterator[dict[str, Any]]:
     """What syncd wrote to FiftyOne lately; ``twice`` is once more, for the same reason."""
-    kind, _, twice = case.situation.partition(" ")
-    for reason in ("x", "stale_revert") if twice == "twice" else ("x",):
+    kind, how = case.situation.split()[0], case.situation.rpartition(", ")[2]
+    for reason in ("x", "stale_revert") if how == "twice" else ("x",):
         if kind == "replaced":
             for name, value in content(mapped, case.values[1]).items():
                 yield written(case.name, on=name, old=value, reason=reason)
         elif kind == "inserted":
             yield written(case.name, "insert", reason=reason)
-        elif kind.startswith("removed"):
-            letter = case.values[1] if kind == "removed" else {"a": "b", "b": "c", "c": "a"}[case.values[1]]
+        elif kind == "removed":
+            letter = {"a": "b", "b": "c", "c": "a"}[case.values[1]] if how == "edited" else case.values[1]
             yield written(case.name, "delete", old=content(mapped, letter), reason=reason)
 
 
@@ -186,6 +203,13 @@ def promised(mapped: Mapping, case: Case, policy: dict[str, str], *, tagged: boo
     return found
 
 
+def _with_place(case: Case, mine: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What a conflict shows of a label."""
+    name = None if case.situation in NAMELESS else case.name
+    place = {"annotation_id": name, "label_id": f"l-{case.name}", "sample_id": f"s-{case.name}"}
+    return None if mine is None else mine | place
+
+
 def _promised(mapped: Mapping, case: Case, field: str, key: str) -> Iterator[tuple[Any, ...]]:
     base, mine, theirs = (None if each == ABSENT else content(mapped, each) for each in case.values)
     if case.situation == "hidden":
@@ -201,9 +225,9 @@ def _promised(mapped: Mapping, case: Case, field: str, key: str) -> Iterator[tup
         yield ("change", way, action, None, dumps(old), dumps(new), REASONS[key])
     elif key in WHOLE_CONFLICTS or (key == "stale" and None in (mine, theirs)):
         kind = "stale_revert" if key == "stale" else key
-        name = None if case.situation == "drawn" else case.name
-        place = {"annotation_id": name, "label_id": f"l-{case.name}", "sample_id": f"s-{case.name}"}
-        yield ("conflict", kind, None, *map(dumps, (base, None if mine is None else mine | place, theirs)))
+        yield ("conflict", kind, None, *map(dumps, (base, _with_place(case, mine), theirs)))
+    elif key == "replaced":
+        yield ("conflict", key, None, *map(dumps, (base, _with_place(case, mine), None)))
     elif key in ("no_baseline", "edit_edit", "stale", "one_way"):
         kind = "box_changed" if field == BOX else "wrong_direction"
         kind = {"stale": "stale_revert", "one_way": kind}.get(key, key)
@@ -243,7 +267,7 @@ def test_every_combination_comes_out_as_the_table_says_under_every_policy_and_di
         tried("lost", len(wrong))
         assert wrong == {}, f"{policy}"
         kinds = [outcome(case.line, policy, "both") for case in CASES]
-        assert plan.counts.not_ingested == kinds.count("not_ingested")
+        assert plan.counts.not_ingested == kinds.count("not_ingested") + kinds.count("away")
         assert plan.counts.ignored == kinds.count("ignored")
     tried("cases", checked)
 

@@ -44,7 +44,9 @@ OUTCOMES = {
     "remove_hidden": "The label is removed in FiftyOne, logged `hidden_in_database` with all its values.",
     "dropped_hidden": "The baseline is dropped, logged `gone_and_hidden`; the row stays as it is.",
     "dropped": "Gone from both: the baseline is dropped, logged `gone_from_both`.",
-    "stale": "Conflict `stale_revert`: the old value, label or absence is no reviewer's edit, and a person decides.",
+    "away": "The row stays and is counted as `not_ingested`; what was agreed is remembered, without a sample.",
+    "replaced": "Conflict `replaced`: a person says whether the label without an id is this annotation's.",
+    "stale": "Conflict `stale_revert`: the old value, label or absence may be nobody's edit, and a person decides.",
     "reapplied": "syncd's value is written to FiftyOne once more, logged `stale_revert`.",
     "put_back": "The label is inserted in FiftyOne once more, logged `stale_revert`.",
     "taken_off": "The label is removed in FiftyOne once more, logged `stale_revert`.",
@@ -67,13 +69,27 @@ SITUATIONS = {
     "drawn": "The label bears no id: somebody drew it.",
     "no sample": "No sample of the dataset has the row's media.",
     "hidden": "The table has the row, but what is read (a view, a query, row-level security) does not show it.",
-    "replaced": "syncd wrote the field in FiftyOne lately, and FiftyOne is back at what it replaced.",
-    "replaced twice": "The same, after syncd has written its value once more already.",
-    "inserted": "syncd inserted the label in FiftyOne lately.",
-    "inserted twice": "The same, after syncd has inserted it once more already.",
-    "removed": "syncd removed the label in FiftyOne lately, and it is back as it was.",
-    "removed twice": "The same, after syncd has removed it once more already.",
-    "removed, edited": "syncd removed the label in FiftyOne lately; it is back, and not as it was.",
+    "replaced": "syncd wrote the field in FiftyOne lately, and FiftyOne is back at what it replaced; nothing else of "
+    "the sample was changed.",
+    "replaced beside an edit": "The same, and another label of the sample's list was changed by hand, in this run or "
+    "the one before: a window of the App saves them all.",
+    "replaced beside an edit, twice": "The same, after syncd has written its value once more already.",
+    "replaced in bulk": "The same as the first, under a stamp that other samples bear too, and nothing else changed "
+    "under it.",
+    "inserted": "syncd inserted the label in FiftyOne lately, and nothing else of the sample was changed.",
+    "inserted beside an edit": "The same, and another label of the sample's list was changed by hand.",
+    "inserted beside an edit, twice": "The same, after syncd has inserted it once more already.",
+    "inserted in bulk": "The same as the first, and others are gone under the same stamp.",
+    "removed": "syncd removed the label in FiftyOne lately, and it is back as it was; nothing else of the sample was "
+    "changed.",
+    "removed beside an edit": "The same, and another label of the sample's list was changed by hand.",
+    "removed beside an edit, twice": "The same, after syncd has removed it once more already.",
+    "removed beside an edit, edited": "syncd removed the label in FiftyOne lately; it is back, and not as it was, and "
+    "another label of the sample's list was changed by hand.",
+    "removed in bulk": "The same as the first of these, under a stamp that other samples bear too.",
+    "sample gone": "The sample is not in the dataset any more.",
+    "sample back": "The sample had left the dataset before; there is one with the row's media again, without a label.",
+    "sample anew": "The sample was deleted, and one with its media added, whose label bears no id.",
 }
 """What else is known."""
 
@@ -108,6 +124,12 @@ def _always(outcome: str) -> dict[str, tuple[str, str, str]]:
 
 STALE_FIELD = {"reapply": ("reapplied", "stale", "reapplied"), "quarantine": _all("stale")}
 
+ON_FIFTYONE_DELETE = {
+    "quarantine": _all("deleted_in_fiftyone"),
+    "restore": _all("restored"),
+    "delete": _all("delete_row"),
+}
+
 LINES = (
     Line("–––", "nobody has it", _always("nothing")),
     Line("––a", "new in the database", _always("insert")),
@@ -124,16 +146,7 @@ LINES = (
         "first_sync",
     ),
     Line("a––", "gone from both", _always("dropped")),
-    Line(
-        "a–a",
-        "removed in FiftyOne",
-        {
-            "quarantine": _all("deleted_in_fiftyone"),
-            "restore": _all("restored"),
-            "delete": _all("delete_row"),
-        },
-        "on_fiftyone_delete",
-    ),
+    Line("a–a", "removed in FiftyOne", ON_FIFTYONE_DELETE, "on_fiftyone_delete"),
     Line("a–b", "removed in FiftyOne, changed in the database", _always("deleted_in_fiftyone")),
     Line(
         "aa–",
@@ -182,33 +195,52 @@ LINES = (
         for pattern, means in (("aaa", "no change otherwise"), ("aab", "changed at home, which nobody sees"))
     ),
     *(Line(pattern, "changed in FiftyOne", _always("hidden"), situation="hidden") for pattern in ("aba", "abb", "abc")),
-    Line("aba", "an idle window put the old value back", STALE_FIELD, "on_stale_revert", "replaced"),
-    Line("abc", "the same, the database has gone on", STALE_FIELD, "on_stale_revert", "replaced"),
-    Line("aba", "put back again", _always("stale"), situation="replaced twice"),
-    Line("abc", "put back again, the database has gone on", _always("stale"), situation="replaced twice"),
+    Line("aba", "a reviewer puts it back", {"": ("reviewed", "reviewed", "one_way")}, situation="replaced"),
+    Line("aba", "an idle window put it back", STALE_FIELD, "on_stale_revert", "replaced beside an edit"),
+    Line("abc", "the same, the database has gone on", STALE_FIELD, "on_stale_revert", "replaced beside an edit"),
+    Line("aba", "put back again", _always("stale"), situation="replaced beside an edit, twice"),
+    Line("abc", "the same, the database has gone on", _always("stale"), situation="replaced beside an edit, twice"),
+    Line("aba", "old values, or a bulk answer", _always("stale"), situation="replaced in bulk"),
+    Line("abc", "the same, the database has gone on", _always("stale"), situation="replaced in bulk"),
+    Line("a–a", "a reviewer deletes it", ON_FIFTYONE_DELETE, "on_fiftyone_delete", "inserted"),
     *(
         Line(
             pattern,
             "an idle window took off what syncd inserted",
             {"reapply": _all("put_back"), "quarantine": _all("stale")},
             "on_stale_revert",
-            "inserted",
+            "inserted beside an edit",
         )
         for pattern in ("a–a", "a–b")
     ),
     *(
-        Line(pattern, "taken off again", _always("stale"), situation="inserted twice")
+        Line(pattern, means, _always("stale"), situation=situation)
+        for situation, means in (
+            ("inserted beside an edit, twice", "taken off again"),
+            ("inserted in bulk", "old lists, or a bulk answer"),
+        )
         for pattern in ("a–a", "a–b")
     ),
+    Line("–a–", "a reviewer wants it back", _always("unknown_id"), situation="removed"),
     Line(
         "–a–",
         "an idle window brought back what syncd removed",
         {"reapply": _all("taken_off"), "quarantine": _all("stale")},
         "on_stale_revert",
-        "removed",
+        "removed beside an edit",
     ),
-    Line("–a–", "brought back again", _always("stale"), situation="removed twice"),
-    Line("–a–", "brought back with an edit", _always("stale"), situation="removed, edited"),
+    Line("–a–", "brought back again", _always("stale"), situation="removed beside an edit, twice"),
+    Line("–a–", "brought back with an edit", _always("stale"), situation="removed beside an edit, edited"),
+    Line("–a–", "old lists, or a bulk answer", _always("stale"), situation="removed in bulk"),
+    *(
+        Line(pattern, means, _always(found), situation=situation)
+        for situation, means, found in (
+            ("sample gone", "left with its sample", "away"),
+            ("sample back", "its sample is back", "restored"),
+        )
+        for pattern in ("a–a", "a–b")
+    ),
+    Line("aaa", "perhaps the same annotation", _always("replaced"), situation="sample anew"),
 )  # fmt: skip
 """The table. In a situation, a pattern without a line of its own is judged as it stands."""
 

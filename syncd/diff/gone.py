@@ -1,0 +1,62 @@
+"""Annotations whose sample has left the dataset. That takes no row with it: only a label is deleted by a person.
+
+The baseline keeps what was agreed of such an annotation, and forgets on which sample: it is *away*. Its row is not
+ingested until there is a sample with its media again; it then becomes a label there, and a label that comes back under
+its id is compared with what was agreed. A label without an id that stands there may be its own.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from syncd.diff.inputs import Inputs
+from syncd.diff.joined import B
+from syncd.model.snapshot import baseline_schema
+
+AWAY = pl.col("sample_id").is_null()
+"""Whether an annotation in the baseline is away."""
+
+WITHOUT_SAMPLE = pl.col("in_b") & pl.col("in_d") & ~pl.col("in_f") & pl.col(B + "sample_id").is_null()
+"""Whether a joined row is of an annotation that is away and has its row."""
+
+
+def without_lost_homes(
+    baseline: pl.DataFrame, fiftyone: pl.DataFrame, database: pl.DataFrame, homes: pl.DataFrame | None
+) -> pl.DataFrame:
+    """The baseline, with those away of whose sample nothing is left.
+
+    ``homes`` are the samples that are still there of those on which a known label is missing (:func:`missing_at_home`);
+    ``None`` where none was looked for. A label under its id on another image than its row's is none that came back.
+    """
+    if homes is None:
+        return baseline
+    lost = missing_at_home(baseline, fiftyone).join(homes, on="sample_id", how="anti").drop_nulls("sample_id")
+    media = database.select("annotation_id", pl.col("media").alias("of_row"))
+    strange = fiftyone.join(media, on="annotation_id").filter(pl.col("media").ne_missing(pl.col("of_row")))
+    lost = lost.select("annotation_id").join(strange, on="annotation_id", how="anti")
+    if lost.is_empty():
+        return baseline
+    lost = lost.with_columns(pl.lit(value=True).alias("lost"))
+    rows = baseline.join(lost, on="annotation_id", how="left", maintain_order="left")
+    left = pl.when(pl.col("lost").is_null()).then(pl.col("sample_id")).alias("sample_id")
+    return rows.with_columns(left).drop("lost")
+
+
+def missing_at_home(baseline: pl.DataFrame, fiftyone: pl.DataFrame) -> pl.DataFrame:
+    """The baseline of annotations of which no label stands on the sample where it was known."""
+    return baseline.join(fiftyone, on=["annotation_id", "sample_id"], how="anti")
+
+
+def new_homes(baseline: pl.DataFrame, nameless: pl.DataFrame, database: pl.DataFrame) -> pl.DataFrame:
+    """The baseline of those away, once for each sample on which a label without an id bears the media of their row."""
+    away = baseline.filter(AWAY).drop("sample_id")
+    media = database.select("annotation_id", "media").drop_nulls()
+    places = nameless.select("sample_id", "media").drop_nulls().unique()
+    return away.join(media, on="annotation_id").join(places, on="media").select(baseline.columns)
+
+
+def next_away(inputs: Inputs, rows: pl.DataFrame) -> pl.DataFrame:
+    """The next baseline of joined rows that went away since the last run: what was agreed, without a sample."""
+    names = {name: name if name == "annotation_id" else B + name for name in baseline_schema(inputs.mapping)}
+    away = rows.select(pl.col(source).alias(name) for name, source in names.items())
+    return away.join(inputs.baseline.drop_nulls("sample_id"), on="annotation_id", how="semi")
