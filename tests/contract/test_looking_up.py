@@ -21,3 +21,9 @@ def test_samples_are_looked_up_by_their_ids(label_bench: Bench) -> None:
 
 def test_the_columns_of_every_field_of_a_plain_table_can_be_written(row_bench: Bench) -> None:
     assert all(row_bench.adapter.writable(name) for name in row_bench.mapping.names)
+
+
+def test_a_table_that_is_read_whole_keeps_nothing_behind(row_bench: Bench) -> None:
+    row_bench.put(item("a"))
+    written = row_bench.adapter.written_ids(["nobody", "no id \x00 at all"])
+    assert (written.ids, written.certain) == (frozenset(), True)
