@@ -15,7 +15,7 @@ from syncd.diff.memory import about_column
 from syncd.diff.unsafe import not_readable, why_unsafe
 from syncd.diff.wishes import ALIAS, AMBIGUOUS, BY_TAG
 from syncd.model.fields import Direction, Field, Mapping, Side
-from syncd.model.plan import AWAITING, Action, Change, Conflict, Edited, Waiting
+from syncd.model.plan import AWAITING, RESTORED, Action, Change, Conflict, Edited, Waiting
 from syncd.model.snapshot import baseline_schema, column, known_column
 
 SETTLED = ("same", "adopt")
@@ -109,6 +109,8 @@ def _change(
     by_tag = row[about_column(field, "via")] in BY_TAG
     from_database = way is Direction.TO_FIFTYONE and not by_tag and new == row[D + column(field.name)]
     side = D if from_database else F
+    # What is given back is nobody's edit, whoever was at the row last.
+    given_back = reason == RESTORED
     return Change(
         annotation_id=row["annotation_id"],
         label_id=row[F + "label_id"],
@@ -119,8 +121,8 @@ def _change(
         old=old,
         new=new,
         reason=reason,
-        actor=None if way is None else row[side + "actor"],
-        edited_at=row[side + "edited_at"],
+        actor=None if way is None or given_back else row[side + "actor"],
+        edited_at=None if given_back else row[side + "edited_at"],
     )
 
 

@@ -32,6 +32,7 @@ HALF_SCHEMA: dict[str, pl.DataType] = {
     "new": pl.String(),
     "reason": pl.String(),
 }
+UNFILLED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "field": pl.String()}
 ANSWERED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "tag": pl.String()}
 
 
@@ -44,7 +45,7 @@ class History:
     that syncd gave to drawn labels whose database row was never written, because the run died or the database
     refused it; ``answered`` the tags that stay on their labels (or samples) and have had their effect; ``halves``
     what tags asked the database to hold, and a run that died wrote to FiftyOne only (``old``, ``new``: canonical
-    JSON).
+    JSON); ``unfilled`` the attributes that a run which died was about to give back to their labels.
     """
 
     written: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WRITTEN_SCHEMA))
@@ -52,6 +53,7 @@ class History:
     minted: frozenset[str] = frozenset()
     answered: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ANSWERED_SCHEMA))
     halves: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=HALF_SCHEMA))
+    unfilled: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=UNFILLED_SCHEMA))
 
 
 @dataclass(frozen=True)

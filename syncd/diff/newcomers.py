@@ -39,20 +39,27 @@ from syncd.model.plan import Action, Change, Conflict, Waiting
 
 
 def judge_newcomers(
-    inputs: Inputs, rows: pl.DataFrame, fresh: pl.DataFrame, approved: frozenset[Place], found: Findings
+    inputs: Inputs,
+    rows: pl.DataFrame,
+    fresh: pl.DataFrame,
+    approved: frozenset[Place],
+    asked: pl.DataFrame,
+    found: Findings,
 ) -> None:
     """Decides what only one side has and the baseline does not know, and every fresh label.
 
-    ``approved`` are the labels that bear an approving tag.
+    ``approved`` are the labels that bear an approving tag; ``asked`` those of which a tag asks for something.
     """
     unknown = rows.filter(~pl.col("in_b"))
     lone = with_actors(unknown.filter(pl.col("in_f") & ~pl.col("in_d")), inputs.policy.review, F)
-    _unknown_id(inputs, lone, approved, found)
+    _unknown_id(inputs, lone, approved, asked, found)
     fresh = _new_in_database(inputs, unknown.filter(~pl.col("in_f") & pl.col("in_d")), fresh, found)
     _drawn(inputs, fresh, approved, found)
 
 
-def _unknown_id(inputs: Inputs, rows: pl.DataFrame, approved: frozenset[Place], found: Findings) -> None:
+def _unknown_id(
+    inputs: Inputs, rows: pl.DataFrame, approved: frozenset[Place], asked: pl.DataFrame, found: Findings
+) -> None:
     """Ids that the database does not have: never had, or not any more, or not yet."""
     if rows.is_empty():
         return
@@ -61,6 +68,7 @@ def _unknown_id(inputs: Inputs, rows: pl.DataFrame, approved: frozenset[Place], 
     broken = pl.any_horizontal([unreadable(each.name, F) | not_finite(each, F) for each in mapping.fields])
     refused = refused_whole(inputs, rows["annotation_id"])
     removed = removed_lately(inputs.history, rows["annotation_id"])
+    spoken_of = {(sample_id, label_id): tags for sample_id, label_id, tags in asked.iter_rows()}
     for row in rows.with_columns(broken.alias("broken")).iter_rows(named=True):
         annotation_id = row["annotation_id"]
         remembered = refused.get(annotation_id)
@@ -73,6 +81,8 @@ def _unknown_id(inputs: Inputs, rows: pl.DataFrame, approved: frozenset[Place], 
             found.add(whole_conflict(mapping, row, "unknown_id"))
         elif row["waits"] or row["reapplied"] or row["broken"] or policy.on_stale_revert != "reapply":
             found.add(whole_conflict(mapping, row, STALE))
+        elif tags := spoken_of.get((row[F + "sample_id"], row[F + "label_id"])):
+            found.add(whole_conflict(mapping, row, STALE, asked=tags))
         elif not _holds_any(mapping, row, removed.get(annotation_id, [])):
             # Somebody edited it in the window that put it back: that edit must not go with it unasked.
             found.add(whole_conflict(mapping, row, STALE))

@@ -10,15 +10,19 @@ from syncd.diff.content import problems_of, values_of
 from syncd.diff.findings import Findings, into_fiftyone, unsafe_row, whole_change, whole_conflict
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, D, F, any_difference
+from syncd.diff.lost import is_edited
 from syncd.diff.memory import STALE, open_whole, with_presence_memory
-from syncd.diff.tags import with_actors
+from syncd.diff.tags import PLACE, with_actors
 from syncd.diff.unsafe import why_unsafe_whole
 from syncd.model.fields import Direction, Side
-from syncd.model.plan import Action
+from syncd.model.plan import RESTORED, Action
 
 
-def judge_missing(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
-    """Decides the known annotations that a side lacks. Only a complete read says so; anything less is a hint."""
+def judge_missing(inputs: Inputs, rows: pl.DataFrame, asked: pl.DataFrame, found: Findings) -> None:
+    """Decides the known annotations that a side lacks. Only a complete read says so; anything less is a hint.
+
+    ``asked`` are the labels of which a tag asks for something (:func:`syncd.diff.tags.asking`).
+    """
     in_f, in_d = pl.col("in_f"), pl.col("in_d")
     known = rows.filter(pl.col("in_b") & ~(in_f & in_d))
     if known.is_empty():
@@ -35,7 +39,7 @@ def judge_missing(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
     found.vanished_in_fiftyone = only_database.join(told, on="annotation_id", how="anti").height
     found.vanished_in_database = only_fiftyone.join(told, on="annotation_id", how="anti").height
     _deleted_in_fiftyone(inputs, only_database, found)
-    _deleted_in_database(inputs, only_fiftyone, found)
+    _deleted_in_database(inputs, only_fiftyone, asked, found)
     for row in known.filter(~in_f & ~in_d).iter_rows(named=True):
         found.dropped.append(row["annotation_id"])
         found.add(whole_change(inputs.mapping, row, None, "gone_from_both", seen=B, place=B))
@@ -58,7 +62,7 @@ def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, found: Findings) ->
         elif row["edited"] or choice == "quarantine":
             found.add(whole_conflict(mapping, row, "deleted_in_fiftyone"))
         elif choice == "restore":
-            _put_back(inputs, row, "restored", slots, found)
+            _put_back(inputs, row, RESTORED, slots, found)
         else:
             way = Direction.TO_DATABASE
             found.add(whole_change(mapping, row, way, "deleted_in_fiftyone", seen=D, place=B))
@@ -85,14 +89,17 @@ def _slots_taken(inputs: Inputs, rows: pl.DataFrame) -> frozenset[str]:
     return frozenset(inputs.fiftyone.rows.join(homes, on="sample_id", how="semi")["sample_id"])
 
 
-def _deleted_in_database(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
+def _deleted_in_database(inputs: Inputs, rows: pl.DataFrame, asked: pl.DataFrame, found: Findings) -> None:
+    """A label goes with its row, unless somebody has edited it or said by a tag what it should be."""
     if rows.is_empty():
         return
     mapping = inputs.mapping
-    rows = rows.with_columns(any_difference(mapping, B, F).alias("edited"))
+    rows = rows.with_columns(is_edited(mapping).alias("edited"))
+    there = [F + name for name in PLACE]
+    rows = rows.join(asked.rename(dict(zip(PLACE, there, strict=True))), on=there, how="left", maintain_order="left")
     for row in rows.iter_rows(named=True):
-        if row["edited"] or inputs.policy.on_database_delete == "quarantine":
-            found.add(whole_conflict(mapping, row, "deleted_in_database"))
+        if row["edited"] or row["asked"] or inputs.policy.on_database_delete == "quarantine":
+            found.add(whole_conflict(mapping, row, "deleted_in_database", asked=row["asked"]))
         else:
             way = Direction.TO_FIFTYONE
             found.add(whole_change(mapping, row, way, "removed_in_database", seen=F, place=F))

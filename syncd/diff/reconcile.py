@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from syncd.diff.answers import Answers, Heard, answers, flagged
+from syncd.diff.answers import Answers, Heard, answers, flagged, kept
 from syncd.diff.brakes import held_by
+from syncd.diff.counted import counted
 from syncd.diff.decisions import decide, next_baseline
 from syncd.diff.fields import judge, verdict_column
 from syncd.diff.findings import Findings
@@ -18,13 +19,14 @@ from syncd.diff.gate import gated
 from syncd.diff.identity import identify
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, F, join
+from syncd.diff.lost import with_lost
 from syncd.diff.marks import conflict_marks, held_marks
 from syncd.diff.memory import open_fields, open_whole
 from syncd.diff.newcomers import judge_newcomers
 from syncd.diff.presence import judge_missing
 from syncd.diff.quiet import LeftAlone, without_young
 from syncd.diff.settled import is_agreed
-from syncd.diff.tags import approved_places, said, spent_names, voices, with_actors
+from syncd.diff.tags import approved_places, asking, known_answers, said, spent_names, voices, with_actors
 from syncd.diff.vocabulary import with_nearest
 from syncd.diff.wishes import verified_field, with_wishes
 from syncd.model.fields import Mapping
@@ -42,12 +44,17 @@ def diff(inputs: Inputs) -> Plan:
 
     identified = identify(mapping, review, fiftyone, baseline, adopt=inputs.adopt)
     held = identified.held | frozenset(twice)
-    tags = said(_with_restored(fiftyone, identified.restored), review, inputs.vocabulary, inputs.history.answered)
+    labels = _with_restored(fiftyone, identified.restored)
+    known_tags = known_answers(inputs.history, labels)
+    tags = said(labels, review, inputs.vocabulary, known_tags)
     voiced = voices(tags)
+    verified = verified_field(mapping, review)
+    asked = asking(tags, fiftyone, verified.name if verified else None)
     joined = join(_without(baseline, held), _without(identified.rows, held), _without(database, held))
+    joined = with_lost(mapping, inputs.history, [str(each.annotation_id) for each in identified.restored], joined)
     found = Findings()
-    judge_missing(inputs, joined, found)
-    judge_newcomers(inputs, joined, identified.fresh, approved_places(voiced), found)
+    judge_missing(inputs, joined, asked, found)
+    judge_newcomers(inputs, joined, identified.fresh, approved_places(voiced), asked, found)
     in_both = joined.filter(pl.col("in_f") & pl.col("in_d"))
     work = with_wishes(inputs, voiced, with_actors(_needs_work(mapping, in_both, voiced), review, F))
     work = gated(mapping, review, judge(mapping, inputs.policy, inputs.history, work), verdict_column)
@@ -64,7 +71,6 @@ def diff(inputs: Inputs) -> Plan:
     stop = None if inputs.force else _held(inputs, found, changes, _displaced(inputs, identified.held))
     answer = Answers((), frozenset())
     if stop is None:
-        verified = verified_field(mapping, review)
         heard = Heard(changes, conflicts, found.waiting)
         answer = answers(review, verified.name if verified else None, inputs.history, tags, heard)
         unjudged = [each for each in open_fields(inputs.history) if each in scope.fields_left]
@@ -85,7 +91,7 @@ def diff(inputs: Inputs) -> Plan:
         notes=notes,
         waiting=tuple(sorted(waiting, key=lambda each: each.subject)),
         tags=tuple(sorted([*answer.edits, *marked], key=lambda each: each.sort_key)),
-        answered=answer.answered,
+        answered=answer.answered | kept(known_tags, labels, held),
     )
 
 
@@ -217,7 +223,7 @@ def _displaced(inputs: Inputs, held: frozenset[str]) -> int:
 def _held(inputs: Inputs, found: Findings, changes: list[Change], displaced: int) -> str | None:
     return held_by(
         inputs.policy.brakes,
-        changes,
+        counted(changes, verified_field(inputs.mapping, inputs.policy.review)),
         known=inputs.baseline_size,
         fiftyone=inputs.fiftyone.size if inputs.fiftyone.complete else None,
         database=inputs.database.size if inputs.database.complete else None,

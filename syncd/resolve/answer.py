@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from syncd.diff.content import seen_tags
 from syncd.model import Action, Change, Content, Direction, Mapping, Side
 from syncd.model.vocabulary import Vocabulary
 
@@ -82,7 +83,11 @@ def change(
     new: Content,
     media: str | None = None,
 ) -> Change:
-    """One change that carries out an answer; ``place`` is what names the label and the sample."""
+    """One change that carries out an answer; ``place`` is what names the label and the sample.
+
+    Of a label that is removed it is the label itself.
+    """
+    removed = place if action is Action.DELETE and way is Direction.TO_FIFTYONE else None
     return Change(
         annotation_id=annotation_id,
         label_id=place["label_id"] if place else None,
@@ -95,6 +100,7 @@ def change(
         reason=REASON,
         actor=question.actor,
         media=media,
+        seen_tags=None if removed is None else seen_tags(removed),
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from syncd.adapters.values import same_value
-from syncd.diff.content import problems_of
+from syncd.diff.content import problems_of, seen_tags
 from syncd.diff.unsafe import why_unsafe, why_unsafe_whole
 from syncd.model import LABEL, Action, Change, Content, Direction, Field, Mapping, Side, Value, Vocabulary
 from syncd.model.present import Present, Row, content
@@ -210,6 +210,7 @@ def _change(
     actor: str | None,
     media: str | None = None,
 ) -> Change:
+    removed = place if action is Action.DELETE and side is Side.FIFTYONE else None
     return Change(
         annotation_id=net.annotation_id,
         label_id=place["label_id"] if place else None,
@@ -223,4 +224,5 @@ def _change(
         actor=actor,
         media=media,
         undo_of=net.seqs[side],
+        seen_tags=None if removed is None else seen_tags(removed),
     )
