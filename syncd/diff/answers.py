@@ -68,6 +68,16 @@ def answers(review: Review, verified: str | None, history: History, tags: pl.Dat
     return Answers(tuple(edits), frozenset(named.iter_rows()) | logged)
 
 
+def settled(review: Review, tags: pl.DataFrame) -> Answers:
+    """What becomes of tags that a person has answered by a command: a label's go as configured, a sample's stay.
+
+    ``tags`` are of :func:`syncd.diff.tags.said`. What stays is remembered, for it may speak for other labels too.
+    """
+    stays = pl.col("on_sample") | pl.lit(review.after == "keep")
+    remembered = tags.filter(stays & pl.col("annotation_id").is_not_null()).select("annotation_id", "tag").unique()
+    return Answers(tuple(_on_labels(review, tags.filter(~stays))), frozenset(remembered.iter_rows()))
+
+
 def kept(answered: pl.DataFrame, rows: pl.DataFrame, held: Collection[str]) -> frozenset[tuple[str, str]]:
     """The answered tags that nobody has taken off, as far as can be told from FiftyOne's ``rows``.
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from syncd.diff.content import seen_tags
-from syncd.model import Action, Change, Content, Direction, Mapping, Side
+from syncd.diff.tags import Place
+from syncd.model import Action, Change, Content, Direction, Mapping, Side, Value
 from syncd.model.vocabulary import Vocabulary
 
 REASON = "resolved"
@@ -34,7 +35,7 @@ class Question:
     """What every answer of a binding rests on.
 
     ``near`` holds the nearest terms of labels that are none; ``fixed`` the fields whose columns cannot be written at
-    all.
+    all; ``asked`` the tags of a label that ask for something, and ``meant`` the values that they ask for.
     """
 
     mapping: Mapping
@@ -42,13 +43,15 @@ class Question:
     near: dict[str, tuple[str, ...]] = field(default_factory=dict)
     fixed: frozenset[str] = frozenset()
     actor: str | None = None
+    asked: dict[Place, tuple[str, ...]] = field(default_factory=dict)
+    meant: dict[Place, dict[str, Value]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Answer:
     """What follows from an answer: changes, or that there is nothing left to decide, or why it cannot be done.
 
-    ``by_tag``: the label's class tags are answered by it as well.
+    ``by_tag``: the label's tags that are about the field are answered by it as well.
     """
 
     changes: tuple[Change, ...] = ()
