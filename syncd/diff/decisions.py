@@ -75,6 +75,10 @@ def _outcomes(field: Field, row: dict[str, Any]) -> Iterator[Outcome]:
         yield _conflict(field, row, verdict, tuple(sorted(named)))
     else:
         yield _conflict(field, row, verdict, _why_broken(field, row) if verdict == "unsafe_value" else ())
+        if row[about_column(field, "via")] == RESTORED:
+            # Whatever the sides disagree about: what the label has lost by the way it is given back first.
+            typed, agreed = row[about_column(field, "typed")], row[F + column(field.name)]
+            yield _change(field, row, Direction.TO_FIFTYONE, typed, agreed, reason=RESTORED)
 
 
 def _homeward(field: Field, row: dict[str, Any], *, waits: bool) -> Iterator[Outcome]:

@@ -66,7 +66,7 @@ def is_lost(field: Field) -> pl.Expr:
 
 def is_to_fill(field: Field) -> pl.Expr:
     """Whether the attribute was lost and the database has a value for it."""
-    return is_lost(field) & pl.col(D + column(field.name)).is_not_null()
+    return is_lost(field) & (pl.col(D + column(field.name)).is_not_null() | unreadable(field.name, D))
 
 
 @lru_cache(EXPRESSIONS)

@@ -123,6 +123,16 @@ def test_what_is_given_back_is_nobodys_edit() -> None:
     assert {(each.reason, each.actor, each.edited_at) for each in found.changes} == {("restored", None, None)}
 
 
+def test_what_the_sides_disagree_about_is_given_back_as_it_was_agreed() -> None:
+    one_way = one("note=to_database", "depth", label={}, home={"note": "y"})
+    assert (changes(one_way), kinds(one_way)) == (filled("note", "depth"), [("wrong_direction", "a", "note")])
+    assert one_way.conflicts[0].fiftyone == "x"
+    broken = plan_of(
+        "note", "depth", b=[B("a", **ALL)], f=[F("a")], d=[D("a", problems={"depth": "deep"}, note="x")]
+    )  # fmt: skip
+    assert (changes(broken), kinds(broken)) == (filled("note", "depth"), [("unsafe_value", "a", "depth")])
+
+
 def test_a_value_that_cannot_be_read_is_not_lost() -> None:
     found = one("note", "depth", label={"problems": {"depth": "deep"}})
     assert (changes(found)[0][3:], kinds(found)) == (("note", "x", None, "reviewed"), [("unsafe_value", "a", "depth")])

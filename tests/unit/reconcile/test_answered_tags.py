@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -169,10 +168,14 @@ def test_the_label_moves_to_another_sample_and_back(lab: Lab) -> None:
 
 
 def test_one_run_hears_another_tag_only(lab: Lab) -> None:
-    lab.answered()
-    lab.corrected()
-    lab.run(tag="urgent")
-    stays(lab)
+    lab.run()
+    lab.tag("reviewed")
+    lab.run()
+    lab.sides.edit_row("a0", "verified", False)
+    lab.do(lambda session: reconcile(session, Options(full=True, tag="urgent")))
+    for _ in range(3):
+        lab.run()
+        assert lab.both(what="verified") == (False, False)
 
 
 def test_the_vocabulary_lacks_the_term_for_a_while_or_calls_it_otherwise(lab: Lab) -> None:
@@ -200,14 +203,12 @@ def test_class_tags_are_switched_off_for_a_while(lab: Lab) -> None:
     stays(lab)
 
 
-def test_a_change_of_its_label_is_overtaken(lab: Lab) -> None:
+def test_another_change_of_its_label_is_overtaken(lab: Lab) -> None:
     lab.answered()
     lab.corrected()
-    # The row is changed once more between reading and writing nothing to it; FiftyOne's label is edited meanwhile.
-    step = at_step(Step.INTENTS_COMMITTED, lambda: lab.edit(lambda label: label.values.update({LABEL: TERMS[70]})))
-    with observed(step):
+    lab.edit(lambda label: label.values.update(depth=5.0))
+    with observed(at_step(Step.INTENTS_COMMITTED, lambda: lab.sides.edit_row("a0", "depth", 9.0))):
         lab.run()
-    lab.edit(lambda label: label.values.update({LABEL: TAGGED}))
     stays(lab)
 
 

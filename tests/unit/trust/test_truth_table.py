@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from syncd.diff import diff
-from syncd.model import BOX, LABEL, Direction, Mapping, Plan, Review, dumps
+from syncd.model import BOX, FLAG, LABEL, Direction, Mapping, Plan, Review, dumps
+from syncd.model.plan import ERROR
 from syncd.model.snapshot import column, known_column
 from tools.truth_table import TARGET, page, source
 from trust import many, tried
@@ -77,8 +78,11 @@ class Case:
 def _cases() -> Iterator[Case]:
     for values in COMBINATIONS:
         for situation in SITUATIONS:
-            # Drawn labels and rows without a sample are of one pattern; elsewhere a situation may be beside the point.
-            if situation in ("drawn", "no sample") and (situation, pattern_of(values)) not in truth_table.BY_PLACE:
+            # Drawn labels, rows without a sample and lost attributes are of few patterns; elsewhere a situation may be beside the point.
+            if (
+                situation in ("drawn", "no sample", "lost")
+                and (situation, pattern_of(values)) not in truth_table.BY_PLACE
+            ):
                 continue
             if situation != PLAIN and values[1] == ABSENT and situation.startswith(("replaced", "removed")):
                 continue
@@ -91,6 +95,13 @@ CASES = list(_cases())
 
 def content(mapped: Mapping, letter: str) -> dict[str, Any]:
     return {name: OF_FIELD[name][LETTERS[letter]] for name in mapped.names}
+
+
+def in_fiftyone(mapped: Mapping, case: Case) -> dict[str, Any]:
+    """What the label holds."""
+    values = content(mapped, case.values[1])
+    lost = case.situation == "lost"
+    return {name: None if lost and name not in (LABEL, BOX) else value for name, value in values.items()}
 
 
 def worlds() -> list[Mapping]:
@@ -119,13 +130,14 @@ def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
         if mine != ABSENT:
             place = {"label_id": f"l-{case.name}", "sample": f"s-{case.name}"}
             shown = None if case.situation == "drawn" else case.name
-            made["f"].append(F(shown, at=mine_at, **place, **content(mapped, mine)))
+            tags = ["bad"] if case.situation == "flagged" else None
+            made["f"].append(F(shown, at=mine_at, tags=tags, **place, **in_fiftyone(mapped, case)))
         if theirs != ABSENT:
             made["d"].append(D(case.name, at=theirs_at, **content(mapped, theirs)))
         if case.situation != "no sample":
             made["samples"].append(S(f"s-{case.name}"))
         made["lately"] += _lately(mapped, case)
-    review = Review(mode=mode, approve=("ok",))
+    review = Review(mode=mode, approve=("ok",), error=("bad",))
     return diff(world(mapped=mapped, **made, brakes=NO_BRAKES, review=review, **policy))
 
 
@@ -148,12 +160,16 @@ def facts(mapped: Mapping, plan: Plan) -> dict[str, Counter[tuple[Any, ...]]]:
     said: dict[str, Counter[tuple[Any, ...]]] = {case.name: Counter() for case in CASES}
     known = {case.name: case.values[0] for case in CASES}
     for change in plan.changes:
+        if change.field == FLAG:
+            continue
         what = (change.action.value, change.field, dumps(change.old), dumps(change.new), change.reason)
         said[_who(change.annotation_id, change.label_id)][("change", change.direction, *what)] += 1
     for conflict in plan.conflicts:
         values = [dumps(each) for each in (conflict.base, conflict.fiftyone, conflict.database)]
         said[_who(conflict.annotation_id, conflict.label_id)][("conflict", conflict.kind, conflict.field, *values)] += 1
     for each in plan.waiting:
+        if each.kind == ERROR:
+            continue
         said[_who(each.annotation_id, each.label_id)][("waits", each.field, dumps(each.old), dumps(each.new))] += 1
     for name in plan.dropped:
         said[name][("dropped",)] += 1
@@ -175,17 +191,22 @@ def promised(mapped: Mapping, case: Case, policy: dict[str, str], *, tagged: boo
     """All that the table lets a plan say of an annotation."""
     found: Counter[tuple[Any, ...]] = Counter()
     for field in mapped.fields:
-        key = outcome(case.line, policy, field.direction.value, times=case.times, tagged=tagged)
-        for fact in _promised(mapped, case, field.name, key):
-            found[fact] = 1
+        line = case.line if case.situation != "lost" or field.name not in (LABEL, BOX) else line_of(PLAIN, case.values)
+        key = outcome(line, policy, field.direction.value, times=case.times, tagged=tagged)
+        for each in key.split(", "):
+            for fact in _promised(mapped, case, field.name, each):
+                found[fact] = 1
     return found
 
 
 def _promised(mapped: Mapping, case: Case, field: str, key: str) -> Iterator[tuple[Any, ...]]:
     base, mine, theirs = (None if each == ABSENT else content(mapped, each) for each in case.values)
     values = [None if each is None else each[field] for each in (base, mine, theirs)]
-    if key in UPDATES:
-        old, new = (values[2], values[1]) if UPDATES[key] is HOME else (values[1], values[2])
+    now = None if mine is None else in_fiftyone(mapped, case)[field]
+    if key == "given_back":
+        yield ("change", OUT, "update", field, dumps(now), dumps(values[0]), "restored")
+    elif key in UPDATES:
+        old, new = (values[2], values[1]) if UPDATES[key] is HOME else (now, values[2])
         yield ("change", UPDATES[key], "update", field, dumps(old), dumps(new), REASONS[key])
     elif key in WHOLE:
         way, action = WHOLE[key]
@@ -196,6 +217,8 @@ def _promised(mapped: Mapping, case: Case, field: str, key: str) -> Iterator[tup
         kind = "stale_revert" if key == "stale" else key
         name = None if case.situation == "drawn" else case.name
         place = {"annotation_id": name, "label_id": f"l-{case.name}", "sample_id": f"s-{case.name}"}
+        if case.situation == "flagged" and kind == "deleted_in_database":
+            place["review.tags"] = ["bad"]
         yield ("conflict", kind, None, *map(dumps, (base, None if mine is None else mine | place, theirs)))
     elif key in ("no_baseline", "edit_edit", "stale", "one_way"):
         kind = "box_changed" if field == BOX else "wrong_direction"

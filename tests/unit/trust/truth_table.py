@@ -45,6 +45,8 @@ OUTCOMES = {
     "reapplied": "syncd's value is written to FiftyOne once more, logged `stale_revert`.",
     "put_back": "The label is inserted in FiftyOne once more, logged `stale_revert`.",
     "taken_off": "The label is removed in FiftyOne once more, logged `stale_revert`.",
+    "given_back": "The agreed value is written to FiftyOne again, logged `restored`.",
+    "one_way, given_back": "Conflict `wrong_direction`; FiftyOne gets the agreed value back, logged `restored`.",
     "waiting": "FiftyOne's value waits for an approving tag (`awaiting_review`).",
     "drawn_waits": "The drawn label waits for an approving tag (`awaiting_review`).",
 }
@@ -70,6 +72,8 @@ SITUATIONS = {
     "removed": "syncd removed the label in FiftyOne lately, and it is back as it was.",
     "removed twice": "The same, after syncd has removed it once more already.",
     "removed, edited": "syncd removed the label in FiftyOne lately; it is back, and not as it was.",
+    "flagged": "The label bears an error tag that was not answered yet (which is logged besides).",
+    "lost": "The label has lost all its attributes at once. Of an attribute: FiftyOne's column is what it held before.",
 }
 """What else is known."""
 
@@ -191,6 +195,14 @@ LINES = (
     ),
     Line("–a–", "brought back again", _always("stale"), situation="removed twice"),
     Line("–a–", "brought back with an edit", _always("stale"), situation="removed, edited"),
+    Line("aa–", "removed in the database, flagged in FiftyOne", _always("deleted_in_database"), situation="flagged"),
+    Line("aaa", "an attribute lost with the others", _always("given_back"), situation="lost"),
+    Line(
+        "aab",
+        "an attribute lost with the others, changed at home",
+        {"": ("at_home", "one_way, given_back", "at_home")},
+        situation="lost",
+    ),
 )  # fmt: skip
 """The table. In a situation, a pattern without a line of its own is judged as it stands."""
 
