@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.diff.brakes import enough_known, held_by
-from syncd.model import Action, Brakes, Change, Direction
+from syncd.model import Action, Brakes, Change, Direction, Review
 from unit.diff.world import CLASSIFICATION, LABEL, B, D, F, opened, plan_of
 
 NAMES = [f"a{number:03}" for number in range(100)]
@@ -62,6 +62,18 @@ def test_annotations_are_counted_not_fields() -> None:
 def test_changes_in_both_directions_are_judged_apart() -> None:
     theirs = {name: D(name, note=name) for name in NAMES[50:65]}
     assert hundred("note", f=edited(F, 15, note="{}"), d=theirs).held is None
+
+
+def test_approvals_count_in_no_brake() -> None:
+    review = Review(approve=("ok",), verified="verified")
+    approved = {name: F(name, tags=["ok"]) for name in NAMES}
+    plan = hundred("verified", f=approved, review=review)
+    assert (plan.held, len(plan.changes)) == (None, 200)
+    relabelled = {name: F(name, tags=["ok"], label=f"krill {name}") for name in NAMES[:21]}
+    held = hundred("verified", f=approved | relabelled, review=review).held
+    assert held is not None and "21 of 100 annotations would change in the database" in held
+    by_hand = {name: F(name, verified=True) for name in NAMES}
+    assert hundred("verified", f=by_hand, review=review).held is not None
 
 
 def test_what_converged_changes_nothing() -> None:

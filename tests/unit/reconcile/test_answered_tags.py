@@ -1,4 +1,4 @@
-"""A tag that was answered has no effect again, whatever happens to its label meanwhile; a new one has. Both readings."""
+"""A tag that was answered has no effect again, whatever happens to its label meanwhile; what is said anew has."""
 
 from __future__ import annotations
 

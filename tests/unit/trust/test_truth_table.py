@@ -78,7 +78,7 @@ class Case:
 def _cases() -> Iterator[Case]:
     for values in COMBINATIONS:
         for situation in SITUATIONS:
-            # Drawn labels, rows without a sample and lost attributes are of few patterns; elsewhere a situation may be beside the point.
+            # Some situations are of few patterns; elsewhere one may be beside the point.
             if (
                 situation in ("drawn", "no sample", "lost")
                 and (situation, pattern_of(values)) not in truth_table.BY_PLACE
