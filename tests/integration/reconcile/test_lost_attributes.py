@@ -14,10 +14,6 @@ from syncd.verify import verify
 from worlds import BINDING, LIST, World, utc
 
 
-def ids(world: World) -> list[str]:
-    return [row.annotation_id for row in world.data.rows]
-
-
 def replace_label(world: World, annotation_id: str, label: dict[str, Any]) -> None:
     """Another tool, or a script, puts a label of its own in the place of one that is known."""
     sample, was = world.place(annotation_id)
@@ -28,9 +24,9 @@ def replace_label(world: World, annotation_id: str, label: dict[str, Any]) -> No
     )
 
 
-def remade(world: World, annotation_id: str, **known: Any) -> dict[str, Any]:
+def remade(world: World, one: str, **known: Any) -> dict[str, Any]:
     """A label at the place of a known one, with a class, and what whoever made it ``known`` besides."""
-    was = next(each for each in world.raw_labels() if each.get("annotation_id") == annotation_id)
+    was = next(each for each in world.raw_labels() if each.get("annotation_id") == one)
     return {"_cls": "Detection", "label": "remade", "bounding_box": was["bounding_box"], "tags": []} | known
 
 
@@ -38,18 +34,19 @@ def remade(world: World, annotation_id: str, **known: Any) -> dict[str, Any]:
 def test_labels_that_come_back_without_attributes_get_them_back_and_their_class_goes_home(
     world: World, full: bool
 ) -> None:
+    nameless, anew, cleared = [name for name, row in world.rows().items() if row["depth"] is not None][:3]
+    world.correct(cleared, verified=True)
     world.reconcile(full=True)
-    nameless, anew, cleared = ids(world)[:3]
     before = world.rows()
     replace_label(world, nameless, remade(world, nameless, _id=world.place(nameless)[1]))
     replace_label(world, anew, remade(world, anew, _id=ObjectId(), annotation_id=anew))
-    world.review(cleared, depth=None)
+    world.review(cleared, verified=None)
     world.reconcile(full=full)
     rows, labels = world.rows(), world.labels()
     for each in (nameless, anew):
         assert (rows[each]["label"], rows[each]["depth"]) == ("remade", before[each]["depth"])
         assert (labels[each]["label"], labels[each]["depth"]) == ("remade", before[each]["depth"])
-    assert rows[cleared]["depth"] is None
+    assert (rows[cleared]["verified"], rows[cleared]["depth"]) == (None, before[cleared]["depth"])
     given = {each["annotation_id"] for each in world.log("applied") if each["reason"] == "restored"}
     assert given == {nameless, anew}
     assert world.conflicts() == []
