@@ -132,4 +132,7 @@ def _change(document: dict[str, Any], mapping: Mapping) -> Change:
     # Raises where there is a number without end or half of a surrogate pair, of which no digest can be made.
     dumps(document).encode()
     change = change_of(document | {"edited_at": edited}, mapping)
-    return replace(change, media=document["media"])
+    seen = document.get("seen_tags")
+    if seen is not None and not (isinstance(seen, list) and all(isinstance(each, str) for each in seen)):
+        raise ValueError("no tags of ours")
+    return replace(change, media=document["media"], seen_tags=None if seen is None else tuple(seen))

@@ -122,8 +122,7 @@ def _record(
     baseline.drop(state, tables, binding, forgotten(plan.dropped, recorded, plan.baseline))
     waiting.update(state, tables, binding, plan.waiting, plan.scope, at)
     failed = {each.change.annotation_id for each in recorded if each.status != APPLIED}
-    stays = {each for each in plan.answered if each[0] not in failed}
-    answered.update(state, tables, binding, stays, plan.scope)
+    answered.update(state, tables, binding, plan.answered, plan.scope, failed=failed)
     found = [*plan.conflicts, *refusals(recorded)]
     return tuple(recorded), conflicts.update(state, tables, binding, run_id, found, plan.scope, at)
 

@@ -8,16 +8,20 @@
 - An error tag is the person's to take off: it shows that somebody should look, until that is done.
 - A tag of a sample is taken away when no label of the sample waits for anything.
 - A tag whose change was carried out by a run that died is taken away by the next one that sees it.
+- A tag that lost against the other side by a policy is answered by that.
+- An answered tag stays answered until its label is read without it. What it means by then, where the label stands, and
+  whether there is one, do not matter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from syncd.diff.fields import ON_CONFLICT
 from syncd.diff.inputs import History
 from syncd.diff.tags import APPROVE, CLASS, ERROR, PLACE, Place, with_actors
 from syncd.diff.wishes import APPROVED, CLASS_TAG
@@ -47,7 +51,8 @@ class Answers:
 def answers(review: Review, verified: str | None, history: History, tags: pl.DataFrame, heard: Heard) -> Answers:
     """Decides what becomes of every class and approving tag among ``tags`` (:func:`syncd.diff.tags.said`).
 
-    ``verified`` is the field that approval sets, if there is one.
+    ``verified`` is the field that approval sets, if there is one. The answered tags that it returns are those of
+    ``tags``: for others see :func:`kept`.
     """
     logged = _logged(tags, heard)
     tags = tags.filter(pl.col("role").is_in([APPROVE, CLASS]))
@@ -58,9 +63,33 @@ def answers(review: Review, verified: str | None, history: History, tags: pl.Dat
     done = judged.filter("done" if review.after != "keep" else pl.lit(value=False))
     if review.after == "keep":
         stays = pl.concat([stays, judged.filter("done")])
-    kept = stays.filter(pl.col("annotation_id").is_not_null()).select("annotation_id", "tag").unique()
+    named = stays.filter(pl.col("annotation_id").is_not_null()).select("annotation_id", "tag").unique()
     edits = [*_on_labels(review, done.filter(~pl.col("on_sample"))), *_on_samples(review, judged, done)]
-    return Answers(tuple(edits), frozenset(kept.iter_rows()) | logged)
+    return Answers(tuple(edits), frozenset(named.iter_rows()) | logged)
+
+
+def settled(review: Review, tags: pl.DataFrame) -> Answers:
+    """What becomes of tags that a person has answered by a command: a label's go as configured, a sample's stay.
+
+    ``tags`` are of :func:`syncd.diff.tags.said`. What stays is remembered, for it may speak for other labels too.
+    """
+    stays = pl.col("on_sample") | pl.lit(review.after == "keep")
+    remembered = tags.filter(stays & pl.col("annotation_id").is_not_null()).select("annotation_id", "tag").unique()
+    return Answers(tuple(_on_labels(review, tags.filter(~stays))), frozenset(remembered.iter_rows()))
+
+
+def kept(answered: pl.DataFrame, rows: pl.DataFrame, held: Collection[str]) -> frozenset[tuple[str, str]]:
+    """The answered tags that nobody has taken off, as far as can be told from FiftyOne's ``rows``.
+
+    Of annotations without a label, and of those that are ``held`` because theirs is in doubt, it cannot be told.
+    """
+    if answered.is_empty():
+        return frozenset()
+    read = rows.filter(~pl.col("annotation_id").is_in(list(held))).select("annotation_id").unique()
+    names = ("tags", "sample_tags")
+    borne = pl.concat(rows.select("annotation_id", pl.col(name).alias("tag")).explode("tag") for name in names)
+    gone = answered.join(read, on="annotation_id", how="semi").join(borne, on=["annotation_id", "tag"], how="anti")
+    return frozenset(answered.iter_rows()) - frozenset(gone.iter_rows())
 
 
 def _logged(tags: pl.DataFrame, heard: Heard) -> frozenset[tuple[str, str]]:
@@ -72,10 +101,11 @@ def _logged(tags: pl.DataFrame, heard: Heard) -> frozenset[tuple[str, str]]:
 
 def _with_outcome(tags: pl.DataFrame, verified: str | None, history: History, heard: Heard) -> pl.DataFrame:
     """Adds ``open`` (its label is in dispute or waits), ``done`` and ``idle`` (it asks for nothing)."""
-    relabelled = _places(each for each in heard.changes if each.field == LABEL and each.reason == CLASS_TAG)
+    done_by = (CLASS_TAG, APPROVED, ON_CONFLICT)
+    relabelled = _places(each for each in heard.changes if each.field == LABEL and each.reason in done_by)
     homeward = [each for each in heard.changes if each.direction is Direction.TO_DATABASE]
     written = _places(each for each in homeward if each.field != FLAG)
-    confirmed = _places(each for each in heard.changes if each.reason == APPROVED)
+    confirmed = _places(each for each in heard.changes if each.field == verified and each.reason in done_by)
     drawn = _places(each for each in heard.changes if each.action is Action.INSERT) if verified else frozenset()
     disputed = _places(heard.conflicts) | _places(heard.waiting)
     lately = history.written.filter(pl.col("reason").is_in([CLASS_TAG, APPROVED])).select(

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from syncd.model.fields import Mapping
 from syncd.model.kinds import Json, Value, to_json
 from syncd.model.snapshot import PREFIX
+
+ASKED = "review.tags"
+"""Name under which a conflict shows the tags of a label that ask for something that was not done yet."""
 
 
 def values_of(mapping: Mapping, row: dict[str, Any], prefix: str = "") -> dict[str, Value]:
@@ -47,7 +51,14 @@ def shown(row: dict[str, Any], name: str, prefix: str = "") -> Json:
     return raw if raw is not None else jsonable(row[f"{prefix}{PREFIX}{name}"])
 
 
-def fiftyone_content(mapping: Mapping, row: dict[str, Any]) -> Json:
-    """A FiftyOne row as a conflict shows it: the ids it bears, then its values."""
+def seen_tags(row: dict[str, Any], prefix: str = "") -> tuple[str, ...]:
+    """The tags that a label of FiftyOne and its sample bear."""
+    return tuple(sorted({*(row[prefix + "tags"] or ()), *(row[prefix + "sample_tags"] or ())}))
+
+
+def fiftyone_content(mapping: Mapping, row: dict[str, Any], asked: Sequence[str] = ()) -> Json:
+    """A FiftyOne row as a conflict shows it: the ids it bears, the tags that ask for something, then its values."""
     ids: dict[str, Json] = {name: row[name] for name in ("annotation_id", "label_id", "sample_id")}
+    if asked:
+        ids[ASKED] = list(asked)
     return ids | {name: shown(row, name) for name in mapping.names}

@@ -15,7 +15,7 @@ from syncd.diff.memory import about_column
 from syncd.diff.unsafe import not_readable, why_unsafe
 from syncd.diff.wishes import ALIAS, AMBIGUOUS, BY_TAG
 from syncd.model.fields import Direction, Field, Mapping, Side
-from syncd.model.plan import AWAITING, Action, Change, Conflict, Edited, Waiting
+from syncd.model.plan import AWAITING, RESTORED, Action, Change, Conflict, Edited, Waiting
 from syncd.model.snapshot import baseline_schema, column, known_column
 
 SETTLED = ("same", "adopt")
@@ -75,6 +75,10 @@ def _outcomes(field: Field, row: dict[str, Any]) -> Iterator[Outcome]:
         yield _conflict(field, row, verdict, tuple(sorted(named)))
     else:
         yield _conflict(field, row, verdict, _why_broken(field, row) if verdict == "unsafe_value" else ())
+        if row[about_column(field, "via")] == RESTORED:
+            # Whatever the sides disagree about: what the label has lost by the way it is given back first.
+            typed, agreed = row[about_column(field, "typed")], row[F + column(field.name)]
+            yield _change(field, row, Direction.TO_FIFTYONE, typed, agreed, reason=RESTORED)
 
 
 def _homeward(field: Field, row: dict[str, Any], *, waits: bool) -> Iterator[Outcome]:
@@ -109,6 +113,8 @@ def _change(
     by_tag = row[about_column(field, "via")] in BY_TAG
     from_database = way is Direction.TO_FIFTYONE and not by_tag and new == row[D + column(field.name)]
     side = D if from_database else F
+    # What is given back is nobody's edit, whoever was at the row last.
+    given_back = reason == RESTORED
     return Change(
         annotation_id=row["annotation_id"],
         label_id=row[F + "label_id"],
@@ -119,8 +125,8 @@ def _change(
         old=old,
         new=new,
         reason=reason,
-        actor=None if way is None else row[side + "actor"],
-        edited_at=row[side + "edited_at"],
+        actor=None if way is None or given_back else row[side + "actor"],
+        edited_at=None if given_back else row[side + "edited_at"],
     )
 
 

@@ -21,8 +21,12 @@ from syncd.diff.returns import WINDOW
 from syncd.diff.vocabulary import UNKNOWN
 from syncd.diff.wishes import ALIAS, AMBIGUOUS, BY_TAG
 from syncd.model.fields import BOX, LABEL, Direction, Field, Mapping
+from syncd.model.plan import RESTORED
 from syncd.model.policy import Policy
 from syncd.model.snapshot import column
+
+ON_CONFLICT = "on_conflict"
+"""Reason of a change by which, of two edits, the one that a policy names has won."""
 
 
 def verdict_column(name: str) -> str:
@@ -147,8 +151,12 @@ def _unless_refused(field: Field) -> pl.Expr:
 
 
 def _respelling(field: Field) -> pl.Expr:
-    """FiftyOne takes the term, where it may be written at all; a tag was set in order to have it written."""
-    allowed = pl.lit(field.direction.allows(Direction.TO_FIFTYONE)) | _about(field, "by_tag")
+    """FiftyOne takes the term, where it may be written at all; a tag was set in order to have it written.
+
+    So is an attribute given back whatever its direction: else the next run would take it for cleared.
+    """
+    lost = (_about(field, "via") == RESTORED).fill_null(value=False)
+    allowed = pl.lit(field.direction.allows(Direction.TO_FIFTYONE)) | _about(field, "by_tag") | lost
     return pl.when(allowed).then(pl.lit(Direction.TO_FIFTYONE.value)).otherwise(pl.lit("same"))
 
 
@@ -223,7 +231,7 @@ def _reason(field: Field) -> pl.Expr:
         .when(_about(field, "returned").is_not_null() & by_fiftyone & (verdict == Direction.TO_FIFTYONE.value))
         .then(pl.lit(STALE))
         .when(by_fiftyone & by_database)
-        .then(pl.lit("on_conflict"))
+        .then(pl.lit(ON_CONFLICT))
         .when(by_fiftyone)
         .then(pl.lit("reviewed"))
         .otherwise(pl.lit("changed_at_home"))

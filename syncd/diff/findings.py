@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
-from syncd.diff.content import content_of, fiftyone_content, shown, values_of
+from syncd.diff.content import content_of, fiftyone_content, seen_tags, shown, values_of
 from syncd.diff.joined import B, D, F
 from syncd.model.fields import Direction, Mapping
 from syncd.model.kinds import Json, Value
@@ -68,6 +69,7 @@ def whole_change(
         old=values_of(mapping, row, seen),
         new=None,
         reason=reason,
+        seen_tags=seen_tags(row, place) if way is Direction.TO_FIFTYONE else None,
     )
 
 
@@ -107,15 +109,20 @@ def into_database(row: dict[str, Any], annotation_id: str | None, values: dict[s
     )
 
 
-def whole_conflict(mapping: Mapping, row: dict[str, Any], kind: str, *, with_ids: bool = True) -> Conflict:
-    """A conflict about a whole annotation that at least one side lacks."""
+def whole_conflict(
+    mapping: Mapping, row: dict[str, Any], kind: str, *, with_ids: bool = True, asked: Sequence[str] | None = None
+) -> Conflict:
+    """A conflict about a whole annotation that at least one side lacks.
+
+    ``asked`` are the tags on the label that ask for something that was not done yet.
+    """
     place = F if row["in_f"] else B
     base: Json = content_of(mapping, row, B) if row["in_b"] else None
     home: Json = content_of(mapping, row, D) if row["in_d"] else None
     fiftyone: Json = None
     drawn: Json = content_of(mapping, row, F) if row["in_f"] else None
     if row["in_f"]:
-        fiftyone = fiftyone_content(mapping, side_row(mapping, row, F)) if with_ids else drawn
+        fiftyone = fiftyone_content(mapping, side_row(mapping, row, F), asked or ()) if with_ids else drawn
     return Conflict(
         kind=kind,
         annotation_id=row["annotation_id"],
@@ -125,7 +132,7 @@ def whole_conflict(mapping: Mapping, row: dict[str, Any], kind: str, *, with_ids
         base=base,
         fiftyone=fiftyone,
         database=home,
-        in_fiftyone=edited(row, F) if drawn != base else Edited(),
+        in_fiftyone=edited(row, F) if drawn != base or asked else Edited(),
         in_database=edited(row, D) if home != base else Edited(),
     )
 

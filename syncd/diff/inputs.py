@@ -38,6 +38,7 @@ HALF_SCHEMA: dict[str, pl.DataType] = {
     "new": pl.String(),
     "reason": pl.String(),
 }
+UNFILLED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "field": pl.String()}
 ANSWERED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "tag": pl.String()}
 BY_HAND_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "sample_id": pl.String(), "run_id": pl.String()}
 STANDING_SCHEMA: dict[str, pl.DataType] = {
@@ -61,7 +62,8 @@ class History:
     about; ``minted`` ids that syncd gave to drawn labels whose database row was never written, because the run died or
     the database refused it; ``answered`` the tags that stay on their labels (or samples) and have had their effect;
     ``halves`` what tags asked the database to hold, and a run that died wrote to FiftyOne only (``old``, ``new``:
-    canonical JSON). ``signed`` says whose names syncd itself left in rows (:data:`syncd.diff.names.SIGNED_SCHEMA`).
+    canonical JSON); ``unfilled`` the attributes that a run which died was about to give back to their labels.
+    ``signed`` says whose names syncd itself left in rows (:data:`syncd.diff.names.SIGNED_SCHEMA`).
 
     ``by_hand`` are the annotations that people were found to have changed in FiftyOne by the run before this one,
     and ``standing`` the edits and drawn labels that already waited then, or were in a conflict without an annotation:
@@ -77,6 +79,7 @@ class History:
     signed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SIGNED_SCHEMA))
     by_hand: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BY_HAND_SCHEMA))
     standing: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STANDING_SCHEMA))
+    unfilled: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=UNFILLED_SCHEMA))
 
 
 @dataclass(frozen=True)

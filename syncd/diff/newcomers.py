@@ -49,24 +49,30 @@ def judge_newcomers(
     rows: pl.DataFrame,
     fresh: pl.DataFrame,
     approved: frozenset[Place],
+    asked: pl.DataFrame,
     returned: pl.DataFrame,
     found: Findings,
 ) -> None:
     """Decides what only one side has and the baseline does not know, and every fresh label.
 
-    ``approved`` are the labels that bear an approving tag; ``returned`` those that are back, and not by an edit
-    (:attr:`syncd.diff.returns.Returns.back`).
+    ``approved`` are the labels that bear an approving tag, ``asked`` those of which a tag asks for something;
+    ``returned`` those that are back, and not by an edit (:attr:`syncd.diff.returns.Returns.back`).
     """
     unknown = rows.filter(~pl.col("in_b"))
     lone = with_actors(unknown.filter(pl.col("in_f") & ~pl.col("in_d")), inputs.policy.review, F)
-    _unknown_id(inputs, lone, approved, returned, found)
+    _unknown_id(inputs, lone, approved, asked, returned, found)
     new = rows.filter((~pl.col("in_b") & ~pl.col("in_f") & pl.col("in_d")) | WITHOUT_SAMPLE)
     fresh = _new_in_database(inputs, new, fresh, found)
     _drawn(inputs, fresh if inputs.complete else _unasked(inputs, fresh, found), approved, found)
 
 
 def _unknown_id(
-    inputs: Inputs, rows: pl.DataFrame, approved: frozenset[Place], returned: pl.DataFrame, found: Findings
+    inputs: Inputs,
+    rows: pl.DataFrame,
+    approved: frozenset[Place],
+    asked: pl.DataFrame,
+    returned: pl.DataFrame,
+    found: Findings,
 ) -> None:
     """Ids that the database does not show: it never had them, or not any more, or not yet, or it hides them."""
     if rows.is_empty():
@@ -76,6 +82,7 @@ def _unknown_id(
     broken = pl.any_horizontal([unreadable(each.name, F) | not_finite(each, F) for each in mapping.fields])
     refused = refused_whole(inputs, rows["annotation_id"])
     removed = removed_lately(inputs.history, rows["annotation_id"])
+    spoken_of = {(sample_id, label_id): tags for sample_id, label_id, tags in asked.iter_rows()}
     for row in rows.with_columns(broken.alias("broken")).iter_rows(named=True):
         annotation_id = row["annotation_id"]
         remembered = refused.get(annotation_id)
@@ -88,6 +95,8 @@ def _unknown_id(
             found.add(whole_conflict(mapping, row, HIDDEN.kind if row["hidden"] else "unknown_id"))
         elif row["waits"] or row["returned"] != WINDOW or row["reapplied"] or not reapply or row["broken"]:
             found.add(whole_conflict(mapping, row, STALE))
+        elif tags := spoken_of.get((row[F + "sample_id"], row[F + "label_id"])):
+            found.add(whole_conflict(mapping, row, STALE, asked=tags))
         elif not _holds_any(mapping, row, removed.get(annotation_id, [])):
             # Somebody edited it in the window that put it back: that edit must not go with it unasked.
             found.add(whole_conflict(mapping, row, STALE))

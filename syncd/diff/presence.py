@@ -13,12 +13,13 @@ from syncd.diff.findings import Findings, into_fiftyone, unsafe_row, whole_chang
 from syncd.diff.gone import WITHOUT_SAMPLE
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, D, F, any_difference
+from syncd.diff.lost import is_edited
 from syncd.diff.memory import STALE, open_whole, with_presence_memory
 from syncd.diff.returns import ASK, WINDOW
-from syncd.diff.tags import with_actors
+from syncd.diff.tags import PLACE, with_actors
 from syncd.diff.unsafe import why_unsafe_whole
 from syncd.model.fields import Direction, Side
-from syncd.model.plan import Action
+from syncd.model.plan import RESTORED, Action
 from syncd.model.policy import Policy
 
 
@@ -35,11 +36,14 @@ DELETED = _Gone("deleted_in_database", "removed_in_database", lambda policy: pol
 HIDDEN = _Gone("hidden", "hidden_in_database", lambda policy: policy.on_hidden)
 
 
-def judge_missing(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFrame, found: Findings) -> None:
+def judge_missing(
+    inputs: Inputs, rows: pl.DataFrame, asked: pl.DataFrame, returned: pl.DataFrame, found: Findings
+) -> None:
     """Decides the known annotations that a side lacks. Only a complete read says so; anything less is a hint.
 
-    Whether the database hides an annotation is asked by its id, so that any read says so. ``returned`` are labels that
-    went again, and not by an edit (:attr:`syncd.diff.returns.Returns.gone`).
+    Whether the database hides an annotation is asked by its id, so that any read says so. ``asked`` are the labels
+    of which a tag asks for something (:func:`syncd.diff.tags.asking`); ``returned`` those that went again, and not by
+    an edit (:attr:`syncd.diff.returns.Returns.gone`).
     """
     in_f, in_d = pl.col("in_f"), pl.col("in_d")
     known = rows.filter(pl.col("in_b") & ~(in_f & in_d) & ~WITHOUT_SAMPLE)
@@ -49,7 +53,7 @@ def judge_missing(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFrame, fo
     hidden = with_actors(known.filter(in_f & pl.col("hidden")), inputs.policy.review, F)
     if inputs.policy.on_hidden == "remove":
         found.vanished_in_database += _untold(hidden, told)
-    _gone_at_home(inputs, hidden, HIDDEN, found)
+    _gone_at_home(inputs, hidden, HIDDEN, asked, found)
     known = known.filter(~(in_f & pl.col("hidden")))
     # Whoever was told that a row is hidden does not know that it was deleted since.
     told = told.filter(pl.col("kind") != HIDDEN.kind)
@@ -63,7 +67,7 @@ def judge_missing(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFrame, fo
     found.vanished_in_fiftyone += _untold(only_database, told)
     found.vanished_in_database += _untold(only_fiftyone, told)
     _deleted_in_fiftyone(inputs, only_database, returned, found)
-    _gone_at_home(inputs, only_fiftyone, DELETED, found)
+    _gone_at_home(inputs, only_fiftyone, DELETED, asked, found)
     for row in known.filter(~in_f & ~in_d).iter_rows(named=True):
         found.dropped.append(row["annotation_id"])
         reason = "gone_and_hidden" if row["hidden"] else "gone_from_both"
@@ -93,7 +97,7 @@ def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFr
         elif row["edited"] or choice == "quarantine":
             found.add(whole_conflict(mapping, row, "deleted_in_fiftyone"))
         elif choice == "restore":
-            _put_back(inputs, row, "restored", slots, found)
+            _put_back(inputs, row, RESTORED, slots, found)
         else:
             way = Direction.TO_DATABASE
             found.add(whole_change(mapping, row, way, "deleted_in_fiftyone", seen=D, place=B))
@@ -120,16 +124,21 @@ def _slots_taken(inputs: Inputs, rows: pl.DataFrame) -> frozenset[str]:
     return frozenset(inputs.fiftyone.rows.join(homes, on="sample_id", how="semi")["sample_id"])
 
 
-def _gone_at_home(inputs: Inputs, rows: pl.DataFrame, gone: _Gone, found: Findings) -> None:
-    """Labels whose rows the database has deleted, or hides: removed if policy says so and nobody has edited them."""
+def _gone_at_home(inputs: Inputs, rows: pl.DataFrame, gone: _Gone, asked: pl.DataFrame, found: Findings) -> None:
+    """Labels whose rows the database has deleted, or hides: removed where policy says so.
+
+    Not so where somebody has edited a label, or said by a tag what it should be.
+    """
     if rows.is_empty():
         return
     mapping = inputs.mapping
     remove = gone.policy(inputs.policy) == "remove"
-    rows = rows.with_columns(any_difference(mapping, B, F).alias("edited"))
+    rows = rows.with_columns(is_edited(mapping).alias("edited"))
+    there = [F + name for name in PLACE]
+    rows = rows.join(asked.rename(dict(zip(PLACE, there, strict=True))), on=there, how="left", maintain_order="left")
     for row in rows.iter_rows(named=True):
-        if row["edited"] or not remove:
-            found.add(whole_conflict(mapping, row, gone.kind))
+        if row["edited"] or row["asked"] or not remove:
+            found.add(whole_conflict(mapping, row, gone.kind, asked=row["asked"]))
         else:
             way = Direction.TO_FIFTYONE
             found.add(whole_change(mapping, row, way, gone.reason, seen=F, place=F))

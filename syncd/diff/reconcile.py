@@ -10,8 +10,9 @@ from collections import Counter
 
 import polars as pl
 
-from syncd.diff.answers import Answers, Heard, answers, flagged
+from syncd.diff.answers import Answers, Heard, answers, flagged, kept
 from syncd.diff.brakes import held_by
+from syncd.diff.counted import counted
 from syncd.diff.decisions import decide, next_baseline
 from syncd.diff.fields import judge, verdict_column
 from syncd.diff.findings import Findings
@@ -21,6 +22,7 @@ from syncd.diff.gone import without_lost_homes
 from syncd.diff.identity import identify
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, F, is_hidden, join
+from syncd.diff.lost import with_lost
 from syncd.diff.marks import conflict_marks, held_marks
 from syncd.diff.memory import open_fields, open_whole
 from syncd.diff.names import without_own_names
@@ -29,7 +31,7 @@ from syncd.diff.presence import judge_missing
 from syncd.diff.quiet import LeftAlone, without_young
 from syncd.diff.returns import find_returns
 from syncd.diff.settled import is_agreed
-from syncd.diff.tags import approved_places, said, spent_names, voices, with_actors
+from syncd.diff.tags import approved_places, asking, known_answers, said, spent_names, voices, with_actors
 from syncd.diff.vocabulary import with_nearest
 from syncd.diff.wishes import verified_field, with_wishes
 from syncd.model.fields import Mapping
@@ -49,14 +51,19 @@ def diff(inputs: Inputs) -> Plan:
 
     identified = identify(mapping, review, fiftyone, baseline, database, adopt=inputs.adopt)
     held = identified.held | frozenset(twice)
-    tags = said(_with_restored(fiftyone, identified.restored), review, inputs.vocabulary, inputs.history.answered)
+    labels = _with_restored(fiftyone, identified.restored)
+    known_tags = known_answers(inputs.history, labels)
+    tags = said(labels, review, inputs.vocabulary, known_tags)
     voiced = voices(tags)
+    verified = verified_field(mapping, review)
+    asked = asking(tags, fiftyone, verified.name if verified else None)
     joined = join(_without(baseline, held), _without(identified.rows, held), _without(database, held))
     joined = joined.with_columns(is_hidden(inputs.database))
+    joined = with_lost(mapping, inputs.history, [str(each.annotation_id) for each in identified.restored], joined)
     found = Findings()
     returns = find_returns(inputs, joined, identified.fresh, identified.conflicts)
-    judge_missing(inputs, joined, returns.gone, found)
-    judge_newcomers(inputs, joined, identified.fresh, approved_places(voiced), returns.back, found)
+    judge_missing(inputs, joined, asked, returns.gone, found)
+    judge_newcomers(inputs, joined, identified.fresh, approved_places(voiced), asked, returns.back, found)
     in_both = joined.filter(pl.col("in_f") & pl.col("in_d"))
     work = with_wishes(inputs, voiced, with_actors(_needs_work(mapping, in_both, voiced), review, F))
     work = gated(mapping, review, judge(mapping, inputs.policy, inputs.history, returns.values, work), verdict_column)
@@ -74,7 +81,6 @@ def diff(inputs: Inputs) -> Plan:
     stop = None if inputs.force else _held(inputs, found, changes, conflicts, doubted)
     answer = Answers((), frozenset())
     if stop is None:
-        verified = verified_field(mapping, review)
         heard = Heard(changes, conflicts, found.waiting)
         answer = answers(review, verified.name if verified else None, inputs.history, tags, heard)
         unjudged = [each for each in open_fields(inputs.history) if each in scope.fields_left]
@@ -95,7 +101,7 @@ def diff(inputs: Inputs) -> Plan:
         notes=notes,
         waiting=tuple(sorted(waiting, key=lambda each: each.subject)),
         tags=tuple(sorted([*answer.edits, *marked], key=lambda each: each.sort_key)),
-        answered=answer.answered,
+        answered=answer.answered | kept(known_tags, labels, held),
     )
 
 
@@ -236,7 +242,7 @@ def _held(
     told = labels > 0 or inputs.baseline["sample_id"].count() > 0
     return held_by(
         inputs.policy.brakes,
-        changes,
+        counted(changes, verified_field(inputs.mapping, inputs.policy.review)),
         known=inputs.baseline_size,
         met=_met(inputs),
         fiftyone=labels if inputs.fiftyone.complete and told else None,

@@ -58,8 +58,8 @@ def met_schema(mapping: Mapping) -> dict[str, pl.DataType]:
 
 
 def remembered(rules: Rules) -> Named:
-    """What must be looked at because a conflict about it is open: it may be over."""
-    return Named.of(rules.history.open_conflicts)
+    """What must be looked at because a conflict about it is open or a tag was answered: both may be over."""
+    return Named.of(rules.history.open_conflicts, rules.history.answered)
 
 
 def sift(rules: Rules, baseline: pl.DataFrame, fiftyone: pl.DataFrame, database: pl.DataFrame) -> Sifted:

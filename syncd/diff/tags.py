@@ -12,9 +12,10 @@ from typing import TypeAlias
 
 import polars as pl
 
+from syncd.diff.inputs import History
 from syncd.diff.vocabulary import with_meaning
 from syncd.model.fields import LABEL, Direction
-from syncd.model.plan import Change, TagEdit
+from syncd.model.plan import Action, Change, TagEdit
 from syncd.model.policy import Review
 from syncd.model.snapshot import column
 from syncd.model.vocabulary import Vocabulary
@@ -37,6 +38,12 @@ SAID_SCHEMA: dict[str, pl.DataType] = {
     "shared": pl.Boolean(),
     "answered": pl.Boolean(),
     "names_it": pl.Boolean(),
+}
+
+ASKED_SCHEMA: dict[str, pl.DataType] = {
+    "sample_id": pl.String(),
+    "label_id": pl.String(),
+    "asked": pl.List(pl.String),
 }
 
 VOICE_SCHEMA: dict[str, pl.DataType] = {
@@ -89,6 +96,22 @@ def said(rows: pl.DataFrame, review: Review, vocabulary: Vocabulary | None, answ
     )
 
 
+def known_answers(history: History, rows: pl.DataFrame) -> pl.DataFrame:
+    """The answered tags that are remembered, and those of samples that say nothing of a label because it came later.
+
+    Such a label syncd has put there lately, when the sample's tag had had its effect on another one.
+    """
+    answered = history.answered
+    inserted = history.written.filter(pl.col("action") == Action.INSERT.value).select("annotation_id").unique()
+    if answered.is_empty() or inserted.is_empty():
+        return answered
+    shared = rows.filter(pl.col("sample_tags").is_not_null() & pl.col("annotation_id").is_not_null())
+    shared = shared.select("annotation_id", "sample_id", pl.col("sample_tags").alias("tag")).explode("tag")
+    heard = shared.join(answered, on=["annotation_id", "tag"], how="semi").select("sample_id", "tag").unique()
+    late = shared.join(inserted, on="annotation_id", how="semi").join(heard, on=["sample_id", "tag"], how="semi")
+    return pl.concat([answered, late.select(answered.columns)]).unique()
+
+
 def _each(rows: pl.DataFrame, name: str) -> pl.DataFrame:
     """One row per label and tag in the column ``name``. A label that cannot be addressed is left out."""
     tagged = rows.filter(pl.col(name).is_not_null() & pl.col("label_id").is_not_null())
@@ -109,6 +132,29 @@ def _meanings(
             yield tag, ERROR, None
         elif vocabulary is not None and review.class_tags and (term := vocabulary.meant(tag)) is not None:
             yield tag, CLASS, term
+
+
+def asking(tags: pl.DataFrame, rows: pl.DataFrame, verified: str | None) -> pl.DataFrame:
+    """The labels of which a tag asks for something that was not done yet, with these tags (``asked``).
+
+    ``tags`` are those that are said of ``rows``, FiftyOne's; ``verified`` is the field that approval sets, if there is
+    one. A class tag that names what the label is asks for nothing, nor does an approving one where all is approved.
+    """
+    new = tags.filter(~pl.col("answered"))
+    if new.is_empty():
+        return pl.DataFrame(schema=ASKED_SCHEMA)
+    role = pl.col("role")
+    open_to = pl.lit(value=False) if verified is None else pl.col(column(verified)).ne_missing(pl.lit(value=True))
+    states = rows.select(*PLACE, open_to.alias("open_to")).unique(PLACE, keep="first", maintain_order=True)
+    asks = (role == ERROR) | ((role == CLASS) & ~pl.col("names_it")) | ((role == APPROVE) & pl.col("open_to"))
+    return (
+        new.join(states, on=PLACE, how="left")
+        .filter(asks)
+        .group_by(PLACE)
+        .agg(pl.col("tag").unique().sort().alias("asked"))
+        .select(list(ASKED_SCHEMA))
+        .sort(PLACE)
+    )
 
 
 def voices(tags: pl.DataFrame) -> pl.DataFrame:

@@ -2,7 +2,8 @@
 
 The merge then works on what is meant; what was typed stays beside it, in a column that :func:`about_column` names
 ``typed``, because writes to FiftyOne must find it there. Further such columns: ``via``, how the meant value came about
-(:data:`ALIAS`, :data:`CLASS_TAG`, :data:`APPROVED`, or null: it is what stands there); ``ambiguous``, tags that
+(:data:`ALIAS`, :data:`CLASS_TAG`, :data:`APPROVED`, ``restored`` of an attribute that was lost and means what was
+agreed, or null: it is what stands there); ``ambiguous``, tags that
 disagree with each other or with an edit; ``unknown``, no term; ``agrees``, the database's spelling means the same.
 """
 
@@ -12,10 +13,12 @@ import polars as pl
 
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, D, F, differ, is_known, unreadable
+from syncd.diff.lost import attributes_of, is_to_fill
 from syncd.diff.memory import about_column, with_half
 from syncd.diff.vocabulary import with_meaning
 from syncd.model.fields import LABEL, Direction, Field, Mapping
 from syncd.model.kinds import Kind
+from syncd.model.plan import RESTORED
 from syncd.model.policy import Review
 from syncd.model.snapshot import column, known_column
 
@@ -35,6 +38,7 @@ def with_wishes(inputs: Inputs, voices: pl.DataFrame, rows: pl.DataFrame) -> pl.
         maintain_order="left",
     ).with_columns(pl.col("approved", "confirmed").fill_null(value=False))
     rows = rows.with_columns([each for name in mapping.names for each in _plain(mapping.field(name))])
+    rows = rows.with_columns([each for field in attributes_of(mapping) for each in _with_lost(field)])
     if inputs.vocabulary is not None:
         rows = with_meaning(inputs.vocabulary, rows, F + column(LABEL), "meant.f")
         rows = with_meaning(inputs.vocabulary, rows, D + column(LABEL), "meant.d")
@@ -61,6 +65,15 @@ def _plain(field: Field) -> list[pl.Expr]:
         pl.col(F + column(field.name)).alias(about_column(field, "typed")),
         pl.lit(None, pl.String).alias(about_column(field, "via")),
         *(no.alias(about_column(field, fact)) for fact in ("ambiguous", "unknown", "agrees")),
+    ]
+
+
+def _with_lost(field: Field) -> list[pl.Expr]:
+    """An attribute that was lost means what was agreed; where the database has none either, it is simply gone."""
+    name, via = column(field.name), about_column(field, "via")
+    return [
+        pl.when(is_to_fill(field)).then(pl.col(B + name)).otherwise(pl.col(F + name)).alias(F + name),
+        pl.when(is_to_fill(field)).then(pl.lit(RESTORED)).otherwise(pl.col(via)).alias(via),
     ]
 
 
@@ -107,7 +120,7 @@ def _with_label(field: Field, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _with_approval(field: Field, rows: pl.DataFrame) -> pl.DataFrame:
     """An approving tag means that the attribute is true."""
-    typed = pl.col(F + column(field.name))
+    typed, via = pl.col(F + column(field.name)), about_column(field, "via")
     sound = ~unreadable(field.name, F) & ~unreadable(field.name, D)
     heard = pl.col("confirmed") & sound & typed.ne_missing(pl.lit(value=True))
     heard = heard & (is_known(field.name) | ~differ(field, F, D))
@@ -115,7 +128,7 @@ def _with_approval(field: Field, rows: pl.DataFrame) -> pl.DataFrame:
     rows = _agreed(field, rows, pl.col("heard"))
     return rows.with_columns(
         pl.when("heard").then(pl.lit(value=True)).otherwise(typed).alias(F + column(field.name)),
-        pl.when("heard").then(pl.lit(APPROVED)).alias(about_column(field, "via")),
+        pl.when("heard").then(pl.lit(APPROVED)).otherwise(pl.col(via)).alias(via),
     ).drop("heard", "half")
 
 

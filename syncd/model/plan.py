@@ -17,6 +17,10 @@ Content: TypeAlias = "Value | dict[str, Value]"
 """The value of one field, or (insert, delete) of all fields of an annotation."""
 
 
+RESTORED = "restored"
+"""Reason of changes that give FiftyOne back what it lost: a label, or attributes of one."""
+
+
 class Action(str, Enum):
     """What a change does to its target."""
 
@@ -33,6 +37,8 @@ class Change:
     ``None`` for inserts and deletes, whose content is a dict by field. ``direction`` is ``None`` for entries that
     only move the baseline (``converged``, ``gone_from_both``). ``annotation_id`` is ``None`` for a label drawn in
     FiftyOne until apply gives it an id. ``undo_of`` is the ``seq`` of the logged change that this one takes back.
+    ``seen_tags`` are the tags of a label that is to be removed, and of its sample, as the diff saw them: whoever has
+    put on another one since has said something about the label, so that it must not be removed.
     """
 
     annotation_id: str | None
@@ -48,20 +54,28 @@ class Change:
     edited_at: datetime | None = None
     media: str | None = None
     undo_of: int | None = None
+    seen_tags: tuple[str, ...] | None = None
 
     @property
     def sort_key(self) -> tuple[str, ...]:
         """Orders a plan independently of the order in which rows were read.
 
-        Drawn labels come last. An id is restored before anything else, because a label is removed under its id.
+        Drawn labels come last. An id is restored before its label is removed, which happens under its id; but what the
+        label has lost besides comes first: as long as the id is missing the next run sees that it was lost too.
         """
         way = self.direction.value if self.direction else ""
-        name = "" if self.field == ID_FIELD else self.field or " "
+        if self.field is None:
+            rank = "2"
+        elif self.field == ID_FIELD:
+            rank = "1"
+        else:
+            rank = "0" if self.reason == RESTORED else "3"
         label = (self.label_id or "", self.sample_id or "")
         return (
             "~" if self.annotation_id is None else "",
             self.annotation_id or "",
-            name,
+            rank,
+            self.field or "",
             way,
             self.action.value,
             *label,
@@ -253,6 +267,7 @@ class Plan:
 
 
 def _change_key(change: Change) -> Json:
+    seen: list[Json] = [] if change.seen_tags is None else [list(change.seen_tags)]
     return [
         change.annotation_id,
         change.label_id,
@@ -264,6 +279,7 @@ def _change_key(change: Change) -> Json:
         dumps(change.new),
         change.media,
         str(change.undo_of),
+        *seen,
     ]
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from syncd.adapters.values import same_content
 from syncd.apply.outcomes import subject
-from syncd.diff.content import problems_of
+from syncd.diff.content import problems_of, seen_tags
 from syncd.model import ID_FIELD, Action, Change, Content, Direction, Mapping
 from syncd.model.present import Present, Row, content
 from syncd.model.snapshot import baseline_schema, column, known_column
@@ -70,7 +70,8 @@ def _delete_holds(mapping: Mapping, change: Change, present: Present, paired: bo
     home = present.home(change.annotation_id)
     is_copy = home is not None and (home["sample_id"], home["label_id"]) != (change.sample_id, change.label_id)
     alone = paired or is_copy or not present.rows_of(change.annotation_id)
-    return alone and _content_is(mapping, label, change.old)
+    untagged = change.seen_tags is None or set(seen_tags(label)) <= set(change.seen_tags)
+    return alone and untagged and _content_is(mapping, label, change.old)
 
 
 def _field_is(mapping: Mapping, row: Row | None, name: str | None, value: Content) -> bool:

@@ -96,7 +96,8 @@ class RunResult:
 
 def change_json(change: Change) -> dict[str, Json]:
     """A planned change as JSON."""
-    return {
+    seen: dict[str, Json] = {} if change.seen_tags is None else {"seen_tags": list(change.seen_tags)}
+    return seen | {
         "annotation_id": change.annotation_id,
         "label_id": change.label_id,
         "sample_id": change.sample_id,

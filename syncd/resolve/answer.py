@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from syncd.model import Action, Change, Content, Direction, Mapping, Side
+from syncd.diff.content import seen_tags
+from syncd.diff.tags import Place
+from syncd.model import Action, Change, Content, Direction, Mapping, Side, Value
 from syncd.model.vocabulary import Vocabulary
 
 REASON = "resolved"
@@ -33,7 +35,7 @@ class Question:
     """What every answer of a binding rests on.
 
     ``near`` holds the nearest terms of labels that are none; ``fixed`` the fields whose columns cannot be written at
-    all.
+    all; ``asked`` the tags of a label that ask for something, and ``meant`` the values that they ask for.
     """
 
     mapping: Mapping
@@ -41,13 +43,15 @@ class Question:
     near: dict[str, tuple[str, ...]] = field(default_factory=dict)
     fixed: frozenset[str] = frozenset()
     actor: str | None = None
+    asked: dict[Place, tuple[str, ...]] = field(default_factory=dict)
+    meant: dict[Place, dict[str, Value]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Answer:
     """What follows from an answer: changes, or that there is nothing left to decide, or why it cannot be done.
 
-    ``by_tag``: the label's class tags are answered by it as well.
+    ``by_tag``: the label's tags that are about the field are answered by it as well.
     """
 
     changes: tuple[Change, ...] = ()
@@ -59,9 +63,9 @@ class Answer:
 SETTLED = Answer(settled=True)
 
 HIDDEN = (
-    "its row is hidden: the table has it (under row-level security: may have it), and what is read does not show it, so "
-    "that nothing can be compared or written. Show the row again (in the view, the query or the policy that hides it), "
-    "and the next complete run goes on by itself; or take `database`, and the label goes"
+    "its row is hidden: the table has it (under row-level security: may have it), and what is read does not show it, "
+    "so that nothing can be compared or written. Show the row again (in the view, the query or the policy that hides "
+    "it), and the next complete run goes on by itself; or take `database`, and the label goes"
 )
 """Why an annotation whose row is hidden is left as it is."""
 
@@ -89,7 +93,11 @@ def change(
     new: Content,
     media: str | None = None,
 ) -> Change:
-    """One change that carries out an answer; ``place`` is what names the label and the sample."""
+    """One change that carries out an answer; ``place`` is what names the label and the sample.
+
+    Of a label that is removed it is the label itself.
+    """
+    removed = place if action is Action.DELETE and way is Direction.TO_FIFTYONE else None
     return Change(
         annotation_id=annotation_id,
         label_id=place["label_id"] if place else None,
@@ -102,6 +110,7 @@ def change(
         reason=REASON,
         actor=question.actor,
         media=media,
+        seen_tags=None if removed is None else seen_tags(removed),
     )
 
 

@@ -46,14 +46,17 @@ def answer_field(question: Question, conflict: OpenConflict, take: Take, present
     if not sides:
         return SETTLED
     broken = [side for side, row in sides.items() if name in problems_of(row)]
-    by_tag = conflict["kind"] == AMBIGUOUS
+    meant = _by_tag(question, conflict, sides)
+    by_tag = conflict["kind"] == AMBIGUOUS or meant is not None
     if len(sides) == 2 and not broken and not by_tag and _alike(field, *sides.values()):
         return SETTLED
     for side, row in sides.items():
+        if side is Side.FIFTYONE and meant is not None:
+            continue
         if not (is_seen(field, conflict[side.value], row) or _is_meant(question, field, conflict[side.value], row)):
             return moved_on(NAMES[side], repr(row[column(name)]))
     try:
-        value = _taken(question, field, take, sides)
+        value = meant if take.side is Side.FIFTYONE and meant is not None else _taken(question, field, take, sides)
     except ValueError as error:
         return refuse(str(error))
     changes: list[Change] = []
@@ -67,6 +70,16 @@ def answer_field(question: Question, conflict: OpenConflict, take: Take, present
         old = row[column(name)]
         changes.append(change(question, WAYS[side], Action.UPDATE, place, annotation_id, name, old, value))
     return Answer(tuple(changes), by_tag=by_tag)
+
+
+def _by_tag(question: Question, conflict: OpenConflict, sides: dict[Side, Row]) -> Value:
+    """The value that a tag asks for, where that is what the conflict shows of FiftyOne."""
+    label = sides.get(Side.FIFTYONE)
+    if label is None or conflict["kind"] == AMBIGUOUS:
+        return None
+    wishes = question.meant.get((label["sample_id"], label["label_id"]), {})
+    meant = wishes.get(str(conflict["field"]))
+    return meant if meant is not None and meant == conflict["fiftyone"] else None
 
 
 def _is_meant(question: Question, field: Field, was: Json, row: Row) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncd.diff.content import problems_of
+from syncd.diff.content import ASKED, problems_of
 from syncd.diff.unsafe import why_unsafe_whole
 from syncd.model import LABEL, Action, Direction, LabelType, Side
 from syncd.model.present import Present, Row, content
@@ -58,6 +58,10 @@ def _only_label(question: Question, conflict: OpenConflict, take: Take, present:
         return answer_field(question, about_label, take, present)
     values = content(mapping, label)
     if take.side is Side.DATABASE:
+        asked = set(question.asked.get((label["sample_id"], label["label_id"]), ()))
+        shown = conflict["fiftyone"].get(ASKED, []) if isinstance(conflict["fiftyone"], dict) else []
+        if not asked <= set(shown):
+            return moved_on("The label in FiftyOne", f"the tag {min(asked - set(shown))!r}")
         if label["problems"] is not None:
             return refuse("the label holds a value that cannot be read, and so cannot be logged: delete it in FiftyOne")
         way = Direction.TO_FIFTYONE

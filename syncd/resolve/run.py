@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from syncd.diff.answers import settled
 from syncd.diff.nearest import nearest_terms
-from syncd.diff.tags import CLASS, names_spent_at, said
-from syncd.model import Change, Side, TagEdit
+from syncd.diff.tags import APPROVE, CLASS, PLACE, names_spent_at
+from syncd.diff.wishes import AMBIGUOUS
+from syncd.model import LABEL, Change, Side, TagEdit
 from syncd.model.present import Present
 from syncd.model.vocabulary import Vocabulary
 from syncd.person import person
 from syncd.reconcile.look import look
 from syncd.reconcile.made import RESOLVE, Ending, MadeOptions, apply_made, made_plan
 from syncd.reconcile.result import RunResult
+from syncd.reconcile.spoken import Spoken, spoken
 from syncd.resolve.answer import Answer, OpenConflict, Question, Take
 from syncd.resolve.decide import decide
 from syncd.session import Session
@@ -69,12 +72,13 @@ def resolve(
 ) -> Resolved:
     """Answers all of these open conflicts alike; what cannot be answered so is named, and stays open."""
     progress("looking at both sides")
-    question = _question(session, asked, take, vocabulary)
     present = look(session, (each["annotation_id"] for each in asked), (each["sample_id"] for each in asked))
+    heard = spoken(session, present, vocabulary)
+    question = replace(_question(session, asked, take, vocabulary), asked=heard.asked, meant=heard.meant)
     session.rest()
     answers = [decide(question, each, take, present) for each in asked]
     plan = made_plan(session.mapping, [change for answer in answers for change in answer.changes])
-    tags, answered = _tags(session, present, asked, answers, vocabulary)
+    tags, answered = _tags(session, heard, asked, answers)
     unmarked = _unmarked(session, asked, answers)
     spent = _spent(session, present, asked, answers)
     plan = replace(plan, tags=(*tags, *unmarked, *spent), answered=answered)
@@ -106,28 +110,31 @@ def _question(session: Session, asked: Sequence[OpenConflict], take: Take, vocab
 
 
 def _tags(
-    session: Session,
-    present: Present,
-    asked: Sequence[OpenConflict],
-    answers: Sequence[Answer],
-    vocabulary: Vocabulary | None,
+    session: Session, heard: Spoken, asked: Sequence[OpenConflict], answers: Sequence[Answer]
 ) -> tuple[tuple[TagEdit, ...], frozenset[tuple[str, str]]]:
-    """Class tags that disagreed, and are answered now: those of a label go, one of a sample speaks for others too."""
-    labels = [
-        {"sample_id": each["sample_id"], "label_id": each["label_id"]}
-        for each, answer in zip(asked, answers, strict=True)
-        if answer.by_tag
+    """Tags that are answered now: those of a label go, one of a sample speaks for others too.
+
+    Of class tags that disagreed all go, whatever becomes of a tag that was followed.
+    """
+    review = session.policy.review
+    by_tag = [each for each, answer in zip(asked, answers, strict=True) if answer.by_tag]
+    disputed = _spoken_about(heard.tags, [each for each in by_tag if each["kind"] == AMBIGUOUS], CLASS)
+    at_odds = settled(replace(review, after="remove"), disputed)
+    new = heard.tags.filter(~pl.col("answered"))
+    others = [each for each in by_tag if each["kind"] != AMBIGUOUS]
+    heeded = [
+        settled(review, _spoken_about(new, [each for each in others if (each["field"] == LABEL) is about_label], role))
+        for about_label, role in ((True, CLASS), (False, APPROVE))
     ]
-    if not labels:
-        return (), frozenset()
-    places = pl.DataFrame(labels, schema={"sample_id": pl.String(), "label_id": pl.String()})
-    none = pl.DataFrame(schema={"annotation_id": pl.String(), "tag": pl.String()})
-    spoken = said(present.labels, session.policy.review, vocabulary, none).filter(pl.col("role") == CLASS)
-    spoken = spoken.join(places, on=["sample_id", "label_id"], how="semi")
-    own = spoken.filter(~pl.col("on_sample")).group_by("sample_id", "label_id", maintain_order=True).agg("tag")
-    edits = [TagEdit(sample, label, remove=tuple(tags), after_changes=True) for sample, label, tags in own.iter_rows()]
-    shared = spoken.filter(pl.col("on_sample") & pl.col("annotation_id").is_not_null())
-    return tuple(edits), frozenset(shared.select("annotation_id", "tag").iter_rows())
+    found = [at_odds, *heeded]
+    return tuple(edit for each in found for edit in each.edits), frozenset().union(*(each.answered for each in found))
+
+
+def _spoken_about(tags: pl.DataFrame, conflicts: Sequence[OpenConflict], role: str) -> pl.DataFrame:
+    """The tags of that role on the labels that these conflicts are about."""
+    places = [{name: each[name] for name in PLACE} for each in conflicts]
+    there = pl.DataFrame(places, schema={name: pl.String() for name in PLACE}).unique()
+    return tags.filter(pl.col("role") == role).join(there, on=PLACE, how="semi")
 
 
 def _spent(

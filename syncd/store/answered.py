@@ -35,11 +35,18 @@ def load(connection: Connection, tables: Tables, binding: str, ids: Collection[s
 
 
 def update(
-    connection: Connection, tables: Tables, binding: str, found: Collection[tuple[str, str]], scope: Scope
+    connection: Connection,
+    tables: Tables,
+    binding: str,
+    found: Collection[tuple[str, str]],
+    scope: Scope,
+    *,
+    failed: Collection[str | None] = (),
 ) -> None:
     """Brings the table in line with what the diff found within its scope; only differences are written.
 
-    What was found besides, of an annotation that is left alone, is kept as it is where it is known already.
+    What was found besides, of an annotation that is left alone, is kept as it is where it is known already. Of the
+    ``failed`` annotations, of which not all was carried out, no tag counts as answered that did not before.
     """
     if not (scope.everything or scope.annotation_ids or found):
         return
@@ -56,6 +63,7 @@ def update(
             table.c.tag == sa.bindparam("key_tag"),
         )
         connection.execute(chosen, gone)
-    new = [{"binding": binding, "annotation_id": name, "tag": tag} for name, tag in sorted(now - known)]
+    fresh = [each for each in sorted(now - known) if each[0] not in failed]
+    new = [{"binding": binding, "annotation_id": name, "tag": tag} for name, tag in fresh]
     for start in range(0, len(new), BATCH):
         connection.execute(sa.insert(table), new[start : start + BATCH])

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import any_of
-from syncd.diff.inputs import HALF_SCHEMA, WRITTEN_SCHEMA, History
+from syncd.diff.inputs import HALF_SCHEMA, UNFILLED_SCHEMA, WRITTEN_SCHEMA, History
 from syncd.diff.wishes import BY_TAG
 from syncd.model import Action, Direction
+from syncd.model.plan import RESTORED
 from syncd.store import answered, conflicts, hands
 from syncd.store.changes import ABANDONED, APPLIED
 from syncd.store.tables import Tables
@@ -39,6 +40,7 @@ def load(
         open_subjects=open_subjects,
         minted=_minted(connection, tables, binding),
         answered=answered.load(connection, tables, binding, ids),
+        unfilled=_unfilled(connection, tables, binding, since, ids),
         halves=_halves(connection, tables, binding, since, written.filter(pl.col("reason").is_in(BY_TAG))),
         by_hand=hands.of_last_run(connection, tables, binding, since) if wrote else hands.nobody(),
         standing=hands.standing(connection, tables, binding) if wrote else hands.nothing(),
@@ -143,6 +145,30 @@ def signed(connection: Connection, tables: Tables, binding: str, ids: Collection
     )
     chosen = sa.select(table.c.annotation_id, table.c.actor).join(last, last.c.seq == table.c.seq).where(~named_since)
     return _frame(connection, chosen, schema)
+
+
+def _unfilled(
+    connection: Connection, tables: Tables, binding: str, since: datetime, ids: Collection[str] | None
+) -> pl.DataFrame:
+    """Attributes that were about to be given back when a run died, and of which nothing was written since."""
+    table, later = tables.change, tables.change.alias()
+    written_since = sa.exists().where(
+        later.c.binding == binding,
+        later.c.annotation_id == table.c.annotation_id,
+        later.c.field == table.c.field,
+        later.c.status == APPLIED,
+        later.c.seq > table.c.seq,
+    )
+    chosen = sa.select(table.c.annotation_id, table.c.field).where(
+        table.c.binding == binding,
+        table.c.status == ABANDONED,
+        table.c.direction == Direction.TO_FIFTYONE.value,
+        table.c.field.is_not(None),
+        table.c.reason == RESTORED,
+        table.c.applied_at >= since,
+        ~written_since,
+    )
+    return _frame(connection, _about(connection, chosen, table, ids), UNFILLED_SCHEMA)
 
 
 def _about(

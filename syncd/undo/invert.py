@@ -7,10 +7,13 @@ would take it for an edit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Mapped
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from syncd.adapters.values import same_value
-from syncd.diff.content import problems_of
+from syncd.diff.content import problems_of, seen_tags
+from syncd.diff.tags import Place
 from syncd.diff.unsafe import why_unsafe, why_unsafe_whole
 from syncd.model import LABEL, Action, Change, Content, Direction, Field, Mapping, Side, Value, Vocabulary
 from syncd.model.present import Present, Row, content
@@ -37,9 +40,12 @@ def invert(
     *,
     fixed: frozenset[str] = frozenset(),
     vocabulary: Vocabulary | None = None,
+    asked: Mapped[Place, tuple[str, ...]] = MappingProxyType({}),
     actor: str | None,
 ) -> Inverse:
     """``fixed`` are fields whose columns in the database cannot be written; ``actor`` is who takes it back.
+
+    ``asked`` are the tags of labels that ask for something: such a label is not removed.
 
     Where FiftyOne keeps an alias of what the database was given, that is what the change left there.
     """
@@ -49,7 +55,7 @@ def invert(
         if isinstance(net, Left):
             left.append(net)
             continue
-        inverse = list(_inverse(mapping, net, present, fixed, vocabulary, actor))
+        inverse = list(_inverse(mapping, net, present, fixed, vocabulary, asked, actor))
         whys = [each for each in inverse if isinstance(each, Left)]
         left += whys[:1]
         # A part of an inverse would leave the sides apart.
@@ -63,6 +69,7 @@ def _inverse(
     present: Present,
     fixed: frozenset[str],
     vocabulary: Vocabulary | None,
+    asked: Mapped[Place, tuple[str, ...]],
     actor: str | None,
 ) -> Iterator[Change | Left]:
     if net.annotation_id in present.hidden:
@@ -70,7 +77,7 @@ def _inverse(
     if isinstance(net, FieldNet):
         return _field(mapping, net, present, fixed, vocabulary, actor)
     if net.before is None:
-        return _came(mapping, net, present, vocabulary, actor)
+        return _came(mapping, net, present, vocabulary, asked, actor)
     return _went(mapping, net, present, actor)
 
 
@@ -120,7 +127,12 @@ def _is_what_was_left(field: Field, side: Side, now: Value, left: Value, vocabul
 
 
 def _came(
-    mapping: Mapping, net: WholeNet, present: Present, vocabulary: Vocabulary | None, actor: str | None
+    mapping: Mapping,
+    net: WholeNet,
+    present: Present,
+    vocabulary: Vocabulary | None,
+    asked: Mapped[Place, tuple[str, ...]],
+    actor: str | None,
 ) -> Iterator[Change | Left]:
     """An annotation that came to be goes again, from both sides."""
     if len(present.labels_of(net.annotation_id)) > 1 or len(present.rows_of(net.annotation_id)) > 1:
@@ -129,6 +141,8 @@ def _came(
     label, row = present.label(net.annotation_id), present.row(net.annotation_id)
     if label is None and row is None:
         yield _left(net, "is gone already")
+    if label is not None and (tags := asked.get((label["sample_id"], label["label_id"]))):
+        yield _left(net, f"a reviewer has tagged it {tags[0]!r}, which was not answered yet")
     for side, holder in ((Side.FIFTYONE, label), (Side.DATABASE, row)):
         if holder is None:
             continue
@@ -212,6 +226,7 @@ def _change(
     actor: str | None,
     media: str | None = None,
 ) -> Change:
+    removed = place if action is Action.DELETE and side is Side.FIFTYONE else None
     return Change(
         annotation_id=net.annotation_id,
         label_id=place["label_id"] if place else None,
@@ -225,4 +240,5 @@ def _change(
         actor=actor,
         media=media,
         undo_of=net.seqs[side],
+        seen_tags=None if removed is None else seen_tags(removed),
     )

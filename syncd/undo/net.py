@@ -14,12 +14,13 @@ from typing import TypeAlias
 from syncd.adapters.values import same_value
 from syncd.model import ID_FIELD, Action, Change, Direction, Field, Mapping, Side, Value
 from syncd.model import Content as ChangeContent
+from syncd.model.plan import RESTORED
 
 Content: TypeAlias = "dict[str, Value]"
 
 SIDES = {Direction.TO_DATABASE: Side.DATABASE, Direction.TO_FIFTYONE: Side.FIFTYONE}
 
-PUT_BACK = ("restored", "stale_revert", "resolved")
+PUT_BACK = (RESTORED, "stale_revert", "resolved")
 """Reasons of inserts for an annotation that one side had all the time: there is no state without it to go back to."""
 
 
@@ -91,6 +92,8 @@ def _not_undone(mapping: Mapping, change: Change) -> str | None:
         return "the field is not mapped any more"
     if change.action is Action.INSERT and change.reason in PUT_BACK:
         return "it put back what one side had all the time: delete it on the side that you mean"
+    if change.action is Action.UPDATE and change.reason == RESTORED:
+        return "it gave the label back what the database had all the time: clear it on the side that you mean"
     return None
 
 

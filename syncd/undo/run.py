@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from syncd.model import Plan
+import polars as pl
+
+from syncd.diff.answers import settled
+from syncd.diff.tags import APPROVE, CLASS, PLACE
+from syncd.diff.wishes import verified_field
+from syncd.model import LABEL, Change, Plan
 from syncd.person import person
 from syncd.reconcile.look import look
 from syncd.reconcile.made import MadeOptions, apply_made, made_plan
 from syncd.reconcile.result import RunResult
+from syncd.reconcile.spoken import Spoken, spoken
 from syncd.session import Session
 from syncd.store.changes import change_of
 from syncd.undo.invert import invert
@@ -43,8 +49,29 @@ def plan_undo(session: Session, entries: Sequence[dict[str, Any]]) -> Undo:
     session.rest()
     fixed = frozenset(name for name in mapping.names if not session.database.writable(name))
     known = session.vocabulary
-    inverse = invert(mapping, nets(mapping, chosen), present, fixed=fixed, vocabulary=known, actor=person())
-    return Undo(made_plan(mapping, inverse.changes), inverse.left)
+    heard = spoken(session, present, known)
+    inverse = invert(
+        mapping, nets(mapping, chosen), present, fixed=fixed, vocabulary=known, asked=heard.asked, actor=person()
+    )
+    verified = verified_field(mapping, session.policy.review)
+    taken_back = _taken_back(heard, inverse.changes, verified.name if verified else None)
+    answers = settled(session.policy.review, taken_back)
+    plan = replace(made_plan(mapping, inverse.changes), tags=answers.edits, answered=answers.answered)
+    return Undo(plan, inverse.left)
+
+
+def _taken_back(heard: Spoken, changes: Sequence[Change], verified: str | None) -> pl.DataFrame:
+    """The tags whose effect is taken back: where one is still there, the next run would do it again."""
+    new = heard.tags.filter(~pl.col("answered"))
+    found = [new.clear()]
+    for name, tags in (
+        (LABEL, new.filter((pl.col("role") == CLASS) & pl.col("names_it"))),
+        (verified, new.filter(pl.col("role") == APPROVE)),
+    ):
+        places = [(each.sample_id, each.label_id) for each in changes if name is not None and each.field == name]
+        there = pl.DataFrame(places, schema={each: pl.String() for each in PLACE}, orient="row").unique()
+        found.append(tags.join(there, on=PLACE, how="semi"))
+    return pl.concat(found)
 
 
 def undo(session: Session, entries: Sequence[dict[str, Any]], options: MadeOptions) -> Undone:

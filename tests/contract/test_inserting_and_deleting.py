@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from contract.bench import Bench, applied, held, item
 from contract.values import NULLABLE, ONE, OTHER
+from syncd.model import TagEdit
 
 
 def test_an_inserted_annotation_is_there_with_all_its_values(bench: Bench) -> None:
@@ -95,6 +101,22 @@ def test_a_changed_annotation_is_not_deleted(bench: Bench) -> None:
     now = {name: bench.expected(ONE | {name: OTHER[name]}) for name in names}
     assert {str(each.change.annotation_id): each.after for each in results if each.present} == now
     assert dict(bench.stored()) == now
+
+
+@pytest.mark.parametrize("on_sample", [False, True], ids=["on the label", "on its sample"])
+def test_a_label_that_was_tagged_since_is_not_deleted(label_bench: Bench, on_sample: bool) -> None:
+    label_bench.put(item("a", **ONE))
+    row = label_bench.adapter.read_ids(["a"]).rows.row(0, named=True)
+    sample, label = row["sample_id"], row["label_id"]
+    adapter: Any = label_bench.adapter
+    adapter.write_tags([TagEdit(sample, label, ("seen",)), TagEdit(sample, None, ("seen too",))])
+    seen = replace(label_bench.delete("a"), seen_tags=("seen", "seen too"))
+    adapter.write_tags([TagEdit(sample, None if on_sample else label, ("said since",))])
+    [result] = label_bench.write(seen)
+    assert (applied(label_bench.mapping, result), result.present) == (False, True)
+    adapter.write_tags([TagEdit(sample, None if on_sample else label, (), ("said since", "seen"))])
+    [result] = label_bench.write(seen)
+    assert (applied(label_bench.mapping, result), label_bench.stored()) == (True, [])
 
 
 def test_an_annotation_with_a_value_cleared_or_filled_is_not_deleted(bench: Bench) -> None:

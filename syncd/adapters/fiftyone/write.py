@@ -109,9 +109,10 @@ class Writer:
         return label_document(self.labels, self.mapping, change.annotation_id, change.label_id, content)
 
     def _delete(self, change: Change) -> UpdateOne:
-        seen = {"_id": ObjectId(change.label_id)} | dict(self._conditions(change))
+        untagged = _no_other_tag(change)
+        seen = {"_id": ObjectId(change.label_id)} | dict(self._conditions(change)) | untagged
         path = self.labels.path
-        query: dict[str, Any] = {"_id": ObjectId(change.sample_id)}
+        query: dict[str, Any] = {"_id": ObjectId(change.sample_id)} | untagged
         if not self.labels.is_list:
             query |= {f"{path}.{name}": value for name, value in seen.items()}
             return UpdateOne(query, {"$set": {path: None}} | BUMP)
@@ -123,6 +124,13 @@ class Writer:
         for field, stored in self.labels.kinds.items():
             yield key(field), condition(self.mapping.field(field).kind, stored, content.get(field))
         yield self.labels.id_attribute, id_condition(self.labels.id_kind, change.annotation_id)
+
+
+def _no_other_tag(change: Change) -> dict[str, Any]:
+    """The condition that nobody has put on a tag which was not there when the label was read."""
+    if change.seen_tags is None:
+        return {}
+    return {"tags": {"$not": {"$elemMatch": {"$type": "string", "$nin": list(change.seen_tags)}}}}
 
 
 def _is_addressed(change: Change) -> bool:

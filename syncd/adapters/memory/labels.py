@@ -262,7 +262,7 @@ class MemoryLabels:
         if change.action is Action.INSERT:
             return self._insert(sample, change)
         for label in [each for each in sample.labels if each.label_id == change.label_id]:
-            if not self._expected(label, change):
+            if not self._expected(label, change) or _is_tagged_since(sample, label, change):
                 continue
             refused = self.faults.refusal(change)
             if refused is not None or self.faults.loses_change(change):
@@ -353,6 +353,11 @@ class MemoryLabels:
             "user": None,
             "problems": problems_json(label.problems),
         } | {column(name): value for name, value in self.values(label).items()}
+
+
+def _is_tagged_since(sample: Sample, label: Label, change: Change) -> bool:
+    """Whether a label that is to be removed bears a tag that was not there when it was read."""
+    return change.seen_tags is not None and not {*label.tags, *sample.tags} <= set(change.seen_tags)
 
 
 def _set(label: Label, name: str, value: Any) -> None:

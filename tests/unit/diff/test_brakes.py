@@ -66,6 +66,18 @@ def test_changes_in_both_directions_are_judged_apart() -> None:
     assert hundred("note", f=edited(F, 15, note="{}"), d=theirs).held is None
 
 
+def test_approvals_count_in_no_brake() -> None:
+    review = Review(approve=("ok",), verified="verified")
+    approved = {name: F(name, tags=["ok"]) for name in NAMES}
+    plan = hundred("verified", f=approved, review=review)
+    assert (plan.held, len(plan.changes)) == (None, 200)
+    relabelled = {name: F(name, tags=["ok"], label=f"krill {name}") for name in NAMES[:21]}
+    held = hundred("verified", f=approved | relabelled, review=review).held
+    assert held is not None and "21 of 100 annotations would change in the database" in held
+    by_hand = {name: F(name, verified=True) for name in NAMES}
+    assert hundred("verified", f=by_hand, review=review).held is not None
+
+
 def test_what_converged_changes_nothing() -> None:
     plan = hundred("note", f=edited(F, 60, note="{}"), d=edited(D, 60, note="{}"))
     assert plan.counts.converged == 60

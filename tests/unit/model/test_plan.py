@@ -31,6 +31,7 @@ def plan(*changes: Change, conflicts: tuple[Conflict, ...] = ()) -> Plan:
         {"new": 5},
         {"media": "m2"},
         {"undo_of": 7},
+        {"seen_tags": ()},
     ],
 )
 def test_a_plan_that_would_do_something_else_has_another_digest(other: dict[str, Any]) -> None:
@@ -48,6 +49,16 @@ def test_a_plan_that_only_moves_the_baseline_is_empty() -> None:
     assert not plan(CHANGE).is_empty
     both = plan(CHANGE, replace(CHANGE, direction=None), replace(CHANGE, direction=Direction.TO_FIFTYONE))
     assert [both.count(way) for way in (*Direction, None)] == [0, 1, 1, 1]
+
+
+def test_what_a_label_lost_is_given_back_before_its_id() -> None:
+    out = replace(CHANGE, direction=Direction.TO_FIFTYONE)
+    lost = [replace(out, field=name, reason="restored") for name in ("depth", "zoom")]
+    named = replace(out, field=ID_FIELD)
+    removed = replace(out, action=Action.DELETE, field=None)
+    wanted = [*lost, named, removed, out]
+    planned = wanted[::-1]
+    assert sorted(planned, key=lambda each: each.sort_key) == wanted
 
 
 def test_an_id_is_restored_before_anything_is_done_under_it_and_drawn_labels_come_last() -> None:

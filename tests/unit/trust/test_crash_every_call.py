@@ -34,7 +34,7 @@ from trust_model.sides import ALIASES, TERMS, Rules
 ALIAS = next(iter(ALIASES))
 REFUSED = 666.0
 RULES = Rules(policy={"on_fiftyone_delete": "delete", "on_database_delete": "remove"}, narrow=True, tagged=True)
-OLD = [f"b{number}" for number in range(12)]
+OLD = [f"b{number}" for number in range(14)]
 MOST_RUNS = 8
 
 
@@ -178,10 +178,22 @@ class Story:
         sides.edit_row("a1", LABEL, TERMS[204])
         sides.tag_label(label["a2"], [TERMS[205]])  # waits as well
         sides.tag_label(label["a4"], [TERMS[206], "reviewed"])
+        self._return_without("b12", "annotation_id", "depth")
+        self._return_without("b13", "count", "depth")
         for number, sample in enumerate(sides.samples()[:2]):
             drawn = sides.draw(sample, _content(300 + number))
             sides.tag_label(next(each for each in sides.labels() if each.label_id == drawn), ["reviewed"])
         sides.add_row("added", sides.samples()[2], _content(310))
+
+    def _return_without(self, annotation_id: str, *names: str) -> None:
+        """Another tool returns a label without what it does not know."""
+        sample, label = next(each for each in self.sides.dataset.labels() if each[1].annotation_id == annotation_id)
+        self.sides.touch_sample(sample.sample_id)
+        for name in names:
+            if name == "annotation_id":
+                label.annotation_id = None
+            else:
+                del label.values[name]
 
     def _outcome(self) -> dict[str, Any]:
         """Everything that must be the same, whatever happened on the way."""

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from syncd.diff import diff
-from syncd.model import BOX, LABEL, Direction, Mapping, Plan, Review, dumps
+from syncd.model import BOX, FLAG, LABEL, Direction, Mapping, Plan, Review, dumps
+from syncd.model.plan import ERROR
 from syncd.model.snapshot import column, known_column
 from tools.truth_table import TARGET, page, source
 from trust import many, tried
@@ -59,9 +60,9 @@ WHOLE = {
     "delete_row": (HOME, "delete"), "remove_label": (OUT, "delete"), "taken_off": (OUT, "delete"),
     "remove_hidden": (OUT, "delete"),
 }  # fmt: skip
-WHOLE_CONFLICTS = {"hidden", "unknown_id", "new_label", "deleted_in_fiftyone", "deleted_in_database"}
+WHOLE_CONFLICTS = {"hidden", "replaced", "unknown_id", "new_label", "deleted_in_fiftyone", "deleted_in_database"}
 SILENT = {"nothing", "not_ingested", "ignored", "away"}
-ONLY_AS_LISTED = ("drawn", "no sample", "sample gone", "sample back", "sample anew")
+ONLY_AS_LISTED = ("drawn", "no sample", "sample gone", "sample back", "sample anew", "lost")
 """Situations that are of their patterns only; elsewhere a situation may be beside the point."""
 NAMELESS = ("drawn", "sample anew")
 
@@ -98,6 +99,13 @@ CASES = list(_cases())
 
 def content(mapped: Mapping, letter: str) -> dict[str, Any]:
     return {name: OF_FIELD[name][LETTERS[letter]] for name in mapped.names}
+
+
+def in_fiftyone(mapped: Mapping, case: Case) -> dict[str, Any]:
+    """What the label holds."""
+    values = content(mapped, case.values[1])
+    lost = case.situation == "lost"
+    return {name: None if lost and name not in (LABEL, BOX) else value for name, value in values.items()}
 
 
 def worlds() -> list[Mapping]:
@@ -138,7 +146,8 @@ def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
         if mine != ABSENT:
             place = {"label_id": f"l-{case.name}", "sample": sample}
             shown = None if case.situation in NAMELESS else case.name
-            made["f"].append(F(shown, at=mine_at, **place, **content(mapped, mine)))
+            tags = ["bad"] if case.situation == "flagged" else None
+            made["f"].append(F(shown, at=mine_at, tags=tags, **place, **in_fiftyone(mapped, case)))
         if theirs != ABSENT and case.situation != "hidden":
             made["d"].append(D(case.name, at=theirs_at, **content(mapped, theirs)))
         if case.situation not in ("no sample", "sample gone"):
@@ -147,7 +156,7 @@ def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
         if "beside an edit" in case.situation:
             made["by_hand"].append(hand(sample))
         made["lately"] += _lately(mapped, case)
-    review = Review(mode=mode, approve=("ok",))
+    review = Review(mode=mode, approve=("ok",), error=("bad",))
     return diff(world(mapped=mapped, **made, hidden=hidden, brakes=NO_BRAKES, review=review, **policy))
 
 
@@ -170,12 +179,16 @@ def facts(mapped: Mapping, plan: Plan) -> dict[str, Counter[tuple[Any, ...]]]:
     said: dict[str, Counter[tuple[Any, ...]]] = {case.name: Counter() for case in CASES}
     known = {case.name: case.values[0] for case in CASES}
     for change in plan.changes:
+        if change.field == FLAG:
+            continue
         what = (change.action.value, change.field, dumps(change.old), dumps(change.new), change.reason)
         said[_who(change.annotation_id, change.label_id)][("change", change.direction, *what)] += 1
     for conflict in plan.conflicts:
         values = [dumps(each) for each in (conflict.base, conflict.fiftyone, conflict.database)]
         said[_who(conflict.annotation_id, conflict.label_id)][("conflict", conflict.kind, conflict.field, *values)] += 1
     for each in plan.waiting:
+        if each.kind == ERROR:
+            continue
         said[_who(each.annotation_id, each.label_id)][("waits", each.field, dumps(each.old), dumps(each.new))] += 1
     for name in plan.dropped:
         said[name][("dropped",)] += 1
@@ -197,9 +210,11 @@ def promised(mapped: Mapping, case: Case, policy: dict[str, str], *, tagged: boo
     """All that the table lets a plan say of an annotation."""
     found: Counter[tuple[Any, ...]] = Counter()
     for field in mapped.fields:
-        key = outcome(case.line, policy, field.direction.value, times=case.times, tagged=tagged)
-        for fact in _promised(mapped, case, field.name, key):
-            found[fact] = 1
+        line = case.line if case.situation != "lost" or field.name not in (LABEL, BOX) else line_of(PLAIN, case.values)
+        key = outcome(line, policy, field.direction.value, times=case.times, tagged=tagged)
+        for each in key.split(", "):
+            for fact in _promised(mapped, case, field.name, each):
+                found[fact] = 1
     return found
 
 
@@ -210,24 +225,34 @@ def _with_place(case: Case, mine: dict[str, Any] | None) -> dict[str, Any] | Non
     return None if mine is None else mine | place
 
 
-def _promised(mapped: Mapping, case: Case, field: str, key: str) -> Iterator[tuple[Any, ...]]:
+def _promised_whole(mapped: Mapping, case: Case, key: str) -> tuple[Any, ...]:
+    """What is said of an annotation as a whole; a conflict does not show a row that was not seen, or not judged."""
     base, mine, theirs = (None if each == ABSENT else content(mapped, each) for each in case.values)
-    if case.situation == "hidden":
+    if case.situation in ("hidden", "sample anew"):
         theirs = None
-    values = [None if each is None else each[field] for each in (base, mine, theirs)]
-    if key in UPDATES:
-        old, new = (values[2], values[1]) if UPDATES[key] is HOME else (values[1], values[2])
-        yield ("change", UPDATES[key], "update", field, dumps(old), dumps(new), REASONS[key])
-    elif key in WHOLE:
+    if key in WHOLE:
         way, action = WHOLE[key]
         seen = mine if (way is OUT) == (action == "delete") else theirs
         old, new = (None, seen) if action == "insert" else (seen, None)
-        yield ("change", way, action, None, dumps(old), dumps(new), REASONS[key])
-    elif key in WHOLE_CONFLICTS or (key == "stale" and None in (mine, theirs)):
-        kind = "stale_revert" if key == "stale" else key
-        yield ("conflict", kind, None, *map(dumps, (base, _with_place(case, mine), theirs)))
-    elif key == "replaced":
-        yield ("conflict", key, None, *map(dumps, (base, _with_place(case, mine), None)))
+        return ("change", way, action, None, dumps(old), dumps(new), REASONS[key])
+    place = _with_place(case, mine)
+    if place is not None and case.situation == "flagged" and key == "deleted_in_database":
+        place["review.tags"] = ["bad"]
+    return ("conflict", "stale_revert" if key == "stale" else key, None, *map(dumps, (base, place, theirs)))
+
+
+def _promised(mapped: Mapping, case: Case, field: str, key: str) -> Iterator[tuple[Any, ...]]:
+    if key in WHOLE or key in WHOLE_CONFLICTS or (key == "stale" and ABSENT in case.values[1:]):
+        yield _promised_whole(mapped, case, key)
+        return
+    base, mine, theirs = (None if each == ABSENT else content(mapped, each) for each in case.values)
+    values = [None if each is None else each[field] for each in (base, mine, theirs)]
+    now = None if mine is None else in_fiftyone(mapped, case)[field]
+    if key == "given_back":
+        yield ("change", OUT, "update", field, dumps(now), dumps(values[0]), "restored")
+    elif key in UPDATES:
+        old, new = (values[2], values[1]) if UPDATES[key] is HOME else (now, values[2])
+        yield ("change", UPDATES[key], "update", field, dumps(old), dumps(new), REASONS[key])
     elif key in ("no_baseline", "edit_edit", "stale", "one_way"):
         kind = "box_changed" if field == BOX else "wrong_direction"
         kind = {"stale": "stale_revert", "one_way": kind}.get(key, key)

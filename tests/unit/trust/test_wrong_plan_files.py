@@ -23,6 +23,18 @@ CHANGES = (
     Change("a", "l1", "s1", Direction.TO_DATABASE, Action.UPDATE, LABEL, "Copepoda", "Diatom", "resolved", "ann"),
     Change("b", "l2", "s1", Direction.TO_FIFTYONE, Action.UPDATE, BOX, [0.0, 0.0, 0.5, 0.5], [0.1, 0.0, 0.5, 0.5], "u"),
     Change("c", "l3", "s2", Direction.TO_DATABASE, Action.DELETE, None, {LABEL: "Möwe", "count": 3}, None, "undo"),
+    Change(
+        "d",
+        "l4",
+        "s2",
+        Direction.TO_FIFTYONE,
+        Action.DELETE,
+        None,
+        {LABEL: "Salp"},
+        None,
+        "undo",
+        seen_tags=("ok", "x"),
+    ),
 )
 PLAN = made_plan(MAPPING, CHANGES)
 

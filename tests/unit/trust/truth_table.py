@@ -50,6 +50,8 @@ OUTCOMES = {
     "reapplied": "syncd's value is written to FiftyOne once more, logged `stale_revert`.",
     "put_back": "The label is inserted in FiftyOne once more, logged `stale_revert`.",
     "taken_off": "The label is removed in FiftyOne once more, logged `stale_revert`.",
+    "given_back": "The agreed value is written to FiftyOne again, logged `restored`.",
+    "one_way, given_back": "Conflict `wrong_direction`; FiftyOne gets the agreed value back, logged `restored`.",
     "waiting": "FiftyOne's value waits for an approving tag (`awaiting_review`).",
     "drawn_waits": "The drawn label waits for an approving tag (`awaiting_review`).",
 }
@@ -90,6 +92,8 @@ SITUATIONS = {
     "sample gone": "The sample is not in the dataset any more.",
     "sample back": "The sample had left the dataset before; there is one with the row's media again, without a label.",
     "sample anew": "The sample was deleted, and one with its media added, whose label bears no id.",
+    "flagged": "The label bears an error tag that was not answered yet (which is logged besides).",
+    "lost": "The label has lost all its attributes at once. Of an attribute: FiftyOne's column is what it held before.",
 }
 """What else is known."""
 
@@ -241,6 +245,14 @@ LINES = (
         for pattern in ("a–a", "a–b")
     ),
     Line("aaa", "perhaps the same annotation", _always("replaced"), situation="sample anew"),
+    Line("aa–", "removed in the database, flagged in FiftyOne", _always("deleted_in_database"), situation="flagged"),
+    Line("aaa", "an attribute lost with the others", _always("given_back"), situation="lost"),
+    Line(
+        "aab",
+        "an attribute lost with the others, changed at home",
+        {"": ("at_home", "one_way, given_back", "at_home")},
+        situation="lost",
+    ),
 )  # fmt: skip
 """The table. In a situation, a pattern without a line of its own is judged as it stands."""
 
