@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from syncd.diff.images import NEARLY_ALL
 from syncd.model.fields import LABEL, Direction
 from syncd.model.plan import Action, Change, Content
 from syncd.model.policy import Brakes
@@ -26,6 +27,7 @@ def enough_known(brakes: Brakes, looked_at: int, gone: int) -> int | None:
     counts = (
         (looked_at, brakes.max_change_fraction),
         (looked_at, brakes.max_into_one_label),
+        (looked_at, NEARLY_ALL),
         (gone, brakes.max_delete_fraction),
     )
     compared = [(count, fraction) for count, fraction in counts if count]

@@ -16,6 +16,7 @@ from syncd.diff.findings import Findings
 from syncd.diff.flags import flag
 from syncd.diff.gate import gated
 from syncd.diff.identity import identify
+from syncd.diff.images import Images, judge_images
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, F, join
 from syncd.diff.marks import conflict_marks, held_marks
@@ -40,7 +41,7 @@ def diff(inputs: Inputs) -> Plan:
     baseline = _without(inputs.baseline, left.ids)
     database, notes, twice = _sound(_without(inputs.database.rows, left.ids))
 
-    identified = identify(mapping, review, fiftyone, baseline, adopt=inputs.adopt)
+    identified = identify(mapping, review, fiftyone, baseline, database, adopt=inputs.adopt)
     held = identified.held | frozenset(twice)
     tags = said(_with_restored(fiftyone, identified.restored), review, inputs.vocabulary, inputs.history.answered)
     voiced = voices(tags)
@@ -49,6 +50,8 @@ def diff(inputs: Inputs) -> Plan:
     judge_missing(inputs, joined, found)
     judge_newcomers(inputs, joined, identified.fresh, approved_places(voiced), found)
     in_both = joined.filter(pl.col("in_f") & pl.col("in_d"))
+    images = judge_images(inputs, in_both, identified.half_moved, found)
+    in_both = _without(in_both, images.ids)
     work = with_wishes(inputs, voiced, with_actors(_needs_work(mapping, in_both, voiced), review, F))
     work = gated(mapping, review, judge(mapping, inputs.policy, inputs.history, work), verdict_column)
     flagging = flag(mapping, review, tags, in_both, inputs.history.open_conflicts)
@@ -60,8 +63,9 @@ def diff(inputs: Inputs) -> Plan:
     doubts = [*identified.conflicts, *twice.values(), *found.conflicts]
     conflicts = _one_per_subject(with_nearest(inputs.vocabulary, doubts))
     waiting = [*found.waiting, *flagged(review, tags, fiftyone)]
-    scope = _scope(inputs, joined, held, left)
-    stop = None if inputs.force else _held(inputs, found, changes, _displaced(inputs, identified.held))
+    scope = _scope(inputs, joined, held, left, images)
+    displaced = _displaced(inputs, identified.held) + images.displaced
+    stop = None if inputs.force else images.held or _held(inputs, found, changes, displaced)
     answer = Answers((), frozenset())
     if stop is None:
         verified = verified_field(mapping, review)
@@ -76,7 +80,7 @@ def diff(inputs: Inputs) -> Plan:
         binding=mapping.binding,
         changes=tuple(changes),
         conflicts=conflicts,
-        baseline=next_baseline(mapping, work, changes).sort("annotation_id"),
+        baseline=_with_moving(next_baseline(mapping, work, changes), images).sort("annotation_id"),
         dropped=tuple(sorted(found.dropped)),
         counts=_counts(inputs, found, changes, waiting, left, in_both),
         scope=scope,
@@ -119,6 +123,10 @@ def _with_restored(rows: pl.DataFrame, restored: tuple[Change, ...]) -> pl.DataF
     given = pl.DataFrame(lost, schema=dict.fromkeys(lost, pl.String()))
     rows = rows.join(given, on=["sample_id", "label_id"], how="left", maintain_order="left")
     return rows.with_columns(pl.coalesce("annotation_id", "given").alias("annotation_id")).drop("given")
+
+
+def _with_moving(baseline: pl.DataFrame, images: Images) -> pl.DataFrame:
+    return baseline if images.baseline is None else pl.concat([baseline, images.baseline])
 
 
 def _without(rows: pl.DataFrame, ids: frozenset[str]) -> pl.DataFrame:
@@ -176,16 +184,17 @@ def _counts(
     )
 
 
-def _scope(inputs: Inputs, joined: pl.DataFrame, held: frozenset[str], left: LeftAlone) -> Scope:
+def _scope(inputs: Inputs, joined: pl.DataFrame, held: frozenset[str], left: LeftAlone, images: Images) -> Scope:
     """What was judged. Where not everything was read, an annotation that a side lacks was not.
 
-    Fields were compared where both sides have them. Of an annotation that a side lacks, or that is held, conflicts
+    Fields were compared where both sides have them, on the same image. What the policy has moved to one is looked at
+    in the next run. Of an annotation that a side lacks, or that is held, conflicts
     about a field stay as they are: whoever forgets them would take a stale value for an edit once it is back.
     """
     in_f, in_d = pl.col("in_f"), pl.col("in_d")
     one_side = joined.filter(pl.col("in_b") & (in_f != in_d))["annotation_id"]
-    fields_left = held | frozenset(one_side)
-    left_alone = left.ids | left.labels
+    fields_left = held | frozenset(one_side) | images.ids
+    left_alone = left.ids | left.labels | images.decided
     if inputs.complete:
         return Scope(everything=True, left_alone=left_alone, fields_left=fields_left)
     judged = joined.filter(~pl.col("in_b") | (in_f & in_d))["annotation_id"]

@@ -16,6 +16,7 @@ import polars as pl
 
 from syncd.capture.read import Captured
 from syncd.diff.brakes import enough_known
+from syncd.diff.images import rows_elsewhere
 from syncd.diff.settled import Named
 from syncd.diff.sift import Rules
 from syncd.diff.unedited import asked_for, without_unedited
@@ -225,8 +226,10 @@ def _ids(*frames: pl.DataFrame) -> set[str]:
 
 
 def _samples(session: Session, labels: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """The samples on which rows that only the database has could become labels."""
+    """The samples on which rows that only the database has could become labels, and to which labels could be moved."""
     new = rows.join(known.select("annotation_id"), on="annotation_id", how="anti")
     new = new.join(labels.select("annotation_id").drop_nulls(), on="annotation_id", how="anti")
     media = new["media"].drop_nulls().unique().to_list()
+    if session.policy.on_moved == "database":
+        media += rows_elsewhere(session.mapping, labels, rows)
     return session.fiftyone.find_samples(media) if media else empty_samples()

@@ -12,7 +12,7 @@ import polars as pl
 from syncd.adapters.memory.content import Content, canonical_values, problems_json, truncated, utc_now
 from syncd.adapters.memory.faults import Faults
 from syncd.adapters.protocol import Result, Sink
-from syncd.model import Action, Change, Mapping, Origin, Side, Snapshot, Value
+from syncd.model import MEDIA_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, Value
 from syncd.model.snapshot import column, schema
 
 ACTOR = "syncd"
@@ -158,6 +158,14 @@ class MemoryRows:
                 by = change.actor or ACTOR
                 self.rows.append(Row(change.annotation_id, change.media, dict(change.new), stamp, by))
             return True, None
+        if change.field == MEDIA_FIELD:
+            tied = [(index, row) for index, row in found if row.media == change.old]
+            if not tied or refused is not None or self.faults.loses_change(change):
+                return bool(tied) and refused is None, refused if tied else None
+            for index, row in tied:
+                by = change.actor or ACTOR
+                self.rows[index] = replace(row, media=str(change.new), edited_at=stamp, actor=by)
+            return True, None
         expected = change.old if isinstance(change.old, dict) else {str(change.field): change.old}
         hits = [(index, row) for index, row in found if self._holds(row, expected)]
         if not hits or refused is not None:
@@ -184,6 +192,9 @@ class MemoryRows:
         values = self.values(str(change.annotation_id))
         if values is None:
             return Result(change, present=False, matched=matched, refused=refused)
+        if change.field == MEDIA_FIELD:
+            media = self._found(str(change.annotation_id))[0][1].media
+            return Result(change, present=True, after=media, matched=matched, refused=refused)
         after = values if change.field is None else values[change.field]
         return Result(change, present=True, after=after, matched=matched, refused=refused)
 
@@ -204,6 +215,7 @@ class MemoryRows:
         return {
             "annotation_id": row.annotation_id,
             "media": row.media,
+            "frame": None,
             "edited_at": row.edited_at if self._stamped else None,
             "actor": row.actor,
             "problems": problems_json(row.problems),
