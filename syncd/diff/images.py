@@ -8,6 +8,7 @@ none, there is nothing to compare.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -68,6 +69,11 @@ def _normal(names: pl.Series) -> pl.Series:
     """Names in ASCII, as nearly all are, have but one spelling; finding that out takes a fraction of the time."""
     is_ascii = names.str.len_bytes() == names.str.len_chars()
     return names if is_ascii.all() else names.str.normalize("NFC")
+
+
+def is_other(one: str, two: str) -> bool:
+    """Whether two names are those of different images."""
+    return unicodedata.normalize("NFC", one) != unicodedata.normalize("NFC", two)
 
 
 @lru_cache(EXPRESSIONS)
@@ -238,8 +244,8 @@ def moved(mapping: Mapping, row: dict[str, Any], why: str | None = None) -> Conf
         label_id=row[F + "label_id"],
         field=None,
         base=base,
-        fiftyone={"media": row[F + mapping.image]} | label,
-        database={"media": row[D + mapping.image]} | home,
+        fiftyone=label | {"media": row[F + mapping.image]},
+        database=home | {"media": row[D + mapping.image]},
         suggestions=(why,) if why else (),
         in_fiftyone=Edited() if at_home else edited(row, F),
         in_database=edited(row, D) if at_home or not row["in_b"] else Edited(),

@@ -25,7 +25,7 @@ MEANINGS = {
     "deleted_in_database": "the row was removed in the database and the label changed, or policy asks for a person",
     "unknown_id": "the label bears an id that the database does not have",
     "duplicate_id": "several annotations bear this id",
-    "moved": "the id stands on another label or sample than it did",
+    "moved": "the id stands on another label or image than it did, or than its row says",
     "replaced": "a label without id stands where this one vanished",
     "unaddressable": "the label has no id of FiftyOne's own and cannot be written to",
     "unsafe_value": "the other side cannot hold this value",
