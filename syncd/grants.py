@@ -179,8 +179,14 @@ def _written(binding: BindingConfig, table: dict[str, ColumnInfo]) -> tuple[list
     edited = [columns.label] if binding.directions.label in toward else []
     edited += [*(columns.box or ())] if binding.directions.box in toward else []
     edited += [each.column for each in binding.attributes.values() if each.direction in toward]
+    edited += [columns.media] if binding.policy.on_moved == "fiftyone" else []
     stamps = [each for each in (columns.updated_at, columns.updated_by) if each is not None]
-    mapped = [columns.label, *(columns.box or ()), *(each.column for each in binding.attributes.values())]
+    mapped = [
+        columns.label,
+        columns.media,
+        *(columns.box or ()),
+        *(each.column for each in binding.attributes.values()),
+    ]
     writable = [name for name, each in table.items() if not each.generated]
     wanted = [*edited, *stamps] if edited else []
     return (

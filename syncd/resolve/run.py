@@ -9,7 +9,7 @@ import polars as pl
 
 from syncd.diff.nearest import nearest_terms
 from syncd.diff.tags import CLASS, names_spent_at, said
-from syncd.model import Change, Side, TagEdit
+from syncd.model import SAMPLE_FIELD, Change, Side, TagEdit
 from syncd.model.present import Present
 from syncd.model.vocabulary import Vocabulary
 from syncd.person import person
@@ -152,12 +152,15 @@ def _unmarked(session: Session, asked: Sequence[OpenConflict], answers: Sequence
     if not names:
         return
     done = {each["id"]: each for each, answer in zip(asked, answers, strict=True) if answer.refusal is None}
+    moves = [change for answer in answers for change in answer.changes if change.field == SAMPLE_FIELD]
+    now_at = {(each.sample_id, each.label_id): (each.new, each.label_id) for each in moves}
     open_now = conflicts.query(session.state, session.tables, bindings=[session.mapping.binding])
     doubtful = {(each["sample_id"], each["label_id"]) for each in open_now if each["id"] not in done}
     places = {(each["sample_id"], each["label_id"]) for each in done.values()} - doubtful
     session.rest()
     for sample_id, label_id in sorted(place for place in places if all(place)):
-        yield TagEdit(sample_id, label_id, remove=names)
+        sample, label = now_at.get((sample_id, label_id), (sample_id, label_id))
+        yield TagEdit(str(sample), label, remove=names)
 
 
 def _status(answer: Answer, statuses: dict[int, str]) -> str:

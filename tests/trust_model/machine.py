@@ -43,6 +43,7 @@ POLICIES = {
     "on_new": ["create", "quarantine", "ignore"],
     "on_fiftyone_delete": ["quarantine", "restore", "delete"],
     "on_database_delete": ["remove", "quarantine"],
+    "on_moved": ["quarantine", "database", "fiftyone"],
     "on_stale_revert": ["reapply", "quarantine"],
 }
 TROUBLE = ["read", "write", "call", "cut_call", "cut_change"]
@@ -143,6 +144,11 @@ class TrustMachine(RuleBasedStateMachine):
         gone = sorted({name for side, name in self.history.gone if side is Side.DATABASE} - there)
         if gone:
             self._add_row(gone[pick % len(gone)], self._sample(where), self.history.content())
+
+    @rule(pick=PICK, where=PICK)
+    def retie_row(self, pick: int, where: int) -> None:
+        if row := self._row(pick):
+            self.sides.retie_row(row.annotation_id, self._sample(where))
 
     # Both
 

@@ -270,6 +270,9 @@ class MemorySides:
     def remove_row(self, annotation_id: str) -> None:
         self.table.remove(annotation_id)
 
+    def retie_row(self, annotation_id: str, sample: str) -> None:
+        self.table.retie(annotation_id, self.dataset.samples[sample].media, "curator")
+
     def touch_row(self, annotation_id: str) -> None:
         self.table.edit(annotation_id, "curator")
 

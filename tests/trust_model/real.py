@@ -180,6 +180,9 @@ class RealSides:
     def remove_row(self, annotation_id: str) -> None:
         self.world.remove_row(annotation_id)
 
+    def retie_row(self, annotation_id: str, sample: str) -> None:
+        self._stamped(annotation_id, {"media_uri": self.paths[ObjectId(sample)]}, timedelta(0))
+
     def touch_row(self, annotation_id: str) -> None:
         self._stamped(annotation_id, {}, timedelta(0))
 

@@ -94,6 +94,9 @@ class Sides(Protocol):
     def remove_row(self, annotation_id: str) -> None:
         """The curator deletes a row."""
 
+    def retie_row(self, annotation_id: str, sample: str) -> None:
+        """The curator ties a row to the image of another sample."""
+
     def touch_row(self, annotation_id: str) -> None:
         """Stamps a row without a change."""
 

@@ -73,6 +73,11 @@ class MemoryRows:
                 row, values=row.values | values, edited_at=truncated(self.clock()), actor=actor, problems=problems
             )
 
+    def retie(self, annotation_id: str, media: str | None, actor: str | None = None) -> None:
+        """Ties the rows with that id to another image."""
+        for index, row in self._found(annotation_id):
+            self.rows[index] = replace(row, media=media, edited_at=truncated(self.clock()), actor=actor)
+
     def remove(self, annotation_id: str) -> None:
         """Deletes the rows with that id."""
         self.rows = [each for each in self.rows if each.annotation_id != annotation_id]
@@ -159,12 +164,10 @@ class MemoryRows:
                 self.rows.append(Row(change.annotation_id, change.media, dict(change.new), stamp, by))
             return True, None
         if change.field == MEDIA_FIELD:
-            tied = [(index, row) for index, row in found if row.media == change.old]
+            tied = [row for _, row in found if row.media == change.old]
             if not tied or refused is not None or self.faults.loses_change(change):
                 return bool(tied) and refused is None, refused if tied else None
-            for index, row in tied:
-                by = change.actor or ACTOR
-                self.rows[index] = replace(row, media=str(change.new), edited_at=stamp, actor=by)
+            self.retie(str(change.annotation_id), str(change.new), change.actor or ACTOR)
             return True, None
         expected = change.old if isinstance(change.old, dict) else {str(change.field): change.old}
         hits = [(index, row) for index, row in found if self._holds(row, expected)]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from syncd.diff import diff
-from syncd.model import BOX, LABEL, Direction, Mapping, Plan, Review, dumps
+from syncd.model import BOX, LABEL, MEDIA_FIELD, SAMPLE_FIELD, Direction, Mapping, Plan, Review, dumps
 from syncd.model.snapshot import column, known_column
 from tools.truth_table import TARGET, page, source
 from trust import many, tried
@@ -56,6 +56,7 @@ WHOLE = {
     "insert": (OUT, "insert"), "restored": (OUT, "insert"), "put_back": (OUT, "insert"), "create": (HOME, "insert"),
     "delete_row": (HOME, "delete"), "remove_label": (OUT, "delete"), "taken_off": (OUT, "delete"),
 }  # fmt: skip
+IMAGES = ("moved", "carried", "tied", "followed")
 WHOLE_CONFLICTS = {"unknown_id", "new_label", "deleted_in_fiftyone", "deleted_in_database"}
 SILENT = {"nothing", "not_ingested", "ignored"}
 
@@ -74,11 +75,14 @@ class Case:
         return line_of(self.situation, self.values)
 
 
+ONE_PATTERN = ("drawn", "no sample", "another image", "another sample")
+
+
 def _cases() -> Iterator[Case]:
     for values in COMBINATIONS:
         for situation in SITUATIONS:
             # Drawn labels and rows without a sample are of one pattern; elsewhere a situation may be beside the point.
-            if situation in ("drawn", "no sample") and (situation, pattern_of(values)) not in truth_table.BY_PLACE:
+            if situation in ONE_PATTERN and (situation, pattern_of(values)) not in truth_table.BY_PLACE:
                 continue
             if situation != PLAIN and values[1] == ABSENT and situation.startswith(("replaced", "removed")):
                 continue
@@ -118,10 +122,14 @@ def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
             made["b"].append(B(case.name, **content(mapped, base)))
         if mine != ABSENT:
             place = {"label_id": f"l-{case.name}", "sample": f"s-{case.name}"}
+            if case.situation == "another sample":
+                place |= {"sample": f"t-{case.name}", "media": f"m-{case.name}"}
             shown = None if case.situation == "drawn" else case.name
             made["f"].append(F(shown, at=mine_at, **place, **content(mapped, mine)))
         if theirs != ABSENT:
-            made["d"].append(D(case.name, at=theirs_at, **content(mapped, theirs)))
+            named = f"m-x-{case.name}" if case.situation == "another image" else f"m-{case.name}"
+            made["d"].append(D(case.name, media=named, at=theirs_at, **content(mapped, theirs)))
+            made["samples"] += [S(f"s-x-{case.name}")] if case.situation == "another image" else []
         if case.situation != "no sample":
             made["samples"].append(S(f"s-{case.name}"))
         made["lately"] += _lately(mapped, case)
@@ -201,6 +209,8 @@ def _promised(mapped: Mapping, case: Case, field: str, key: str) -> Iterator[tup
         kind = "box_changed" if field == BOX else "wrong_direction"
         kind = {"stale": "stale_revert", "one_way": kind}.get(key, key)
         yield ("conflict", kind, field, *map(dumps, values))
+    elif key in IMAGES:
+        yield from _of_images(case, base, mine, theirs, key)
     elif key == "waiting":
         yield ("waits", field, dumps(values[2]), dumps(values[1]))
     elif key == "drawn_waits":
@@ -215,6 +225,20 @@ def _promised(mapped: Mapping, case: Case, field: str, key: str) -> Iterator[tup
         yield ("agreed", field, dumps(values[2]))
     else:
         assert key in SILENT
+
+
+def _of_images(case: Case, base: Any, mine: Any, theirs: Any, key: str) -> Iterator[tuple[Any, ...]]:
+    here, away = case.name, f"x-{case.name}"
+    if key == "moved":
+        place = {"annotation_id": here, "label_id": f"l-{here}", "sample_id": f"s-{here}"}
+        sides = (place | mine | {"media": f"m-{here}"}, theirs | {"media": f"m-{away}"})
+        yield ("conflict", "moved", None, *map(dumps, (None if base is None else place, *sides)))
+    elif key == "followed":
+        yield ("change", None, "update", SAMPLE_FIELD, dumps(f"s-{here}"), dumps(f"t-{here}"), "place_changed")
+    elif key == "tied":
+        yield ("change", HOME, "update", MEDIA_FIELD, dumps(f"m-{away}"), dumps(f"m-{here}"), "moved")
+    else:
+        yield ("change", OUT, "update", SAMPLE_FIELD, dumps(f"s-{here}"), dumps(f"s-{away}"), "moved")
 
 
 @pytest.mark.parametrize("mode", ["immediate", "tagged"])

@@ -46,6 +46,10 @@ OUTCOMES = {
     "put_back": "The label is inserted in FiftyOne once more, logged `stale_revert`.",
     "taken_off": "The label is removed in FiftyOne once more, logged `stale_revert`.",
     "waiting": "FiftyOne's value waits for an approving tag (`awaiting_review`).",
+    "moved": "Conflict `moved` with both images: none of its values travels until a person says which one is right.",
+    "carried": "The label goes to the sample of the row's image with all that it bears; then its values are judged.",
+    "tied": "The row is tied to the image of the label's sample; then its values are judged.",
+    "followed": "The label is followed to its new sample, logged `place_changed`; nothing is written.",
     "drawn_waits": "The drawn label waits for an approving tag (`awaiting_review`).",
 }
 """Each outcome in words."""
@@ -69,6 +73,8 @@ SITUATIONS = {
     "inserted twice": "The same, after syncd has inserted it once more already.",
     "removed": "syncd removed the label in FiftyOne lately, and it is back as it was.",
     "removed twice": "The same, after syncd has removed it once more already.",
+    "another image": "The row names another image than the label's sample; that image is in the dataset too.",
+    "another sample": "The label stands on another sample of the same image, and none is left in the old place.",
     "removed, edited": "syncd removed the label in FiftyOne lately; it is back, and not as it was.",
 }
 """What else is known."""
@@ -102,6 +108,7 @@ def _always(outcome: str) -> dict[str, tuple[str, str, str]]:
     return {"": _all(outcome)}
 
 
+IMAGES = {"quarantine": _all("moved"), "database": _all("carried"), "fiftyone": _all("tied")}
 STALE_FIELD = {"reapply": ("reapplied", "stale", "reapplied"), "quarantine": _all("stale")}
 
 LINES = (
@@ -164,6 +171,11 @@ LINES = (
         "on_new",
         "drawn",
     ),
+    *(
+        Line(pattern, "the two are about different images", IMAGES, "on_moved", "another image")
+        for pattern in ("–aa", "–ab", "aaa", "aab", "aba", "abb", "abc")
+    ),
+    Line("aaa", "the image was imported anew with its ids kept", _always("followed"), situation="another sample"),
     Line("aba", "an idle window put the old value back", STALE_FIELD, "on_stale_revert", "replaced"),
     Line("abc", "the same, the database has gone on", STALE_FIELD, "on_stale_revert", "replaced"),
     Line("aba", "put back again", _always("stale"), situation="replaced twice"),
