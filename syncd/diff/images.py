@@ -126,7 +126,9 @@ def judge_images(inputs: Inputs, in_both: pl.DataFrame, half_moved: frozenset[st
     ids = frozenset(apart["annotation_id"])
     elsewhere = pl.col("in_b") & pl.col(F + "sample_id").ne_missing(pl.col(B + "sample_id"))
     in_place = apart.filter(~elsewhere)
-    why = None if inputs.force else wrong_key(inputs.policy.brakes, mapping, in_place, _met(inputs, in_both))
+    # Where nobody decides, even whoever releases the brakes would get nothing but a conflict for each.
+    released = inputs.force and inputs.policy.on_moved != "quarantine"
+    why = None if released else wrong_key(inputs.policy.brakes, mapping, in_place, _met(inputs, in_both))
     if why is not None:
         return Images(ids, held=why)
     decided = _decide(inputs, apart, half_moved, found)

@@ -65,7 +65,7 @@ def diff(inputs: Inputs) -> Plan:
     waiting = [*found.waiting, *flagged(review, tags, fiftyone)]
     scope = _scope(inputs, joined, held, left, images)
     displaced = _displaced(inputs, identified.held) + images.displaced
-    stop = None if inputs.force else images.held or _held(inputs, found, changes, displaced)
+    stop = images.held or (None if inputs.force else _held(inputs, found, changes, displaced))
     answer = Answers((), frozenset())
     if stop is None:
         verified = verified_field(mapping, review)

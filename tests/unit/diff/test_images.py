@@ -301,7 +301,10 @@ def test_where_nearly_all_images_differ_one_hold_says_so(complete: bool, known: 
         plan = plan_of(**given, on_moved=policy)
         assert "sample_key" in str(plan.held)
         assert (plan.conflicts, [each for each in plan.changes if each.direction]) == ((), [])
-    assert len(plan_of(**given, force=True).conflicts) == 19
+    forced = plan_of(**given, force=True)
+    assert (forced.held is None, forced.conflicts) == (False, ()), "never a conflict each"
+    decided = plan_of(**given, force=True, on_moved="fiftyone")
+    assert (decided.held, len(decided.changes)) == (None, 19)
 
 
 def test_rows_tied_to_other_images_are_conflicts_and_no_hold_where_they_are_few_of_all() -> None:
