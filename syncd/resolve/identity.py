@@ -55,14 +55,14 @@ def answer_moved(question: Question, conflict: OpenConflict, take: Take, present
     if label is None:
         return SETTLED
     row, image = present.row(annotation_id), question.mapping.image
-    if row is not None and label is present.label(annotation_id) and label[image] and row[image]:
+    if row is not None and label == present.label(annotation_id) and label[image] and row[image]:
         return answer_images(question, conflict, take, present) if is_other(label[image], row[image]) else SETTLED
     if at_home and label["annotation_id"] == annotation_id:
         return SETTLED
     if not at_home:
         return refuse(
-            "the id stands on a label elsewhere, and syncd moves no labels: put it back in FiftyOne, or delete it "
-            "there and take `database` of the conflict `deleted_in_fiftyone` that follows"
+            "the id stands on a label elsewhere, and no image says where it belongs: put it back in FiftyOne, or "
+            "delete it there and take `database` of the conflict `deleted_in_fiftyone` that follows"
         )
     if take.side is not Side.DATABASE:
         return refuse(
