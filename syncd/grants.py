@@ -163,6 +163,10 @@ def _of_binding(connection: Connection, binding: BindingConfig, role: str) -> It
         yield from _sequences(connection, binding, role, f"{own}: to number what is added")
     deletes = binding.policy.on_fiftyone_delete == "delete"
     yield from granted("UPDATE", binding.table, rest, "to write any mapped column", by_hand=True)
+    if binding.columns.media in inserted:
+        tied = [each for each in inserted if each in (binding.columns.media, *_stamps(binding))]
+        by_hand = binding.policy.on_moved != "fiftyone"
+        yield from granted("UPDATE", binding.table, tied, "to tie rows to other images", by_hand=by_hand)
     if not (binding.policy.on_new == "create" and inserted):
         yield from granted("INSERT", binding.table, inserted, "to put rows back", by_hand=True)
     yield Grant(
@@ -179,7 +183,7 @@ def _written(binding: BindingConfig, table: dict[str, ColumnInfo]) -> tuple[list
     edited = [columns.label] if binding.directions.label in toward else []
     edited += [*(columns.box or ())] if binding.directions.box in toward else []
     edited += [each.column for each in binding.attributes.values() if each.direction in toward]
-    stamps = [each for each in (columns.updated_at, columns.updated_by) if each is not None]
+    stamps = _stamps(binding)
     mapped = [columns.label, *(columns.box or ()), *(each.column for each in binding.attributes.values())]
     writable = [name for name, each in table.items() if not each.generated]
     wanted = [*edited, *stamps] if edited else []
@@ -187,6 +191,11 @@ def _written(binding: BindingConfig, table: dict[str, ColumnInfo]) -> tuple[list
         [each for each in dict.fromkeys(wanted) if each in writable],
         [each for each in dict.fromkeys([*mapped, *stamps]) if each in writable and each not in wanted],
     )
+
+
+def _stamps(binding: BindingConfig) -> list[str]:
+    """The columns that say who wrote a row last, and when."""
+    return [each for each in (binding.columns.updated_at, binding.columns.updated_by) if each is not None]
 
 
 def _inserted(binding: BindingConfig, table: dict[str, ColumnInfo]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from syncd.adapters.fiftyone.dataset import DatasetInfo
+from syncd.adapters.fiftyone.layout import CROP_FRAME
 from syncd.adapters.fiftyone.mapping import LabelMapping, stored_kinds
 from syncd.adapters.sql.ids import can_mint
 from syncd.adapters.sql.mapping import TableInfo, TableMapping
@@ -56,6 +57,7 @@ def table_mapping(binding: BindingConfig, *, crops: bool = False) -> TableMappin
         fields=fields,
         updated_at=binding.columns.updated_at,
         updated_by=binding.columns.updated_by,
+        frame_column=binding.columns.media if crops else None,
     )
 
 
@@ -117,6 +119,8 @@ def build_mapping(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo
             "\n".join(dict.fromkeys(message for message, _ in faults)),
             remedy="\n".join(dict.fromkeys(remedy for _, remedy in faults)),
         )
+    sample_key = sample_key_of(binding, crops=dataset.crops)
+    frame_key = CROP_FRAME if dataset.crops else None
     mapping = Mapping(
         binding=binding.name,
         fields=tuple(_with_fiftyone(each, kinds[each.name]) for each in fields),
@@ -124,15 +128,19 @@ def build_mapping(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo
         # A crop that somebody drew has no frame, and so no row.
         flag=_field(binding, table, FLAG) if FLAG in table.mapping.fields else None,
         can_insert_in_database=table.writable(table.mapping.media_column) and can_mint(table) and not dataset.crops,
+        image="frame" if dataset.crops else "media",
+        image_key=f"{frame_key or sample_key}={table.mapping.image_column}",
+        can_write_media=table.writable(table.mapping.image_column),
     )
     labels = LabelMapping(
         label_field=binding.label_field,
         label_type=dataset.label_type,
         id_attribute=binding.annotation_id,
         id_kind=_id_kind(table, dataset, binding.annotation_id),
-        sample_key=sample_key_of(binding, crops=dataset.crops),
+        sample_key=sample_key,
         kinds=kinds,
         actor_attribute=binding.actor_attribute,
+        frame_key=frame_key,
     )
     return mapping, labels
 

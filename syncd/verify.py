@@ -18,6 +18,7 @@ import polars as pl
 
 from syncd.diff.compare import differs
 from syncd.diff.content import content_of, shown
+from syncd.diff.images import MOVED, is_other_image
 from syncd.diff.joined import D, F, unreadable
 from syncd.model import Field, Json, Mapping, Side
 from syncd.model.plan import AWAITING
@@ -26,14 +27,15 @@ from syncd.reconcile.parts import Parts, parts_for
 from syncd.session import Session
 from syncd.store import conflicts, waiting
 
-DIFFERS, ONLY_FIFTYONE, ONLY_DATABASE, NO_ID, DUPLICATE = (
+DIFFERS, OTHER_IMAGE, ONLY_FIFTYONE, ONLY_DATABASE, NO_ID, DUPLICATE = (
     "differs",
+    MOVED,
     "only_in_fiftyone",
     "only_in_database",
     "no_id",
     "duplicate_id",
 )
-KINDS = (NO_ID, DUPLICATE, DIFFERS, ONLY_FIFTYONE, ONLY_DATABASE)
+KINDS = (NO_ID, DUPLICATE, OTHER_IMAGE, DIFFERS, ONLY_FIFTYONE, ONLY_DATABASE)
 """In the order in which they are listed."""
 
 
@@ -62,7 +64,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a verification found. ``compared`` counts annotations that both sides hold."""
+    """What a verification found. ``compared`` counts annotations that both sides hold.
+
+    ``no_image`` counts those of them of which a side names no image: whether it is the same cannot be told.
+    """
 
     binding: str
     compared: int
@@ -71,6 +76,7 @@ class Verdict:
     not_ingested: int
     differences: tuple[Difference, ...]
     seconds: float
+    no_image: int = 0
 
     @property
     def unexplained(self) -> tuple[Difference, ...]:
@@ -92,6 +98,7 @@ class Verdict:
             "compared": self.compared,
             "scanned": {"fiftyone": self.fiftyone, "database": self.database},
             "not_ingested": self.not_ingested,
+            "no_image": self.no_image,
             "explained": len(self.differences) - len(self.unexplained),
             "unexplained": len(self.unexplained),
             "differences": [dict(vars(each)) for each in self.differences],
@@ -125,6 +132,7 @@ def verify(session: Session, progress: Callable[[str], None]) -> Verdict:
         not_ingested=sum(each.not_ingested for each in compared),
         differences=_explained(session, differences),
         seconds=time.monotonic() - begun,
+        no_image=sum(each.no_image for each in compared),
     )
 
 
@@ -134,6 +142,7 @@ class _Compared:
 
     both: int
     not_ingested: int
+    no_image: int
     differences: list[Difference]
 
 
@@ -143,6 +152,7 @@ def _compare(session: Session, found: pl.DataFrame, rows: pl.DataFrame) -> _Comp
     sound_labels = _sound(mapping, found, differences, from_fiftyone=True)
     sound_rows = _sound(mapping, rows, differences, from_fiftyone=False)
     both = _prefixed(sound_labels, F).join(_prefixed(sound_rows, D), on="annotation_id", how="inner")
+    differences.extend(_other_images(mapping, both))
     for each in mapping.fields:
         differences.extend(_field_differences(each, both))
     differences.extend(_only(mapping, sound_labels, sound_rows, ONLY_FIFTYONE))
@@ -154,7 +164,8 @@ def _compare(session: Session, found: pl.DataFrame, rows: pl.DataFrame) -> _Comp
         ingested = missing.join(placed.select("media").unique(), on="media", how="semi")
         not_ingested = missing.height - ingested.height
         differences.extend(_only(mapping, ingested, sound_labels, ONLY_DATABASE))
-    return _Compared(both.height, not_ingested, differences)
+    nameless = both.filter(pl.col(F + mapping.image).is_null() | pl.col(D + mapping.image).is_null())
+    return _Compared(both.height, not_ingested, nameless.height, differences)
 
 
 def _place(order: dict[str, int], each: Difference) -> tuple[int, int, str, str]:
@@ -186,6 +197,21 @@ def _sound(
             )
         )
     return frame.filter(pl.col("annotation_id").is_not_null() & ~pl.col("annotation_id").is_duplicated())
+
+
+def _other_images(mapping: Mapping, both: pl.DataFrame) -> list[Difference]:
+    return [
+        Difference(
+            kind=OTHER_IMAGE,
+            annotation_id=row["annotation_id"],
+            sample_id=row[F + "sample_id"],
+            label_id=row[F + "label_id"],
+            field=None,
+            fiftyone=row[F + mapping.image],
+            database=row[D + mapping.image],
+        )
+        for row in both.filter(is_other_image(mapping)).sort("annotation_id").iter_rows(named=True)
+    ]
 
 
 def _field_differences(field: Field, both: pl.DataFrame) -> list[Difference]:

@@ -11,7 +11,19 @@ import polars as pl
 from syncd.adapters.protocol import Result
 from syncd.adapters.values import same_content, same_value
 from syncd.diff.content import jsonable
-from syncd.model import ID_FIELD, Action, Change, Conflict, Direction, Field, Json, Mapping, dtype
+from syncd.model import (
+    ID_FIELD,
+    MEDIA_FIELD,
+    SAMPLE_FIELD,
+    Action,
+    Change,
+    Conflict,
+    Direction,
+    Field,
+    Json,
+    Mapping,
+    dtype,
+)
 from syncd.model.plan import Content, Edited
 from syncd.model.snapshot import baseline_schema, column, known_column
 from syncd.store.changes import APPLIED, SUPERSEDED
@@ -75,8 +87,10 @@ def _as_inserted(mapping: Mapping, result: Result) -> Result:
 
 def held(mapping: Mapping, change: Change, row: dict[str, Any]) -> Content:
     """What a row of a snapshot holds of the field, or of the annotation, that a change is about."""
-    if change.field == ID_FIELD:
-        return cast("Content", row["annotation_id"])
+    if change.field in (ID_FIELD, SAMPLE_FIELD):
+        return cast("Content", row["annotation_id" if change.field == ID_FIELD else "sample_id"])
+    if change.field == MEDIA_FIELD:
+        return cast("Content", row[mapping.image])
     if change.field is None:
         return {name: row[column(name)] for name in mapping.names}
     return cast("Content", row[column(change.field)])
@@ -127,6 +141,7 @@ def next_baseline(mapping: Mapping, planned: pl.DataFrame, recorded: Sequence[Re
         agreed = _agreed(field, applied)
         if agreed:
             frame = _patched(frame, field.name, dtype(field.kind), agreed)
+    frame = _with_places(frame, applied)
     rows = [_inserted(mapping, each) for each in applied if each.change.action is Action.INSERT]
     inserted = _one_per_annotation(mapping, pl.DataFrame(rows, schema=baseline_schema(mapping), orient="row"))
     return pl.concat([frame.select(list(baseline_schema(mapping))), inserted])
@@ -180,6 +195,22 @@ def _patched(
     )
 
 
+def _with_places(frame: pl.DataFrame, applied: Sequence[Recorded]) -> pl.DataFrame:
+    """The baseline with the samples to which labels were moved, and their images."""
+    moved = [each.change for each in applied if each.change.field == SAMPLE_FIELD]
+    if not moved:
+        return frame
+    places = {
+        "annotation_id": [each.annotation_id for each in moved],
+        "sample_id": [str(each.new) for each in moved],
+        # What the log does not hold is filled in when the label is read again.
+        "image": [each.media for each in moved],
+    }
+    return frame.update(
+        pl.DataFrame(places, dict.fromkeys(places, pl.String())), on="annotation_id", include_nulls=True
+    )
+
+
 def _inserted(mapping: Mapping, recorded: Recorded) -> dict[str, object]:
     """The baseline of an annotation that was inserted. A default of the column is not yet FiftyOne's value too."""
     change = recorded.change
@@ -190,6 +221,7 @@ def _inserted(mapping: Mapping, recorded: Recorded) -> dict[str, object]:
         "annotation_id": change.annotation_id,
         "label_id": change.label_id,
         "sample_id": change.sample_id,
+        "image": change.media if mapping.image == "media" else None,
     }
     for each in mapping.fields:
         row[column(each.name)] = after.get(each.name)

@@ -12,7 +12,7 @@ from typing import Any
 from syncd.adapters.protocol import Result
 from syncd.adapters.values import same_content
 from syncd.apply.outcomes import Recorded, forgotten, held, next_baseline
-from syncd.model import ID_FIELD, Action, Change, Direction
+from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction
 from syncd.session import Session
 from syncd.store import baseline, changes
 from syncd.store.changes import ABANDONED, APPLIED, SUPERSEDED, Outcome
@@ -26,7 +26,8 @@ def settle(session: Session) -> tuple[Recorded, ...]:
     session.rest()
     intended = [change for _, change in left]
     # What became of a field that is not mapped any more cannot be seen, and matters to nobody.
-    visible = [each for each in intended if each.field in (None, ID_FIELD, *session.mapping.in_database.names)]
+    known_fields = (None, ID_FIELD, SAMPLE_FIELD, MEDIA_FIELD, *session.mapping.in_database.names)
+    visible = [each for each in intended if each.field in known_fields]
     outward = [each for each in visible if each.direction is Direction.TO_FIFTYONE]
     homeward = [each for each in visible if each.direction is Direction.TO_DATABASE]
     seen = _seen_in_fiftyone(session, outward) | _seen_in_database(session, homeward)
@@ -75,7 +76,10 @@ def _with_label(change: Change, label_id: str | None) -> Change:
 def _seen_in_fiftyone(session: Session, intended: Sequence[Change]) -> dict[int, Result]:
     if not intended:
         return {}
-    rows = session.fiftyone.read_samples([str(each.sample_id) for each in intended]).rows
+    # Of a label that was on its way to another sample both places are looked at: as long as it is in the old one, it
+    # has not been moved.
+    targets = [str(each.new) for each in intended if each.field == SAMPLE_FIELD]
+    rows = session.fiftyone.read_samples([*(str(each.sample_id) for each in intended), *targets]).rows
     by_label = {(row["sample_id"], row["label_id"]): row for row in rows.iter_rows(named=True)}
     by_id = {(row["sample_id"], row["annotation_id"]): row for row in rows.iter_rows(named=True)}
     found: dict[int, Result] = {}
@@ -83,6 +87,8 @@ def _seen_in_fiftyone(session: Session, intended: Sequence[Change]) -> dict[int,
         row = by_label.get((str(each.sample_id), str(each.label_id)))
         if row is None and each.action is Action.INSERT:
             row = by_id.get((str(each.sample_id), str(each.annotation_id)))
+        if row is None and each.field == SAMPLE_FIELD:
+            row = by_label.get((str(each.new), str(each.label_id)))
         found[id(each)] = _result(session, each, row)
     return found
 

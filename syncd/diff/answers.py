@@ -25,7 +25,7 @@ from syncd.diff.fields import ON_CONFLICT
 from syncd.diff.inputs import History
 from syncd.diff.tags import APPROVE, CLASS, ERROR, PLACE, Place, with_actors
 from syncd.diff.wishes import APPROVED, CLASS_TAG
-from syncd.model.fields import FLAG, LABEL, Direction
+from syncd.model.fields import FLAG, LABEL, MEDIA_FIELD, SAMPLE_FIELD, Direction
 from syncd.model.plan import ERROR as FLAGGED
 from syncd.model.plan import Action, Change, Conflict, TagEdit, Waiting
 from syncd.model.policy import Review
@@ -104,10 +104,12 @@ def _with_outcome(tags: pl.DataFrame, verified: str | None, history: History, he
     done_by = (CLASS_TAG, APPROVED, ON_CONFLICT)
     relabelled = _places(each for each in heard.changes if each.field == LABEL and each.reason in done_by)
     homeward = [each for each in heard.changes if each.direction is Direction.TO_DATABASE]
-    written = _places(each for each in homeward if each.field != FLAG)
+    written = _places(each for each in homeward if each.field not in (FLAG, MEDIA_FIELD))
     confirmed = _places(each for each in heard.changes if each.field == verified and each.reason in done_by)
     drawn = _places(each for each in heard.changes if each.action is Action.INSERT) if verified else frozenset()
-    disputed = _places(heard.conflicts) | _places(heard.waiting)
+    # Of a label that goes to another image nothing else was judged: its tags speak in the next run.
+    moving = _places(each for each in heard.changes if each.field in (MEDIA_FIELD, SAMPLE_FIELD) and each.direction)
+    disputed = _places(heard.conflicts) | _places(heard.waiting) | moving
     lately = history.written.filter(pl.col("reason").is_in([CLASS_TAG, APPROVED])).select(
         "annotation_id", pl.col("reason").replace({CLASS_TAG: CLASS, APPROVED: APPROVE}).alias("role")
     )

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from syncd.diff.findings import DRAWN
+from syncd.diff.images import NEARLY_ALL
 from syncd.model.fields import LABEL, Direction
 from syncd.model.plan import Action, Change, Content
 from syncd.model.policy import Brakes
@@ -30,6 +31,7 @@ def enough_known(brakes: Brakes, looked_at: int, gone: int) -> int | None:
         (looked_at, brakes.max_into_one_label),
         (looked_at, brakes.max_insert_fraction),
         (looked_at, brakes.max_conflict_fraction),
+        (looked_at, NEARLY_ALL),
         (gone, brakes.max_delete_fraction),
     )
     compared = [(count, fraction) for count, fraction in counts if count and fraction < 1]

@@ -181,6 +181,7 @@ def next_baseline(mapping: Mapping, rows: pl.DataFrame, changes: Iterable[Change
         pl.col("annotation_id"),
         pl.col(F + "label_id").alias("label_id"),
         pl.col(F + "sample_id").alias("sample_id"),
+        pl.col(F + mapping.image).alias("image"),
     ]
     for each in mapping.fields:
         agreed = pl.col(verdict_column(each.name)).is_in(["adopt", "converged"])
@@ -193,5 +194,6 @@ def next_baseline(mapping: Mapping, rows: pl.DataFrame, changes: Iterable[Change
 def _touched(mapping: Mapping) -> Iterator[pl.Expr]:
     yield pl.col(F + "label_id").ne_missing(pl.col(B + "label_id"))
     yield pl.col(F + "sample_id").ne_missing(pl.col(B + "sample_id"))
+    yield pl.col(F + mapping.image).ne_missing(pl.col(B + "image"))
     for each in mapping.fields:
         yield pl.col(verdict_column(each.name)).is_in(["adopt", "converged"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from syncd.diff.images import normal
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B
 from syncd.model.snapshot import baseline_schema
@@ -32,7 +33,9 @@ def without_lost_homes(
         return baseline
     lost = missing_at_home(baseline, fiftyone).join(homes, on="sample_id", how="anti").drop_nulls("sample_id")
     media = database.select("annotation_id", pl.col("media").alias("of_row"))
-    strange = fiftyone.join(media, on="annotation_id").filter(pl.col("media").ne_missing(pl.col("of_row")))
+    strange = fiftyone.join(media, on="annotation_id").filter(
+        normal(pl.col("media")).ne_missing(normal(pl.col("of_row")))
+    )
     lost = lost.select("annotation_id").join(strange, on="annotation_id", how="anti")
     if lost.is_empty():
         return baseline
@@ -50,8 +53,8 @@ def missing_at_home(baseline: pl.DataFrame, fiftyone: pl.DataFrame) -> pl.DataFr
 def new_homes(baseline: pl.DataFrame, nameless: pl.DataFrame, database: pl.DataFrame) -> pl.DataFrame:
     """The baseline of those away, once for each sample on which a label without an id bears the media of their row."""
     away = baseline.filter(AWAY).drop("sample_id")
-    media = database.select("annotation_id", "media").drop_nulls()
-    places = nameless.select("sample_id", "media").drop_nulls().unique()
+    media = database.select("annotation_id", normal(pl.col("media"))).drop_nulls()
+    places = nameless.select("sample_id", normal(pl.col("media"))).drop_nulls().unique()
     return away.join(media, on="annotation_id").join(places, on="media").select(baseline.columns)
 
 

@@ -15,12 +15,14 @@ import polars as pl
 
 from syncd.diff.findings import label_conflict
 from syncd.diff.gone import new_homes
+from syncd.diff.images import normal
 from syncd.diff.places import replacements
 from syncd.diff.tags import with_actors
 from syncd.model.fields import ID_FIELD, Direction, Mapping
 from syncd.model.kinds import Json
 from syncd.model.plan import Action, Change, Conflict
 from syncd.model.policy import Review
+from syncd.model.snapshot import column
 
 A, L, S = pl.col("annotation_id"), pl.col("label_id"), pl.col("sample_id")
 TWICE = "several labels of this sample share this label id, so that none of them can be addressed"
@@ -31,7 +33,8 @@ class Identified:
     """FiftyOne's rows with settled ids.
 
     ``rows`` hold one row per annotation id; ``fresh`` the labels without id that nothing explains; ``held`` the ids
-    that are left alone because a conflict concerns the whole annotation.
+    that are left alone because a conflict concerns the whole annotation. ``half_moved`` are annotations of which the
+    same label stands on the sample of the row's image as well: a run died while it moved it there.
     """
 
     rows: pl.DataFrame
@@ -39,6 +42,7 @@ class Identified:
     conflicts: tuple[Conflict, ...]
     restored: tuple[Change, ...]
     held: frozenset[str]
+    half_moved: frozenset[str] = frozenset()
 
 
 class _Doubts:
@@ -74,7 +78,8 @@ def identify(
 ) -> Identified:
     """Settles the identity of every label that was read. Invariant: no row is dropped without a conflict.
 
-    Labels that do not stand where the baseline knows them have their actor filled in, as ``review`` finds it.
+    ``database`` says on which image each annotation belongs; ids are unique in it. Labels that do not stand where the
+    baseline knows them have their actor filled in, as ``review`` finds it.
     """
     originals, others = _apart(rows, baseline)
     if others.is_empty():
@@ -82,7 +87,9 @@ def identify(
     others = with_actors(others, review)
     doubts = _Doubts()
     lost = _in_known_places(others, doubts).select(originals.columns)
-    claimants, fresh = _elsewhere(originals, others, baseline, doubts, adopt=adopt)
+    others = others.join(_images(mapping, database), on="annotation_id", how="left")
+    others, half_moved = _without_halves(mapping, originals, others)
+    claimants, fresh = _elsewhere(mapping, originals, others, baseline, doubts, adopt=adopt)
 
     settled = pl.concat([originals, lost.with_columns(pl.col("owner").alias("annotation_id")), claimants])
     nameless = pl.concat([fresh, others.filter(L.is_null() & A.is_null()).select(fresh.columns)])
@@ -99,6 +106,7 @@ def identify(
         conflicts=(*_conflicts(mapping, doubts, baseline), *replaced.values()),
         restored=tuple(_restore(row) for row in lost.iter_rows(named=True)),
         held=frozenset(doubts.held),
+        half_moved=half_moved,
     )
 
 
@@ -162,10 +170,48 @@ def _in_known_places(others: pl.DataFrame, doubts: _Doubts) -> pl.DataFrame:
     return lost
 
 
+def _images(mapping: Mapping, database: pl.DataFrame) -> pl.DataFrame:
+    """The image that the row of each annotation names."""
+    return database.select("annotation_id", pl.col(mapping.image).alias("row_image"))
+
+
+def _without_halves(
+    mapping: Mapping, originals: pl.DataFrame, others: pl.DataFrame
+) -> tuple[pl.DataFrame, frozenset[str]]:
+    """The other labels without copies that a run left behind which died while it moved a label; and whose they are.
+
+    A label keeps its own id when it is moved, and goes from its old place last. So of one that stands in both places
+    alike, on the row's image and on another, the one in the old place is still to go.
+    """
+    alike = [*(column(name) for name in mapping.names), "problems"]
+    there = originals.select("annotation_id", L.alias("old_label"), *(pl.col(n).alias(f"old.{n}") for n in alike),
+                             pl.col(mapping.image).alias("old_image"))  # fmt: skip
+    copies = others.filter(pl.col("present") & ~pl.col("twice")).join(there, on="annotation_id", how="inner")
+    row = normal(pl.col("row_image"))
+    halves = copies.filter(
+        L.eq(pl.col("old_label")),
+        normal(pl.col(mapping.image)).eq(row),
+        normal(pl.col("old_image")).ne(row),
+        *(pl.col(name).eq_missing(pl.col(f"old.{name}")) for name in alike),
+    )
+    if halves.is_empty():
+        return others, frozenset()
+    return others.join(halves, on=["sample_id", "label_id"], how="anti"), frozenset(halves["annotation_id"])
+
+
 def _elsewhere(
-    originals: pl.DataFrame, others: pl.DataFrame, baseline: pl.DataFrame, doubts: _Doubts, *, adopt: bool
+    mapping: Mapping,
+    originals: pl.DataFrame,
+    others: pl.DataFrame,
+    baseline: pl.DataFrame,
+    doubts: _Doubts,
+    *,
+    adopt: bool,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Judges labels in places that the baseline does not know; returns settled claimants, and fresh labels."""
+    """Judges labels in places that the baseline does not know; returns settled claimants, and fresh labels.
+
+    One whose image can be compared with its row's is settled, wherever it stands: the images decide about it.
+    """
     rows = others.filter(L.is_not_null() & ~pl.col("twice") & pl.col("owner").is_null())
     rows = _carried(rows, originals, others, baseline, doubts)
     claimants = rows.filter(A.is_not_null())
@@ -175,6 +221,7 @@ def _elsewhere(
 
     rivals = pl.col("crowd") > 1
     elsewhere = S.ne(pl.col("known_sample")).fill_null(value=False) & pl.lit(value=not adopt)
+    elsewhere = elsewhere & (pl.col(mapping.image).is_null() | pl.col("row_image").is_null())
     for kind, doubtful, several in (
         ("duplicate_id", rivals, True),
         ("moved", pl.col("kept"), True),

@@ -20,6 +20,7 @@ from syncd.diff.flags import flag
 from syncd.diff.gate import gated
 from syncd.diff.gone import without_lost_homes
 from syncd.diff.identity import identify
+from syncd.diff.images import Images, judge_images
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, F, is_hidden, join
 from syncd.diff.lost import with_lost
@@ -65,6 +66,8 @@ def diff(inputs: Inputs) -> Plan:
     judge_missing(inputs, joined, asked, returns.gone, found)
     judge_newcomers(inputs, joined, identified.fresh, approved_places(voiced), asked, returns.back, found)
     in_both = joined.filter(pl.col("in_f") & pl.col("in_d"))
+    images = judge_images(inputs, in_both, identified.half_moved, found)
+    in_both = _without(in_both, images.ids)
     work = with_wishes(inputs, voiced, with_actors(_needs_work(mapping, in_both, voiced), review, F))
     work = gated(mapping, review, judge(mapping, inputs.policy, inputs.history, returns.values, work), verdict_column)
     flagging = flag(mapping, review, tags, in_both, inputs.history.open_conflicts)
@@ -76,9 +79,9 @@ def diff(inputs: Inputs) -> Plan:
     doubts = [*identified.conflicts, *twice.values(), *found.conflicts]
     conflicts = _one_per_subject(with_nearest(inputs.vocabulary, doubts))
     waiting = [*found.waiting, *flagged(review, tags, fiftyone)]
-    scope = _scope(inputs, joined, held, left)
-    doubted = _displaced(inputs, identified.held)
-    stop = None if inputs.force else _held(inputs, found, changes, conflicts, doubted)
+    scope = _scope(inputs, joined, held, left, images)
+    doubted = _displaced(inputs, identified.held) + images.displaced
+    stop = images.held or (None if inputs.force else _held(inputs, found, changes, conflicts, doubted))
     answer = Answers((), frozenset())
     if stop is None:
         heard = Heard(changes, conflicts, found.waiting)
@@ -92,7 +95,9 @@ def diff(inputs: Inputs) -> Plan:
         binding=mapping.binding,
         changes=tuple(changes),
         conflicts=conflicts,
-        baseline=pl.concat([next_baseline(mapping, work, changes), *found.away]).sort("annotation_id"),
+        baseline=_with_moving(pl.concat([next_baseline(mapping, work, changes), *found.away]), images).sort(
+            "annotation_id"
+        ),
         dropped=tuple(sorted(found.dropped)),
         counts=_counts(inputs, found, changes, waiting, left, in_both),
         scope=scope,
@@ -135,6 +140,10 @@ def _with_restored(rows: pl.DataFrame, restored: tuple[Change, ...]) -> pl.DataF
     given = pl.DataFrame(lost, schema=dict.fromkeys(lost, pl.String()))
     rows = rows.join(given, on=["sample_id", "label_id"], how="left", maintain_order="left")
     return rows.with_columns(pl.coalesce("annotation_id", "given").alias("annotation_id")).drop("given")
+
+
+def _with_moving(baseline: pl.DataFrame, images: Images) -> pl.DataFrame:
+    return baseline if images.baseline is None else pl.concat([baseline, images.baseline])
 
 
 def _without(rows: pl.DataFrame, ids: frozenset[str]) -> pl.DataFrame:
@@ -192,16 +201,17 @@ def _counts(
     )
 
 
-def _scope(inputs: Inputs, joined: pl.DataFrame, held: frozenset[str], left: LeftAlone) -> Scope:
+def _scope(inputs: Inputs, joined: pl.DataFrame, held: frozenset[str], left: LeftAlone, images: Images) -> Scope:
     """What was judged. Where not everything was read, an annotation that a side lacks was not, unless it is hidden.
 
-    Fields were compared where both sides have them. Of an annotation that a side lacks, or that is held, conflicts
+    Fields were compared where both sides have them, on the same image. What the policy has moved to one is looked at
+    in the next run. Of an annotation that a side lacks, or that is held, conflicts
     about a field stay as they are: whoever forgets them would take a stale value for an edit once it is back.
     """
     in_f, in_d = pl.col("in_f"), pl.col("in_d")
     one_side = joined.filter(pl.col("in_b") & (in_f != in_d))["annotation_id"]
-    fields_left = held | frozenset(one_side)
-    left_alone = left.ids | left.labels
+    fields_left = held | frozenset(one_side) | images.ids
+    left_alone = left.ids | left.labels | images.decided
     if inputs.complete:
         return Scope(everything=True, left_alone=left_alone, fields_left=fields_left)
     judged = joined.filter(~pl.col("in_b") | (in_f & (in_d | pl.col("hidden"))))["annotation_id"]

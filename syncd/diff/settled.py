@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import polars as pl
 
+from syncd.diff.images import is_known_image, is_other_image
 from syncd.diff.joined import EXPRESSIONS, B, D, F, any_difference, is_known, unreadable
 from syncd.model.fields import Mapping
 from syncd.model.snapshot import distinct
@@ -52,9 +53,9 @@ def is_named(named: Named) -> pl.Expr:
 
 @lru_cache(EXPRESSIONS)
 def is_agreed(mapping: Mapping) -> pl.Expr:
-    """Whether joined rows hold in all three what was agreed, with the label where it was."""
+    """Whether joined rows hold in all three what was agreed, with the label where it was and on its row's image."""
     agreed = pl.all_horizontal([is_known(each.name) for each in mapping.fields])
-    return agreed & is_in_place() & is_alike(mapping) & ~any_difference(mapping, B, D)
+    return agreed & is_in_place() & is_known_image(mapping) & is_alike(mapping) & ~any_difference(mapping, B, D)
 
 
 @lru_cache(EXPRESSIONS)
@@ -66,9 +67,9 @@ def is_in_place() -> pl.Expr:
 
 @lru_cache(EXPRESSIONS)
 def is_alike(mapping: Mapping) -> pl.Expr:
-    """Whether both sides hold the same, and all of it can be read."""
+    """Whether both sides hold the same, on the same image, and all of it can be read."""
     unread = pl.any_horizontal([unreadable(each.name, F) for each in mapping.fields])
-    return ~unread & ~any_difference(mapping, F, D)
+    return ~unread & ~is_other_image(mapping) & ~any_difference(mapping, F, D)
 
 
 def places(fiftyone: pl.DataFrame) -> pl.Series:

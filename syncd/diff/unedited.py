@@ -1,4 +1,4 @@
-"""Which labels of an incremental reading nobody has edited: they are, and are where, the baseline says.
+"""Which labels of an incremental reading nobody has edited: they are, and are where, the baseline says, image included.
 
 A sample is stamped as a whole, so that most labels that an incremental reading meets are such. If nothing else is
 known of them either, the diff has nothing to say about them, and neither their rows nor they need be looked at.
@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 import polars as pl
 
+from syncd.diff.images import is_known_image
 from syncd.diff.inputs import ANSWERED_SCHEMA
 from syncd.diff.joined import B, F, any_difference, is_known, prefixed
 from syncd.diff.settled import PLACE, Named, is_in_place, is_named
@@ -43,6 +44,7 @@ def without_unedited(
         pl.struct(F + name for name in PLACE).is_unique(),
         *[is_known(each.name) for each in mapping.fields],
         is_in_place(),
+        is_known_image(mapping),
         ~any_difference(mapping, B, F),
         ~pl.col("annotation_id").is_in(list(named)),
         ~pl.col(F + "sample_id").is_in(list(spoken_of(review, vocabulary, labels))),

@@ -25,12 +25,13 @@ def checks(subject: Subject) -> Iterator[Check]:
     yield Check("Rows have samples", lambda: _media(subject))
 
 
-def _source(subject: Subject) -> str:
+def source_in_sql(subject: Subject) -> str:
     """What stands behind FROM, as text in which a colon is no parameter."""
     return source(subject.connection.dialect, subject.mapping).replace(":", "\\:")
 
 
-def _column(subject: Subject, name: str) -> str:
+def column_in_sql(subject: Subject, name: str) -> str:
+    """A column of it, likewise."""
     return "src." + quote(subject.connection.dialect, name).replace(":", "\\:")
 
 
@@ -43,7 +44,9 @@ def _from(subject: Subject) -> str:
 
 def _rows(subject: Subject) -> Verdict:
     read = subject.read.get()
-    number = int(subject.connection.execute(sa.text(f"SELECT count(*) FROM {_source(subject)} AS src")).scalar_one())
+    number = int(
+        subject.connection.execute(sa.text(f"SELECT count(*) FROM {source_in_sql(subject)} AS src")).scalar_one()
+    )
     subject.rows.set(number)
     if not number:
         return warning(f"{read.name} has none", f"Fill it, or mend {subject.place}.table and {subject.place}.read.")
@@ -58,9 +61,9 @@ def _ids(subject: Subject) -> Verdict:
     known = table.columns.get(column)
     if read.name == subject.binding.table and column in table.unique and known is not None and not known.nullable:
         return ok(f"each of {count(number, 'row')} has its own, as its key makes sure")
-    name = _column(subject, column)
+    name = column_in_sql(subject, column)
     present, different = subject.connection.execute(
-        sa.text(f"SELECT count({name}), count(DISTINCT {name}) FROM {_source(subject)} AS src")
+        sa.text(f"SELECT count({name}), count(DISTINCT {name}) FROM {source_in_sql(subject)} AS src")
     ).one()
     shown = name_in_sql(subject.connection.dialect, column)
     if different < present:
@@ -81,7 +84,7 @@ def _ids(subject: Subject) -> Verdict:
 def _repeated(subject: Subject, name: str) -> str:
     rows = subject.connection.execute(
         sa.text(
-            f"SELECT {name} FROM {_source(subject)} AS src WHERE {name} IS NOT NULL "
+            f"SELECT {name} FROM {source_in_sql(subject)} AS src WHERE {name} IS NOT NULL "
             f"GROUP BY {name} HAVING count(*) > 1 ORDER BY {name} LIMIT 4"
         )
     )
@@ -130,9 +133,9 @@ def _dig(document: object, path: str) -> object:
 
 def _rows_by_media(subject: Subject, number: int) -> dict[str | None, int]:
     connection: Connection = subject.connection
-    name = _column(subject, subject.binding.columns.media)
+    name = column_in_sql(subject, subject.binding.columns.media)
     statement = f"SELECT CAST({name} AS {'text' if subject.is_postgresql else 'varchar(2000)'}) AS media, 1 AS n"
-    statement += f" FROM {_source(subject)} AS src"
+    statement += f" FROM {source_in_sql(subject)} AS src"
     parameters: dict[str, object] = {}
     if number > LOOKED_AT:
         statement += " WHERE random() < :share" if subject.is_postgresql else " LIMIT :most"

@@ -144,7 +144,8 @@ def _agreed(work: Work, rows: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFram
     mapping = work.session.mapping
     numbered = rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).over("media").alias("position"))
     known = [pl.lit(value=True).alias(known_column(name)) for name in mapping.names]
-    found = numbered.join(placed, on=["media", "position"], how="inner").with_columns(known)
+    found = numbered.join(placed, on=["media", "position"], how="inner")
+    found = found.with_columns(pl.col(mapping.image).alias("image"), *known)
     return found.select(list(baseline_schema(mapping)))
 
 

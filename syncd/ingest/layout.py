@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from syncd.adapters.fiftyone.layout import LabelLayout, Layout
+from syncd.adapters.fiftyone.layout import CROP_FRAME, LabelLayout, Layout
 from syncd.adapters.fiftyone.mapping import stored_kind
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.config import BindingConfig, PredictionConfig
@@ -12,7 +12,7 @@ from syncd.ingest.errors import IngestError
 from syncd.mapped import sample_key_of
 from syncd.model import Kind, LabelType
 
-FRAME, FRAME_BOX = "frame", "frame_box"
+FRAME, FRAME_BOX = CROP_FRAME, "frame_box"
 """Sample fields of a crop: the media of the frame, and the box that it was cut from (relative x, y, width, height)."""
 
 S3_URI, S3_ETAG = "s3_uri", "s3_etag"

@@ -1,6 +1,19 @@
 """The words of DESIGN §2 as types."""
 
-from syncd.model.fields import BOX, FLAG, ID_FIELD, LABEL, Direction, Field, Holds, LabelType, Mapping, Side
+from syncd.model.fields import (
+    BOX,
+    FLAG,
+    ID_FIELD,
+    LABEL,
+    MEDIA_FIELD,
+    SAMPLE_FIELD,
+    Direction,
+    Field,
+    Holds,
+    LabelType,
+    Mapping,
+    Side,
+)
 from syncd.model.kinds import Json, Kind, Value, dtype, dumps, to_json
 from syncd.model.plan import Action, Change, Conflict, Content, Counts, Plan, Scope, TagEdit, Waiting
 from syncd.model.policy import Brakes, Marks, Policy, Review
@@ -12,6 +25,8 @@ __all__ = [
     "FLAG",
     "ID_FIELD",
     "LABEL",
+    "MEDIA_FIELD",
+    "SAMPLE_FIELD",
     "Action",
     "Brakes",
     "Change",

@@ -12,6 +12,12 @@ BOX = "box"
 ID_FIELD = "annotation_id"
 """Name under which the annotation id itself appears in changes (``id_restored``)."""
 
+SAMPLE_FIELD = "sample.id"
+"""Name under which a label's sample appears in changes: where a label goes to another sample, or was found on one."""
+
+MEDIA_FIELD = "columns.media"
+"""Name under which the column that ties a row to its image appears in changes."""
+
 FLAG = "review.error"
 """Name of the column that an error tag sets, as a field that the database alone has."""
 
@@ -78,6 +84,8 @@ class Mapping:
     """Everything the diff must know of a binding's mapping; no connection in it.
 
     ``flag`` is the column that error tags set, where one is mapped: FiftyOne has no such field, and no baseline.
+    ``image`` is the column of a snapshot that names the image: ``media``, of crops the ``frame`` that they were cut
+    from. ``image_key`` says from what both sides read it; ``can_write_media`` whether the database's can be written.
     """
 
     binding: str
@@ -85,6 +93,9 @@ class Mapping:
     label_type: LabelType
     can_insert_in_database: bool = True
     flag: Field | None = None
+    image: str = "media"
+    image_key: str = ""
+    can_write_media: bool = True
     names: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -106,4 +117,4 @@ class Mapping:
     def fingerprint(self) -> str:
         """Changes when fields are added, removed or change kind; a baseline is only as good as its mapping."""
         parts = [f"{each.name}:{each.kind.value}" for each in self.fields]
-        return ",".join([self.label_type.value, *sorted(parts)])
+        return ",".join([self.label_type.value, f"image:{self.image_key}", *sorted(parts)])

@@ -23,8 +23,9 @@ Row: TypeAlias = "dict[str, Any]"
 class Present:
     """``labels`` are all labels of every sample concerned, ``rows`` the database's, ``known`` the baseline.
 
-    ``samples`` has the form of :data:`syncd.model.snapshot.SAMPLES_SCHEMA`; ``hidden`` are the annotations whose rows
-    the database keeps and does not show.
+    ``samples`` has the form of :data:`syncd.model.snapshot.SAMPLES_SCHEMA`, and holds besides those of the labels the
+    samples of the images that rows name and their labels do not; ``hidden`` are the annotations whose rows the
+    database keeps and does not show.
     """
 
     labels: pl.DataFrame
@@ -68,6 +69,10 @@ class Present:
     def sample(self, sample_id: str | None) -> Row | None:
         """The sample of that id: its ``media``, and whether a single-label field is ``occupied``."""
         return None if sample_id is None else self._samples.get(sample_id)
+
+    def samples_of(self, media: str | None) -> tuple[Row, ...]:
+        """The samples that were looked up for the media of a row."""
+        return tuple(each for each in self._samples.values() if media is not None and each["media"] == media)
 
     @cached_property
     def _by_place(self) -> dict[tuple[str | None, str | None], tuple[Row, ...]]:

@@ -25,6 +25,7 @@ META: dict[Side, dict[str, pl.DataType]] = {
         "label_id": pl.String(),
         "sample_id": pl.String(),
         "media": pl.String(),
+        "frame": pl.String(),
         "edited_at": TIMESTAMP_DTYPE,
         "actor": pl.String(),
         "tags": pl.List(pl.String),
@@ -35,6 +36,7 @@ META: dict[Side, dict[str, pl.DataType]] = {
     Side.DATABASE: {
         "annotation_id": pl.String(),
         "media": pl.String(),
+        "frame": pl.String(),
         "edited_at": TIMESTAMP_DTYPE,
         "actor": pl.String(),
         "problems": pl.String(),
@@ -45,7 +47,8 @@ META: dict[Side, dict[str, pl.DataType]] = {
 ``problems`` is null, or a JSON object {field: raw value as text} of the values that could not be read as the
 field's kind; such a field is null in its own column and must not be taken for a cleared value. ``tags`` are the
 label's and ``sample_tags`` its sample's: null where there is none. ``actor`` is who the label itself names as its
-editor, ``user`` who FiftyOne says touched its sample last (most often it does not know).
+editor, ``user`` who FiftyOne says touched its sample last (most often it does not know). ``frame`` is null except of
+crops: the image that they were cut from, while ``media`` is what ties each to its row.
 """
 
 SAMPLES_SCHEMA: dict[str, pl.DataType] = {
@@ -63,11 +66,15 @@ def schema(side: Side, mapping: Mapping) -> dict[str, pl.DataType]:
 
 
 def baseline_schema(mapping: Mapping) -> dict[str, pl.DataType]:
-    """Columns of a baseline frame; ``known.<field>`` is false where no value was ever agreed for that field."""
+    """Columns of a baseline frame; ``known.<field>`` is false where no value was ever agreed for that field.
+
+    ``image`` names the image on which the label stood when its row was compared with it last.
+    """
     ids: dict[str, pl.DataType] = {
         "annotation_id": pl.String(),
         "label_id": pl.String(),
         "sample_id": pl.String(),
+        "image": pl.String(),
     }
     values = {column(each.name): dtype(each.kind) for each in mapping.fields}
     known: dict[str, pl.DataType] = {known_column(each.name): pl.Boolean() for each in mapping.fields}

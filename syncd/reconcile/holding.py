@@ -10,7 +10,7 @@ import polars as pl
 from syncd.adapters.values import same_content
 from syncd.apply.outcomes import subject
 from syncd.diff.content import problems_of, seen_tags
-from syncd.model import ID_FIELD, Action, Change, Content, Direction, Mapping
+from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Content, Direction, Mapping
 from syncd.model.present import Present, Row, content
 from syncd.model.snapshot import baseline_schema, column, known_column
 
@@ -41,11 +41,23 @@ def _update_holds(mapping: Mapping, change: Change, present: Present, paired: bo
     if change.field == ID_FIELD:
         return label is not None and label["annotation_id"] == change.old
     row = present.row(change.annotation_id)
+    if change.field in (SAMPLE_FIELD, MEDIA_FIELD):
+        return _image_holds(mapping, change, label, row)
     home, out = (row, label) if change.direction is Direction.TO_DATABASE else (label, row)
     if not _field_is(mapping, home, change.field, change.old):
         return False
     # A row or a label that is alone has nobody to agree with.
     return paired or out is None or _field_is(mapping, out, change.field, change.new)
+
+
+def _image_holds(mapping: Mapping, change: Change, label: Row | None, row: Row | None) -> bool:
+    """Whether the label still stands on another image than its row names, and both images are those that were seen."""
+    if label is None or row is None or label["annotation_id"] != change.annotation_id:
+        return False
+    seen = change.media if change.field == SAMPLE_FIELD else change.old
+    if row[mapping.image] != seen or label["sample_id"] != change.sample_id:
+        return False
+    return change.field == SAMPLE_FIELD or label[mapping.image] == change.new
 
 
 def _insert_holds(mapping: Mapping, change: Change, present: Present, paired: bool) -> bool:
@@ -104,5 +116,6 @@ def _unagreed(mapping: Mapping, annotation_id: str | None, present: Present) -> 
     if label is None or present.row(annotation_id) is None:
         return None
     place = {name: label[name] for name in ("annotation_id", "label_id", "sample_id")}
+    place["image"] = label[mapping.image]
     values: dict[str, Any] = {column(name): None for name in mapping.names}
     return place | values | {known_column(name): False for name in mapping.names}

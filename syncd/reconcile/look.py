@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 import polars as pl
 
+from syncd.diff.images import rows_elsewhere
 from syncd.model.present import Present
 from syncd.model.snapshot import distinct
 from syncd.reconcile.hidden import look_behind
@@ -23,6 +24,9 @@ def look(session: Session, annotation_ids: Iterable[str | None], sample_ids: Ite
     session.rest()
     labels = _labels(session, ids, places)
     samples = session.fiftyone.look_up_samples(places | set(labels["sample_id"]))
+    elsewhere = rows_elsewhere(session.mapping, labels, rows)
+    if elsewhere:
+        samples = pl.concat([samples, session.fiftyone.find_samples(elsewhere)]).unique("sample_id", keep="first")
     return Present(labels, rows, known, samples, hidden)
 
 

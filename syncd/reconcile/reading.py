@@ -17,6 +17,7 @@ import polars as pl
 from syncd.capture.read import Captured
 from syncd.diff.brakes import enough_known
 from syncd.diff.gone import missing_at_home, without_lost_homes
+from syncd.diff.images import rows_elsewhere
 from syncd.diff.inputs import STAMPS_SCHEMA
 from syncd.diff.returns import edited_stamps, with_stamps
 from syncd.diff.settled import Named
@@ -245,8 +246,13 @@ def _ids(*frames: pl.DataFrame) -> set[str]:
 
 
 def _samples(session: Session, labels: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """The samples on which rows that only the database has could become labels; those of known ones have gone."""
+    """The samples on which rows that only the database has could become labels, and to which labels could be moved.
+
+    Of known rows those are among them whose samples have gone.
+    """
     new = rows.join(known.drop_nulls("sample_id").select("annotation_id"), on="annotation_id", how="anti")
     new = new.join(labels.select("annotation_id").drop_nulls(), on="annotation_id", how="anti")
     media = new["media"].drop_nulls().unique().to_list()
+    if session.policy.on_moved == "database":
+        media += rows_elsewhere(session.mapping, labels, rows)
     return session.fiftyone.find_samples(media) if media else empty_samples()

@@ -124,6 +124,7 @@ class Recognised:
     def standing_for(self, baseline: pl.DataFrame) -> pl.DataFrame:
         """Of the baseline, what stands for labels in documents that hold it: a snapshot's rows."""
         held = baseline.join(self.unchanged.drop("labels"), on="sample_id", how="inner")
+        held = held.rename({"image": self._mapping.image})
         return held.select(
             pl.col(name) if name in held.columns else pl.lit(None, type_).alias(name)
             for name, type_ in schema(Side.FIFTYONE, self._mapping).items()

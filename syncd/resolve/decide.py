@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from syncd.diff.images import MOVED
 from syncd.model.present import Present
 from syncd.resolve.answer import Answer, OpenConflict, Question, Take, refuse
 from syncd.resolve.fields import answer_field
@@ -14,7 +15,7 @@ Rule = Callable[[Question, OpenConflict, Take, Present], Answer]
 
 RULES: dict[str, Rule] = {
     "duplicate_id": answer_duplicate,
-    "moved": answer_moved,
+    MOVED: answer_moved,
     "replaced": answer_replaced,
     "occupied": answer_occupied,
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from syncd.diff.images import is_other
 from syncd.model import ID_FIELD, LABEL, Action, Direction, LabelType, Side
 from syncd.model.present import Present, Row, content
 from syncd.model.snapshot import column
 from syncd.resolve.answer import SETTLED, Answer, OpenConflict, Question, Take, change, moved_on, refuse
+from syncd.resolve.images import answer_images
 from syncd.resolve.seen import is_seen_whole
 
 SIDES = "this is about a whole annotation: take `fiftyone` or `database`"
@@ -39,7 +41,10 @@ def answer_duplicate(question: Question, conflict: OpenConflict, take: Take, pre
 
 
 def answer_moved(question: Question, conflict: OpenConflict, take: Take, present: Present) -> Answer:
-    """``database`` gives a label in its known place its id back, where no other label bears it."""
+    """``database`` gives a label in its known place its id back, where no other label bears it.
+
+    Where the label bears its id, the two sides name different images.
+    """
     annotation_id = conflict["annotation_id"]
     label = present.label_at(conflict["sample_id"], conflict["label_id"])
     home = present.home(annotation_id)
@@ -47,12 +52,17 @@ def answer_moved(question: Question, conflict: OpenConflict, take: Take, present
         conflict["sample_id"],
         conflict["label_id"],
     )
-    if label is None or (at_home and label["annotation_id"] == annotation_id):
+    if label is None:
+        return SETTLED
+    row, image = present.row(annotation_id), question.mapping.image
+    if row is not None and label == present.label(annotation_id) and label[image] and row[image]:
+        return answer_images(question, conflict, take, present) if is_other(label[image], row[image]) else SETTLED
+    if at_home and label["annotation_id"] == annotation_id:
         return SETTLED
     if not at_home:
         return refuse(
-            "the id stands on a label elsewhere, and syncd moves no labels: put it back in FiftyOne, or delete it "
-            "there and take `database` of the conflict `deleted_in_fiftyone` that follows"
+            "the id stands on a label elsewhere, and no image says where it belongs: put it back in FiftyOne, or "
+            "delete it there and take `database` of the conflict `deleted_in_fiftyone` that follows"
         )
     if take.side is not Side.DATABASE:
         return refuse(

@@ -11,7 +11,7 @@ from syncd.diff.answers import settled
 from syncd.diff.nearest import nearest_terms
 from syncd.diff.tags import APPROVE, CLASS, PLACE, names_spent_at
 from syncd.diff.wishes import AMBIGUOUS
-from syncd.model import LABEL, Change, Side, TagEdit
+from syncd.model import LABEL, SAMPLE_FIELD, Change, Side, TagEdit
 from syncd.model.present import Present
 from syncd.model.vocabulary import Vocabulary
 from syncd.person import person
@@ -159,12 +159,15 @@ def _unmarked(session: Session, asked: Sequence[OpenConflict], answers: Sequence
     if not names:
         return
     done = {each["id"]: each for each, answer in zip(asked, answers, strict=True) if answer.refusal is None}
+    moves = [change for answer in answers for change in answer.changes if change.field == SAMPLE_FIELD]
+    now_at = {(each.sample_id, each.label_id): (each.new, each.label_id) for each in moves}
     open_now = conflicts.query(session.state, session.tables, bindings=[session.mapping.binding])
     doubtful = {(each["sample_id"], each["label_id"]) for each in open_now if each["id"] not in done}
     places = {(each["sample_id"], each["label_id"]) for each in done.values()} - doubtful
     session.rest()
     for sample_id, label_id in sorted(place for place in places if all(place)):
-        yield TagEdit(sample_id, label_id, remove=names)
+        sample, label = now_at.get((sample_id, label_id), (sample_id, label_id))
+        yield TagEdit(str(sample), label, remove=names)
 
 
 def _status(answer: Answer, statuses: dict[int, str]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Iterable
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ from syncd.model.snapshot import baseline_schema, column, distinct, known_column
 from syncd.store.copying import copy_in
 from syncd.store.tables import Tables
 
-RAW = {"annotation_id": pl.String(), "label_id": pl.String(), "sample_id": pl.String(), "fields": pl.String()}
+RAW = dict.fromkeys(("annotation_id", "label_id", "sample_id", "image", "fields"), pl.String())
 CHUNK = 10_000
 
 
@@ -133,7 +134,7 @@ def decode(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
         values.append(value.cast(dtype(each.kind)).alias(column(each.name)))
         # Within a string of the text a quote is always escaped, so that only a key can match.
         known.append(pl.col("fields").str.contains(f'"{each.name}":', literal=True).alias(known_column(each.name)))
-    return parsed.select("annotation_id", "label_id", "sample_id", *values, *known)
+    return parsed.select("annotation_id", "label_id", "sample_id", "image", *values, *known)
 
 
 def encode(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
@@ -144,7 +145,7 @@ def encode(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
         body = value.str.strip_prefix("{").str.strip_suffix("}")
         parts.append(pl.when(pl.col(known_column(each.name))).then(body))
     joined = pl.concat_str([pl.lit("{"), pl.concat_str(parts, separator=",", ignore_nulls=True), pl.lit("}")])
-    return frame.select("annotation_id", "label_id", "sample_id", joined.alias("fields"))
+    return frame.select("annotation_id", "label_id", "sample_id", "image", joined.alias("fields"))
 
 
 def save(connection: Connection, tables: Tables, mapping: Mapping, frame: pl.DataFrame) -> None:
@@ -163,11 +164,12 @@ def save(connection: Connection, tables: Tables, mapping: Mapping, frame: pl.Dat
         annotation_id=sa.bindparam("annotation_id"),
         label_id=sa.bindparam("label_id"),
         sample_id=sa.bindparam("sample_id"),
+        image=sa.bindparam("image"),
         fields=sa.bindparam("fields", type_=sa.Text()),
     )
     upsert = insert.on_conflict_do_update(
         index_elements=["binding", "annotation_id"],
-        set_={name: insert.excluded[name] for name in ("label_id", "sample_id", "fields")},
+        set_={name: insert.excluded[name] for name in ("label_id", "sample_id", "image", "fields")},
     )
     connection.execute(upsert, rows.to_dicts())
 
@@ -187,11 +189,10 @@ def forget(connection: Connection, tables: Tables, binding: str) -> None:
     connection.execute(sa.delete(tables.baseline).where(tables.baseline.c.binding == binding))
 
 
-def _select(tables: Tables, binding: str) -> sa.Select[tuple[str, str, str, str]]:
+def _select(tables: Tables, binding: str) -> sa.Select[Any]:
     table = tables.baseline
-    return sa.select(
-        table.c.annotation_id, table.c.label_id, table.c.sample_id, sa.cast(table.c.fields, sa.Text).label("fields")
-    ).where(table.c.binding == binding)
+    plain = [table.c[name] for name in RAW if name != "fields"]
+    return sa.select(*plain, sa.cast(table.c.fields, sa.Text).label("fields")).where(table.c.binding == binding)
 
 
 def _statement(connection: Connection, tables: Tables, binding: str) -> str:
@@ -201,7 +202,7 @@ def _statement(connection: Connection, tables: Tables, binding: str) -> str:
     return str(compiled).replace("%%", "%")
 
 
-def _rows(connection: Connection, chosen: sa.Select[tuple[str, str, str, str]]) -> pl.DataFrame:
+def _rows(connection: Connection, chosen: sa.Select[Any]) -> pl.DataFrame:
     rows = connection.execute(chosen).all()
     return pl.DataFrame([tuple(row) for row in rows], schema=RAW, orient="row")
 
@@ -211,7 +212,7 @@ def _copy(connection: Connection, tables: Tables, binding: str, rows: pl.DataFra
     target = f'"{tables.schema}"."{tables.baseline.name}"'
     connection.exec_driver_sql(
         "CREATE TEMPORARY TABLE IF NOT EXISTS syncd_baseline_in "
-        "(annotation_id text, label_id text, sample_id text, fields json) ON COMMIT DELETE ROWS"
+        "(annotation_id text, label_id text, sample_id text, image text, fields json) ON COMMIT DELETE ROWS"
     )
     connection.exec_driver_sql("TRUNCATE syncd_baseline_in")
     buffer = io.BytesIO()
@@ -219,10 +220,10 @@ def _copy(connection: Connection, tables: Tables, binding: str, rows: pl.DataFra
     buffer.seek(0)
     copy_in(connection, "COPY syncd_baseline_in FROM STDIN (FORMAT csv, NULL '\\N')", buffer)
     connection.exec_driver_sql(
-        f"INSERT INTO {target} AS b (binding, annotation_id, label_id, sample_id, fields) "
-        "SELECT %s, annotation_id, label_id, sample_id, fields FROM syncd_baseline_in "
+        f"INSERT INTO {target} AS b (binding, annotation_id, label_id, sample_id, image, fields) "
+        "SELECT %s, annotation_id, label_id, sample_id, image, fields FROM syncd_baseline_in "
         "ON CONFLICT (binding, annotation_id) DO UPDATE SET label_id = excluded.label_id, "
-        "sample_id = excluded.sample_id, fields = excluded.fields",
+        "sample_id = excluded.sample_id, image = excluded.image, fields = excluded.fields",
         (binding,),
     )
 

@@ -99,6 +99,7 @@ def _baseline(metadata: MetaData, prefix: str) -> Table:
         Column("label_id", sa.Text),
         Column("sample_id", sa.Text),
         Column("fields", sa.JSON, nullable=False),
+        Column("image", sa.Text),
         Index(None, "binding", "label_id"),
         Index(None, "binding", "sample_id"),
         postgresql_with={"fillfactor": BASELINE_FILL},

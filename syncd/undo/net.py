@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from syncd.adapters.values import same_value
-from syncd.model import ID_FIELD, Action, Change, Direction, Field, Mapping, Side, Value
+from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction, Field, Mapping, Side, Value
 from syncd.model import Content as ChangeContent
 from syncd.model.plan import RESTORED
 
@@ -88,6 +88,8 @@ def _not_undone(mapping: Mapping, change: Change) -> str | None:
         return "it was about a label without an annotation id, which nobody could tell again"
     if change.field == ID_FIELD:
         return "a label's id is not taken away again"
+    if change.field in (SAMPLE_FIELD, MEDIA_FIELD):
+        return "it brought both sides to one image: correct the image on the side that is wrong"
     if change.field is not None and change.field not in mapping.names:
         return "the field is not mapped any more"
     if change.action is Action.INSERT and change.reason in PUT_BACK:

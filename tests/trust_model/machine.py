@@ -44,6 +44,7 @@ POLICIES = {
     "on_fiftyone_delete": ["quarantine", "restore", "delete"],
     "on_database_delete": ["remove", "quarantine"],
     "on_hidden": ["quarantine", "remove"],
+    "on_moved": ["quarantine", "database", "fiftyone"],
     "on_stale_revert": ["reapply", "quarantine"],
 }
 TROUBLE = ["read", "write", "call", "cut_call", "cut_change"]
@@ -155,6 +156,11 @@ class TrustMachine(RuleBasedStateMachine):
     def show_row(self, pick: int) -> None:
         if hidden := sorted(self.sides.hidden()):
             self.sides.show_row(hidden[pick % len(hidden)])
+
+    @rule(pick=PICK, where=PICK)
+    def retie_row(self, pick: int, where: int) -> None:
+        if row := self._row(pick):
+            self.sides.retie_row(row.annotation_id, self._sample(where))
 
     # Both
 

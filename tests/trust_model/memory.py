@@ -279,6 +279,9 @@ class MemorySides:
     def hidden(self) -> Collection[str]:
         return self.table.hidden
 
+    def retie_row(self, annotation_id: str, sample: str) -> None:
+        self.table.retie(annotation_id, self.dataset.samples[sample].media, "curator")
+
     def touch_row(self, annotation_id: str) -> None:
         self.table.edit(annotation_id, "curator")
 

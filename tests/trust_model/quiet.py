@@ -24,7 +24,7 @@ FLAGGED = "error"
 
 @dataclass(frozen=True)
 class Books:
-    """syncd's own tables, and both sides, at a quiet point."""
+    """syncd's own tables, and both sides, at a quiet point; ``homes`` are the samples of the rows' images."""
 
     log: list[dict[str, Any]]
     open: list[dict[str, Any]]
@@ -33,6 +33,7 @@ class Books:
     baseline: dict[str, dict[str, Any]]
     labels: list[SeenLabel]
     rows: dict[str, dict[str, Any]]
+    homes: dict[str, str]
     hidden: frozenset[str] = frozenset()
     """The annotations of which syncd is not shown a row."""
 
@@ -74,6 +75,7 @@ def books(session: Session, sides: Sides) -> Books:
         labels=sides.labels(),
         rows={each.annotation_id: each.values for each in sides.rows()},
         hidden=frozenset(sides.hidden()),
+        homes={each.annotation_id: each.sample for each in sides.rows()},
     )
     session.rest()
     return read
@@ -95,6 +97,8 @@ def check_agreement(read: Books, rules: Rules) -> None:
             assert not labels, f"the row of {annotation_id} is hidden, it has a label, and nobody was told"
             continue
         assert len(labels) == 1 and row is not None, f"nobody was told of {annotation_id}: {labels}, {row}"
+        home = read.homes[annotation_id]
+        assert labels[0].sample == home, f"{annotation_id} is on {labels[0].sample}, its row says {home}"
         for name, value in row.items():
             agree = same(labels[0].values[name], value) or read.is_open(annotation_id, name)
             assert agree, f"{annotation_id}.{name}: {labels[0].values[name]!r} and {value!r}, and nobody was told"

@@ -193,6 +193,9 @@ class RealSides:
     def hidden(self) -> Collection[str]:
         return {str(each["id"]) for each in self.world.sql("SELECT id FROM out_of_sight")}
 
+    def retie_row(self, annotation_id: str, sample: str) -> None:
+        self._stamped(annotation_id, {"media_uri": self.paths[ObjectId(sample)]}, timedelta(0))
+
     def touch_row(self, annotation_id: str) -> None:
         self._stamped(annotation_id, {}, timedelta(0))
 

@@ -103,6 +103,9 @@ class Sides(Protocol):
     def hidden(self) -> Collection[str]:
         """The ids that are not shown."""
 
+    def retie_row(self, annotation_id: str, sample: str) -> None:
+        """The curator ties a row to the image of another sample."""
+
     def touch_row(self, annotation_id: str) -> None:
         """Stamps a row without a change."""
 

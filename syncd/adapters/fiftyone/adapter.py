@@ -25,7 +25,7 @@ from syncd.adapters.fiftyone.write import Writer
 from syncd.adapters.fiftyone.write_tags import tag_operations
 from syncd.adapters.protocol import Meanwhile, Recogniser, Result, Sink
 from syncd.ahead import ahead
-from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, TagEdit
+from syncd.model import ID_FIELD, SAMPLE_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, TagEdit
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, distinct, empty
 
 CHUNK = 10_000
@@ -186,7 +186,8 @@ class FiftyOneAdapter:
         return results
 
     def _read_back(self, changes: Sequence[Change], refused: dict[int, str]) -> list[Result]:
-        rows = self.read_samples([str(each.sample_id) for each in changes]).rows
+        targets = [str(each.new) for each in changes if each.field == SAMPLE_FIELD]
+        rows = self.read_samples([*(str(each.sample_id) for each in changes), *targets]).rows
         # Of all labels of these samples, those that are meant: going through rows one by one takes long.
         named = pl.col("label_id").is_in([str(each.label_id) for each in changes])
         meant = named | pl.col("annotation_id").is_in([str(each.annotation_id) for each in changes])
@@ -201,6 +202,8 @@ class FiftyOneAdapter:
                 row = by_id.get((sample, str(change.annotation_id)))
             else:
                 row = by_label.get((sample, str(change.label_id)))
+            if row is None and change.field == SAMPLE_FIELD:
+                row = by_label.get((str(change.new), str(change.label_id)))
             results.append(self._result(change, row, refused.get(position)))
         return results
 
@@ -216,6 +219,8 @@ class FiftyOneAdapter:
             return Result(change, present=False, refused=refused)
         if change.field == ID_FIELD:
             after = row["annotation_id"]
+        elif change.field == SAMPLE_FIELD:
+            after = row["sample_id"]
         elif change.field is None:
             after = {name: row[column(name)] for name in self.mapping.names}
         else:

@@ -11,6 +11,7 @@ from syncd.model import BOX, LABEL, Kind, LabelType, Mapping
 class LabelMapping:
     """The FiftyOne half of a binding; ``kinds`` are the types in which each field is stored there.
 
+    ``frame_key`` is the sample field that names the image that a crop was cut from, where samples are crops.
     ``actor_attribute`` is the label's attribute that names who edited it.
     """
 
@@ -21,6 +22,7 @@ class LabelMapping:
     sample_key: str
     kinds: dict[str, Kind]
     actor_attribute: str | None = None
+    frame_key: str | None = None
 
     @property
     def path(self) -> str:

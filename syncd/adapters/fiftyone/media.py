@@ -14,8 +14,8 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from syncd.adapters.fiftyone.errors import asking
+from syncd.adapters.fiftyone.lists import BUMP
 from syncd.adapters.fiftyone.send import BATCH
-from syncd.adapters.fiftyone.write import BUMP
 from syncd.errors import MappingError
 
 FILEPATH = "filepath"

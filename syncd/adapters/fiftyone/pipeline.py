@@ -62,6 +62,9 @@ def labels(mapping: LabelMapping, match: dict[str, Any]) -> list[dict[str, Any]]
         "sample_tags": "$tags",
         "user": {"$cond": [{"$eq": [{"$type": "$last_modified_by"}, "string"]}, "$last_modified_by", None]},
     }
+    if mapping.frame_key is not None:
+        frame = f"${mapping.frame_key}"
+        project["frame"] = {"$convert": {"input": frame, "to": "string", "onError": None, "onNull": None}}
     if mapping.actor_attribute is not None:
         project["actor"] = f"{label}.{mapping.actor_attribute}"
     project |= {raw_column(name): f"{label}.{key(name)}" for name in mapping.kinds}
@@ -95,6 +98,8 @@ def columns(mapping: LabelMapping) -> dict[str, Any]:
         "sample_tags": pa.list_(pa.string()),
         "user": pa.string(),
     }
+    if mapping.frame_key is not None:
+        types["frame"] = pa.string()
     if mapping.actor_attribute is not None:
         types["actor"] = pa.string()
     return types | {raw_column(name): ARROW[kind] for name, kind in mapping.kinds.items()}

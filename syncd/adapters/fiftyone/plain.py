@@ -46,7 +46,8 @@ class Plain:
 def can_be_plain(labels: LabelMapping) -> bool:
     """Whether each value has a key of its own; else only the pipeline reads one value in two ways."""
     names = [labels.id_attribute, *map(key, labels.kinds), *filter(None, [labels.actor_attribute])]
-    roots = [labels.path.split(".")[0], labels.media_path.split(".")[0]]
+    paths = [labels.path, labels.media_path, *filter(None, [labels.frame_key])]
+    roots = [path.split(".")[0] for path in paths]
     return (
         len(set(names)) == len(names)
         and not any("." in name or name in ("_id", "tags") for name in names)
@@ -128,7 +129,14 @@ def columns(labels: LabelMapping) -> dict[str, Any]:
         STRANGE: pa.bool_(),
     }
     of_sample |= _nested(labels.path, pa.list_(label) if labels.is_list else label)
-    return of_sample if labels.media_path == "_id" else of_sample | _nested(labels.media_path, pa.string())
+    for path in _image_paths(labels):
+        of_sample |= _nested(path, pa.string())
+    return of_sample
+
+
+def _image_paths(labels: LabelMapping) -> list[str]:
+    """The paths of the sample's own texts: what ties it to its row, and a crop's frame. Its id is read anyway."""
+    return [path for path in (labels.media_path, labels.frame_key) if path not in (None, "_id")]
 
 
 def _nested(path: str, type_: pa.DataType) -> dict[str, pa.DataType]:
@@ -140,7 +148,7 @@ def _nested(path: str, type_: pa.DataType) -> dict[str, pa.DataType]:
 
 def projection(labels: LabelMapping, *, checked: bool = True) -> dict[str, Any]:
     """Of each sample what is mapped; ``checked`` asks the server, too, whether any of it is not as expected."""
-    names = ["_id", labels.media_path, EDITED_AT, TAGS, USER]
+    names = ["_id", *_image_paths(labels), EDITED_AT, TAGS, USER]
     names += [f"{labels.path}.{name}" for name in _label_columns(labels)]
     wanted: dict[str, Any] = dict.fromkeys(names, 1)
     return wanted | {STRANGE: _strange(labels)} if checked else wanted
@@ -162,8 +170,10 @@ def _strange(labels: LabelMapping) -> dict[str, Any]:
         unsound = {"$cond": [{"$isArray": held}, each, {"$not": [_is(held, [])]}]}
     else:
         unsound = wrong(held)
-    media = ["objectId"] if labels.media_path == "_id" else ["string"]
-    return {"$or": [unsound, {"$not": [_is(f"${labels.media_path}", media)]}]}
+    types = {path: ["string"] for path in _image_paths(labels)}
+    if labels.media_path == "_id":
+        types["_id"] = ["objectId"]
+    return {"$or": [unsound, *({"$not": [_is(f"${path}", known)]} for path, known in types.items())]}
 
 
 def _is(path: str, types: list[str]) -> dict[str, Any]:
@@ -176,6 +186,7 @@ def _flat(frame: pl.DataFrame, labels: LabelMapping) -> pl.DataFrame:
     frame = frame.select(
         sample_id.alias("sample_id"),
         (sample_id if labels.media_path == "_id" else _at(labels.media_path)).alias("media"),
+        (pl.lit(None, pl.String) if labels.frame_key is None else _at(labels.frame_key)).alias("frame"),
         pl.col(EDITED_AT).alias("edited_at"),
         pl.col(TAGS).alias("sample_tags"),
         pl.col(USER).alias("user"),

@@ -18,11 +18,11 @@ from syncd.adapters.fiftyone import pipeline
 from syncd.adapters.fiftyone.adapter import READING, WRITING, FiftyOneAdapter
 from syncd.adapters.fiftyone.documents import bare_label, steady_id
 from syncd.adapters.fiftyone.errors import asking
+from syncd.adapters.fiftyone.lists import BUMP
 from syncd.adapters.fiftyone.mapping import key
 from syncd.adapters.fiftyone.samples import Predicted
 from syncd.adapters.fiftyone.send import BATCH
 from syncd.adapters.fiftyone.values import encode_id
-from syncd.adapters.fiftyone.write import BUMP
 from syncd.canonical import canonical_id
 from syncd.model import BOX, ID_FIELD, LABEL, Direction, Field, Holds, Kind
 from syncd.model.snapshot import column

@@ -139,14 +139,14 @@ def _finish(raw: pl.DataFrame, labels: LabelMapping, mapping: Mapping) -> pl.Dat
         unsound = value.is_not_null() & pl.col(column(each.name)).is_null()
         broken[each.name] = (is_odd | unsound, pl.coalesce(shown))
     identifier = pl.coalesce(pl.when(_is_odd(labels, 0)).then(pl.coalesce("text_id", _type(0))), "annotation_id")
-    actor = pl.col("actor") if "actor" in raw.columns else pl.lit(None, pl.String).alias("actor")
+    absent = [pl.lit(None, pl.String).alias(name) for name in ("actor", "frame") if name not in raw.columns]
     framed = raw.with_columns(
         # An empty id is none: the App leaves one behind where somebody cleared the field.
         canonical_id(labels.id_kind, pl.when(identifier != "").then(identifier)).alias("annotation_id"),
         within_python(pl.col("edited_at")).cast(TIMESTAMP_DTYPE),
         *values,
         *_tags(),
-        actor,
+        *absent,
     )
     return with_problems(framed, broken).select(list(schema(Side.FIFTYONE, mapping)))
 

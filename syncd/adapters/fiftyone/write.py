@@ -14,12 +14,12 @@ from pymongo import UpdateOne
 from pymongo.collection import Collection
 
 from syncd.adapters.fiftyone.documents import label_document
+from syncd.adapters.fiftyone.lists import BUMP, empty_lists
 from syncd.adapters.fiftyone.mapping import LabelMapping, key
+from syncd.adapters.fiftyone.move import move
 from syncd.adapters.fiftyone.send import Operation, send
 from syncd.adapters.fiftyone.values import UnstorableError, condition, encode, encode_id, id_condition
-from syncd.model import ID_FIELD, Action, Change, Content, Mapping, Value
-
-BUMP = {"$currentDate": {"last_modified_at": True}}
+from syncd.model import ID_FIELD, SAMPLE_FIELD, Action, Change, Content, Mapping, Value
 
 
 class Writer:
@@ -34,8 +34,9 @@ class Writer:
         """Sends the operations. What became of each is seen by reading back; returned are {position: refusal}."""
         refused: dict[int, str] = {}
         operations: list[Operation] = []
+        moves = {position: each for position, each in enumerate(changes) if each.field == SAMPLE_FIELD}
         for position, change in enumerate(changes):
-            if not _is_addressed(change):
+            if position in moves or not _is_addressed(change):
                 continue
             try:
                 operations.append(Operation(str(change.sample_id), self._operation(change), position))
@@ -44,8 +45,11 @@ class Writer:
         sent = [change for position, change in enumerate(changes) if position not in refused]
         inserts = [each for each in sent if each.action is Action.INSERT and _is_addressed(each)]
         if inserts and self.labels.is_list:
-            send(self.samples, self._empty_lists(inserts))
-        return refused | send(self.samples, operations)
+            send(self.samples, empty_lists(self.labels, (str(each.sample_id) for each in inserts)))
+        refused |= send(self.samples, operations)
+        return refused | move(
+            self.samples, self.labels, {at: each for at, each in moves.items() if _is_addressed(each)}
+        )
 
     def _operation(self, change: Change) -> UpdateOne:
         if change.action is Action.INSERT:
@@ -82,16 +86,6 @@ class Writer:
             condition(kind, stored, _single(change.old)),
             encode(kind, stored, _single(change.new)),
         )
-
-    def _empty_lists(self, inserts: Sequence[Change]) -> Iterator[Operation]:
-        """Gives the samples that hold no list yet an empty one to append to; what else the field holds stays."""
-        field, path = self.labels.label_field, self.labels.path
-        container: dict[str, Any] = {"_cls": self.labels.label_type.value, str(self.labels.label_type.list_name): []}
-        for sample in sorted({str(each.sample_id) for each in inserts}):
-            chosen = {"_id": ObjectId(sample)}
-            yield Operation(sample, UpdateOne(chosen | {field: None}, {"$set": {field: container}} | BUMP))
-            no_list = chosen | {field: {"$type": "object"}, path: None}
-            yield Operation(sample, UpdateOne(no_list, {"$set": {path: []}} | BUMP))
 
     def _insert(self, change: Change) -> UpdateOne:
         path = self.labels.path

@@ -15,9 +15,9 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 
+from syncd.adapters.fiftyone.lists import BUMP
 from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.fiftyone.send import Operation
-from syncd.adapters.fiftyone.write import BUMP
 from syncd.model import TagEdit
 
 

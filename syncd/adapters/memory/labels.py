@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +16,7 @@ from syncd.adapters.memory.content import Content, canonical_values, problems_js
 from syncd.adapters.memory.documents import Documents
 from syncd.adapters.memory.faults import Faults
 from syncd.adapters.protocol import Meanwhile, Recogniser, Result, Sink
-from syncd.model import ID_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, TagEdit, Value
+from syncd.model import ID_FIELD, SAMPLE_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, TagEdit, Value
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, schema
 
 
@@ -261,6 +262,8 @@ class MemoryLabels:
             return None
         if change.action is Action.INSERT:
             return self._insert(sample, change)
+        if change.field == SAMPLE_FIELD:
+            return self._move(sample, change)
         for label in [each for each in sample.labels if each.label_id == change.label_id]:
             if not self._expected(label, change) or _is_tagged_since(sample, label, change):
                 continue
@@ -289,6 +292,29 @@ class MemoryLabels:
         sample.edited_at = truncated(self.clock())
         return None
 
+    def _move(self, sample: Sample, change: Change) -> str | None:
+        """Writes the label to its new sample, then takes it from the old one."""
+        target = self.samples.get(str(change.new))
+        found = [each for each in sample.labels if each.label_id == change.label_id]
+        if target is None or len(found) != 1 or found[0].annotation_id != change.annotation_id:
+            return None
+        [label] = found
+        there = [each for each in target.labels if change.annotation_id == each.annotation_id]
+        if there and there != [label]:
+            return "the sample of the row's image holds another label under this id"
+        if self._single and target.labels and not there:
+            return None
+        refused = self.faults.refusal(change)
+        if refused is not None or self.faults.loses_change(change):
+            return refused
+        if not there:
+            target.labels.append(copy.deepcopy(label))
+            target.edited_at = truncated(self.clock())
+        self.faults.called("half_moved")
+        sample.labels.remove(label)
+        sample.edited_at = truncated(self.clock())
+        return None
+
     def _expected(self, label: Label, change: Change) -> bool:
         """Whether the label still holds what the diff saw."""
         if change.field == ID_FIELD:
@@ -301,6 +327,8 @@ class MemoryLabels:
 
     def _result(self, change: Change, refused: str | None) -> Result:
         sample = self.samples.get(str(change.sample_id))
+        if change.field == SAMPLE_FIELD:
+            return self._moved(change, refused)
         for label in sample.labels if sample else ():
             same = change.annotation_id == label.annotation_id
             if same if change.action is Action.INSERT else change.label_id == label.label_id:
@@ -309,6 +337,13 @@ class MemoryLabels:
                 if change.field is not None and change.field != ID_FIELD:
                     after = values[change.field]  # type: ignore[assignment]
                 return Result(change, present=True, after=after, label_id=label.label_id, refused=refused)
+        return Result(change, present=False, refused=refused)
+
+    def _moved(self, change: Change, refused: str | None) -> Result:
+        for place in (str(change.sample_id), str(change.new)):
+            sample = self.samples.get(place)
+            if sample is not None and any(each.label_id == change.label_id for each in sample.labels):
+                return Result(change, present=True, after=place, label_id=change.label_id, refused=refused)
         return Result(change, present=False, refused=refused)
 
     def _touched(self, sample_id: str) -> Sample:
@@ -346,6 +381,7 @@ class MemoryLabels:
             "label_id": label.label_id,
             "sample_id": sample.sample_id,
             "media": sample.media,
+            "frame": None,
             "edited_at": sample.edited_at,
             "actor": label.actor,
             "tags": label.tags or None,

@@ -12,7 +12,7 @@ import polars as pl
 from syncd.adapters.memory.content import Content, canonical_values, problems_json, truncated, utc_now
 from syncd.adapters.memory.faults import Faults
 from syncd.adapters.protocol import Result, Sink, Written
-from syncd.model import Action, Change, Mapping, Origin, Side, Snapshot, Value
+from syncd.model import MEDIA_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, Value
 from syncd.model.snapshot import column, schema
 
 ACTOR = "syncd"
@@ -76,6 +76,11 @@ class MemoryRows:
             self.rows[index] = replace(
                 row, values=row.values | values, edited_at=truncated(self.clock()), actor=actor, problems=problems
             )
+
+    def retie(self, annotation_id: str, media: str | None, actor: str | None = None) -> None:
+        """Ties the rows with that id to another image."""
+        for index, row in self._found(annotation_id):
+            self.rows[index] = replace(row, media=media, edited_at=truncated(self.clock()), actor=actor)
 
     def remove(self, annotation_id: str) -> None:
         """Deletes the rows with that id."""
@@ -174,6 +179,12 @@ class MemoryRows:
                 by = self.signature(change.actor)
                 self.rows.append(Row(change.annotation_id, change.media, dict(change.new), stamp, by))
             return True, None
+        if change.field == MEDIA_FIELD:
+            tied = [row for _, row in found if row.media == change.old]
+            if not tied or refused is not None or self.faults.loses_change(change):
+                return bool(tied) and refused is None, refused if tied else None
+            self.retie(str(change.annotation_id), str(change.new), change.actor or ACTOR)
+            return True, None
         expected = change.old if isinstance(change.old, dict) else {str(change.field): change.old}
         hits = [(index, row) for index, row in found if self._holds(row, expected)]
         if not hits or refused is not None:
@@ -201,6 +212,9 @@ class MemoryRows:
         unseen = change.action is not Action.UPDATE and change.annotation_id in self.hidden
         if values is None or unseen:
             return Result(change, present=False, matched=matched, refused=refused)
+        if change.field == MEDIA_FIELD:
+            media = self._found(str(change.annotation_id))[0][1].media
+            return Result(change, present=True, after=media, matched=matched, refused=refused)
         after = values if change.field is None else values[change.field]
         return Result(change, present=True, after=after, matched=matched, refused=refused)
 
@@ -221,6 +235,7 @@ class MemoryRows:
         return {
             "annotation_id": row.annotation_id,
             "media": row.media,
+            "frame": None,
             "edited_at": row.edited_at if self._stamped else None,
             "actor": row.actor,
             "problems": problems_json(row.problems),

@@ -24,7 +24,20 @@ from syncd.adapters.sql.reader import Reader
 from syncd.adapters.sql.values import editor, why_unsendable
 from syncd.adapters.sql.write_portable import Write
 from syncd.ahead import ahead, batches
-from syncd.model import Action, Change, Content, Field, Mapping, Origin, Side, Snapshot
+from syncd.model import (
+    MEDIA_FIELD,
+    Action,
+    Change,
+    Content,
+    Direction,
+    Field,
+    Holds,
+    Kind,
+    Mapping,
+    Origin,
+    Side,
+    Snapshot,
+)
 from syncd.model.snapshot import column
 
 BATCH = 2_500
@@ -32,6 +45,9 @@ BATCH = 2_500
 
 Group = tuple[Action, "str | None", int]
 """What one statement can do: the action, the field, and how manieth change of an annotation it is."""
+
+
+MEDIA = Field(MEDIA_FIELD, Kind.TEXT, Direction.BOTH, Holds(Kind.TEXT), Holds(Kind.TEXT))
 
 
 class _HiddenError(Exception):
@@ -50,6 +66,10 @@ class SqlAdapter:
         self.is_postgres = connection.dialect.name == "postgresql"
         self.arrow = ArrowReader(connection.engine.url, limits) if self.is_postgres else None
         self.reader = Reader(connection, info, mapping, self.arrow)
+        # The column that ties a row to its image is written like a field, and is none.
+        fields = info.mapping.fields | {MEDIA_FIELD: (info.mapping.image_column,)}
+        self._written = replace(info, mapping=replace(info.mapping, fields=fields))
+        self._writing = replace(mapping, fields=(*mapping.fields, MEDIA))
         self._writer: write_postgres.Writer | write_portable.Writer | None = None
 
     def close(self) -> None:
@@ -187,7 +207,7 @@ class SqlAdapter:
         """What carries out compare-and-sets on this database."""
         if self._writer is None:
             kind = write_postgres.Writer if self.is_postgres else write_portable.Writer
-            self._writer = kind(self.connection, self.info, self.mapping)
+            self._writer = kind(self.connection, self._written, self._writing)
         return self._writer
 
     def _groups(self, changes: Sequence[Change], refused: dict[int, str]) -> dict[Group, list[int]]:
@@ -263,9 +283,10 @@ class SqlAdapter:
         """Reads what the changes are about and no more: that makes half of the time of a bulk update."""
         names = {each.field for each in changes}
         if None in names:
-            return self.reader
-        fields = tuple(each for each in self.mapping.fields if each.name in names)
-        info = replace(self.info, mapping=replace(self.info.mapping, updated_at=None, updated_by=None))
+            with_media = Reader(self.connection, self._written, self._writing, self.arrow)
+            return with_media if MEDIA_FIELD in names else self.reader
+        fields = tuple(each for each in self._writing.fields if each.name in names)
+        info = replace(self._written, mapping=replace(self._written.mapping, updated_at=None, updated_by=None))
         return Reader(self.connection, info, replace(self.mapping, fields=fields), self.arrow)
 
     def _read_back(self, reader: Reader, changes: Sequence[Change]) -> pl.DataFrame:
@@ -289,7 +310,7 @@ class SqlAdapter:
             if index is not None and change.field is not None:
                 after = held[change.field][index]
             elif index is not None:
-                after = {name: values[index] for name, values in held.items()}
+                after = {name: values[index] for name, values in held.items() if name != MEDIA_FIELD}
             hit = position in matched
             results.append(Result(change, index is not None, after, matched=hit, refused=refused.get(position)))
         return results

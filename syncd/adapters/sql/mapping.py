@@ -12,7 +12,11 @@ _QUERY = re.compile(r"\s*(select|with)\b(?!\s*\.)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class TableMapping:
-    """Names from the configuration. ``fields`` maps each field to its column (the box to four)."""
+    """Names from the configuration. ``fields`` maps each field to its column (the box to four).
+
+    ``frame_column`` names the image that a row's crop was cut from, where samples are crops: ``media_column`` is then
+    what ties the row to its crop.
+    """
 
     table: str
     read: str
@@ -21,6 +25,12 @@ class TableMapping:
     fields: dict[str, tuple[str, ...]]
     updated_at: str | None = None
     updated_by: str | None = None
+    frame_column: str | None = None
+
+    @property
+    def image_column(self) -> str:
+        """The column that names the row's image."""
+        return self.frame_column or self.media_column
 
     @property
     def read_is_query(self) -> bool:
@@ -30,7 +40,7 @@ class TableMapping:
     @property
     def read_columns(self) -> tuple[str, ...]:
         """Every column that is read."""
-        extra = [each for each in (self.updated_at, self.updated_by) if each is not None]
+        extra = [each for each in (self.frame_column, self.updated_at, self.updated_by) if each is not None]
         mapped = [name for names in self.fields.values() for name in names]
         return tuple(dict.fromkeys([self.id_column, self.media_column, *extra, *mapped]))
 

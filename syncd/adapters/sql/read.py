@@ -18,7 +18,7 @@ from syncd.model import Field, Kind, Mapping, Side, dtype
 from syncd.model.kinds import TIMESTAMP_DTYPE
 from syncd.model.snapshot import column, schema
 
-ID, MEDIA, EDITED_AT, ACTOR = "annotation_id", "media", "edited_at", "actor"
+ID, MEDIA, FRAME, EDITED_AT, ACTOR = "annotation_id", "media", "frame", "edited_at", "actor"
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ def raw_columns(info: TableInfo, mapping: Mapping) -> list[RawColumn]:
     """The columns of the raw frame, in a fixed order."""
     table = info.mapping
     columns = [RawColumn(ID, table.id_column, Kind.TEXT), RawColumn(MEDIA, table.media_column, Kind.TEXT)]
+    if table.frame_column:
+        columns.append(RawColumn(FRAME, table.frame_column, Kind.TEXT))
     if table.updated_at:
         columns.append(RawColumn(EDITED_AT, table.updated_at, Kind.TIMESTAMP))
     if table.updated_by:
@@ -84,7 +86,7 @@ def _readable(source: str, kind: Kind, info: ColumnInfo) -> tuple[str, str | Non
 
 def finish(raw: pl.DataFrame, info: TableInfo, mapping: Mapping) -> pl.DataFrame:
     """A raw frame as a snapshot's frame: canonical values, and the problems of those that have none."""
-    absent = {EDITED_AT: TIMESTAMP_DTYPE, ACTOR: pl.String()}
+    absent = {FRAME: pl.String(), EDITED_AT: TIMESTAMP_DTYPE, ACTOR: pl.String()}
     absent |= {each.text: pl.String() for each in raw_columns(info, mapping) if each.text is not None}
     raw = raw.with_columns(pl.lit(None, type_).alias(name) for name, type_ in absent.items() if name not in raw.columns)
     values, broken = [], {}

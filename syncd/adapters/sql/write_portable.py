@@ -14,7 +14,7 @@ from sqlalchemy.sql import sqltypes
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.quote import split_name
 from syncd.adapters.sql.values import editor, part_of, to_driver
-from syncd.model import BOX, FLAG, Change, Content, Kind, Mapping
+from syncd.model import BOX, FLAG, MEDIA_FIELD, Change, Content, Kind, Mapping
 
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -55,7 +55,7 @@ class Writer:
             guards = [
                 self._unchanged(name, column, part_of(change.old, name), index)
                 for name in self.mapping.names
-                if name != FLAG
+                if name not in (FLAG, MEDIA_FIELD)
                 for index, column in enumerate(self.info.mapping.fields[name])
                 if column in self.info.written
             ]

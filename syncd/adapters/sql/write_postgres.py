@@ -15,7 +15,7 @@ from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import quote, relation
 from syncd.adapters.sql.values import editor, part_of, to_driver
 from syncd.adapters.sql.write_portable import Write
-from syncd.model import BOX, FLAG, Change, Content, Kind, Mapping
+from syncd.model import BOX, FLAG, MEDIA_FIELD, Change, Content, Kind, Mapping
 
 _SEEN: dict[Kind, tuple[str, str]] = {
     Kind.TEXT: ('{}::text COLLATE "C"', "text"),
@@ -82,7 +82,7 @@ class Writer:
     def delete(self, changes: Sequence[Change]) -> Write:
         """Deletes rows that still hold every value the diff saw."""
         slots = [self._ids(changes)]
-        seen = [name for name in self.mapping.names if name != FLAG]
+        seen = [name for name in self.mapping.names if name not in (FLAG, MEDIA_FIELD)]
         guards = [
             self._guard(slots, name, index, column, [part_of(each.old, name) for each in changes])
             for name, index, column in self._columns(seen)

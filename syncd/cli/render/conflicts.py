@@ -26,7 +26,7 @@ MEANINGS = {
     "hidden": "the table has the row, or may have it, and a view, a query or row-level security hides it",
     "unknown_id": "the label bears an id that the database does not have",
     "duplicate_id": "several annotations bear this id",
-    "moved": "the id stands on another label or sample than it did",
+    "moved": "the id stands on another label or image than it did, or than its row says",
     "replaced": "a label without id stands where this one vanished",
     "unaddressable": "the label has no id of FiftyOne's own and cannot be written to",
     "unsafe_value": "the other side cannot hold this value",

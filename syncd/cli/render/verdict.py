@@ -27,6 +27,10 @@ def show_verdict(console: Console, verdict: Verdict) -> None:
         )
     if verdict.not_ingested:
         console.print(f"  {plural(verdict.not_ingested, 'row')} of the database without a sample in the dataset.")
+    if verdict.no_image:
+        console.print(
+            f"  {plural(verdict.no_image, 'annotation')} of which a side names no image that could be compared."
+        )
     if not verdict.differences:
         return
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))

@@ -75,6 +75,33 @@ CASES = [
         "none of 6 rows",
         "columns.media",
     ),
+    Case(
+        "a row on another image",
+        sql("UPDATE annotation SET media_uri = '/images/1.png' WHERE media_uri = '/images/0.png'"),
+        "Rows and labels are on the same images",
+        "warning",
+        "1 of 6 annotations on another image than their row says",
+        "syncd reconcile plankton --full --dry-run",
+    ),
+    Case(
+        "sample_key names something else",
+        sql("UPDATE annotation SET media_uri = '/mnt' || media_uri"),
+        "Rows and labels are on the same images",
+        "fault",
+        "6 of 6 annotations are on another image than their row says: 'filepath' holds e.g. '/images/",
+        "sample_key",
+    ),
+    Case(
+        "an image that one side does not name",
+        on_table(
+            "ALTER TABLE annotation ALTER media_uri DROP NOT NULL; UPDATE annotation SET media_uri = NULL "
+            "WHERE media_uri = '/images/0.png'"
+        ),
+        "Rows and labels are on the same images",
+        "warning",
+        "1 of 6 annotations cannot be compared, since a side names no image",
+        "Fill 'media_uri'",
+    ),
 ]
 
 

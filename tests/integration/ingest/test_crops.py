@@ -96,3 +96,27 @@ def test_a_box_that_was_changed_in_the_table_is_cut_again_in_the_same_sample(lab
     assert (sample["frame_box"], str(sample.id)) == ([0.5, 0.5, 0.5, 0.5], before["one"])
     assert (lab.ingest(config).recut, len(lab.loaded())) == (0, 2)
     assert lab.reconcile(config, full=True).exit_code == 0
+
+
+def test_a_crop_whose_row_names_another_frame_is_named_until_it_is_cut_anew(lab: IngestLab, tmp_path: Path) -> None:
+    frame_of(lab)
+    Image.new("L", (40, 20), 200).save(lab.folder / "other.png")
+    for index in range(2):
+        lab.row(f"id {index}", "frame.png", "Diatom", box=(0.5 * index, 0.0, 0.5, 0.5))
+    config = lab.config(**binding(tmp_path))
+    assert lab.ingest(config).recorded == 2
+    lab.sql("UPDATE annotation SET media_uri = 'other.png' WHERE annotation_id = 'id 1'")
+
+    for full in (False, True):
+        found = lab.reconcile(config, full=full).plan
+        assert found is not None
+        assert [(each.kind, each.annotation_id) for each in found.conflicts] == [("moved", "id 1")]
+        assert found.is_empty
+
+    lab.ingest(config)
+    sample = lab.loaded().match({"annotation_id": "id 1"}).first()
+    with Image.open(sample.filepath) as crop:
+        assert (sample["frame"], crop.getextrema()) == ("other.png", (200, 200))
+    again = lab.reconcile(config, full=True)
+    assert again.plan is not None
+    assert (again.plan.is_empty, again.plan.conflicts, again.open_conflicts) == (True, (), 0)

@@ -8,7 +8,19 @@ from typing import Any
 
 from syncd.diff import Inputs
 from syncd.diff.compare import same
-from syncd.model import ID_FIELD, Action, Change, Conflict, Direction, Mapping, Plan, TagEdit, dumps
+from syncd.model import (
+    ID_FIELD,
+    MEDIA_FIELD,
+    SAMPLE_FIELD,
+    Action,
+    Change,
+    Conflict,
+    Direction,
+    Mapping,
+    Plan,
+    TagEdit,
+    dumps,
+)
 from syncd.model.snapshot import column, known_column
 from unit.diff.world import Row, S, world
 
@@ -59,7 +71,7 @@ def applied(state: State, plan: Plan) -> State:
     """The state after the plan; every write must find what the plan says it replaces."""
     after = copy.deepcopy(state)
     for row in plan.baseline.iter_rows(named=True):
-        _know(after, row["annotation_id"], row["label_id"], row["sample_id"])
+        _know(after, row["annotation_id"], row["label_id"], row["sample_id"], row["image"])
         known = _known(after, row["annotation_id"])
         unknown = [name for name in after.mapped.names if not row[known_column(name)]]
         known.columns["unknown"] = tuple(unknown)
@@ -101,13 +113,34 @@ def _carry_out(state: State, change: Change) -> None:
         row = _find(state.f, change)
         assert row.columns["annotation_id"] is None
         row.columns["annotation_id"] = change.annotation_id
+    elif change.field == SAMPLE_FIELD:
+        _move(state, change)
+    elif change.field == MEDIA_FIELD:
+        row = _find(state.d, change)
+        assert row.columns["media"] == change.old
+        row.columns["media"] = change.new
     else:
         _update(state, change)
-    if change.direction is Direction.TO_FIFTYONE and change.field != ID_FIELD:
+    if change.direction is Direction.TO_FIFTYONE and change.field not in (ID_FIELD, SAMPLE_FIELD):
         old, new = (dumps(each if change.field is not None else None) for each in (change.old, change.new))
         seen = {"annotation_id": change.annotation_id, "field": change.field, "action": change.action.value}
         seen |= {"old": old, "new": new, "sample_id": change.sample_id, "run_id": "applied", "seq": len(state.lately)}
         state.lately.append(seen | {"reason": change.reason})
+
+
+def _move(state: State, change: Change) -> None:
+    """The label goes to its new sample; a copy that a dead run left there is it already."""
+    row = _find(state.f, change)
+    assert row.columns["annotation_id"] == change.annotation_id
+    others = [each for each in state.f if each.columns["sample_id"] == change.new]
+    there = [each for each in others if each.columns["label_id"] == change.label_id]
+    assert state.mapped.label_type.list_name is not None or others == there, "one label per slot"
+    if there:
+        state.f.remove(row)
+    else:
+        row.columns |= {"sample_id": change.new, "media": change.media}
+    known = _known(state, change.annotation_id)
+    known.columns |= {"sample_id": change.new, "image": change.media}
 
 
 def _update(state: State, change: Change) -> None:
@@ -131,14 +164,14 @@ def _insert(state: State, change: Change) -> None:
         state.f.append(Row(place | plain, dict(change.new)))
         if state.mapped.label_type.list_name is None:
             assert sum(each.columns["sample_id"] == change.sample_id for each in state.f) == 1, "one label per slot"
-        _know(state, name, f"new-{name}", change.sample_id)
+        _know(state, name, f"new-{name}", change.sample_id, change.media)
     else:
         assert name not in {each.columns["annotation_id"] for each in state.d}
         state.d.append(Row({"annotation_id": name} | plain, dict(change.new)))
         label = _find(state.f, change)
         assert label.columns["annotation_id"] in (None, name)
         label.columns["annotation_id"] = name
-        _know(state, name, change.label_id, change.sample_id)
+        _know(state, name, change.label_id, change.sample_id, change.media)
     known = _known(state, name)
     known.values, known.columns["unknown"] = dict(change.new), ()
 
@@ -165,8 +198,8 @@ def _known(state: State, name: str | None) -> Row:
     return next(each for each in state.b if each.columns["annotation_id"] == name)
 
 
-def _know(state: State, name: str, label_id: str | None, sample_id: str | None) -> None:
-    place = {"annotation_id": name, "label_id": label_id, "sample_id": sample_id}
+def _know(state: State, name: str, label_id: str | None, sample_id: str | None, image: str | None) -> None:
+    place = {"annotation_id": name, "label_id": label_id, "sample_id": sample_id, "image": image}
     state.b = [each for each in state.b if each.columns["annotation_id"] != name]
     state.b.append(Row(place | {"unknown": state.mapped.names}, {}))
 

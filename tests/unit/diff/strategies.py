@@ -39,6 +39,7 @@ POLICIES = {
     "on_fiftyone_delete": ["quarantine", "restore", "delete"],
     "on_database_delete": ["remove", "quarantine"],
     "on_hidden": ["quarantine", "remove"],
+    "on_moved": ["quarantine", "database", "fiftyone"],
     "on_stale_revert": ["reapply", "quarantine"],
 }
 NO_BRAKES = Brakes(1.0, 1.0, 1.0, 1.0, 1.0, 0, 0)
@@ -122,7 +123,8 @@ def _tell(draw: Any, state: State, name: str, *, healthy: bool) -> None:
         state.f.append(F(shown, at=draw(at), problems=problems, **place, **_without(mine, problems)))
     if in_d:
         problems = None if healthy else draw(often(None, {"depth": "deep"}))
-        state.d.append(D(name, media=media, at=draw(at), problems=problems, **_without(theirs, problems)))
+        tied = media if healthy else draw(often(media, "m-other", "m-b", "m-nowhere", "-"))
+        state.d.append(D(name, media=tied, at=draw(at), problems=problems, **_without(theirs, problems)))
     state.samples = [each for each in state.samples if each["sample_id"] != sample]
     if draw(often(True, False)):
         state.samples.append(S(sample, media=media))

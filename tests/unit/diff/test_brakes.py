@@ -379,7 +379,7 @@ def test_where_no_fraction_may_change_everything_is_counted() -> None:
 
 
 def test_whether_anything_is_known_at_all_is_counted_always() -> None:
-    assert enough_known(Brakes(1.0, 1.0, 1.0, 1.0, 1.0, 0, 0), 10, 1) == 1
+    assert enough_known(Brakes(1.0, 1.0, 1.0, 1.0, 1.0, 0, 0), 0, 0) == 1
 
 
 def test_that_nothing_may_be_deleted_is_no_reason_to_count_where_nothing_is_gone() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from syncd.diff import diff
-from syncd.model import LabelType, Plan
+from syncd.model import SAMPLE_FIELD, LabelType, Plan
 from syncd.model.snapshot import column
 from unit.diff.strategies import POLICIES
 from unit.diff.world import (
@@ -126,13 +126,15 @@ def test_where_it_left_and_came_back_between_two_runs_it_gets_it_at_once() -> No
 @pytest.mark.parametrize("complete", [True, False])
 def test_a_label_that_is_back_under_its_id_is_compared_with_what_was_agreed(complete: bool) -> None:
     plan = plan_of(b=[away()], f=[F("a", sample="s-new", label="salp")], d=[D("a", media="m-new")], complete=complete)
-    assert changes(plan) == [("db", "update", "a", LABEL, "copepod", "salp", "reviewed")]
+    followed = ("-", "update", "a", SAMPLE_FIELD, None, "s-new", "place_changed")
+    assert sorted(changes(plan)) == [followed, ("db", "update", "a", LABEL, "copepod", "salp", "reviewed")]
     assert places(plan) == {"a": "s-new"}
 
 
 def test_a_label_that_came_back_under_its_id_between_two_runs_is_followed() -> None:
     plan = plan_of(b=[B("a")], f=[F("a", label_id="l-new", sample="s-new")], d=[D("a", media="m-new")], homes=[])
-    assert (plan.changes, plan.conflicts) == ((), ())
+    assert changes(plan) == [("-", "update", "a", SAMPLE_FIELD, None, "s-new", "place_changed")]
+    assert plan.conflicts == ()
     assert places(plan) == {"a": "s-new"}
 
 

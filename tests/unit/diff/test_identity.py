@@ -260,7 +260,10 @@ def test_an_unaddressable_bearer_of_an_id_keeps_another_label_from_adopting_it()
 
 
 def rebuilt(*labels: Any, **given: Any) -> Any:
-    return plan_of(b=[B("a"), B("b")], f=list(labels), d=[D("a"), D("b")], adopt=True, **given)
+    """Of the same images, whatever their samples are now."""
+    images = {each.columns["annotation_id"]: each.columns["media"] for each in labels}
+    rows = [D(name, media=images.get(name)) for name in ("a", "b")]
+    return plan_of(b=[B("a"), B("b")], f=list(labels), d=rows, adopt=True, **given)
 
 
 def test_a_rebuilt_dataset_is_adopted_by_its_annotation_ids() -> None:

@@ -27,6 +27,8 @@ def many() -> Inputs:
         label_id=pl.format("label-{}", number),
         sample_id=pl.format("sample-{}", number // 4),
         media=pl.format("s3://bucket/{}.png", number // 4),
+        image=pl.format("s3://bucket/{}.png", number // 4),
+        frame=pl.lit(None, pl.String),
         edited_at=pl.lit(NOON, pl.Datetime("ms", "UTC")),
         actor=pl.lit(None, pl.String),
         problems=pl.lit(None, pl.String),

@@ -27,7 +27,12 @@ def narrowed(inputs: Inputs) -> Inputs:
     rows = inputs.database.rows
     for row in rows.iter_rows(named=True):
         base = known.get(row["annotation_id"])
-        if base is None or row["problems"] is not None or any(row[name] != base[name] for name in names):
+        if (
+            base is None
+            or row["media"] != base["image"]
+            or row["problems"] is not None
+            or any(row[name] != base[name] for name in names)
+        ):
             named.add(row["annotation_id"])
     named |= known.keys() - set(rows["annotation_id"])
     named |= set(rows.filter(rows["annotation_id"].is_duplicated())["annotation_id"])

@@ -93,21 +93,34 @@ def mapping(*fields: str | Field, label_type: LabelType = DETECTIONS, can_insert
 
 @dataclass
 class Row:
-    """One row of a frame: its columns by name, its fields apart."""
+    """One row of a frame: its columns by name, its fields apart. ``by_default``: nobody has said what its media are."""
 
     columns: dict[str, Any]
     values: dict[str, Any]
+    by_default: bool = False
 
 
 def _place(name: str | None, label_id: str | None, sample: str | None) -> dict[str, str | None]:
     return {"annotation_id": name, "label_id": label_id or f"l-{name}", "sample_id": sample or f"s-{name}"}
 
 
+def _media(place: dict[str, Any]) -> str:
+    return f"m-{str(place['sample_id']).removeprefix('s-')}"
+
+
 def B(  # noqa: N802
-    name: str, *, label_id: str | None = None, sample: str | None = None, unknown: tuple[str, ...] = (), **values: Any
+    name: str,
+    *,
+    label_id: str | None = None,
+    sample: str | None = None,
+    image: str | None = None,
+    unknown: tuple[str, ...] = (),
+    **values: Any,
 ) -> Row:
-    """The baseline of an annotation; ``unknown`` fields were never agreed."""
-    return Row(_place(name, label_id, sample) | {"unknown": unknown}, {LABEL: "copepod"} | values)
+    """The baseline of an annotation; ``unknown`` fields were never agreed. ``image="-"``: it is not known."""
+    place = _place(name, label_id, sample)
+    named = None if image == "-" else image or _media(place)
+    return Row(place | {"image": named, "unknown": unknown}, {LABEL: "copepod"} | values)
 
 
 def F(  # noqa: N802
@@ -121,14 +134,15 @@ def F(  # noqa: N802
     sample_tags: list[str] | None = None,
     actor: str | None = None,
     user: str | None = None,
+    media: str | None = None,
     **values: Any,
 ) -> Row:
-    """A label in FiftyOne; ``name=None`` has no annotation id, ``label_id="-"`` no label id."""
+    """A label in FiftyOne; ``name=None`` has no annotation id, ``label_id="-"`` no label id, ``media="-"`` no image."""
     place = _place(name, label_id, sample)
     if label_id == "-":
         place["label_id"] = None
-    media = f"m-{str(place['sample_id']).removeprefix('s-')}"
-    meta = {"media": media, "edited_at": at, "problems": problems, "actor": actor, "user": user}
+    named = None if media == "-" else media or _media(place)
+    meta = {"media": named, "edited_at": at, "problems": problems, "actor": actor, "user": user}
     return Row(place | meta | {"tags": tags, "sample_tags": sample_tags}, {LABEL: "copepod"} | values)
 
 
@@ -141,9 +155,14 @@ def D(  # noqa: N802
     problems: dict[str, str] | None = None,
     **values: Any,
 ) -> Row:
-    """A row of the database."""
-    columns = {"annotation_id": name, "media": media or f"m-{name}", "edited_at": at, "actor": actor}
-    return Row(columns | {"problems": problems}, {LABEL: "copepod"} | values)
+    """A row of the database, on the image on which its label is known, or else stands; ``media="-"`` names none."""
+    columns = {
+        "annotation_id": name,
+        "media": None if media == "-" else media or f"m-{name}",
+        "edited_at": at,
+        "actor": actor,
+    }
+    return Row(columns | {"problems": problems}, {LABEL: "copepod"} | values, by_default=media is None)
 
 
 def S(  # noqa: N802
@@ -251,6 +270,7 @@ def world(
     """Inputs of the diff; ``policy`` takes the policies by name."""
     mapped = mapped or mapping(*fields, label_type=label_type)
     known = baseline(mapped, b or [])
+    d = _with_media(d or [], [*(b or []), *(f or [])])
     return Inputs(
         mapping=mapped,
         policy=replace(Policy(), **policy),
@@ -283,6 +303,23 @@ def world(
         adopt=adopt,
         force=force,
     )
+
+
+def _with_media(rows: list[Row], labels: list[Row]) -> list[Row]:
+    """The database's rows, each on the image of the first of the labels that bears its id."""
+    images: dict[str | None, str | None] = {}
+    for each in labels:
+        # An annotation that is away has no sample, but it is known on which image it was.
+        image = each.columns["image"] if each.columns["sample_id"] is None else _media(each.columns)
+        images.setdefault(each.columns["annotation_id"], image)
+    return [
+        replace(
+            each, columns=each.columns | {"media": images.get(each.columns["annotation_id"], each.columns["media"])}
+        )
+        if each.by_default
+        else each
+        for each in rows
+    ]
 
 
 def plan_of(*fields: str | Field, **given: Any) -> Plan:

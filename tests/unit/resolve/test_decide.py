@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 import pytest
 
 from syncd.cli.render.conflicts import MEANINGS
-from syncd.model import ID_FIELD, Mapping, Side, Vocabulary
+from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Mapping, Side, Vocabulary
 from syncd.model.fields import LABEL
 from syncd.model.policy import Review
 from syncd.model.present import Present
@@ -208,10 +209,47 @@ def test_a_label_whose_id_was_changed() -> None:
     assert answer(FIFTYONE, **moved).refusal
 
 
-def test_an_id_on_another_sample_is_for_hands() -> None:
-    moved = {"b": [B("a")], "f": [F("a", sample="s-b")], "d": [D("a")]}
+def test_an_id_on_another_sample_of_which_no_image_is_known_is_for_hands() -> None:
+    moved = {"b": [B("a")], "f": [F("a", sample="s-b", media="-")], "d": [D("a")]}
     for take in (FIFTYONE, DATABASE):
-        assert "moves no labels" in str(answer(take, **moved).refusal)
+        assert "no image says" in str(answer(take, **moved).refusal)
+
+
+ON_OTHER_IMAGES: list[dict[str, Any]] = [
+    {"b": [B("a")], "f": [F("a")], "d": [D("a", media="m-b")]},
+    {"b": [B("a", sample="s-x")], "f": [F("a")], "d": [D("a", media="m-b")]},
+    {"f": [F("a")], "d": [D("a", media="m-b")]},
+]
+
+
+@pytest.mark.parametrize("world", ON_OTHER_IMAGES, ids=["row tied anew", "label carried away", "first meeting"])
+def test_an_annotation_on_two_images(world: dict[str, Any]) -> None:
+    assert told(answer(DATABASE, **world)) == [("fo", "update", "a", SAMPLE_FIELD, "s-a", "s-b")]
+    assert answer(DATABASE, **world).changes[0].media == "m-b"
+    assert told(answer(FIFTYONE, **world)) == [("db", "update", "a", MEDIA_FIELD, "m-b", "m-a")]
+    assert answer(Take(text="m-c"), **world).refusal
+
+
+def test_an_image_that_nobody_has_seen_is_not_taken_and_one_that_agrees_by_now_is_settled() -> None:
+    world = ON_OTHER_IMAGES[0]
+    for take in (FIFTYONE, DATABASE):
+        for now in ({"d": [D("a", media="m-c")]}, {"f": [F("a", media="m-c")]}):
+            assert "has moved on" in str(answer(take, **world, now=now).refusal)
+        for now in ({"d": [D("a", media="m-a")]}, {"f": [F("a", sample="s-b")]}, {"f": []}):
+            assert answer(take, **world, now=now).settled or now == {"f": [F("a", sample="s-b")]}
+
+
+def test_a_label_goes_only_where_there_is_room_for_it() -> None:
+    world = ON_OTHER_IMAGES[0]
+    single = {"mapped": mapping(label_type=CLASSIFICATION)}
+    for samples, given in (
+        ([S("s-a")], {}),
+        ([S("s-a"), S("s-b"), S("s-c", media="m-b")], {}),
+        ([S("s-a"), S("s-b", occupied=True)], single),
+    ):
+        assert answer(DATABASE, **world, samples=samples, **given).refusal
+    fixed = {"mapped": replace(mapping(), can_write_media=False)}
+    assert answer(FIFTYONE, **world, **fixed).refusal
 
 
 def test_a_label_drawn_where_a_known_one_was() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from syncd.diff import diff
-from syncd.model import BOX, FLAG, LABEL, Direction, Mapping, Plan, Review, dumps
+from syncd.model import BOX, FLAG, LABEL, MEDIA_FIELD, SAMPLE_FIELD, Direction, Mapping, Plan, Review, dumps
 from syncd.model.plan import ERROR
 from syncd.model.snapshot import column, known_column
 from tools.truth_table import TARGET, page, source
@@ -60,9 +60,19 @@ WHOLE = {
     "delete_row": (HOME, "delete"), "remove_label": (OUT, "delete"), "taken_off": (OUT, "delete"),
     "remove_hidden": (OUT, "delete"),
 }  # fmt: skip
+IMAGES = ("moved", "carried", "tied", "followed")
 WHOLE_CONFLICTS = {"hidden", "replaced", "unknown_id", "new_label", "deleted_in_fiftyone", "deleted_in_database"}
 SILENT = {"nothing", "not_ingested", "ignored", "away"}
-ONLY_AS_LISTED = ("drawn", "no sample", "sample gone", "sample back", "sample anew", "lost")
+ONLY_AS_LISTED = (
+    "drawn",
+    "no sample",
+    "sample gone",
+    "sample back",
+    "sample anew",
+    "lost",
+    "another image",
+    "another sample",
+)
 """Situations that are of their patterns only; elsewhere a situation may be beside the point."""
 NAMELESS = ("drawn", "sample anew")
 
@@ -145,11 +155,15 @@ def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
                 made["b"][-1].columns["sample_id"] = None
         if mine != ABSENT:
             place = {"label_id": f"l-{case.name}", "sample": sample}
+            if case.situation == "another sample":
+                place |= {"sample": f"t-{case.name}", "media": f"m-{case.name}"}
             shown = None if case.situation in NAMELESS else case.name
             tags = ["bad"] if case.situation == "flagged" else None
             made["f"].append(F(shown, at=mine_at, tags=tags, **place, **in_fiftyone(mapped, case)))
         if theirs != ABSENT and case.situation != "hidden":
-            made["d"].append(D(case.name, at=theirs_at, **content(mapped, theirs)))
+            named = f"m-x-{case.name}" if case.situation == "another image" else f"m-{case.name}"
+            made["d"].append(D(case.name, media=named, at=theirs_at, **content(mapped, theirs)))
+            made["samples"] += [S(f"s-x-{case.name}")] if case.situation == "another image" else []
         if case.situation not in ("no sample", "sample gone"):
             made["samples"].append(S(sample))
             made["homes"].append(S(sample, at=mine_at))
@@ -257,6 +271,8 @@ def _promised(mapped: Mapping, case: Case, field: str, key: str) -> Iterator[tup
         kind = "box_changed" if field == BOX else "wrong_direction"
         kind = {"stale": "stale_revert", "one_way": kind}.get(key, key)
         yield ("conflict", kind, field, *map(dumps, values))
+    elif key in IMAGES:
+        yield from _of_images(case, base, mine, theirs, key)
     elif key == "waiting":
         yield ("waits", field, dumps(values[2]), dumps(values[1]))
     elif key == "drawn_waits":
@@ -272,6 +288,20 @@ def _promised(mapped: Mapping, case: Case, field: str, key: str) -> Iterator[tup
         yield ("agreed", field, dumps(values[2]))
     else:
         assert key in SILENT
+
+
+def _of_images(case: Case, base: Any, mine: Any, theirs: Any, key: str) -> Iterator[tuple[Any, ...]]:
+    here, away = case.name, f"x-{case.name}"
+    if key == "moved":
+        place = {"annotation_id": here, "label_id": f"l-{here}", "sample_id": f"s-{here}"}
+        sides = (place | mine | {"media": f"m-{here}"}, theirs | {"media": f"m-{away}"})
+        yield ("conflict", "moved", None, *map(dumps, (None if base is None else place, *sides)))
+    elif key == "followed":
+        yield ("change", None, "update", SAMPLE_FIELD, dumps(f"s-{here}"), dumps(f"t-{here}"), "place_changed")
+    elif key == "tied":
+        yield ("change", HOME, "update", MEDIA_FIELD, dumps(f"m-{away}"), dumps(f"m-{here}"), "moved")
+    else:
+        yield ("change", OUT, "update", SAMPLE_FIELD, dumps(f"s-{here}"), dumps(f"s-{away}"), "moved")
 
 
 @pytest.mark.parametrize("mode", ["immediate", "tagged"])

@@ -53,6 +53,10 @@ OUTCOMES = {
     "given_back": "The agreed value is written to FiftyOne again, logged `restored`.",
     "one_way, given_back": "Conflict `wrong_direction`; FiftyOne gets the agreed value back, logged `restored`.",
     "waiting": "FiftyOne's value waits for an approving tag (`awaiting_review`).",
+    "moved": "Conflict `moved` with both images: none of its values travels until a person says which one is right.",
+    "carried": "The label goes to the sample of the row's image with all that it bears; then its values are judged.",
+    "tied": "The row is tied to the image of the label's sample; then its values are judged.",
+    "followed": "The label is followed to its new sample, logged `place_changed`; nothing is written.",
     "drawn_waits": "The drawn label waits for an approving tag (`awaiting_review`).",
 }
 """Each outcome in words."""
@@ -94,6 +98,8 @@ SITUATIONS = {
     "sample anew": "The sample was deleted, and one with its media added, whose label bears no id.",
     "flagged": "The label bears an error tag that was not answered yet (which is logged besides).",
     "lost": "The label has lost all its attributes at once. Of an attribute: FiftyOne's column is what it held before.",
+    "another image": "The row names another image than the label's sample; that image is in the dataset too.",
+    "another sample": "The label stands on another sample of the same image, and none is left in the old place.",
 }
 """What else is known."""
 
@@ -126,6 +132,7 @@ def _always(outcome: str) -> dict[str, tuple[str, str, str]]:
     return {"": _all(outcome)}
 
 
+IMAGES = {"quarantine": _all("moved"), "database": _all("carried"), "fiftyone": _all("tied")}
 STALE_FIELD = {"reapply": ("reapplied", "stale", "reapplied"), "quarantine": _all("stale")}
 
 ON_FIFTYONE_DELETE = {
@@ -185,6 +192,11 @@ LINES = (
         "on_new",
         "drawn",
     ),
+    *(
+        Line(pattern, "the two are about different images", IMAGES, "on_moved", "another image")
+        for pattern in ("–aa", "–ab", "aaa", "aab", "aba", "abb", "abc")
+    ),
+    Line("aaa", "the image was imported anew with its ids kept", _always("followed"), situation="another sample"),
     Line("––a", "nobody sees it", _always("nothing"), situation="hidden"),
     *(Line(pattern, "never agreed on", _always("hidden"), situation="hidden") for pattern in ("–aa", "–ab")),
     *(Line(each, "removed in FiftyOne", _always("dropped_hidden"), situation="hidden") for each in ("a–a", "a–b")),
