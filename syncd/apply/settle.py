@@ -12,10 +12,12 @@ from typing import Any
 from syncd.adapters.protocol import Result
 from syncd.adapters.values import same_content
 from syncd.apply.outcomes import Recorded, forgotten, held, next_baseline
+from syncd.diff.readback import ANSWERED
 from syncd.model import ID_FIELD, Action, Change, Direction
 from syncd.session import Session
 from syncd.store import baseline, changes
 from syncd.store.changes import ABANDONED, APPLIED, SUPERSEDED, Outcome
+from syncd.store.lock import make_sure
 
 
 def settle(session: Session) -> tuple[Recorded, ...]:
@@ -29,6 +31,7 @@ def settle(session: Session) -> tuple[Recorded, ...]:
     visible = [each for each in intended if each.field in (None, ID_FIELD, *session.mapping.in_database.names)]
     outward = [each for each in visible if each.direction is Direction.TO_FIFTYONE]
     homeward = [each for each in visible if each.direction is Direction.TO_DATABASE]
+    _bring(session, [each for each in outward if each.reason == ANSWERED])
     seen = _seen_in_fiftyone(session, outward) | _seen_in_database(session, homeward)
     recorded = [_judge(session, each, seen.get(id(each))) for each in intended]
 
@@ -42,6 +45,13 @@ def settle(session: Session) -> tuple[Recorded, ...]:
     baseline.drop(state, tables, mapping.binding, forgotten((), recorded, known))
     state.commit()
     return tuple(recorded)
+
+
+def _bring(session: Session, owed: Sequence[Change]) -> None:
+    """Carries out what is left of an edit that the database has answered: the baseline knows the answer already."""
+    if owed:
+        make_sure(session.writing, session.schema, session.mapping.binding)
+        session.fiftyone.write(owed)
 
 
 def _judge(session: Session, change: Change, seen: Result | None) -> Recorded:
@@ -93,7 +103,34 @@ def _seen_in_database(session: Session, intended: Sequence[Change]) -> dict[int,
         return {}
     rows = session.database.read_ids([str(each.annotation_id) for each in intended]).rows
     by_id = {row["annotation_id"]: row for row in rows.iter_rows(named=True)}
-    return {id(each): _result(session, each, by_id.get(each.annotation_id)) for each in intended}
+    seen = {id(each): _result(session, each, by_id.get(each.annotation_id)) for each in intended}
+    for change in _answered(session, [each for each in intended if each.action is Action.UPDATE], seen):
+        # It was written. That the database made something else of it is for the diff, as its own change.
+        seen[id(change)] = Result(change, present=True, after=change.new)
+    return seen
+
+
+def _answered(session: Session, updates: Sequence[Change], seen: dict[int, Result]) -> list[Change]:
+    """Those that were carried out although something else is there: the database makes that of them when asked again.
+
+    Nothing stays of the trial.
+    """
+    mapping = session.mapping.in_database
+    other = [
+        each
+        for each in updates
+        if seen[id(each)].present
+        and not any(same_content(mapping, each.field, seen[id(each)].after, value) for value in (each.old, each.new))
+    ]
+    if not other:
+        return []
+    again = session.database.write([replace(each, old=seen[id(each)].after) for each in other])
+    session.writing.rollback()
+    return [
+        each
+        for each, tried in zip(other, again, strict=True)
+        if tried.matched and same_content(mapping, each.field, tried.after, seen[id(each)].after)
+    ]
 
 
 def _result(session: Session, change: Change, row: dict[str, Any] | None) -> Result:

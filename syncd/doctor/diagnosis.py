@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from syncd.config import BindingConfig, Config
-from syncd.doctor import capture, columns, dataset, labels, loadable, rights, rows, servers, table
+from syncd.doctor import capture, columns, dataset, labels, loadable, read_back, rights, rows, servers, table
 from syncd.doctor.finding import SERVERS, Check, Finding, run
 from syncd.doctor.secrets import Secrets
 from syncd.doctor.subject import Subject
@@ -46,5 +46,6 @@ def _checks(subject: Subject) -> Iterator[Check]:
     yield from capture.checks(subject)
     yield from rights.checks_of_table(subject)
     yield from rows.checks(subject)
+    yield from read_back.checks(subject)
     yield from labels.checks_against_table(subject)
     yield from rights.checks_of_dataset(subject)

@@ -19,11 +19,12 @@ from syncd.model import Holds, Kind
 
 TABLE = "table"
 VIEW = "view"
+MATERIALIZED = "materialized view"
 KINDS = {
     "r": TABLE,
     "p": TABLE,
     "v": VIEW,
-    "m": "materialized view",
+    "m": MATERIALIZED,
     "f": "foreign table",
     "S": "sequence",
     "i": "index",

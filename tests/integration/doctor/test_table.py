@@ -58,7 +58,7 @@ CASES = [
         on_table("ALTER TABLE annotation ALTER updated_at TYPE timestamp; " + TOKYO),
         "updated_at is mapped",
         "warning",
-        "time zone is Asia/Tokyo",
+        "time zone, which is Asia/Tokyo",
         "TYPE timestamptz",
         mends=True,
     ),
@@ -107,6 +107,29 @@ CASES = [
         "warning",
         "no column 'camera'",
         "policy.on_new: quarantine",
+    ),
+    Case(
+        "read: a materialised view",
+        sql(
+            "CREATE MATERIALIZED VIEW shown AS SELECT * FROM annotation_with_media; DROP VIEW annotation_with_media;"
+            "ALTER MATERIALIZED VIEW shown RENAME TO annotation_with_media"
+        ),
+        "Read as written",
+        "warning",
+        "does not show what syncd writes",
+        "a plain view",
+    ),
+    Case(
+        "read: another unit",
+        edit(
+            read="SELECT annotation_id, label, media_uri, x, y, w, h, depth_m * 100 AS depth_m, verified, "
+            "updated_at, updated_by FROM annotation",
+            attributes={"depth": {"column": "depth_m", "direction": "both"}, "verified": {"column": "verified"}},
+        ),
+        "Read as written",
+        "warning",
+        "'depth' (",
+        "attributes.depth.direction: to_fiftyone",
     ),
 ]
 
