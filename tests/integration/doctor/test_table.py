@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from integration.doctor.cases import Case, column, on_table, sql
+from integration.doctor.cases import Case, column, edit, on_table, sql
 from integration.doctor.lab import Lab
 
 TOKYO = """DO $$ BEGIN
@@ -111,8 +111,8 @@ CASES = [
     Case(
         "read: a materialised view",
         sql(
-            "CREATE MATERIALIZED VIEW shown AS SELECT * FROM annotation_with_media; DROP VIEW annotation_with_media;"
-            "ALTER MATERIALIZED VIEW shown RENAME TO annotation_with_media"
+            "DROP VIEW annotation_with_media; CREATE MATERIALIZED VIEW annotation_with_media AS "
+            "SELECT a.*, m.camera FROM annotation a LEFT JOIN media m USING (media_uri)"
         ),
         "Read as written",
         "warning",
