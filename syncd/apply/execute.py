@@ -75,13 +75,16 @@ def apply(session: Session, plan: Plan, run_id: str, progress: Callable[[str], N
     recorded, opened = _record(session, plan, run_id, seqs, judged)
     reached(Step.OUTCOMES_RECORDED)
     owed = answers(session.mapping, recorded)
-    return Applied((*recorded, *_bring(session, owed, run_id, progress)), opened)
+    return Applied((*recorded, *bring(session, owed, run_id, progress)), opened)
 
 
-def _bring(
-    session: Session, owed: Sequence[Change], run_id: str, progress: Callable[[str], None]
+def bring(
+    session: Session, owed: Sequence[Change], run_id: str, progress: Callable[[str], None] = _silent
 ) -> tuple[Recorded, ...]:
-    """Brings the database's answers to FiftyOne. What comes in between is carried out when the run is settled."""
+    """Brings the database's answers to FiftyOne, after a commit of all that is known; the last commit is the caller's.
+
+    Where the process ends in between, they are carried out when the run is settled.
+    """
     if not owed:
         return ()
     state, tables, binding = session.state, session.tables, session.mapping.binding

@@ -11,7 +11,8 @@ from typing import Any
 
 from syncd.adapters.protocol import Result
 from syncd.adapters.values import same_content
-from syncd.apply.outcomes import Recorded, forgotten, held, next_baseline
+from syncd.apply.execute import bring
+from syncd.apply.outcomes import Recorded, answers, forgotten, held, next_baseline
 from syncd.diff.readback import ANSWERED
 from syncd.model import ID_FIELD, Action, Change, Direction
 from syncd.session import Session
@@ -31,7 +32,7 @@ def settle(session: Session) -> tuple[Recorded, ...]:
     visible = [each for each in intended if each.field in (None, ID_FIELD, *session.mapping.in_database.names)]
     outward = [each for each in visible if each.direction is Direction.TO_FIFTYONE]
     homeward = [each for each in visible if each.direction is Direction.TO_DATABASE]
-    _bring(session, [each for each in outward if each.reason == ANSWERED])
+    _complete(session, [each for each in outward if each.reason == ANSWERED])
     seen = _seen_in_fiftyone(session, outward) | _seen_in_database(session, homeward)
     recorded = [_judge(session, each, seen.get(id(each))) for each in intended]
 
@@ -43,11 +44,13 @@ def settle(session: Session) -> tuple[Recorded, ...]:
     changes.finish(state, tables, mapping.binding, outcomes, at)
     baseline.save(state, tables, mapping, next_baseline(mapping, known, recorded))
     baseline.drop(state, tables, mapping.binding, forgotten((), recorded, known))
+    if owed := answers(mapping, recorded):
+        recorded += bring(session, owed, changes.run_of(state, tables, left[0][0]))
     state.commit()
     return tuple(recorded)
 
 
-def _bring(session: Session, owed: Sequence[Change]) -> None:
+def _complete(session: Session, owed: Sequence[Change]) -> None:
     """Carries out what is left of an edit that the database has answered: the baseline knows the answer already."""
     if owed:
         make_sure(session.writing, session.schema, session.mapping.binding)
@@ -72,7 +75,7 @@ def _judge(session: Session, change: Change, seen: Result | None) -> Recorded:
         # It was inserted; what it holds now may be an edit made since, which the diff will see against the insert.
         agreed = Result(change, present=True, after=change.new, label_id=seen.label_id)
         return Recorded(_with_label(change, seen.label_id), APPLIED, agreed)
-    if same_content(session.mapping, change.field, seen.after, change.new):
+    if seen.answered or same_content(session.mapping, change.field, seen.after, change.new):
         return Recorded(change, APPLIED, seen)
     untouched = same_content(session.mapping, change.field, seen.after, change.old)
     return Recorded(change, ABANDONED if untouched else SUPERSEDED, seen)
@@ -105,8 +108,7 @@ def _seen_in_database(session: Session, intended: Sequence[Change]) -> dict[int,
     by_id = {row["annotation_id"]: row for row in rows.iter_rows(named=True)}
     seen = {id(each): _result(session, each, by_id.get(each.annotation_id)) for each in intended}
     for change in _answered(session, [each for each in intended if each.action is Action.UPDATE], seen):
-        # It was written. That the database made something else of it is for the diff, as its own change.
-        seen[id(change)] = Result(change, present=True, after=change.new)
+        seen[id(change)] = replace(seen[id(change)], answered=frozenset([str(change.field)]))
     return seen
 
 

@@ -123,6 +123,12 @@ def pending(connection: Connection, tables: Tables, mapping: Mapping) -> list[tu
     return [(int(row["seq"]), change_of(row, mapping)) for row in connection.execute(chosen).mappings()]
 
 
+def run_of(connection: Connection, tables: Tables, seq: int) -> str:
+    """The run that made an entry."""
+    found = connection.execute(sa.select(tables.change.c.run_id).where(tables.change.c.seq == seq))
+    return str(found.scalar_one())
+
+
 def change_of(row: sa.RowMapping | dict[str, Any], mapping: Mapping) -> Change:
     """A log entry as a change, its values canonical again."""
     return Change(
