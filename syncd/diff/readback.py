@@ -38,8 +38,11 @@ _NOT_SHOWN = (
 
 def why_no_answer(mapping: Mapping, vocabulary: Vocabulary | None, found: Readback) -> str | None:
     """Why what came back is no answer; ``None`` where it is one, and the new agreed value."""
-    if found.field is None:
+    if found.field is None and found.change.action is Action.DELETE:
         return _NOT_DELETED
+    if found.field is None:
+        media, read = _shown(found.change.media), _shown(_plain(found.after))
+        return f"media: {media} was written, and {read} is read: the row would not be tied to its sample"
     field, change = mapping.field(found.field), found.change
     after, written = _plain(found.after), written_value(change, found.field)
     if change.action is Action.UPDATE and same(field, after, _plain(change.old)):

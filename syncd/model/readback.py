@@ -13,8 +13,9 @@ from syncd.model.plan import Change, Content
 class Readback:
     """One field of a change that came back different, and what was tried to find out why.
 
-    ``field`` is ``None`` where a row that was deleted is still there. ``after`` is what is read now. ``stored``: the
-    written table holds exactly what was written, so that only the relation that is read shows something else.
+    ``field`` is ``None`` where a row that was deleted is still there, and of a row that was inserted with other media.
+    ``after`` is what is read now. ``stored``: the written table holds exactly what was written, so that only the
+    relation that is read shows something else.
     ``steady``: the written table holds ``after``, and writing ``after`` once more changes nothing.
     """
 

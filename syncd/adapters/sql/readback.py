@@ -30,6 +30,7 @@ class Found:
 
     present: bool
     after: Content = None
+    media: str | None = None
     answered: frozenset[str] = frozenset()
     why: str | None = None
 
@@ -39,6 +40,7 @@ def read_back(reader: Reader, changes: Sequence[Change]) -> list[Found]:
     rows = reader.with_ids({str(each.annotation_id) for each in changes})
     place = {identifier: index for index, identifier in enumerate(rows["annotation_id"].to_list())}
     held = {name: rows[column(name)].to_list() for name in reader.mapping.names}
+    media = rows["media"].to_list()
     found = []
     for change in changes:
         index = place.get(str(change.annotation_id))
@@ -47,7 +49,8 @@ def read_back(reader: Reader, changes: Sequence[Change]) -> list[Found]:
         elif change.field is not None:
             found.append(Found(present=True, after=held[change.field][index]))
         else:
-            found.append(Found(present=True, after={name: values[index] for name, values in held.items()}))
+            after: Content = {name: values[index] for name, values in held.items()}
+            found.append(Found(present=True, after=after, media=media[index]))
     return found
 
 
@@ -72,6 +75,8 @@ class Examiner:
         self.reader_of = reader_of
         self.judge = judge
         self.is_apart = info.mapping.read != info.mapping.table
+        media = info.mapping.media_column
+        self.gives_media = info.writable(media) and media != info.mapping.id_column
         self.writable = {
             name for name, columns in info.mapping.fields.items() if all(info.writable(each) for each in columns)
         }
@@ -86,6 +91,8 @@ class Examiner:
         for index, (change, each) in enumerate(zip(changes, found, strict=True)):
             if each.present and change.action is Action.DELETE:
                 found[index] = replace(each, why=self.judge(Readback(change, None, each.after)))
+            elif each.present and self._is_untied(change, each):
+                found[index] = replace(each, why=self.judge(Readback(change, None, each.media)))
         doubtful = [
             Readback(change, name, _value(each.after, name))
             for change, each in zip(changes, found, strict=True)
@@ -104,8 +111,13 @@ class Examiner:
 
     @staticmethod
     def _judged(found: Found, verdicts: dict[str, str | None]) -> Found:
-        why = next((each for each in verdicts.values() if each is not None), found.why)
+        why = found.why or next((each for each in verdicts.values() if each is not None), None)
         return replace(found, why=why, answered=frozenset(verdicts) if why is None else frozenset())
+
+    def _is_untied(self, change: Change, found: Found) -> bool:
+        """Whether a new row's media is read otherwise than it was written."""
+        given = change.action is Action.INSERT and change.media is not None and self.gives_media
+        return given and found.media != change.media
 
     def _altered(self, change: Change, after: Content) -> list[str]:
         """The fields that were given a value and came back with another."""

@@ -205,6 +205,25 @@ def test_a_box_in_another_unit_is_no_answer(world: World) -> None:
     assert conflict["database"] == pytest.approx(was)
 
 
+def test_a_drawn_label_whose_path_the_view_completes_leaves_no_row(world: World) -> None:
+    world.sql(
+        "CREATE VIEW completed AS SELECT annotation_id, '/' || media_uri AS media_uri, label, x, y, w, h, depth_m, "
+        "verified, updated_at, updated_by FROM annotation"
+    )
+    world.sql("ALTER TABLE annotation DROP CONSTRAINT IF EXISTS annotation_media_uri_fkey")
+    world.sql("UPDATE annotation SET media_uri = substr(media_uri, 2)")
+    config = world.config(read="completed")
+    world.reconcile(config=config, full=True)
+    before = world.rows()
+    world.draw(world.data.rows[0].image, "Drawn")
+    for full in (False, True):
+        world.reconcile(config=config, full=full)
+        assert world.rows() == before
+    (conflict,) = world.conflicts()
+    assert conflict["kind"] == "refused_by_database"
+    assert "would not be tied to its sample" in conflict["suggestions"][0]
+
+
 @pytest.mark.parametrize("rule", ["NEW.label := OLD.label", "NEW.label := NEW.label || '!'"])
 def test_a_trigger_that_keeps_the_old_value_or_never_rests_gives_no_answer(world: World, rule: str) -> None:
     world.sql(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -89,6 +90,12 @@ def test_of_an_insert_each_field_is_asked_about() -> None:
 def test_a_row_that_is_there_after_its_deletion_is_none() -> None:
     gone = Change("a", "l-a", "s-a", Direction.TO_DATABASE, Action.DELETE, None, {LABEL: "krill"}, None, "x")
     assert "still read after its deletion" in str(why_no_answer(MAPPED, None, Readback(gone, None, {LABEL: "krill"})))
+
+
+def test_media_that_is_read_otherwise_is_none() -> None:
+    drawn = replace(insert(label="krill"), media="/media/1.png")
+    said = str(why_no_answer(MAPPED, None, Readback(drawn, None, "/media//media/1.png", steady=True)))
+    assert "would not be tied to its sample" in said
 
 
 def test_the_answer_goes_to_the_label_that_was_edited_whatever_the_direction() -> None:
