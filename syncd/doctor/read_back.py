@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
 from syncd.adapters.sql.adapter import SqlAdapter
 from syncd.adapters.sql.mapping import TableInfo
-from syncd.adapters.sql.quote import quote, source
+from syncd.adapters.sql.quote import quote, relation, source
 from syncd.diff.compare import differs
 from syncd.doctor.finding import Check, Verdict, ok, skipped, warning
 from syncd.doctor.subject import Subject
-from syncd.doctor.table_facts import MATERIALIZED, look_up
 from syncd.doctor.wording import count, listed
 from syncd.mapped import EXACT_SINGLE
 from syncd.model import BOX, LABEL, Direction, Field, Holds, Kind, LabelType, Mapping
@@ -31,14 +32,13 @@ def checks(subject: Subject) -> Iterator[Check]:
 
 
 def _read_as_written(subject: Subject) -> Verdict:
-    if not subject.mapping.read_is_query:
-        found = look_up(subject.connection, subject.mapping.read)
-        if found is not None and found.kind == MATERIALIZED:
-            return warning(
-                f"{subject.mapping.read} is a materialised view: it does not show what syncd writes until somebody "
-                "refreshes it, so that every change to the database is refused",
-                f"Write {subject.place}.read: a plain view (CREATE VIEW) of the same SELECT",
-            )
+    stale = _materialised(subject) if subject.is_postgresql else []
+    if stale:
+        return warning(
+            f"what is read comes from the materialised view {listed(stale)}: it does not show what syncd writes until "
+            "somebody refreshes it, so that a change to what it shows is refused",
+            f"Write {subject.place}.read: a plain view (CREATE VIEW) of the same SELECT",
+        )
     fields = list(_fields(subject))
     ids = _some_ids(subject)
     if not fields or not ids:
@@ -62,6 +62,37 @@ def _read_as_written(subject: Subject) -> Verdict:
         f"{there}: what syncd writes there comes back as something else, and is refused",
         f"Write {' and '.join(remedy)}; or map columns that {subject.binding.table} holds as they are read",
     )
+
+
+def _materialised(subject: Subject) -> list[str]:
+    """The materialised views that are read instead of the table, also by way of other views, as the planner tells.
+
+    One that is joined to the table shows something else.
+    """
+    connection = subject.connection
+    statement = f"EXPLAIN (VERBOSE, FORMAT JSON) SELECT * FROM {source(connection.dialect, subject.mapping)} AS src"
+    told = connection.execute(sa.text(statement.replace(":", "\\:"))).scalar_one()
+    (plan,) = json.loads(told) if isinstance(told, str) else told
+    scanned = set(_scanned(plan["Plan"]))
+    table = connection.execute(
+        sa.text(
+            "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
+            "ON n.oid = c.relnamespace WHERE c.oid = to_regclass(:name)"
+        ),
+        {"name": relation(connection.dialect, subject.mapping.table)},
+    ).first()
+    if table is not None and tuple(table) in scanned:
+        return []
+    known = connection.execute(sa.text("SELECT schemaname, matviewname FROM pg_catalog.pg_matviews")).all()
+    return sorted(f"{schema}.{name}" for schema, name in known if (schema, name) in scanned)
+
+
+def _scanned(node: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(schema, name) of the relations that a plan reads."""
+    if "Relation Name" in node:
+        yield node["Schema"], node["Relation Name"]
+    for each in node.get("Plans", ()):
+        yield from _scanned(each)
 
 
 def _fields(subject: Subject) -> Iterator[Field]:

@@ -19,12 +19,11 @@ from syncd.model import Holds, Kind
 
 TABLE = "table"
 VIEW = "view"
-MATERIALIZED = "materialized view"
 KINDS = {
     "r": TABLE,
     "p": TABLE,
     "v": VIEW,
-    "m": MATERIALIZED,
+    "m": "materialized view",
     "f": "foreign table",
     "S": "sequence",
     "i": "index",

@@ -120,6 +120,17 @@ CASES = [
         "a plain view",
     ),
     Case(
+        "read: a SELECT over a materialised view",
+        lambda lab: (
+            lab.sql("CREATE MATERIALIZED VIEW shown AS SELECT * FROM annotation_with_media"),
+            lab.binding.update(read="SELECT * FROM shown"),
+        ),
+        "Read as written",
+        "warning",
+        "materialised view public.shown",
+        "a plain view",
+    ),
+    Case(
         "read: another unit",
         edit(
             read="SELECT annotation_id, label, media_uri, x, y, w, h, depth_m * 100 AS depth_m, verified, "
@@ -149,3 +160,9 @@ def test_a_name_that_needs_quotes(broken_lab: Lab) -> None:
         assert found.status == "warning"
         broken_lab.follow(found)
         assert broken_lab.finding(check).status == "ok"
+
+
+def test_a_materialised_view_beside_the_table_is_no_matter(broken_lab: Lab) -> None:
+    broken_lab.sql("CREATE MATERIALIZED VIEW station AS SELECT media_uri, camera FROM media")
+    broken_lab.binding |= {"read": "SELECT a.*, s.camera FROM annotation a LEFT JOIN station s USING (media_uri)"}
+    assert broken_lab.finding("Read as written").status == "ok"
