@@ -213,7 +213,7 @@ class World:
         return {
             str(row["annotation_id"]): {
                 "label": row["label"],
-                "box": [row[name] for name in "xywh"],
+                "box": [None if row[name] is None else float(row[name]) for name in "xywh"],
                 "depth": None if row["depth_m"] is None else float(row["depth_m"]),
                 "verified": row["verified"],
             }

@@ -55,8 +55,25 @@ def page(table: Any) -> str:
         parts += [f"\n### {situation.capitalize()}\n\n{table.SITUATIONS[situation]}\n", *_rows(table, lines)]
     parts.append("\n## With `review.mode: tagged`\n\nWithout an approving tag, what goes to the database waits:\n")
     parts += [f"* instead of: {table.OUTCOMES[old]} → {table.OUTCOMES[new]}" for old, new in table.WHEN_TAGGED.items()]
-    parts.append("\nA removal can bear no tag: it follows its own policy in either mode.\n")
-    return "\n".join(parts)
+    parts.append("\nA removal can bear no tag: it follows its own policy in either mode.")
+    parts += ["\n## A value that is read back otherwise than it was written to the database\n", *_answers(table)]
+    return "\n".join(parts) + "\n"
+
+
+def _answers(table: Any) -> Iterator[str]:
+    yield "| read back | the table holds what was written | written once more, it stays | outcome |"
+    yield "|---|:-:|:-:|---|"
+    for came, words in table.CAME_BACK.items():
+        found = {
+            (stored, steady): table.ANSWERED if table.is_answer(came, stored=stored, steady=steady) else table.REFUSED
+            for stored in (False, True)
+            for steady in (True, False)
+        }
+        if len(set(found.values())) == 1:
+            yield f"| {words} | | | {table.REFUSED} |"
+            continue
+        for (stored, steady), outcome in found.items():
+            yield f"| {words} | {'yes' if stored else 'no'} | {'yes' if steady else 'no'} | {outcome} |"
 
 
 def _rows(table: Any, lines: list[Any]) -> Iterator[str]:

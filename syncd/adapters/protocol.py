@@ -14,6 +14,7 @@ from typing import Protocol
 import polars as pl
 
 from syncd.model import Change, Content, Origin, Side, Snapshot, TagEdit
+from syncd.model.readback import Judge
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,9 @@ class Result:
 
     ``after`` is what is there now, as read back: the value of the field, or the whole annotation after an insert;
     ``None`` too where the annotation is not there. ``matched`` says whether the compare-and-set found the value it
-    expected (``None``: the side cannot tell, judge by ``after``). ``refused`` is the side's own message when it
-    would not take the value.
+    expected (``None``: the side cannot tell, judge by ``after``). ``refused`` says why the side would not take the
+    value: nothing of the change is there then. ``answered`` are the fields of which the side made something else of
+    what was written, for good.
     """
 
     change: Change
@@ -32,6 +34,7 @@ class Result:
     matched: bool | None = None
     label_id: str | None = None
     refused: str | None = None
+    answered: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -191,4 +194,11 @@ class RowStore(Adapter, Protocol):
 
     def mint(self, count: int) -> list[str]:
         """New ids that no row has."""
+        ...
+
+    def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
+        """As of any adapter. ``judge`` is asked about each value that reads back otherwise than it was written.
+
+        A change of which it says that this is no answer is undone and refused. Without it nobody is asked.
+        """
         ...

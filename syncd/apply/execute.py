@@ -3,18 +3,23 @@
 Order: intents are committed; FiftyOne is written and read back; then one database transaction holds the database
 writes, the outcomes, the new baseline, the conflicts and the cursors. Only FiftyOne has no transaction, so a run
 that died is settled by looking at what is really there (:mod:`syncd.apply.settle`).
+
+Where the database made something else of a value (it rounds, it normalises), that transaction is committed with the
+intents to bring this answer to FiftyOne; they are carried out, and their outcomes belong to the last commit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bson import ObjectId
 
 from syncd.adapters.protocol import Result
-from syncd.apply.outcomes import Recorded, forgotten, judge_result, next_baseline, refusals
+from syncd.apply.outcomes import Recorded, answers, forgotten, judge_result, next_baseline, refusals
 from syncd.apply.steps import Step, reached
+from syncd.diff.readback import why_no_answer
 from syncd.model import ID_FIELD, Action, Change, Direction, Mapping, Plan
 from syncd.session import Session
 from syncd.store import answered, baseline, changes, conflicts, waiting
@@ -30,7 +35,7 @@ SLICE = 1_000
 
 @dataclass(frozen=True)
 class Applied:
-    """What became of a plan."""
+    """What became of a plan: of its changes, in their order, and after them of the answers brought to FiftyOne."""
 
     recorded: tuple[Recorded, ...]
     opened: int
@@ -69,7 +74,28 @@ def apply(session: Session, plan: Plan, run_id: str, progress: Callable[[str], N
     judged = (_recorded(session.mapping, each, done, written_home) for each in intended)
     recorded, opened = _record(session, plan, run_id, seqs, judged)
     reached(Step.OUTCOMES_RECORDED)
-    return Applied(recorded, opened)
+    owed = answers(session.mapping, recorded)
+    return Applied((*recorded, *bring(session, owed, run_id, progress)), opened)
+
+
+def bring(
+    session: Session, owed: Sequence[Change], run_id: str, progress: Callable[[str], None] = _silent
+) -> tuple[Recorded, ...]:
+    """Brings the database's answers to FiftyOne, after a commit of all that is known; the last commit is the caller's.
+
+    Where the process ends in between, they are carried out when the run is settled.
+    """
+    if not owed:
+        return ()
+    state, tables, binding = session.state, session.tables, session.mapping.binding
+    seqs = changes.record_intents(state, tables, binding, run_id, owed)
+    state.commit()
+    reached(Step.ANSWERS_COMMITTED)
+    done = tuple(judge_result(session.mapping, each) for each in _write_fiftyone(session, owed, progress))
+    reached(Step.ANSWERS_WRITTEN)
+    outcomes = (Outcome(seq, each.change, each.status) for seq, each in zip(seqs, done, strict=True))
+    changes.finish(state, tables, binding, outcomes, session.database.now(), run_id=run_id)
+    return done
 
 
 def _write_fiftyone(session: Session, changes: Sequence[Change], progress: Callable[[str], None]) -> list[Result]:
@@ -88,11 +114,12 @@ def _slices(session: Session, changes: Sequence[Change], progress: Callable[[str
 
 
 def _write_database(session: Session, changes: Sequence[Change], progress: Callable[[str], None]) -> list[Result]:
+    judge = partial(why_no_answer, session.mapping.in_database, session.vocabulary)
     results: list[Result] = []
     for start in range(0, len(changes), HOME_SLICE):
         if start:
             progress("applying")
-        results += session.database.write(changes[start : start + HOME_SLICE])
+        results += session.database.write(changes[start : start + HOME_SLICE], judge)
     return results
 
 
@@ -123,7 +150,7 @@ def _record(
     waiting.update(state, tables, binding, plan.waiting, plan.scope, at)
     failed = {each.change.annotation_id for each in recorded if each.status != APPLIED}
     answered.update(state, tables, binding, plan.answered, plan.scope, failed=failed)
-    found = [*plan.conflicts, *refusals(recorded)]
+    found = [*plan.conflicts, *refusals(session.mapping, plan.baseline, recorded)]
     return tuple(recorded), conflicts.update(state, tables, binding, run_id, found, plan.scope, at)
 
 

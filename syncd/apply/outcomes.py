@@ -11,6 +11,7 @@ import polars as pl
 from syncd.adapters.protocol import Result
 from syncd.adapters.values import same_content, same_value
 from syncd.diff.content import jsonable
+from syncd.diff.readback import LEFT, PUT_BACK, brought_to_fiftyone
 from syncd.model import (
     ID_FIELD,
     MEDIA_FIELD,
@@ -22,11 +23,12 @@ from syncd.model import (
     Field,
     Json,
     Mapping,
+    Value,
     dtype,
 )
 from syncd.model.plan import Content, Edited
 from syncd.model.snapshot import baseline_schema, column, known_column
-from syncd.store.changes import APPLIED, SUPERSEDED
+from syncd.store.changes import APPLIED, REFUSED, SUPERSEDED
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,12 @@ def judge_result(mapping: Mapping, result: Result) -> Recorded:
     """What became of a change, given what the side holds now.
 
     FiftyOne cannot say which operation of a bulk write matched, so there what was read back decides; the database
-    can, and a value that one of its triggers altered still counts as written.
+    can, and a value of which it made something else for good (:attr:`Result.answered`) counts as written.
     """
     result = _as_inserted(mapping, _quietly_refused(mapping, result))
     change = result.change
     if result.refused is not None:
-        return Recorded(change, SUPERSEDED, result)
+        return Recorded(change, REFUSED, result)
     if result.matched is not None:
         applied = result.matched
     elif change.action is Action.DELETE:
@@ -72,8 +74,7 @@ def _quietly_refused(mapping: Mapping, result: Result) -> Result:
         return result
     if result.matched and same_content(mapping, change.field, result.after, change.new):
         return result
-    how = "took the value and put the old one back" if result.matched else "left the row as it was"
-    return replace(result, refused=f"the database {how} (a trigger, a rule or a row security policy?)")
+    return replace(result, refused=PUT_BACK if result.matched else LEFT)
 
 
 def _as_inserted(mapping: Mapping, result: Result) -> Result:
@@ -96,31 +97,51 @@ def held(mapping: Mapping, change: Change, row: dict[str, Any]) -> Content:
     return cast("Content", row[column(change.field)])
 
 
-def refusals(recorded: Iterable[Recorded]) -> list[Conflict]:
-    """A conflict for every value that a side would not take, with the side's own words."""
-    found = []
-    for each in recorded:
-        if each.result is None or each.result.refused is None:
-            continue
-        change = each.change
-        homeward = change.direction is Direction.TO_DATABASE
-        made = Edited(change.actor, change.edited_at)
-        found.append(
-            Conflict(
-                kind="refused_by_database" if homeward else "refused_by_fiftyone",
-                annotation_id=change.annotation_id,
-                sample_id=change.sample_id,
-                label_id=change.label_id,
-                field=change.field,
-                base=None,
-                fiftyone=_shown(change.new if homeward else change.old),
-                database=_shown(change.old if homeward else change.new),
-                suggestions=(each.result.refused,),
-                in_fiftyone=made if homeward else Edited(),
-                in_database=Edited() if homeward else made,
-            )
-        )
-    return found
+def refusals(mapping: Mapping, known: pl.DataFrame, recorded: Iterable[Recorded]) -> list[Conflict]:
+    """A conflict for every value that a side would not take, with the side's own words.
+
+    ``known`` is the baseline of what was planned. The side that refused is shown with what it holds; the other one
+    with what was to be written, which it holds already.
+    """
+    refused = [each for each in recorded if each.result is not None and each.result.refused is not None]
+    if not refused:
+        return []
+    ids = [each.change.annotation_id for each in refused if each.change.annotation_id is not None]
+    agreed = {
+        row["annotation_id"]: row for row in known.filter(pl.col("annotation_id").is_in(ids)).iter_rows(named=True)
+    }
+    return [_refusal(mapping, agreed.get(each.change.annotation_id), each.change, each.result) for each in refused]
+
+
+def _refusal(mapping: Mapping, agreed: dict[str, Any] | None, change: Change, result: Result | None) -> Conflict:
+    assert result is not None and result.refused is not None, "the side said why"
+    homeward = change.direction is Direction.TO_DATABASE
+    there = _shown(result.after if result.present else change.old)
+    asked = _shown(change.new)
+    made = Edited(change.actor, change.edited_at)
+    return Conflict(
+        kind="refused_by_database" if homeward else "refused_by_fiftyone",
+        annotation_id=change.annotation_id,
+        sample_id=change.sample_id,
+        label_id=change.label_id,
+        field=change.field,
+        base=_base(mapping, agreed, change.field),
+        fiftyone=asked if homeward else there,
+        database=there if homeward else asked,
+        suggestions=(result.refused,),
+        in_fiftyone=made if homeward else Edited(),
+        in_database=Edited() if homeward else made,
+    )
+
+
+def _base(mapping: Mapping, agreed: dict[str, Any] | None, name: str | None) -> Json:
+    """What was agreed on of the field, or of the whole annotation."""
+    if agreed is None:
+        return None
+    if name is None:
+        return {each: jsonable(agreed[column(each)]) for each in mapping.names}
+    known = name in mapping.names and agreed[known_column(name)]
+    return jsonable(agreed[column(name)]) if known else None
 
 
 def _shown(content: Content) -> Json:
@@ -160,18 +181,26 @@ def subject(change: Change) -> tuple[str | None, str | None, str | None]:
 
 
 def _agreed(field: Field, applied: Sequence[Recorded]) -> list[tuple[str | None, Content]]:
-    """(annotation id, value) of the updates of a field that are what was meant, and the same on both sides."""
+    """(annotation id, value) of the updates of a field that are what was meant, and the same on both sides.
+
+    The database's answer is agreed too: FiftyOne is given it next (:func:`answers`).
+    """
     found: dict[str | None, Content] = {}
+    answers: dict[str | None, Content] = {}
     apart: set[str | None] = set()
     for each in applied:
         change, result = each.change, each.result
         if change.action is not Action.UPDATE or change.field != field.name or result is None:
             continue
         name = change.annotation_id
+        if field.name in result.answered:
+            answers[name] = result.after
+            continue
         known = found.setdefault(name, result.after)
         if not (same_value(field, result.after, change.new) and same_value(field, result.after, known)):
             apart.add(name)
-    return [(name, value) for name, value in found.items() if name not in apart]
+    agreed = {name: value for name, value in found.items() if name not in apart}
+    return list((agreed | answers).items())
 
 
 def _patched(
@@ -215,7 +244,7 @@ def _inserted(mapping: Mapping, recorded: Recorded) -> dict[str, object]:
     """The baseline of an annotation that was inserted. A default of the column is not yet FiftyOne's value too."""
     change = recorded.change
     after = recorded.result.after if recorded.result else None
-    new = change.new
+    new, answered = change.new, recorded.result.answered if recorded.result else frozenset()
     assert isinstance(after, dict) and isinstance(new, dict), "an insert is read back whole"
     row: dict[str, object] = {
         "annotation_id": change.annotation_id,
@@ -225,8 +254,24 @@ def _inserted(mapping: Mapping, recorded: Recorded) -> dict[str, object]:
     }
     for each in mapping.fields:
         row[column(each.name)] = after.get(each.name)
-        row[known_column(each.name)] = same_value(each, after.get(each.name), new.get(each.name))
+        alike = same_value(each, after.get(each.name), new.get(each.name))
+        row[known_column(each.name)] = alike or each.name in answered
     return row
+
+
+def answers(mapping: Mapping, recorded: Iterable[Recorded]) -> list[Change]:
+    """What FiftyOne's labels are to be given, because the database made something else of what they hold."""
+    owed: list[Change] = []
+    for each in recorded:
+        change, result = each.change, each.result
+        if each.status != APPLIED or result is None or not result.answered or change.label_id is None:
+            continue
+        owed += brought_to_fiftyone(mapping, change, {name: _of(result.after, name) for name in result.answered})
+    return sorted(owed, key=lambda each: each.sort_key)
+
+
+def _of(after: Content, name: str) -> Value:
+    return after.get(name) if isinstance(after, dict) else after
 
 
 def _one_per_annotation(mapping: Mapping, rows: pl.DataFrame) -> pl.DataFrame:

@@ -11,11 +11,14 @@ from typing import Any
 
 from syncd.adapters.protocol import Result
 from syncd.adapters.values import same_content
-from syncd.apply.outcomes import Recorded, forgotten, held, next_baseline
+from syncd.apply.execute import bring
+from syncd.apply.outcomes import Recorded, answers, forgotten, held, next_baseline
+from syncd.diff.readback import ANSWERED
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction
 from syncd.session import Session
 from syncd.store import baseline, changes
 from syncd.store.changes import ABANDONED, APPLIED, SUPERSEDED, Outcome
+from syncd.store.lock import make_sure
 
 
 def settle(session: Session) -> tuple[Recorded, ...]:
@@ -30,6 +33,7 @@ def settle(session: Session) -> tuple[Recorded, ...]:
     visible = [each for each in intended if each.field in known_fields]
     outward = [each for each in visible if each.direction is Direction.TO_FIFTYONE]
     homeward = [each for each in visible if each.direction is Direction.TO_DATABASE]
+    _complete(session, [each for each in outward if each.reason == ANSWERED])
     seen = _seen_in_fiftyone(session, outward) | _seen_in_database(session, homeward)
     recorded = [_judge(session, each, seen.get(id(each))) for each in intended]
 
@@ -41,8 +45,17 @@ def settle(session: Session) -> tuple[Recorded, ...]:
     changes.finish(state, tables, mapping.binding, outcomes, at)
     baseline.save(state, tables, mapping, next_baseline(mapping, known, recorded))
     baseline.drop(state, tables, mapping.binding, forgotten((), recorded, known))
+    if owed := answers(mapping, recorded):
+        recorded += bring(session, owed, changes.run_of(state, tables, left[0][0]))
     state.commit()
     return tuple(recorded)
+
+
+def _complete(session: Session, owed: Sequence[Change]) -> None:
+    """Carries out what is left of an edit that the database has answered: the baseline knows the answer already."""
+    if owed:
+        make_sure(session.writing, session.schema, session.mapping.binding)
+        session.fiftyone.write(owed)
 
 
 def _judge(session: Session, change: Change, seen: Result | None) -> Recorded:
@@ -63,7 +76,7 @@ def _judge(session: Session, change: Change, seen: Result | None) -> Recorded:
         # It was inserted; what it holds now may be an edit made since, which the diff will see against the insert.
         agreed = Result(change, present=True, after=change.new, label_id=seen.label_id)
         return Recorded(_with_label(change, seen.label_id), APPLIED, agreed)
-    if same_content(session.mapping, change.field, seen.after, change.new):
+    if seen.answered or same_content(session.mapping, change.field, seen.after, change.new):
         return Recorded(change, APPLIED, seen)
     untouched = same_content(session.mapping, change.field, seen.after, change.old)
     return Recorded(change, ABANDONED if untouched else SUPERSEDED, seen)
@@ -103,7 +116,33 @@ def _seen_in_database(session: Session, intended: Sequence[Change]) -> dict[int,
     # Of a row that is not shown nothing can be seen; that it is not shown does not mean that it was deleted.
     hidden = session.database.written_ids(ids - by_id.keys()).ids if ids - by_id.keys() else frozenset()
     visible = [each for each in intended if each.annotation_id not in hidden]
-    return {id(each): _result(session, each, by_id.get(each.annotation_id)) for each in visible}
+    seen = {id(each): _result(session, each, by_id.get(each.annotation_id)) for each in visible}
+    for change in _answered(session, [each for each in visible if each.action is Action.UPDATE], seen):
+        seen[id(change)] = replace(seen[id(change)], answered=frozenset([str(change.field)]))
+    return seen
+
+
+def _answered(session: Session, updates: Sequence[Change], seen: dict[int, Result]) -> list[Change]:
+    """Those that were carried out although something else is there: the database makes that of them when asked again.
+
+    Nothing stays of the trial.
+    """
+    mapping = session.mapping.in_database
+    other = [
+        each
+        for each in updates
+        if seen[id(each)].present
+        and not any(same_content(mapping, each.field, seen[id(each)].after, value) for value in (each.old, each.new))
+    ]
+    if not other:
+        return []
+    again = session.database.write([replace(each, old=seen[id(each)].after) for each in other])
+    session.writing.rollback()
+    return [
+        each
+        for each, tried in zip(other, again, strict=True)
+        if tried.matched and same_content(mapping, each.field, tried.after, seen[id(each)].after)
+    ]
 
 
 def _result(session: Session, change: Change, row: dict[str, Any] | None) -> Result:

@@ -24,6 +24,9 @@ class Step(str, Enum):
     DATABASE_COMMITTED = "database_committed"
     """Reached only where syncd's own tables are in another database."""
     OUTCOMES_RECORDED = "outcomes_recorded"
+    ANSWERS_COMMITTED = "answers_committed"
+    """Reached, as the next one, only where the database made something else of what was written."""
+    ANSWERS_WRITTEN = "answers_written"
     COMMITTED = "committed"
 
 

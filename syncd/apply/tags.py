@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import structlog
 
 from syncd.apply.outcomes import Recorded
+from syncd.diff.readback import ANSWERED
 from syncd.errors import LockLost
 from syncd.model import Plan
 from syncd.session import Session
@@ -47,9 +48,9 @@ def write_tags(session: Session, plan: Plan, recorded: Sequence[Recorded] = ()) 
 
 
 def unapplied(recorded: Sequence[Recorded]) -> set[tuple[str | None, str | None]]:
-    """(sample, label) of the changes that were not carried out."""
+    """(sample, label) of the changes that were not carried out; an answer was asked for by no tag."""
     return {
         (each.change.sample_id, each.change.label_id)
         for each in recorded
-        if each.status != APPLIED and each.change.direction is not None
+        if each.status != APPLIED and each.change.direction is not None and each.change.reason != ANSWERED
     }

@@ -51,7 +51,8 @@ def log(
         str | None, typer.Option("--direction", help="to_database or to_fiftyone.", metavar="WAY")
     ] = None,
     status: Annotated[
-        str | None, typer.Option("--status", help="pending, applied, superseded or abandoned.", metavar="STATUS")
+        str | None,
+        typer.Option("--status", help="pending, applied, superseded, refused or abandoned.", metavar="STATUS"),
     ] = None,
     actor: Annotated[str | None, typer.Option("--actor", help="Only what this person did.", metavar="NAME")] = None,
     since: Annotated[str | None, typer.Option("--since", help="7d, 12h, 2026-11-01 …", metavar="WHEN")] = None,

@@ -137,6 +137,12 @@ def _counted(tallies: dict[str, Tally]) -> Iterator[Metric]:
         [([binding], tally.superseded) for binding, tally in tallies.items()],
     )
     yield _counter(
+        "syncd_refused",
+        "Changes that their side would not take; each is a conflict.",
+        ["binding"],
+        [([binding], tally.refused) for binding, tally in tallies.items()],
+    )
+    yield _counter(
         "syncd_conflicts_opened",
         "Conflicts opened.",
         ["binding"],

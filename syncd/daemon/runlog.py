@@ -27,6 +27,7 @@ def tell_run(result: RunResult) -> None:
         to_database=result.to_database,
         to_fiftyone=result.to_fiftyone,
         superseded=result.superseded,
+        refused=result.refused,
         converged=result.plan.counts.converged if result.plan is not None else 0,
         settled=len(result.settled),
         conflicts_opened=result.opened,

@@ -40,6 +40,7 @@ class Tally:
         default_factory=lambda: Counter({Direction.TO_DATABASE: 0, Direction.TO_FIFTYONE: 0})
     )
     superseded: int = 0
+    refused: int = 0
     conflicts_opened: int = 0
     phases: dict[str, Spread] = field(default_factory=dict)
 
@@ -49,6 +50,7 @@ class Tally:
         self.changes[Direction.TO_DATABASE] += result.to_database
         self.changes[Direction.TO_FIFTYONE] += result.to_fiftyone
         self.superseded += result.superseded
+        self.refused += result.refused
         self.conflicts_opened += result.opened
         for name, seconds in phases.items():
             self.phases.setdefault(name, Spread()).add(seconds)

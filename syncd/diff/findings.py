@@ -8,12 +8,12 @@ from typing import Any
 
 import polars as pl
 
-from syncd.diff.content import content_of, fiftyone_content, seen_tags, shown, values_of
+from syncd.diff.content import content_of, fiftyone_content, jsonable, seen_tags, shown, values_of
 from syncd.diff.joined import B, D, F
 from syncd.model.fields import Direction, Mapping
 from syncd.model.kinds import Json, Value
 from syncd.model.plan import Action, Change, Conflict, Edited, Waiting
-from syncd.model.snapshot import PREFIX
+from syncd.model.snapshot import PREFIX, known_column
 
 DRAWN = "drawn_in_fiftyone"
 """Reason of a row that is inserted for a label which a reviewer drew."""
@@ -161,14 +161,15 @@ def label_conflict(
 
 
 def unsafe_row(row: dict[str, Any], sample_id: str, name: str, why: str) -> Conflict:
-    """A conflict about the field for which a row cannot become a label."""
+    """A conflict about the field for which a row cannot become a label (again)."""
+    known = row["in_b"] and row.get(B + known_column(name))
     return Conflict(
         kind="unsafe_value",
         annotation_id=row["annotation_id"],
         sample_id=sample_id,
         label_id=None,
         field=name,
-        base=None,
+        base=jsonable(row[f"{B}{PREFIX}{name}"]) if known else None,
         fiftyone=None,
         database=shown(row, name, D) if f"{D}{PREFIX}{name}" in row else None,
         suggestions=(why,),

@@ -32,6 +32,7 @@ from syncd.diff.presence import judge_missing
 from syncd.diff.quiet import LeftAlone, without_young
 from syncd.diff.returns import find_returns
 from syncd.diff.settled import is_agreed
+from syncd.diff.shown import with_sides
 from syncd.diff.tags import approved_places, asking, known_answers, said, spent_names, voices, with_actors
 from syncd.diff.vocabulary import with_nearest
 from syncd.diff.wishes import verified_field, with_wishes
@@ -76,7 +77,8 @@ def diff(inputs: Inputs) -> Plan:
 
     restored = [each for each in identified.restored if each.annotation_id not in held]
     changes = sorted([*restored, *found.changes], key=lambda each: each.sort_key)
-    doubts = [*identified.conflicts, *twice.values(), *found.conflicts]
+    doubts = [*with_sides(mapping, identified.conflicts, baseline, inputs.database.rows), *twice.values()]
+    doubts += found.conflicts
     conflicts = _one_per_subject(with_nearest(inputs.vocabulary, doubts))
     waiting = [*found.waiting, *flagged(review, tags, fiftyone)]
     scope = _scope(inputs, joined, held, left, images)

@@ -6,7 +6,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from syncd.config import BindingConfig, Config
-from syncd.doctor import capture, columns, dataset, hidden, labels, loadable, rights, rows, same_images, servers, table
+from syncd.doctor import (
+    capture,
+    columns,
+    dataset,
+    hidden,
+    labels,
+    loadable,
+    read_back,
+    rights,
+    rows,
+    same_images,
+    servers,
+    table,
+)
 from syncd.doctor.finding import SERVERS, Check, Finding, run
 from syncd.doctor.secrets import Secrets
 from syncd.doctor.subject import Subject
@@ -48,5 +61,6 @@ def _checks(subject: Subject) -> Iterator[Check]:
     yield from rows.checks(subject)
     yield from hidden.checks(subject)
     yield from same_images.checks(subject)
+    yield from read_back.checks(subject)
     yield from labels.checks_against_table(subject)
     yield from rights.checks_of_dataset(subject)

@@ -12,6 +12,7 @@ from syncd.adapters.sql.errors import sqlstate
 from syncd.adapters.sql.ids import can_mint
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.quote import split_name
+from syncd.adapters.sql.zone import literal, stamp_zone
 from syncd.config.nearest import nearest
 from syncd.doctor.finding import NO_RIGHT, Check, Verdict, fault, ok, said, skipped, warning
 from syncd.doctor.subject import READ, TABLE, Relation, Subject
@@ -150,18 +151,24 @@ def _updated_at(subject: Subject) -> Verdict:
     if found is None:
         return skipped(f"{read.name} has no column {column!r}")
     if subject.is_postgresql and found.kind is Kind.TIMESTAMP and not found.zoned:
-        zone = str(subject.connection.execute(sa.text("SHOW timezone")).scalar_one())
-        table = table_in_sql(subject.connection.dialect, subject.binding.table)
-        if zone not in ("UTC", "Etc/UTC", "GMT"):
-            return warning(
-                f"{column!r} is {found.type_name}, and this role's time zone is {zone}: syncd takes it for UTC, and "
-                "edits are read late or twice",
-                in_sql(
-                    f"ALTER TABLE {table} ALTER COLUMN {name_in_sql(subject.connection.dialect, column)} "
-                    f"TYPE timestamptz USING {name_in_sql(subject.connection.dialect, column)} AT TIME ZONE '{zone}'"
-                ),
-            )
+        return _without_zone(subject, column, found.type_name)
     return ok(f"{column!r}, {found.type_name}")
+
+
+def _without_zone(subject: Subject, column: str, type_name: str) -> Verdict:
+    """Stamps without a zone are in the database's; one from a session in another zone is hours off."""
+    zone = stamp_zone(subject.connection)
+    told = f"{column!r} is {type_name}, taken for the database's time zone, which is {zone}"
+    if zone in ("UTC", "Etc/UTC", "GMT"):
+        return ok(told)
+    dialect = subject.connection.dialect
+    table, quoted = table_in_sql(dialect, subject.binding.table), name_in_sql(dialect, column)
+    return warning(
+        f"{told}: a stamp of the hour that comes twice in autumn, or of a session in another zone, is off",
+        in_sql(
+            f"ALTER TABLE {table} ALTER COLUMN {quoted} TYPE timestamptz USING {quoted} AT TIME ZONE {literal(zone)}"
+        ),
+    )
 
 
 def _index(subject: Subject, column: str) -> Verdict:

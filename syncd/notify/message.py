@@ -16,6 +16,7 @@ COUNTS = (
     "scanned",
     "applied",
     "superseded",
+    "refused",
     "converged",
     "awaiting_review",
     "flagged",

@@ -170,6 +170,7 @@ def _apply(
     )
     at = session.database.now()
     options.finish(Ending(run_id, tuple(each.status for each in recorded), at))
+    recorded += tuple(done)
     before = cursors.load(session.state, session.tables, plan.binding)
     added = rows_added(applied)
     for cursor in recounted(list(before.values()), added) if added else ():
@@ -216,6 +217,7 @@ def _counts(result: RunResult, options: MadeOptions) -> dict[str, object]:
     counts: dict[str, object] = {
         "applied": {"to_database": result.to_database, "to_fiftyone": result.to_fiftyone},
         "superseded": result.superseded,
+        "refused": result.refused,
         "settled": len(result.settled),
         "conflicts": {"opened": result.opened, "open": result.open_conflicts},
     }

@@ -9,7 +9,7 @@ from syncd.apply.outcomes import Recorded, applied_count
 from syncd.model import Direction, Plan
 from syncd.model.kinds import Json, to_json
 from syncd.model.plan import AWAITING, ERROR, Change, Waiting
-from syncd.store.changes import SUPERSEDED
+from syncd.store.changes import REFUSED, SUPERSEDED
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,11 @@ class RunResult:
         return sum(each.status == SUPERSEDED for each in self.recorded)
 
     @property
+    def refused(self) -> int:
+        """Changes that their side would not take; each is a conflict that says why."""
+        return sum(each.status == REFUSED for each in self.recorded)
+
+    @property
     def exit_code(self) -> int:
         """0 done, 3 done but conflicts are open, 4 held."""
         if self.held is not None:
@@ -70,6 +75,7 @@ class RunResult:
             },
             "applied": {"to_database": self.to_database, "to_fiftyone": self.to_fiftyone},
             "superseded": self.superseded,
+            "refused": self.refused,
             "converged": counts.converged if counts else 0,
             "awaiting_review": self.waiting.get(AWAITING, 0),
             "flagged": self.waiting.get(ERROR, 0),

@@ -22,14 +22,14 @@ from syncd.reconcile.spoken import Spoken, spoken
 from syncd.resolve.answer import Answer, OpenConflict, Question, Take
 from syncd.resolve.decide import decide
 from syncd.session import Session
-from syncd.store import conflicts
+from syncd.store import changes, conflicts
 from syncd.store.changes import APPLIED
 
 RESOLVED, SETTLED, REFUSED, OVERTAKEN, WOULD = "resolved", "settled", "refused", "overtaken", "would_resolve"
 """What became of a conflict that somebody answered.
 
-``settled``: the sides agreed by themselves meanwhile; ``overtaken``: an edit came in between, or a side refused what it
-was given, and it stays open; ``would_resolve`` of a dry run.
+``settled``: the sides agreed by themselves meanwhile; ``refused``: it cannot be answered so, or a side would not take
+what it was given; ``overtaken``: an edit came in between; both stay open. ``would_resolve`` of a dry run.
 """
 
 
@@ -94,10 +94,11 @@ def resolve(
             conflicts.resolve(state, tables, closed, resolution, ending.at)
 
     if all(each.refusal is not None for each in answers):
-        return Resolved(_outcomes(asked, answers, statuses, dry_run=dry_run), None)
+        return Resolved(_outcomes(asked, answers, statuses, {}, dry_run=dry_run), None)
     options = MadeOptions(RESOLVE, dry_run=dry_run, braked=False, note=note, finish=finish, progress=progress)
     result = apply_made(session, plan, options)
-    return Resolved(_outcomes(asked, answers, statuses, dry_run=dry_run), result)
+    said = {} if dry_run else _said(plan.changes, result)
+    return Resolved(_outcomes(asked, answers, statuses, said, dry_run=dry_run), result)
 
 
 def _question(session: Session, asked: Sequence[OpenConflict], take: Take, vocabulary: Vocabulary | None) -> Question:
@@ -175,11 +176,28 @@ def _status(answer: Answer, statuses: dict[int, str]) -> str:
         return REFUSED
     if answer.settled:
         return SETTLED
-    return RESOLVED if all(statuses[id(each)] == APPLIED for each in answer.changes) else OVERTAKEN
+    found = {statuses[id(each)] for each in answer.changes}
+    if changes.REFUSED in found:
+        return REFUSED
+    return RESOLVED if found <= {APPLIED} else OVERTAKEN
+
+
+def _said(planned: Sequence[Change], result: RunResult) -> dict[int, str]:
+    """{the change's identity: the words of the side that refused it}."""
+    return {
+        id(change): recorded.result.refused
+        for change, recorded in zip(planned, result.recorded, strict=False)
+        if recorded.result is not None and recorded.result.refused is not None
+    }
 
 
 def _outcomes(
-    asked: Iterable[OpenConflict], answers: Iterable[Answer], statuses: dict[int, str], *, dry_run: bool
+    asked: Iterable[OpenConflict],
+    answers: Iterable[Answer],
+    statuses: dict[int, str],
+    said: dict[int, str],
+    *,
+    dry_run: bool,
 ) -> tuple[Outcome, ...]:
     found = []
     for conflict, answer in zip(asked, answers, strict=True):
@@ -187,6 +205,10 @@ def _outcomes(
             status = SETTLED if answer.settled else WOULD
         else:
             status = _status(answer, statuses)
-        why = "an edit came in between, or a side refused it: look again" if status == OVERTAKEN else answer.refusal
+        why = answer.refusal
+        if status == OVERTAKEN:
+            why = "an edit came in between: look again"
+        elif why is None and status == REFUSED:
+            why = next((said[id(each)] for each in answer.changes if id(each) in said), "a side would not take it")
         found.append(Outcome(conflict, status, why))
     return tuple(found)

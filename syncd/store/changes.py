@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import array
 from syncd.ahead import ahead, batches
+from syncd.diff.readback import ANSWERED
 from syncd.model import Action, Change, Direction, Mapping, to_json
 from syncd.model.kinds import Json, from_json
 from syncd.store import runs
@@ -22,7 +23,12 @@ from syncd.store.chain import COVERED, Soundness, check, entry_hash
 from syncd.store.copying import TextRows, copy_in
 from syncd.store.tables import Tables
 
-PENDING, APPLIED, SUPERSEDED, ABANDONED = "pending", "applied", "superseded", "abandoned"
+PENDING, APPLIED = "pending", "applied"
+SUPERSEDED, REFUSED, ABANDONED = "superseded", "refused", "abandoned"
+"""Why a change was not applied. ``superseded``: another value than the expected one stood there. ``refused``: the side
+would not take it, or its relations do not show it. ``abandoned``: the run died before it was done."""
+
+STATUSES = (PENDING, APPLIED, SUPERSEDED, REFUSED, ABANDONED)
 BATCH = 10_000
 OUTCOMES = 2_500
 """Entries whose outcomes are written while those of the next are chained."""
@@ -115,6 +121,12 @@ def pending(connection: Connection, tables: Tables, mapping: Mapping) -> list[tu
     table = tables.change
     chosen = sa.select(table).where(table.c.binding == mapping.binding, table.c.status == PENDING).order_by(table.c.seq)
     return [(int(row["seq"]), change_of(row, mapping)) for row in connection.execute(chosen).mappings()]
+
+
+def run_of(connection: Connection, tables: Tables, seq: int) -> str:
+    """The run that made an entry."""
+    found = connection.execute(sa.select(tables.change.c.run_id).where(tables.change.c.seq == seq))
+    return str(found.scalar_one())
 
 
 def change_of(row: sa.RowMapping | dict[str, Any], mapping: Mapping) -> Change:
@@ -249,6 +261,28 @@ def entries(connection: Connection, tables: Tables, binding: str) -> Iterator[di
 def verify(connection: Connection, tables: Tables, binding: str) -> Soundness:
     """Checks the chain of a binding's whole log."""
     return check(entries(connection, tables, binding), runs.heads(connection, tables, binding))
+
+
+def with_answers(
+    connection: Connection, tables: Tables, binding: str, rows: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """These applied entries, and with them those by which the same runs brought the database's answers to FiftyOne."""
+    table, found = tables.change, {int(row["seq"]): dict(row) for row in rows}
+    about = {(row["run_id"], row["annotation_id"], row["field"]) for row in rows}
+    whole = {(row["run_id"], row["annotation_id"]) for row in rows if row["field"] is None}
+    runs_meant = sorted({row["run_id"] for row in rows})
+    for start in range(0, len(runs_meant), BATCH):
+        chosen = sa.select(table).where(
+            table.c.binding == binding,
+            table.c.run_id.in_(runs_meant[start : start + BATCH]),
+            table.c.reason == ANSWERED,
+            table.c.status == APPLIED,
+        )
+        for answer in connection.execute(chosen).mappings():
+            key = (answer["run_id"], answer["annotation_id"])
+            if (*key, answer["field"]) in about or key in whole:
+                found[int(answer["seq"])] = dict(answer)
+    return [found[seq] for seq in sorted(found)]
 
 
 def bindings_logged(connection: Connection, tables: Tables) -> list[str]:

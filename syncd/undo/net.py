@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from syncd.adapters.values import same_value
+from syncd.diff.readback import ANSWERED
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction, Field, Mapping, Side, Value
 from syncd.model import Content as ChangeContent
 from syncd.model.plan import RESTORED
@@ -154,7 +155,14 @@ class _Step:
 
 
 def _of_field(field: Field, annotation_id: str, entries: Sequence[Entry]) -> Iterator[Net]:
-    steps = [_step(tuple(group)) for _, group in groupby(entries, key=lambda each: each.run_id)]
+    groups = [tuple(group) for _, group in groupby(entries, key=lambda each: each.run_id)]
+    for group in groups:
+        if all(each.change.reason == ANSWERED for each in group):
+            why = "the database's answer goes back with the edit that it answered"
+            yield Left(annotation_id, field.name, group[-1].seq, why)
+    steps = [_step(group) for group in groups if any(each.change.reason != ANSWERED for each in group)]
+    if not steps:
+        return
     start = 0
     for index in range(1, len(steps)):
         if not _follows(field, steps[index - 1], steps[index]):
@@ -171,8 +179,13 @@ def _of_field(field: Field, annotation_id: str, entries: Sequence[Entry]) -> Ite
 
 
 def _step(entries: tuple[Entry, ...]) -> _Step:
-    old = {_side(each): _value(each.change.old) for each in reversed(entries)}
-    new = {_side(each): _value(each.change.new) for each in entries}
+    """An answer of the database ended on both sides; what it replaced in FiftyOne was the edit that it answered."""
+    asked = tuple(each for each in entries if each.change.reason != ANSWERED)
+    old = {_side(each): _value(each.change.old) for each in reversed(asked)}
+    new = {_side(each): _value(each.change.new) for each in asked}
+    for each in entries:
+        if each.change.reason == ANSWERED:
+            new = dict.fromkeys(Side, _value(each.change.new))
     return _Step(_filled(old), _filled(new), entries)
 
 

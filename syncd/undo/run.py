@@ -18,7 +18,7 @@ from syncd.reconcile.made import MadeOptions, apply_made, made_plan
 from syncd.reconcile.result import RunResult
 from syncd.reconcile.spoken import Spoken, spoken
 from syncd.session import Session
-from syncd.store.changes import change_of
+from syncd.store.changes import change_of, with_answers
 from syncd.undo.invert import invert
 from syncd.undo.net import Entry, Left, nets
 
@@ -43,7 +43,8 @@ class Undone:
 def plan_undo(session: Session, entries: Sequence[dict[str, Any]]) -> Undo:
     """The inverse of these applied log entries of the session's binding, given what both sides hold now."""
     mapping = session.mapping
-    chosen = [Entry(int(row["seq"]), str(row["run_id"]), change_of(row, mapping)) for row in entries]
+    rows = with_answers(session.state, session.tables, mapping.binding, entries)
+    chosen = [Entry(int(row["seq"]), str(row["run_id"]), change_of(row, mapping)) for row in rows]
     changes = [each.change for each in chosen]
     present = look(session, (each.annotation_id for each in changes), (each.sample_id for each in changes))
     session.rest()

@@ -18,6 +18,7 @@ RECONCILE_KEYS = {
     "mode": str,
     "dry_run": bool,
     "superseded": int,
+    "refused": int,
     "converged": int,
     "awaiting_review": int,
     "not_ingested": int,

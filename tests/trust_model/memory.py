@@ -35,6 +35,7 @@ from syncd.model import (
     Value,
     Vocabulary,
 )
+from syncd.model.readback import Judge
 from syncd.model.vocabulary import Term
 from syncd.session import Session
 from syncd.store.tables import tables_for
@@ -58,6 +59,12 @@ def mapping() -> Mapping:
         for name, kind in kinds.items()
     )
     return Mapping("model", fields, LabelType.DETECTIONS)
+
+
+def rounded(name: str, value: Value) -> Value:
+    """What the table makes of a value: of every third depth a whole number."""
+    halved = name == "depth" and isinstance(value, float) and int(value) % 3 == 0
+    return float(int(value)) if halved and isinstance(value, float) else value
 
 
 class Clock:
@@ -89,12 +96,12 @@ class TransactionalRows(MemoryRows):
         self.minted += count
         return [f"minted-{number}" for number in range(self.minted - count, self.minted)]
 
-    def write(self, changes: Sequence[Change]) -> list[Result]:
+    def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
         """As ever, inside the connection's transaction."""
         self.connection.execute(sa.text("SELECT 1"))
         if self.before is None:
             self.before = list(self.rows)
-        return super().write(changes)
+        return super().write(changes, judge)
 
     def edit_at_once(self, annotation_id: str, field: str, value: Any) -> None:
         """The curator's edit is a transaction of its own: it outlasts the rollback of syncd's."""
@@ -151,7 +158,7 @@ class MemorySides:
         self.mapping = mapping()
         self.clock = Clock()
         self.dataset = MemoryLabels(self.mapping, clock=lambda: self.clock.of(Side.FIFTYONE))
-        self.table = TransactionalRows(self.mapping, clock=lambda: self.clock.of(Side.DATABASE))
+        self.table = TransactionalRows(self.mapping, clock=lambda: self.clock.of(Side.DATABASE), makes=rounded)
         self.familiar = servers.familiar
         self.writing = servers.writing
         self.state = servers.state if apart else servers.writing

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from syncd.diff.readback import ANSWERED
 from syncd.model import ID_FIELD, Side
 from syncd.session import Session
 from syncd.store import changes
@@ -250,7 +251,12 @@ def check_replay(read: Books, first: dict[str, dict[str, Any]]) -> None:
         if entry["action"] == "delete":
             replayed.pop(annotation_id, None)
         elif entry["action"] == "insert":
-            replayed[annotation_id] = dict(entry["new"])
+            # Of what was answered later than the label was edited again, the answer alone is agreed.
+            replayed[annotation_id] = {
+                each: value
+                for each, value in entry["new"].items()
+                if (entry["run_id"], annotation_id, each) not in halves
+            }
         elif name != ID_FIELD and annotation_id is not None:  # a label that has no id yet may be relabelled
             replayed.setdefault(annotation_id, {})[name] = entry["new"]
     found = dict(_differences(replayed, read.baseline))
@@ -275,7 +281,11 @@ def check_log(read: Books, session: Session) -> None:
     session.rest()
     assert not [each for each in read.log if each["status"] == PENDING]
     starts: Iterable[tuple[Any, ...]] = (
-        (each["run_id"], each["annotation_id"], each["label_id"], each["field"], each["direction"], each["action"])
+        (
+            *(each[name] for name in ("run_id", "annotation_id", "label_id", "field", "direction", "action")),
+            # An answer is a change of its own to what the run itself may have written.
+            each["reason"] == ANSWERED,
+        )
         for each in read.applied
     )
     twice = [each for each in starts if each[1] is not None]

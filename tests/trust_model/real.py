@@ -13,6 +13,7 @@ from bson import ObjectId
 from syncd.adapters.memory import Faults
 from syncd.adapters.protocol import Result
 from syncd.model import BOX, LABEL, Change, Side
+from syncd.model.readback import Judge
 from syncd.session import Session, open_session
 from trust_model.sides import ALIASES, NARROW, TERMS, Rules, SeenLabel, SeenRow
 from worlds import BINDING, LIST, NO_BRAKES, Template, utc
@@ -44,16 +45,16 @@ class Faulty:
 
         return called
 
-    def write(self, changes: Sequence[Change]) -> list[Result]:
+    def write(self, changes: Sequence[Change], *judge: Judge | None) -> list[Result]:
         """Writes what comes before the fault, then fails."""
         self._faults.called("write")
         passed: list[Change] = []
         try:
             passed.extend(self._faults.writing(changes))
         except BaseException:
-            self._inner.write(passed)
+            self._inner.write(passed, *judge)
             raise
-        written: list[Result] = self._inner.write(passed)
+        written: list[Result] = self._inner.write(passed, *judge)
         return written
 
     def write_slices(self, slices: Iterable[Sequence[Change]]) -> list[Result]:

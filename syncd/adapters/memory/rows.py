@@ -6,13 +6,16 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
 from syncd.adapters.memory.content import Content, canonical_values, problems_json, truncated, utc_now
 from syncd.adapters.memory.faults import Faults
 from syncd.adapters.protocol import Result, Sink, Written
+from syncd.adapters.values import same_content
 from syncd.model import MEDIA_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, Value
+from syncd.model.readback import Judge, Readback
 from syncd.model.snapshot import column, schema
 
 ACTOR = "syncd"
@@ -30,10 +33,20 @@ class Row:
     problems: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of one change."""
+
+    matched: bool = False
+    refused: str | None = None
+    answered: frozenset[str] = frozenset()
+
+
 class MemoryRows:
     """Annotations as rows. ``rows`` is the table: a test may look at it, and fill it with ``put``.
 
-    ``hidden`` are ids that are read as if they were not there.
+    ``hidden`` are ids that are read as if they were not there. ``makes`` is what the column of a field makes of a value
+    that syncd writes: it may round, or normalise.
     """
 
     side = Side.DATABASE
@@ -46,11 +59,13 @@ class MemoryRows:
         clock: Callable[[], datetime] = utc_now,
         stamped: bool = True,
         identity: str = "annotation",
+        makes: Callable[[str, Value], Value] = lambda _, value: value,
     ) -> None:
         self.mapping = mapping
         self.faults = faults or Faults()
         self.clock = clock
         self.identity = identity
+        self.makes = makes
         self.rows: list[Row] = []
         self.hidden: set[str] = set()
         self._stamped = stamped
@@ -159,46 +174,76 @@ class MemoryRows:
         self.faults.called("mint")
         return [str(uuid.uuid4()) for _ in range(count)]
 
-    def write(self, changes: Sequence[Change]) -> list[Result]:
+    def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
         """Carries out the changes one by one; what is there afterwards is what the results say."""
         self.faults.called("write")
-        outcomes = [self._carry_out(each) for each in self.faults.writing(changes)]
+        outcomes = [self._carry_out(each, judge) for each in self.faults.writing(changes)]
         return [self._result(*each) for each in zip(changes, outcomes, strict=True)]
 
-    def _carry_out(self, change: Change) -> tuple[bool, str | None]:
-        """Whether the change found what it expected, and why it was refused."""
+    def _carry_out(self, change: Change, judge: Judge | None) -> _Outcome:
+        """What became of the change: whether it found what it expected, and why it was refused."""
         refused = self.faults.refusal(change)
         found = self._found(str(change.annotation_id))
-        stamp = truncated(self.clock())
         if change.action is Action.INSERT:
-            if not found and change.annotation_id in self.hidden:
-                return False, "the new row would be hidden"
-            if found or refused is not None:
-                return False, None if found else refused
-            if not self.faults.loses_change(change) and isinstance(change.new, dict):
-                by = self.signature(change.actor)
-                self.rows.append(Row(change.annotation_id, change.media, dict(change.new), stamp, by))
-            return True, None
+            return self._insert(change, found, refused, judge)
         if change.field == MEDIA_FIELD:
-            tied = [row for _, row in found if row.media == change.old]
-            if not tied or refused is not None or self.faults.loses_change(change):
-                return bool(tied) and refused is None, refused if tied else None
-            self.retie(str(change.annotation_id), str(change.new), change.actor or ACTOR)
-            return True, None
+            return self._tie(change, found, refused)
         expected = change.old if isinstance(change.old, dict) else {str(change.field): change.old}
         hits = [(index, row) for index, row in found if self._holds(row, expected)]
         if not hits or refused is not None:
-            return False, refused if hits else None
+            return _Outcome(refused=refused if hits else None)
         if self.faults.loses_change(change):
-            return True, None
+            return _Outcome(matched=True)
         if change.action is Action.DELETE:
             gone = {index for index, _ in hits}
             self.rows = [each for index, each in enumerate(self.rows) if index not in gone]
-        elif not isinstance(change.new, dict):
-            for index, row in hits:
-                values = row.values | {str(change.field): change.new}
-                self.rows[index] = replace(row, values=values, edited_at=stamp, actor=self.signature(change.actor))
-        return True, None
+            return _Outcome(matched=True)
+        assert not isinstance(change.new, dict), "an update has the value of one field"
+        made, answered, why = self._made(change, {str(change.field): change.new}, judge)
+        if why is not None:
+            return _Outcome(refused=why)
+        stamp, by = truncated(self.clock()), self.signature(change.actor)
+        for index, row in hits:
+            self.rows[index] = replace(row, values=row.values | made, edited_at=stamp, actor=by)
+        return _Outcome(matched=True, answered=answered)
+
+    def _insert(
+        self, change: Change, found: list[tuple[int, Row]], refused: str | None, judge: Judge | None
+    ) -> _Outcome:
+        if not found and change.annotation_id in self.hidden:
+            return _Outcome(refused="the new row would be hidden")
+        if found or refused is not None:
+            return _Outcome(refused=None if found else refused)
+        given = change.new if isinstance(change.new, dict) else {}
+        made, answered, why = self._made(change, given, judge)
+        if why is not None:
+            return _Outcome(refused=why)
+        if not self.faults.loses_change(change):
+            stamp, by = truncated(self.clock()), self.signature(change.actor)
+            self.rows.append(Row(change.annotation_id, change.media, made, stamp, by))
+        return _Outcome(matched=True, answered=answered)
+
+    def _tie(self, change: Change, found: list[tuple[int, Row]], refused: str | None) -> _Outcome:
+        """Ties the row to another image."""
+        tied = [row for _, row in found if row.media == change.old]
+        if not tied or refused is not None:
+            return _Outcome(refused=refused if tied else None)
+        if not self.faults.loses_change(change):
+            self.retie(str(change.annotation_id), str(change.new), self.signature(change.actor))
+        return _Outcome(matched=True)
+
+    def _made(self, change: Change, given: Content, judge: Judge | None) -> tuple[Content, frozenset[str], str | None]:
+        """What the columns make of these values, of which fields that is an answer, and why it is none."""
+        made = {name: None if value is None else self.makes(name, value) for name, value in given.items()}
+        altered = [name for name in given if not same_content(self.mapping, name, made[name], given[name])]
+        if judge is None or not altered:
+            return made, frozenset(), None
+        for name in altered:
+            steady = self.makes(name, made[name]) == made[name]
+            why = judge(Readback(change, name, made[name], steady=steady))
+            if why is not None:
+                return made, frozenset(), why
+        return made, frozenset(altered), None
 
     def _holds(self, row: Row, expected: dict[str, Value]) -> bool:
         if row.problems.keys() & expected.keys():
@@ -206,17 +251,23 @@ class MemoryRows:
         values = canonical_values(self.mapping, row.values, row.problems)
         return all(values[name] == expected.get(name) for name in expected)
 
-    def _result(self, change: Change, outcome: tuple[bool, str | None]) -> Result:
-        matched, refused = outcome
+    def _result(self, change: Change, outcome: _Outcome) -> Result:
         values = self.values(str(change.annotation_id))
         unseen = change.action is not Action.UPDATE and change.annotation_id in self.hidden
-        if values is None or unseen:
-            return Result(change, present=False, matched=matched, refused=refused)
-        if change.field == MEDIA_FIELD:
-            media = self._found(str(change.annotation_id))[0][1].media
-            return Result(change, present=True, after=media, matched=matched, refused=refused)
-        after = values if change.field is None else values[change.field]
-        return Result(change, present=True, after=after, matched=matched, refused=refused)
+        present = values is not None and not unseen
+        after: Any = None
+        if present and change.field == MEDIA_FIELD:
+            after = self._found(str(change.annotation_id))[0][1].media
+        elif present and values is not None:
+            after = values if change.field is None else values[change.field]
+        return Result(
+            change,
+            present=present,
+            after=after,
+            matched=outcome.matched,
+            refused=outcome.refused,
+            answered=outcome.answered,
+        )
 
     def _found(self, annotation_id: str) -> list[tuple[int, Row]]:
         return [pair for pair in enumerate(self.rows) if pair[1].annotation_id == annotation_id]

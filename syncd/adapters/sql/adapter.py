@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +19,7 @@ from syncd.adapters.sql.errors import READING, WRITING, asking, is_refusal, said
 from syncd.adapters.sql.limits import Limits
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.quote import relation
+from syncd.adapters.sql.readback import Examiner, Found, read_back
 from syncd.adapters.sql.reader import Reader
 from syncd.adapters.sql.values import editor, why_unsendable
 from syncd.adapters.sql.write_portable import Write
@@ -28,7 +28,6 @@ from syncd.model import (
     MEDIA_FIELD,
     Action,
     Change,
-    Content,
     Direction,
     Field,
     Holds,
@@ -38,7 +37,7 @@ from syncd.model import (
     Side,
     Snapshot,
 )
-from syncd.model.snapshot import column
+from syncd.model.readback import Judge
 
 BATCH = 2_500
 """Changes per statement: large enough to be set-based, small enough that the next are made ready meanwhile."""
@@ -52,6 +51,23 @@ MEDIA = Field(MEDIA_FIELD, Kind.TEXT, Direction.BOTH, Holds(Kind.TEXT), Holds(Ki
 
 class _HiddenError(Exception):
     """A row was inserted that the relation that is read does not show."""
+
+
+class _NoAnswerError(Exception):
+    """Changes came back from the database otherwise than they may stay."""
+
+    def __init__(self, why: dict[int, str]) -> None:
+        super().__init__()
+        self.why = why
+
+
+@dataclass
+class _Outcome:
+    """What became of the changes of one call, by their position; ``seen`` was read back of what was written."""
+
+    matched: set[int] = field(default_factory=set)
+    refused: dict[int, str] = field(default_factory=dict)
+    seen: dict[int, Found] = field(default_factory=dict)
 
 
 class SqlAdapter:
@@ -71,6 +87,7 @@ class SqlAdapter:
         self._written = replace(info, mapping=replace(info.mapping, fields=fields))
         self._writing = replace(mapping, fields=(*mapping.fields, MEDIA))
         self._writer: write_postgres.Writer | write_portable.Writer | None = None
+        self._readers: dict[str, Reader] = {}
 
     def close(self) -> None:
         """Closes the reading connection; the writing one belongs to the caller."""
@@ -160,7 +177,7 @@ class SqlAdapter:
 
     def _reader_of_table(self, fields: tuple[Field, ...]) -> Reader:
         """Reads the table that is written, whatever the relation that is read shows of it: ids and some fields."""
-        mapping = self.info.mapping
+        mapping = self._written.mapping
         table = replace(mapping, read=mapping.table, media_column=mapping.id_column, updated_at=None, updated_by=None)
         info = replace(self.info, mapping=table, read=self.info.written)
         return Reader(self.connection, info, replace(self.mapping, fields=fields), self.arrow)
@@ -178,29 +195,29 @@ class SqlAdapter:
         with asking(READING):
             return ids.mint(self.connection, self.info, count)
 
-    def write(self, changes: Sequence[Change]) -> list[Result]:
+    def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
         """Compare-and-sets in batches, then what is there now; a refused value costs its own change and no other."""
         if not changes:
             return []
-        matched: set[int] = set()
-        refused: dict[int, str] = {}
+        outcome = _Outcome()
         with asking(WRITING):
             self.writer.prepare()
+            examiner = Examiner(self.connection, self._written, self._writing, self.writer, self._read_back, judge)
             ready = (
                 (action, field, batch, self._ready(action, field, [changes[each] for each in batch]))
-                for (action, field, _), positions in self._groups(changes, refused).items()
+                for (action, field, _), positions in self._groups(changes, outcome.refused).items()
                 for batch in batches(positions, BATCH)
             )
 
             def carry_out(each: tuple[Action, str | None, list[int], Write]) -> None:
-                matched.update(self._carry_out(*each, changes, refused))
+                outcome.matched.update(self._carry_out(*each, changes, outcome, examiner))
 
             if self.is_postgres:
                 ahead(ready, carry_out)
             else:
                 for each in ready:
                     carry_out(each)
-        return self._results(changes, matched, refused)
+        return self._results(changes, outcome)
 
     @property
     def writer(self) -> write_postgres.Writer | write_portable.Writer:
@@ -236,31 +253,45 @@ class SqlAdapter:
         positions: Sequence[int],
         write: Write,
         changes: Sequence[Change],
-        refused: dict[int, str],
+        outcome: _Outcome,
+        examiner: Examiner,
     ) -> set[int]:
-        """The positions of the changes that found what they expected."""
+        """The positions of the changes that found what they expected and may stay as they came back."""
         try:
             with self.connection.begin_nested():
                 hit = write()
                 if action is Action.INSERT:
                     self._check_shown(hit)
+                done = [each for each in positions if str(changes[each].annotation_id) in hit]
+                seen = dict(zip(done, examiner.look([changes[each] for each in done]), strict=True))
+                undone = {each: found.why for each, found in seen.items() if found.why is not None}
+                if undone:
+                    raise _NoAnswerError(undone)
         except DBAPIError as error:
             if not is_refusal(error):
                 raise
             why = said(error)
         except _HiddenError:
             why = f"{self.info.mapping.read} would not show the new row, which would then be hidden"
+        except _NoAnswerError as no_answer:
+            outcome.refused |= no_answer.why
+            rest = [each for each in positions if each not in no_answer.why]
+            if not rest:
+                return set()
+            again = self._ready(action, field, [changes[each] for each in rest])
+            return self._carry_out(action, field, rest, again, changes, outcome, examiner)
         else:
-            return {each for each in positions if str(changes[each].annotation_id) in hit}
+            outcome.seen |= seen
+            return set(done)
         if len(positions) == 1:
-            refused[positions[0]] = why
+            outcome.refused[positions[0]] = why
             return set()
         # One of the batch was refused: find out which, by halves.
         middle = len(positions) // 2
         found: set[int] = set()
         for half in (positions[:middle], positions[middle:]):
             again = self._ready(action, field, [changes[each] for each in half])
-            found |= self._carry_out(action, field, half, again, changes, refused)
+            found |= self._carry_out(action, field, half, again, changes, outcome, examiner)
         return found
 
     def _check_shown(self, inserted: set[str]) -> None:
@@ -279,38 +310,50 @@ class SqlAdapter:
         assert field is not None, "an update names its field"
         return self.writer.update(field, batch)
 
-    def _reader_for(self, changes: Sequence[Change]) -> Reader:
-        """Reads what the changes are about and no more: that makes half of the time of a bulk update."""
-        names = {each.field for each in changes}
-        if None in names:
-            with_media = Reader(self.connection, self._written, self._writing, self.arrow)
-            return with_media if MEDIA_FIELD in names else self.reader
-        fields = tuple(each for each in self._writing.fields if each.name in names)
-        info = replace(self._written, mapping=replace(self._written.mapping, updated_at=None, updated_by=None))
-        return Reader(self.connection, info, replace(self.mapping, fields=fields), self.arrow)
+    def _reader_of(self, name: str | None) -> Reader:
+        """Reads one field and no more: that makes half of the time of a bulk update. ``None``: all of them."""
+        if name is None:
+            return self.reader
+        if name not in self._readers:
+            info = replace(self._written, mapping=replace(self._written.mapping, updated_at=None, updated_by=None))
+            mapping = replace(self.mapping, fields=(self._writing.field(name),))
+            self._readers[name] = Reader(self.connection, info, mapping, self.arrow)
+        return self._readers[name]
 
-    def _read_back(self, reader: Reader, changes: Sequence[Change]) -> pl.DataFrame:
+    def _read_back(self, name: str | None, changes: Sequence[Change]) -> list[Found]:
         """What is there now; of a row that the relation which is read does not show any more, what the table holds."""
-        rows = reader.with_ids({str(each.annotation_id) for each in changes})
-        updated = {str(each.annotation_id) for each in changes if each.action is Action.UPDATE}
-        hidden = updated - set(rows["annotation_id"])
-        if not hidden or self.info.mapping.read == self.info.mapping.table or reader is self.reader:
-            return rows
-        return pl.concat([rows, self._reader_of_table(reader.mapping.fields).with_ids(hidden)])
+        reader = self._reader_of(name)
+        found = read_back(reader, changes)
+        if name is None or self.info.mapping.read == self.info.mapping.table:
+            return found
+        hidden = [index for index, each in enumerate(found) if not each.present]
+        if hidden:
+            in_table = read_back(self._reader_of_table(reader.mapping.fields), [changes[each] for each in hidden])
+            for index, each in zip(hidden, in_table, strict=True):
+                found[index] = each
+        return found
 
-    def _results(self, changes: Sequence[Change], matched: set[int], refused: dict[int, str]) -> list[Result]:
-        reader = self._reader_for(changes)
-        rows = self._read_back(reader, changes)
-        place = {identifier: index for index, identifier in enumerate(rows["annotation_id"].to_list())}
-        held = {name: rows[column(name)].to_list() for name in reader.mapping.names}
-        results = []
+    def _results(self, changes: Sequence[Change], outcome: _Outcome) -> list[Result]:
+        """What is there now. What was read back stands, unless another change to the same annotation came after it."""
+        often = Counter(str(each.annotation_id) for each in changes)
+        seen = {at: found for at, found in outcome.seen.items() if often[str(changes[at].annotation_id)] == 1}
+        left: defaultdict[str | None, list[int]] = defaultdict(list)
         for position, change in enumerate(changes):
-            index = place.get(str(change.annotation_id))
-            after: Content = None
-            if index is not None and change.field is not None:
-                after = held[change.field][index]
-            elif index is not None:
-                after = {name: values[index] for name, values in held.items() if name != MEDIA_FIELD}
-            hit = position in matched
-            results.append(Result(change, index is not None, after, matched=hit, refused=refused.get(position)))
-        return results
+            if position not in seen:
+                left[change.field].append(position)
+        for name, positions in left.items():
+            now = self._read_back(name, [changes[each] for each in positions])
+            for position, found in zip(positions, now, strict=True):
+                known = outcome.seen.get(position)
+                seen[position] = found if known is None else replace(found, answered=known.answered)
+        return [
+            Result(
+                change,
+                seen[position].present,
+                seen[position].after,
+                matched=position in outcome.matched,
+                refused=outcome.refused.get(position),
+                answered=seen[position].answered,
+            )
+            for position, change in enumerate(changes)
+        ]

@@ -14,6 +14,7 @@ from syncd.adapters.sql.describe_postgres import columns_of_query, columns_of_re
 from syncd.adapters.sql.errors import READING, asking, said
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo, TableMapping
 from syncd.adapters.sql.quote import query, split_name
+from syncd.adapters.sql.zone import stamp_zone
 from syncd.config.nearest import did_you_mean
 from syncd.errors import MappingError
 from syncd.model import Holds, Kind
@@ -37,7 +38,10 @@ def describe(connection: Connection, mapping: TableMapping) -> TableInfo:
             read = _query(connection, mapping, written)
         else:
             read = columns_of(connection, mapping.read)
-    info = TableInfo(mapping, written, read)
+        stamps = [each[mapping.updated_at] for each in (read, written) if mapping.updated_at in each]
+        naive = connection.dialect.name == "postgresql" and not all(each.zoned for each in stamps)
+        zone = stamp_zone(connection) if naive else None
+    info = TableInfo(mapping, written, read, zone)
     faults = list(dict.fromkeys(_faults(info)))
     if faults:
         raise MappingError("The mapping does not fit the database: " + "; ".join(faults) + ".", remedy=MEND)

@@ -73,11 +73,15 @@ class ColumnInfo:
 
 @dataclass(frozen=True)
 class TableInfo:
-    """The columns of the written table and of the relation that is read, by name."""
+    """The columns of the written table and of the relation that is read, by name.
+
+    ``zone`` is the time zone of the stamps in ``updated_at``, where that column has none.
+    """
 
     mapping: TableMapping
     written: dict[str, ColumnInfo] = field(default_factory=dict)
     read: dict[str, ColumnInfo] = field(default_factory=dict)
+    zone: str | None = None
 
     def column(self, name: str) -> ColumnInfo:
         """A mapped column: as the written table has it, else as it is read."""

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Dialect
 
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import quote
+from syncd.adapters.sql.zone import in_utc
 from syncd.canonical import canonical, canonical_id, with_problems
 from syncd.model import Field, Kind, Mapping, Side, dtype
 from syncd.model.kinds import TIMESTAMP_DTYPE
@@ -57,11 +58,24 @@ def select_list(dialect: Dialect, info: TableInfo, mapping: Mapping) -> str:
     parts: list[str] = []
     for each in raw_columns(info, mapping):
         source = f"src.{quote(dialect, each.name)}"
+        if each.alias == EDITED_AT:
+            parts.append(f"{_stamp(source, info)} AS {quote(dialect, each.alias)}")
+            continue
         value, beyond = _readable(source, each.kind, info.read[each.name])
         parts.append(f"{value} AS {quote(dialect, each.alias)}")
         if each.text is not None and beyond is not None:
             parts.append(f"{beyond} AS {quote(dialect, each.text)}")
     return ", ".join(parts)
+
+
+def _stamp(source: str, info: TableInfo) -> str:
+    """When a row was edited, in UTC."""
+    column = info.read[str(info.mapping.updated_at)]
+    if column.zoned or info.zone is None:
+        return _readable(source, Kind.TIMESTAMP, column)[0]
+    # A day less at either end: the same moment in another zone.
+    known = f"{source} BETWEEN '0001-01-02' AND '9999-12-30'"
+    return f"CASE WHEN {known} THEN {in_utc(source, info.zone)} END"
 
 
 def _readable(source: str, kind: Kind, info: ColumnInfo) -> tuple[str, str | None]:

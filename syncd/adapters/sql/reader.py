@@ -16,6 +16,7 @@ from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.parse import frame_of_rows
 from syncd.adapters.sql.quote import quote, source
 from syncd.adapters.sql.read import RawColumn, finish, raw_columns, select_list
+from syncd.adapters.sql.zone import earliest
 from syncd.model import Kind, Mapping
 
 BATCH = 5_000
@@ -62,8 +63,10 @@ class Reader:
         """The condition that a row is stamped at or after this moment."""
         utc = moment.astimezone(timezone.utc).replace(tzinfo=None)
         if self.arrow is not None:
-            zone = "+00:00" if self.info.read[column].zoned else ""
-            return f" WHERE src.{self._quote(column)} >= '{utc.isoformat(' ', 'microseconds')}{zone}'"
+            bound = f"'{utc.isoformat(' ', 'microseconds')}+00:00'"
+            if not self.info.read[column].zoned and self.info.zone is not None:
+                bound = earliest(moment, self.info.zone)
+            return f" WHERE src.{self._quote(column)} >= {bound}"
         # Whole seconds: SQLite compares text, in which the second is less than itself with a fraction.
         return f" WHERE src.{self._quote(column)} >= '{utc.replace(microsecond=0).isoformat(' ')}'"
 

@@ -15,6 +15,7 @@ from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import quote, relation
 from syncd.adapters.sql.values import editor, part_of, to_driver
 from syncd.adapters.sql.write_portable import Write
+from syncd.adapters.sql.zone import literal
 from syncd.model import BOX, FLAG, MEDIA_FIELD, Change, Content, Kind, Mapping
 
 _SEEN: dict[Kind, tuple[str, str]] = {
@@ -60,8 +61,13 @@ class Writer:
         self.id = self._quote(info.mapping.id_column)
 
     def prepare(self) -> None:
-        """Has constraints that wait for the commit checked at once, while a refusal costs its own change only."""
+        """Has constraints that wait for the commit checked at once, while a refusal costs its own change only.
+
+        Stamps without a zone, which triggers may set, are to be in the zone of all others.
+        """
         self.connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
+        if self.info.zone is not None:
+            self.connection.exec_driver_sql("SELECT set_config('timezone', %s, true)", (self.info.zone,))
 
     def update(self, field: str, changes: Sequence[Change]) -> Write:
         """Sets one field where it still holds what the diff saw."""
@@ -184,8 +190,10 @@ class Writer:
         at, by = self.info.mapping.updated_at, self.info.mapping.updated_by
         stamps = []
         if at and self.info.writable(at):
-            # Without a zone it is read as UTC, and so must be written as UTC.
-            now = "clock_timestamp()" if self.info.written[at].zoned else "clock_timestamp() AT TIME ZONE 'UTC'"
+            now = "clock_timestamp()"
+            if not self.info.written[at].zoned:
+                # As it is read.
+                now += f" AT TIME ZONE {literal(self.info.zone or 'UTC')}".replace("%", "%%")
             stamps.append(f"{self._quote(at)} = {now}")
         if by and self.info.writable(by):
             stamps.append(f"{self._quote(by)} = v.{EDITOR}")

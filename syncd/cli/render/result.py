@@ -29,6 +29,8 @@ def show_result(console: Console, result: RunResult) -> None:
         parts.append(f"{plural(counts.converged, 'field')} changed alike on both sides")
     if result.superseded:
         parts.append(f"[yellow]{result.superseded:,} overtaken by newer edits (the next run takes them)[/yellow]")
+    if result.refused:
+        parts.append(f"[yellow]{result.refused:,} refused (the conflicts say why)[/yellow]")
     if counts and counts.too_young:
         parts.append(f"{plural(counts.too_young, 'edit')} too young")
     if counts and counts.not_ingested:

@@ -57,6 +57,7 @@ def undone_json(undone: Undone) -> dict[str, Json]:
             "to_fiftyone": result.to_fiftyone if result else 0,
         },
         "superseded": result.superseded if result else 0,
+        "refused": result.refused if result else 0,
         "held": result.held if result else None,
         "changes": [change_json(each) for each in undone.plan.changes],
         "left": [

@@ -10,10 +10,16 @@ from syncd.report.content import Report
 from syncd.report.html.text import NO_LABEL, counted, moment
 from syncd.report.totals import Tally
 from syncd.report.words import lasted
-from syncd.store.changes import APPLIED, SUPERSEDED
+from syncd.store.changes import ABANDONED, APPLIED, REFUSED, SUPERSEDED
 
 NAMED = 3
 """People, labels or classes that a sentence names."""
+
+UNWRITTEN = {
+    SUPERSEDED: "Where one is superseded, somebody was still editing, and the next run looked again.",
+    REFUSED: "What is refused is a conflict that says why.",
+    ABANDONED: "What is abandoned was left by a run that died, and done by the next one.",
+}
 
 DIRECTIONS = {"to_database": "from FiftyOne to the database", "to_fiftyone": "from the database to FiftyOne"}
 
@@ -194,8 +200,8 @@ def _unwritten(report: Report) -> list[Markup]:
     if not others:
         return []
     words = listed([Markup("{} {}").format(f"{each.count:,}", each.value) for each in others])
-    why = " Somebody was still editing; the next run looked again." if others[0].value == SUPERSEDED else ""
-    return [Markup("Planned changes that were not written: {}.{}").format(words, why)]
+    whys = [Markup(" {}").format(UNWRITTEN[each.value]) for each in others if each.value in UNWRITTEN]
+    return [Markup("Planned changes that were not written: {}.{}").format(words, Markup("").join(whys))]
 
 
 def _models(report: Report) -> list[Markup]:

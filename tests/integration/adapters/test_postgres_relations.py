@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from integration.adapters.support import rows_of, table_of
 from syncd.adapters.protocol import Written
+from syncd.adapters.sql.zone import earliest
 from syncd.errors import MappingError
 from syncd.model import Kind
 
@@ -175,19 +176,83 @@ def test_a_schema_outside_of_the_search_path_is_named(database_url: str) -> None
         pass
 
 
-@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Pacific/Auckland"])
-def test_stamps_without_a_zone_are_utc(database_url: str, zone: str) -> None:
-    name = sa.make_url(database_url).database
-    with sa.create_engine(database_url, poolclass=sa.NullPool).begin() as connection:
-        connection.exec_driver_sql(f"ALTER DATABASE \"{name}\" SET timezone TO '{zone}'")
-    statement = "CREATE TABLE annotation (id text, media text, label text, stamp timestamp)"
-    with table_of(database_url, [statement], updated_at="stamp", label="label") as table:
+NAIVE = "CREATE TABLE annotation (id text, media text, label text, stamp timestamp)"
+TOUCH = """
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.stamp := clock_timestamp(); RETURN NEW; END $$;
+CREATE TRIGGER touch BEFORE UPDATE ON annotation FOR EACH ROW EXECUTE FUNCTION touch()
+"""
+
+
+def in_zone(url: str, zone: str) -> None:
+    """The lab keeps its database's time in this zone."""
+    with sa.create_engine(url, poolclass=sa.NullPool).begin() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE \"{sa.make_url(url).database}\" SET timezone TO '{zone}'")
+
+
+def with_a_zone_of_its_own(url: str, zone: str) -> str:
+    """The address with which syncd's own sessions are in another zone than the lab's."""
+    return sa.make_url(url).update_query_dict({"options": f"-c timezone={zone}"}).render_as_string(hide_password=False)
+
+
+@pytest.mark.parametrize("own", [None, "UTC", "Asia/Tokyo"])
+@pytest.mark.parametrize(
+    ("zone", "hours"), [("UTC", 0), ("America/Los_Angeles", -8), ("Pacific/Auckland", 13), ("Asia/Kolkata", 5.5)]
+)
+def test_stamps_without_a_zone_are_in_the_databases_whatever_syncds_own(
+    database_url: str, zone: str, hours: float, own: str | None
+) -> None:
+    in_zone(database_url, zone)
+    url = database_url if own is None else with_a_zone_of_its_own(database_url, own)
+    with table_of(url, [NAIVE], updated_at="stamp", label="label") as table:
         table.sql("INSERT INTO annotation VALUES ('a', '/1.png', 'x', '2024-01-01 12:00:00.5')")
-        moment = datetime(2024, 1, 1, 12, 0, 0, 500000, timezone.utc)
+        moment = datetime(2024, 1, 1, 12, 0, 0, 500000, timezone(timedelta(hours=hours)))
         assert table.rows()["a"]["edited_at"] == moment
         assert table.adapter.read_since(moment).size == 1
         assert table.adapter.read_since(moment + timedelta(milliseconds=1)).size == 0
         before: Any = table.adapter.now()
         table.update("a", "label", "x", "y")
-        assert table.rows()["a"]["edited_at"] >= before - timedelta(milliseconds=1)
-        assert table.adapter.read_since(before).size == 1
+        (stamp,) = (each["edited_at"] for each in table.rows().values())
+        assert before - timedelta(milliseconds=1) <= stamp <= table.adapter.now()
+        assert table.adapter.read_since(before).size == table.adapter.count_since(before, 5) == 1
+
+
+def test_triggers_that_syncds_writes_fire_stamp_in_the_databases_zone(database_url: str) -> None:
+    in_zone(database_url, "America/Los_Angeles")
+    url = with_a_zone_of_its_own(database_url, "UTC")
+    with table_of(url, [NAIVE, TOUCH], updated_at="stamp", label="label") as table:
+        table.sql("INSERT INTO annotation VALUES ('a', '/1.png', 'x')")
+        before: Any = table.adapter.now()
+        table.update("a", "label", "x", "y")
+        stamp = table.rows()["a"]["edited_at"]
+        assert before - timedelta(milliseconds=1) <= stamp <= table.adapter.now()
+
+
+def test_what_was_stamped_after_the_clocks_were_put_back_is_found(database_url: str) -> None:
+    in_zone(database_url, "America/New_York")
+    with table_of(database_url, [NAIVE], updated_at="stamp", label="label") as table:
+        table.sql("INSERT INTO annotation VALUES ('a', '/1.png', 'x', '2026-11-01 01:10')")
+        # 01:30 in summer time, half an hour before it ends; the row was stamped forty minutes later, at 01:10.
+        since = datetime(2026, 11, 1, 5, 30, tzinfo=timezone.utc)
+        assert table.rows()["a"]["edited_at"] == datetime(2026, 11, 1, 6, 10, tzinfo=timezone.utc)
+        assert table.adapter.read_since(since).size == 1
+        assert table.adapter.read_since(since + timedelta(hours=1)).size == 0
+
+
+def test_an_index_on_stamps_without_a_zone_serves_the_poll(database_url: str) -> None:
+    in_zone(database_url, "America/Los_Angeles")
+    rows = (
+        "INSERT INTO annotation SELECT n, n, 'x', timestamp '2024-01-01' + n * interval '1 minute' "
+        "FROM generate_series(1, 20000) AS n"
+    )
+    statements = [NAIVE, "CREATE INDEX by_stamp ON annotation (stamp)", rows, "ANALYZE annotation"]
+    with table_of(database_url, statements, updated_at="stamp", label="label") as table:
+        newest = max(each["edited_at"] for each in table.rows().values())
+        bound = earliest(newest, str(table.info.zone))
+        plan = table.sql(f"EXPLAIN SELECT * FROM annotation WHERE stamp >= {bound}")
+        assert "by_stamp" in "".join(row[0] for row in plan)
+
+
+def test_stamps_with_a_zone_need_no_other(database_url: str) -> None:
+    in_zone(database_url, "America/Los_Angeles")
+    with table_of(database_url, [NAIVE.replace("stamp timestamp", "stamp timestamptz")], updated_at="stamp") as table:
+        assert table.info.zone is None

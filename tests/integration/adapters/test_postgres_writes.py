@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from integration.adapters.support import change, table_of
 from syncd.model import Action
+from syncd.model.readback import Readback
 
 PLAIN = "CREATE TABLE annotation (id text PRIMARY KEY, media text, label text, note text)"
 FIELDS = {"label": "label", "note": "note"}
@@ -203,3 +204,66 @@ def test_what_was_refused_leaves_the_transaction_usable(database_url: str) -> No
         assert table.sql("SELECT label FROM annotation") == [("a",)], "nobody else sees it before the commit"
         table.connection.rollback()
         assert table.rows()["a"]["label"] == "a"
+
+
+RULES = """
+IF NEW.label LIKE 'keep%' THEN NEW.label := OLD.label; END IF;
+IF NEW.label LIKE 'grow%' THEN NEW.label := NEW.label || '!'; END IF;
+IF NEW.label LIKE 'bad%' THEN RAISE EXCEPTION 'no'; END IF;
+IF NEW.label LIKE 'norm%' THEN NEW.label := upper(NEW.label); END IF;
+RETURN NEW;
+"""
+
+
+def _judge(found: Readback) -> str | None:
+    return None if found.steady and found.after != found.change.old else "no answer"
+
+
+def test_of_many_changes_each_is_judged_by_what_came_of_it(database_url: str) -> None:
+    """Two statements' worth of them: what is answered or as it was meant stays, and what is neither is undone."""
+    kinds = ("plain", "norm", "keep", "grow", "bad")
+    ids = [f"{kind}-{number}" for number in range(700) for kind in kinds]
+    rows = "INSERT INTO annotation (id, label) SELECT id, 'old' FROM unnest(string_to_array(%s, ' ')) AS id"
+    with table_of(database_url, [PLAIN, *_trigger(RULES)], **FIELDS) as table:
+        table.sql(rows, " ".join(ids))
+        changes = [change(Action.UPDATE, each, "label", "old", each) for each in ids]
+        results = table.adapter.write(changes, _judge)
+        table.connection.commit()
+        after = dict.fromkeys(kinds, "old")
+        for each, result in zip(ids, results, strict=True):
+            kind = each.partition("-")[0]
+            meant = {"plain": each, "norm": each.upper()}.get(kind, after[kind])
+            assert (result.after, result.matched) == (meant, kind in ("plain", "norm")), each
+            assert (result.refused is not None) is (kind in ("keep", "grow", "bad"))
+            assert result.answered == (frozenset(["label"]) if kind == "norm" else frozenset())
+        assert {each: row["label"] for each, row in table.rows().items()} == {
+            each: result.after for each, result in zip(ids, results, strict=True)
+        }
+
+
+def test_what_only_the_relation_that_is_read_shows_otherwise_is_told_apart(database_url: str) -> None:
+    view = "CREATE VIEW shown AS SELECT id, media, label || '?' AS label, note FROM annotation"
+    found: list[Readback] = []
+
+    def judge(each: Readback) -> str | None:
+        found.append(each)
+        return "no answer"
+
+    with table_of(database_url, [PLAIN, view], read="shown", **FIELDS) as table:
+        table.sql("INSERT INTO annotation VALUES ('a', '/1.png', 'old', 'old')")
+        [result] = table.adapter.write([change(Action.INSERT, "b", new={"label": "x", "note": "y"})], judge)
+        assert (result.present, result.refused) == (False, "no answer")
+        [result] = table.adapter.write([change(Action.UPDATE, "a", "note", "old", "new")], judge)
+        assert (result.after, result.refused) == ("new", None)
+        table.connection.commit()
+        assert [(each.field, each.after, each.stored, each.steady) for each in found] == [("label", "x?", True, False)]
+        assert table.sql("SELECT id, label, note FROM annotation") == [("a", "old", "new")]
+
+
+def test_a_value_that_a_later_change_of_the_row_altered_is_read_last(database_url: str) -> None:
+    body = "IF NEW.note IS NOT NULL THEN NEW.label := upper(NEW.label); END IF; RETURN NEW;"
+    with table_of(database_url, [PLAIN, *_trigger(body)], **FIELDS) as table:
+        table.insert("a", label="old")
+        changes = [change(Action.UPDATE, "a", "label", "old", "new"), change(Action.UPDATE, "a", "note", None, "x")]
+        results = table.adapter.write(changes, _judge)
+        assert [each.after for each in results] == ["NEW", "x"]

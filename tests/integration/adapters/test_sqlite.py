@@ -148,3 +148,18 @@ def test_the_table_says_which_rows_a_view_hides(url: str) -> None:
     with table_of(url, [TABLE, view, rows], read="in_use", **FIELDS) as table:
         assert list(table.rows()) == ["2"]
         assert table.adapter.written_ids(["1", "3"]) == Written(frozenset(["1"]), certain=True)
+
+
+def test_what_the_database_makes_of_a_value_is_its_answer_if_it_stays(url: str) -> None:
+    rule = (
+        "CREATE TRIGGER lab_rule AFTER UPDATE OF label ON annotation BEGIN UPDATE annotation SET label = "
+        "CASE WHEN new.label LIKE 'grow%' THEN new.label || '!' ELSE upper(new.label) END WHERE id = new.id; END"
+    )
+    with table_of(url, [TABLE, rule], **FIELDS) as table:
+        table.sql("INSERT INTO annotation (id, label) VALUES (1, 'old'), (2, 'old')")
+        changes = [change(Action.UPDATE, id_, "label", "old", new) for id_, new in (("1", "new"), ("2", "grow"))]
+        results = table.adapter.write(changes, lambda found: None if found.steady else "no answer")
+        table.connection.commit()
+        assert [(each.after, each.refused) for each in results] == [("NEW", None), ("old", "no answer")]
+        assert [each.answered for each in results] == [frozenset(["label"]), frozenset()]
+        assert {each: row["label"] for each, row in table.rows().items()} == {"1": "NEW", "2": "old"}

@@ -117,7 +117,7 @@ def test_the_metrics_tell_the_board(board: Board) -> None:
     assert value("syncd_conflicts_open", binding="one") == 7
     assert value("syncd_conflicts_opened_total", binding="one") == 2
     assert value("syncd_awaiting_review", binding="one") == 4
-    assert value("syncd_superseded_total", binding="one") == 0
+    assert value("syncd_superseded_total", binding="one") == value("syncd_refused_total", binding="one") == 0
     assert value("syncd_last_success_timestamp_seconds", binding="one") == pytest.approx(now.timestamp() - 180)
     assert value("syncd_lag_seconds", binding="one", side="fiftyone") == pytest.approx(185, abs=5)
     assert ("syncd_lag_seconds", (("binding", "one"), ("side", "database"))) not in found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from integration.doctor.cases import Case, column, on_table, sql
+from integration.doctor.cases import Case, column, edit, on_table, sql
 from integration.doctor.lab import Lab
 
 TOKYO = """DO $$ BEGIN
@@ -58,7 +58,7 @@ CASES = [
         on_table("ALTER TABLE annotation ALTER updated_at TYPE timestamp; " + TOKYO),
         "updated_at is mapped",
         "warning",
-        "time zone is Asia/Tokyo",
+        "time zone, which is Asia/Tokyo",
         "TYPE timestamptz",
         mends=True,
     ),
@@ -108,6 +108,40 @@ CASES = [
         "no column 'camera'",
         "policy.on_new: quarantine",
     ),
+    Case(
+        "read: a materialised view",
+        sql(
+            "DROP VIEW annotation_with_media; CREATE MATERIALIZED VIEW annotation_with_media AS "
+            "SELECT a.*, m.camera FROM annotation a LEFT JOIN media m USING (media_uri)"
+        ),
+        "Read as written",
+        "warning",
+        "does not show what syncd writes",
+        "a plain view",
+    ),
+    Case(
+        "read: a SELECT over a materialised view",
+        lambda lab: (
+            lab.sql("CREATE MATERIALIZED VIEW shown AS SELECT * FROM annotation_with_media"),
+            lab.binding.update(read="SELECT * FROM shown"),
+        ),
+        "Read as written",
+        "warning",
+        "materialised view public.shown",
+        "a plain view",
+    ),
+    Case(
+        "read: another unit",
+        edit(
+            read="SELECT annotation_id, label, media_uri, x, y, w, h, depth_m * 100 AS depth_m, verified, "
+            "updated_at, updated_by FROM annotation",
+            attributes={"depth": {"column": "depth_m", "direction": "both"}, "verified": {"column": "verified"}},
+        ),
+        "Read as written",
+        "warning",
+        "'depth' (",
+        "attributes.depth.direction: to_fiftyone",
+    ),
 ]
 
 
@@ -126,3 +160,9 @@ def test_a_name_that_needs_quotes(broken_lab: Lab) -> None:
         assert found.status == "warning"
         broken_lab.follow(found)
         assert broken_lab.finding(check).status == "ok"
+
+
+def test_a_materialised_view_beside_the_table_is_no_matter(broken_lab: Lab) -> None:
+    broken_lab.sql("CREATE MATERIALIZED VIEW station AS SELECT media_uri, camera FROM media")
+    broken_lab.binding |= {"read": "SELECT a.*, s.camera FROM annotation a LEFT JOIN station s USING (media_uri)"}
+    assert broken_lab.finding("Read as written").status == "ok"

@@ -26,7 +26,7 @@ def check_said_once(world: World, annotation_id: str, said: str) -> dict[str, An
         (conflict,) = world.conflicts()
         assert (conflict["kind"], conflict["annotation_id"]) == ("refused_by_database", annotation_id)
         assert said in conflict["suggestions"][0]
-        assert [each["status"] for each in world.log() if each["annotation_id"] == annotation_id] == ["superseded"]
+        assert [each["status"] for each in world.log() if each["annotation_id"] == annotation_id] == ["refused"]
     return conflict
 
 
@@ -46,7 +46,7 @@ def test_a_refused_value_costs_no_other_change(world: World) -> None:
     # Another value is tried, and told apart from the first.
     world.review(one, label="Bad 2")
     world.reconcile()
-    assert [(each["new"], each["status"]) for each in world.log()][-1] == ("Bad 2", "superseded")
+    assert [(each["new"], each["status"]) for each in world.log()][-1] == ("Bad 2", "refused")
     assert [(each["id"], each["fiftyone"]) for each in world.conflicts()] == [(conflict["id"], "Bad 2")]
     world.review(one, label="Good")
     assert world.reconcile().to_database == 1
@@ -102,13 +102,10 @@ def test_a_trigger_that_alters_the_value_does_not_start_a_game_of_ping_pong(worl
     world.reconcile()
     for full in (False, True, False, True):
         world.reconcile(full=full)
-        assert (world.labels()[one]["label"], world.rows()[one]["label"]) == ("Reviewed", "REVIEWED")
-        (conflict,) = world.conflicts()
-        assert (conflict["kind"], conflict["fiftyone"], conflict["database"]) == ("edit_edit", "Reviewed", "REVIEWED")
-        assert len(world.log()) == 1
-    world.review(one, label="REVIEWED")
-    world.reconcile()
-    assert (world.conflicts(), world.disagreements()) == ([], {})
+        assert (world.labels()[one]["label"], world.rows()[one]["label"]) == ("REVIEWED", "REVIEWED")
+        assert world.conflicts() == []
+        assert [each["reason"] for each in world.log()] == ["reviewed", "answered"]
+    assert world.disagreements() == {}
 
 
 def test_a_trigger_that_puts_the_old_value_back_has_refused_the_new_one(world: World) -> None:

@@ -54,7 +54,7 @@ def tampered(value: Any, name: str) -> list[Any]:
     if name in ("edited_at", "applied_at"):
         return [*nothing, AT.replace(microsecond=123457)]
     if name == "status":
-        return [each for each in ("pending", "applied", "superseded", "abandoned") if each != value]
+        return [each for each in ("pending", "applied", "superseded", "refused", "abandoned") if each != value]
     return [*nothing, "another"]
 
 

@@ -82,7 +82,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "new": st.none() | st.integers() | TEXT | st.dictionaries(TEXT, TEXT, max_size=2),
     "edited_at": st.none() | st.just(AT.replace(microsecond=1)),
     "applied_at": st.none() | st.just(AT.replace(microsecond=1)),
-    "status": st.sampled_from(["pending", "applied", "superseded", "abandoned"]),
+    "status": st.sampled_from(["pending", "applied", "superseded", "refused", "abandoned"]),
     "binding": st.sampled_from(["one", "two", "elsewhere"]),
 }
 MUST = ("run_id", "action", "reason")

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from syncd.diff import diff
+from syncd.diff.readback import why_no_answer
 from syncd.model import BOX, FLAG, LABEL, MEDIA_FIELD, SAMPLE_FIELD, Direction, Mapping, Plan, Review, dumps
-from syncd.model.plan import ERROR
+from syncd.model.plan import ERROR, Action, Change
+from syncd.model.readback import Readback
 from syncd.model.snapshot import column, known_column
+from syncd.model.vocabulary import Term, Vocabulary
 from tools.truth_table import TARGET, page, source
 from trust import many, tried
 from unit.diff.strategies import NO_BRAKES, POLICIES
@@ -23,6 +26,7 @@ from unit.diff.world import VALUES as OF_FIELD
 from unit.trust import truth_table
 from unit.trust.truth_table import (
     ABSENT,
+    CAME_BACK,
     COMBINATIONS,
     DIRECTIONS,
     LATEST,
@@ -31,6 +35,7 @@ from unit.trust.truth_table import (
     PLAIN,
     SITUATIONS,
     Line,
+    is_answer,
     line_of,
     outcome,
     pattern_of,
@@ -350,3 +355,12 @@ def test_every_outcome_of_the_table_is_explained_and_every_explanation_used() ->
 
 def test_the_page_is_the_one_that_the_table_makes() -> None:
     assert TARGET.read_text(encoding="utf-8") == page(source()), "run python3 -m tools.truth_table"
+
+
+@pytest.mark.parametrize(("came", "stored", "steady"), list(product(CAME_BACK, (False, True), (False, True))))
+def test_what_is_read_back_is_the_answer_that_the_table_says_or_none(came: str, stored: bool, steady: bool) -> None:
+    read = {"old": "copepod", "term": "salp", "nothing": None, "other": "KRILL"}[came]
+    change = Change("a", "l-a", "s-a", HOME, Action.UPDATE, LABEL, "copepod", "krill", "reviewed")
+    known = Vocabulary(tuple(map(Term, ("copepod", "krill", "salp"))))
+    why = why_no_answer(mapping(), known, Readback(change, LABEL, read, stored=stored, steady=steady))
+    assert (why is None) is is_answer(came, stored=stored, steady=steady)

@@ -268,6 +268,23 @@ LINES = (
 )  # fmt: skip
 """The table. In a situation, a pattern without a line of its own is judged as it stands."""
 
+CAME_BACK = {
+    "old": "the value that it was to replace",
+    "term": "another term of the vocabulary",
+    "nothing": "no value",
+    "other": "any other value",
+}
+"""What may be read of a field after another value was written to the database."""
+
+ANSWERED = "It is the database's answer: FiftyOne gets it, logged `answered`, and it is the agreed value of both sides."
+REFUSED = "The write is undone: conflict `refused_by_database`, which says why."
+
+
+def is_answer(came: str, *, stored: bool, steady: bool) -> bool:
+    """``stored``: the table holds what was written. ``steady``: it holds what is read, also when that is written."""
+    return came == "other" and steady and not stored
+
+
 BY_PLACE = {(line.situation, line.pattern): line for line in LINES}
 
 

@@ -215,3 +215,30 @@ def test_unbroken_changes_lead_back_to_where_they_began(steps: list[tuple[str, s
         assert isinstance(found, Left)
     else:
         assert (found.before, found.after) == (dict.fromkeys(Side, first), dict.fromkeys(Side, now))  # type: ignore[union-attr]
+
+
+def test_an_answer_of_the_database_goes_back_with_the_edit_that_it_answered() -> None:
+    edit = entry(1, HOME, "krill", "Salp", run="one")
+    answer = entry(2, OUT, "Salp", "SALP", run="one", reason="answered")
+    found = net(edit, answer)
+    assert (found.before, found.after) == (dict.fromkeys(Side, "krill"), dict.fromkeys(Side, "SALP"))
+    later = entry(3, HOME, "SALP", "copepod", run="two")
+    assert net(edit, answer, later).before == dict.fromkeys(Side, "krill")
+    back = inverse(edit, answer, b=[B("a", label="SALP")], f=[F("a", label="SALP")], d=[D("a", label="SALP")])
+    assert {(each.direction, each.old, each.new) for each in back.changes} == {
+        (HOME, "SALP", "krill"),
+        (OUT, "SALP", "krill"),
+    }
+
+
+def test_an_answer_alone_is_left_alone() -> None:
+    found = net(entry(2, OUT, "Salp", "SALP", reason="answered"))
+    assert isinstance(found, Left)
+    assert "goes back with the edit" in found.why
+
+
+def test_what_was_drawn_and_answered_goes_with_the_answer() -> None:
+    drawn = inserted(1, HOME, "Salp", run="one", reason="drawn_in_fiftyone")
+    answer = entry(2, OUT, "Salp", "SALP", run="one", reason="answered")
+    found = net(drawn, answer)
+    assert (found.before, found.after) == (None, content("SALP"))
