@@ -59,9 +59,9 @@ class Answer:
 SETTLED = Answer(settled=True)
 
 HIDDEN = (
-    "its row is hidden: the table has it (under row-level security: may have it), and what is read does not show it, so "
-    "that nothing can be compared or written. Show the row again (in the view, the query or the policy that hides it), "
-    "and the next complete run goes on by itself; or take `database`, and the label goes"
+    "its row is hidden: the table has it (under row-level security: may have it), and what is read does not show it, "
+    "so that nothing can be compared or written. Show the row again (in the view, the query or the policy that hides "
+    "it), and the next complete run goes on by itself; or take `database`, and the label goes"
 )
 """Why an annotation whose row is hidden is left as it is."""
 
