@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
-
 from syncd.cli.common import (
     FAILED,
     ConfigOption,
@@ -13,7 +11,7 @@ from syncd.cli.common import (
     out,
     print_json,
 )
-from syncd.cli.render.values import plural
+from syncd.cli.render.values import escape, escape_lines, plural
 from syncd.doctor import Finding, diagnose
 
 SIGNS = {
@@ -46,7 +44,7 @@ def doctor(config: ConfigOption = None, json: JsonOption = False) -> int:
 def _show(finding: Finding, *, first: bool) -> None:
     if first:
         out.print(f"\n[bold]{escape(finding.scope)}[/bold]")
-    detail = f"  [dim]{escape(finding.detail)}[/dim]" if finding.detail else ""
+    detail = f"  [dim]{escape_lines(finding.detail)}[/dim]" if finding.detail else ""
     out.print(f"  {SIGNS[finding.status]} {escape(finding.check)}{detail}", soft_wrap=True)
     if finding.remedy:
-        out.print(f"    [cyan]→[/cyan] {escape(finding.remedy)}", soft_wrap=True)
+        out.print(f"    [cyan]→[/cyan] {escape_lines(finding.remedy)}", soft_wrap=True)

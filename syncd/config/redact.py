@@ -6,6 +6,8 @@ import re
 
 from pydantic import SecretStr
 
+from syncd.printable import printable
+
 HIDDEN = "***"
 
 # An allow-list, because drivers keep inventing parameters with passwords (odbc_connect, sslpassword, …).
@@ -57,12 +59,12 @@ def redact_url(url: str | SecretStr) -> str:
     if scheme.lower() in ("http", "https"):
         # The path of a web hook is its key.
         host = re.split(r"[/?#]", address, maxsplit=1)[0]
-        return escape(f"{scheme}://{host}" + (f"/{HIDDEN}" if host != address else ""))
+        return printable(f"{scheme}://{host}" + (f"/{HIDDEN}" if host != address else ""))
     user, colon, _ = login.partition(":")
     shown_login = (user + (f":{HIDDEN}" if colon else "")) if at else ""
     address, question, query = address.partition("?")
     parameters = "&".join(_redact_parameter(p) for p in query.split("&"))
-    return escape(f"{scheme}://{shown_login}{at}{address}{question}{parameters}")
+    return printable(f"{scheme}://{shown_login}{at}{address}{question}{parameters}")
 
 
 def redact_text(text: str) -> str:
@@ -87,12 +89,7 @@ def quote(text: str) -> str:
         return "text (not shown)"
     if len(text) > _SHOWN_CHARACTERS:
         text = text[: _SHOWN_CHARACTERS - 1] + "…"
-    return f'"{escape(text)}"'
-
-
-def escape(text: str) -> str:
-    """Text in which nothing can steer a terminal or break an encoder."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return f'"{printable(text)}"'
 
 
 def _redact_parameter(parameter: str) -> str:
