@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
-from urllib.parse import unquote
 
 import pymongo
 import sqlalchemy as sa
@@ -20,7 +19,8 @@ from sqlalchemy.pool import NullPool
 
 from syncd.adapters.sql.limits import Limits, keepalive
 from syncd.config import Config, redact_url
-from syncd.config.redact import HIDDEN, is_well_escaped
+from syncd.config.login import HINT, is_clear_mongodb_uri
+from syncd.config.redact import without_secrets
 from syncd.errors import ConfigError, DatabaseUnavailable, FiftyOneUnavailable
 
 PATIENCE_S = 5
@@ -120,11 +120,11 @@ def open_fiftyone(config: Config, *, answer_s: float | None = None) -> Database[
     name = config.fiftyone.database_name or os.environ.get("FIFTYONE_DATABASE_NAME") or "fiftyone"
     if address is None:
         return _of_fiftyone_itself(config.fiftyone.database_name)
-    if not is_well_escaped(address):
+    if not is_clear_mongodb_uri(address):
         # The driver would warn, and quote the half of the password that it took for something else.
         raise ConfigError(
             f"MongoDB's address {redact_url(address)} has a special character in its user or password.",
-            remedy="Write it percent-escaped: %40 for @, %3A for :, %2F for /, %3F for ?, %23 for #.",
+            remedy=f"In it, {HINT}.",
         )
     limit: dict[str, Any] = {} if answer_s is None else {"socketTimeoutMS": int(answer_s * 1000)}
     try:
@@ -168,14 +168,8 @@ def _of_fiftyone_itself(name: str | None) -> Database[dict[str, Any]]:
 
 
 def without_password(address: str, text: str) -> str:
-    """A driver's message without the password of the address, in case it repeats it."""
-    login, at, _ = address.partition("://")[2].rpartition("@")
-    password = login.partition(":")[2]
-    if not at or not password:
-        return text
-    for form in (password, unquote(password)):
-        text = text.replace(form, HIDDEN)
-    return text
+    """A driver's message without the password of the address, or a piece of it, in case it repeats that."""
+    return without_secrets([address], text)
 
 
 def first_line(error: object) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.config import redact_url
+from syncd.config.login import HINT
 from syncd.doctor.finding import Check, Verdict, fault, ok, warning
 from syncd.doctor.servers import DATABASE_ANSWERS, Servers
 from syncd.doctor.wording import in_sql, name_in_sql
@@ -51,7 +52,7 @@ def _look_at(url: str, place: str) -> None:
         parsed = sa.make_url(url)
     except (SQLAlchemyError, ValueError):
         raise ConfigError(
-            f"`{place}` is not a database URL; in a password, each of @ : / ? # % must be written as %40 and so on.",
+            f"`{place}` is not a database URL; {HINT}.",
             remedy=NEEDED,
         ) from None  # the cause quotes what it could not read, which may be half a password
     if parsed.get_backend_name() != "sqlite":
