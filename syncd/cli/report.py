@@ -23,6 +23,7 @@ from syncd.cli.common import (
     progress,
     standard_output,
 )
+from syncd.cli.filters import check_field, check_label, note_unknown_actor, run_of
 from syncd.cli.render.values import escape
 from syncd.cli.times import end, moment
 from syncd.config import Config
@@ -32,8 +33,7 @@ from syncd.report.content import Report, gather
 from syncd.report.formats import THUMBNAILS, Format, format_of, write
 from syncd.report.selection import Selection
 from syncd.report.sides import look
-from syncd.state import State, open_state
-from syncd.store import runs
+from syncd.state import open_state
 from syncd.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -102,11 +102,12 @@ def report_command(
     link = _app_url(app_url) or settings.fiftyone.app_url
     now = datetime.now(timezone.utc)
     with progress("report", quiet=output is None) as phase, open_state(settings) as state:
+        check_field(state, settings, names, field)
         selection = Selection(
             bindings=tuple(names),
             since=moment(since, now),
             until=end(until, now),
-            run_id=_run(state, run),
+            run_id=run_of(state, run),
             actor=actor,
             label=label,
             field=field,
@@ -116,6 +117,9 @@ def report_command(
         phase("reading the log")
         sides = look(settings, names)
         found = gather(state.connection, state.tables, selection, made_at=now, title=title, sides=sides)
+        if found.changes.is_empty():
+            check_label(state, settings, names, label)
+            note_unknown_actor(state, actor)
         state.connection.rollback()
         phase("fetching pictures")
         shown = _pictures(settings, found, wanted, thumbnails)
@@ -158,16 +162,6 @@ def _app_url(text: str | None) -> str | None:
     if text is not None and not text.startswith(("http://", "https://")):
         raise ConfigError(f"--app-url {text!r} is no web address.", remedy="Expected e.g. http://localhost:5151")
     return text
-
-
-def _run(state: State, run: str | None) -> str | None:
-    if run is None:
-        return None
-    found = runs.ids_like(state.connection, state.tables, run)
-    if len(found) != 1:
-        many = f"{len(found)} runs begin with {run!r}" if found else f"There is no run {run!r}"
-        raise ConfigError(f"{many}.", remedy="`syncd log` shows runs.")
-    return found[0]
 
 
 def _check_span(selection: Selection) -> None:
