@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -32,6 +33,7 @@ _DRIVER_NOISE = re.compile(r",? \(configured timeouts.*|, Timeout: [\d.]+s, Topo
 _SET_UNKNOWN = re.compile(r"client is configured to connect to a replica set named ('.*?') but .* named 'None'")
 """What MongoDB's driver says of a direct connection, also where nobody answers."""
 
+EXPECTED = "Expected e.g. mongodb://user@host:27017."
 DOCTOR = "Start it or mend its address, then run `syncd doctor`."
 
 
@@ -91,7 +93,22 @@ def open_database(url: str, limits: Limits | None = None) -> Connection:
     except SQLAlchemyError as error:
         said = without_password(url, first_line(getattr(error, "orig", None) or error))
         where = redact_url(url)
-        raise DatabaseUnavailable(f"The database at {where} does not answer: {said}", remedy=DOCTOR) from error
+        remedy = f"{remedy_for(said, 'its address')} Then run `syncd doctor`."
+        raise DatabaseUnavailable(f"The database at {where} does not answer: {said}", remedy=remedy) from error
+
+
+def remedy_for(said: str, place: str) -> str:
+    """What to do about what libpq says; ``place`` is where the address stands."""
+    missing = re.search(r'database "(.+)" does not exist', said)
+    if missing:
+        return f"Run: createdb {shlex.quote(missing[1])}   (or mend the database's name at the end of {place})"
+    if re.search(r"certificate|ssl|SSL|TLS", said):
+        return f"Mend the parameters of TLS in {place} (sslmode, sslrootcert, sslcert, sslkey), or the files they name."
+    if re.search(r"password|authentication|pg_hba|role .* does not exist", said):
+        return f"Mend the user or the password in {place}, or let this host in by pg_hba.conf."
+    if re.search(r"could not translate host name|Name or service", said):
+        return f"Mend the host in {place}."
+    return f"Start the server, or mend host and port in {place}."
 
 
 @contextmanager
@@ -135,10 +152,11 @@ def open_fiftyone(config: Config, *, answer_s: float | None = None) -> Database[
             appname="syncd",
             **limit,
         )
-    except (PyMongoError, ValueError) as error:
+    except (PyMongoError, ValueError, OSError) as error:  # OSError: a file of a certificate
+        remedy = "Mend the file of a certificate that it names." if isinstance(error, OSError) else EXPECTED
         raise ConfigError(
             f"MongoDB's address {redact_url(address)} is not usable: {without_password(address, first_line(error))}",
-            remedy="Expected e.g. mongodb://user@host:27017.",
+            remedy=remedy,
         ) from error
     try:
         client.admin.command("ping")

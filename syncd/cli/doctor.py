@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from syncd.cli.common import (
     FAILED,
+    BindingsArgument,
     ConfigOption,
     JsonOption,
+    chosen,
     configuration,
     handled,
     out,
@@ -23,11 +25,12 @@ SIGNS = {
 
 
 @handled
-def doctor(config: ConfigOption = None, json: JsonOption = False) -> int:
+def doctor(bindings: BindingsArgument = None, config: ConfigOption = None, json: JsonOption = False) -> int:
     """Check each connection, permission and mapping in order, each with its remedy."""
     settings = configuration(config)
+    names = chosen(settings, bindings)
     found: list[Finding] = []
-    for finding in diagnose(settings):
+    for finding in diagnose(settings, names):
         if not json:
             _show(finding, first=not found or found[-1].scope != finding.scope)
         found.append(finding)
