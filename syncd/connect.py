@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
-from urllib.parse import unquote
 
 import pymongo
 import sqlalchemy as sa
@@ -20,7 +20,8 @@ from sqlalchemy.pool import NullPool
 
 from syncd.adapters.sql.limits import Limits, keepalive
 from syncd.config import Config, redact_url
-from syncd.config.redact import HIDDEN, is_well_escaped
+from syncd.config.login import HINT, is_clear_mongodb_uri
+from syncd.config.redact import without_secrets
 from syncd.errors import ConfigError, DatabaseUnavailable, FiftyOneUnavailable
 
 PATIENCE_S = 5
@@ -32,6 +33,7 @@ _DRIVER_NOISE = re.compile(r",? \(configured timeouts.*|, Timeout: [\d.]+s, Topo
 _SET_UNKNOWN = re.compile(r"client is configured to connect to a replica set named ('.*?') but .* named 'None'")
 """What MongoDB's driver says of a direct connection, also where nobody answers."""
 
+EXPECTED = "Expected e.g. mongodb://user@host:27017."
 DOCTOR = "Start it or mend its address, then run `syncd doctor`."
 
 
@@ -91,7 +93,22 @@ def open_database(url: str, limits: Limits | None = None) -> Connection:
     except SQLAlchemyError as error:
         said = without_password(url, first_line(getattr(error, "orig", None) or error))
         where = redact_url(url)
-        raise DatabaseUnavailable(f"The database at {where} does not answer: {said}", remedy=DOCTOR) from error
+        remedy = f"{remedy_for(said, 'its address')} Then run `syncd doctor`."
+        raise DatabaseUnavailable(f"The database at {where} does not answer: {said}", remedy=remedy) from error
+
+
+def remedy_for(said: str, place: str) -> str:
+    """What to do about what libpq says; ``place`` is where the address stands."""
+    missing = re.search(r'database "(.+)" does not exist', said)
+    if missing:
+        return f"Run: createdb {shlex.quote(missing[1])}   (or mend the database's name at the end of {place})"
+    if re.search(r"certificate|ssl|SSL|TLS", said):
+        return f"Mend the parameters of TLS in {place} (sslmode, sslrootcert, sslcert, sslkey), or the files they name."
+    if re.search(r"password|authentication|pg_hba|role .* does not exist", said):
+        return f"Mend the user or the password in {place}, or let this host in by pg_hba.conf."
+    if re.search(r"could not translate host name|Name or service", said):
+        return f"Mend the host in {place}."
+    return f"Start the server, or mend host and port in {place}."
 
 
 @contextmanager
@@ -120,11 +137,11 @@ def open_fiftyone(config: Config, *, answer_s: float | None = None) -> Database[
     name = config.fiftyone.database_name or os.environ.get("FIFTYONE_DATABASE_NAME") or "fiftyone"
     if address is None:
         return _of_fiftyone_itself(config.fiftyone.database_name)
-    if not is_well_escaped(address):
+    if not is_clear_mongodb_uri(address):
         # The driver would warn, and quote the half of the password that it took for something else.
         raise ConfigError(
             f"MongoDB's address {redact_url(address)} has a special character in its user or password.",
-            remedy="Write it percent-escaped: %40 for @, %3A for :, %2F for /, %3F for ?, %23 for #.",
+            remedy=f"In it, {HINT}.",
         )
     limit: dict[str, Any] = {} if answer_s is None else {"socketTimeoutMS": int(answer_s * 1000)}
     try:
@@ -135,10 +152,11 @@ def open_fiftyone(config: Config, *, answer_s: float | None = None) -> Database[
             appname="syncd",
             **limit,
         )
-    except (PyMongoError, ValueError) as error:
+    except (PyMongoError, ValueError, OSError) as error:  # OSError: a file of a certificate
+        remedy = "Mend the file of a certificate that it names." if isinstance(error, OSError) else EXPECTED
         raise ConfigError(
             f"MongoDB's address {redact_url(address)} is not usable: {without_password(address, first_line(error))}",
-            remedy="Expected e.g. mongodb://user@host:27017.",
+            remedy=remedy,
         ) from error
     try:
         client.admin.command("ping")
@@ -168,14 +186,8 @@ def _of_fiftyone_itself(name: str | None) -> Database[dict[str, Any]]:
 
 
 def without_password(address: str, text: str) -> str:
-    """A driver's message without the password of the address, in case it repeats it."""
-    login, at, _ = address.partition("://")[2].rpartition("@")
-    password = login.partition(":")[2]
-    if not at or not password:
-        return text
-    for form in (password, unquote(password)):
-        text = text.replace(form, HIDDEN)
-    return text
+    """A driver's message without the password of the address, or a piece of it, in case it repeats that."""
+    return without_secrets([address], text)
 
 
 def first_line(error: object) -> str:

@@ -120,7 +120,10 @@ def _relations(binding: BindingConfig) -> list[str]:
 
 
 def _schemas(connection: Connection, binding: BindingConfig) -> Iterator[str]:
-    looked_up = sa.text("SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass(:name)")
+    looked_up = sa.text(
+        "SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.oid = to_regclass(:name)"
+    )
     for each in _relations(binding):
         schema, _ = split_name(each)
         if schema is None:

@@ -10,10 +10,14 @@ from typing import Any
 
 import structlog
 
-from syncd.config.redact import HIDDEN, escape, names_secret, redact_text, redact_url
+from syncd.config.redact import HIDDEN, names_secret, redact_text, redact_url
+from syncd.printable import printable, printable_lines
 
 _EXCEPTION = "exception"
 """Where structlog puts a traceback: the one value that may have several lines."""
+
+_INDENT = "  "
+"""Before each further line of it, so that none looks like a line of the log."""
 
 
 def configure(*, verbose: bool = False, terminal: bool | None = None) -> None:
@@ -83,8 +87,7 @@ def _on_one_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
     """What a server said can neither steer the terminal nor look like a line of its own."""
     for name, value in event.items():
         if isinstance(value, str):
-            lines = value.split("\n") if name == _EXCEPTION else [value]
-            event[name] = "\n".join(map(escape, lines))
+            event[name] = printable_lines(value, _INDENT) if name == _EXCEPTION else printable(value)
     return event
 
 

@@ -17,6 +17,7 @@ from rich.progress import (
 )
 
 from syncd.cli.common import err
+from syncd.cli.render.values import escape
 
 EVERY_S = 5.0
 """Seconds between two lines of progress, where there is no terminal."""
@@ -45,11 +46,11 @@ def counting(*, quiet: bool) -> Iterator[Report]:
             began = [monotonic()]
 
             def report(phase: str, done: int, total: int) -> None:
-                if bar.tasks[0].description != phase:
+                if bar.tasks[0].description != escape(phase):
                     began[0] = monotonic()
                 spent = monotonic() - began[0]
                 rate = f"{done / spent:,.0f}/s" if done and spent > 0.5 else ""
-                bar.update(task, description=phase, completed=done, total=total or None, rate=rate)
+                bar.update(task, description=escape(phase), completed=done, total=total or None, rate=rate)
 
             yield report
     else:
@@ -66,6 +67,6 @@ def _lines() -> Report:
             return
         phase_then, said_at = phase, now
         amount = f" {done:,} of {total:,}" if total else f" {done:,}" if done else ""
-        err.print(f"{phase}{amount}", markup=False)
+        err.print(escape(f"{phase}{amount}"))
 
     return report

@@ -8,18 +8,22 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TextIO
+from typing import Annotated, Any, BinaryIO, ParamSpec, TextIO
 
 import typer
 from pymongo.errors import PyMongoError
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from sqlalchemy.exc import SQLAlchemyError
 
+from syncd.cli.render.values import INDENT, escape
 from syncd.config import Config, find_config, load_config
 from syncd.connect import first_line
 from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable, SyncdError
 from syncd.model.kinds import Json
+from syncd.printable import printable_json, printable_lines
 
 P = ParamSpec("P")
 
@@ -34,8 +38,21 @@ def _width(stream: TextIO) -> int | None:
     return None if stream.isatty() or "COLUMNS" in os.environ else PIPED_COLUMNS
 
 
-out = Console(highlight=False, width=_width(sys.stdout))
-err = Console(stderr=True, highlight=False, width=_width(sys.stderr))
+class Terminal(Console):
+    """A console that passes on no character that steers a terminal, wherever it comes from.
+
+    What others wrote is escaped where it is put into a line (``escape`` of :mod:`syncd.cli.render.values`), which
+    takes its line breaks too; this is the wall behind that, for whatever was not.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """The segments of what is printed; those that Rich itself steers the terminal with are left."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else printable_lines(text), style, control)
+
+
+out = Terminal(highlight=False, emoji=False, width=_width(sys.stdout))
+err = Terminal(stderr=True, highlight=False, emoji=False, width=_width(sys.stderr))
 
 ConfigOption = Annotated[
     Path | None,
@@ -79,14 +96,39 @@ def chosen(config: Config, names: list[str] | None) -> list[str]:
 
 def print_json(document: Json | Any) -> None:
     """One JSON document on standard output, and nothing else there."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.write(printable_json(json.dumps(document, indent=2, ensure_ascii=False, default=str)) + "\n")
 
 
 def print_json_lines(documents: Iterable[Json | Any]) -> None:
     """JSON documents that come one by one, each on a line, at once."""
     for each in documents:
-        sys.stdout.write(json.dumps(each, ensure_ascii=False, default=str) + "\n")
+        sys.stdout.write(printable_json(json.dumps(each, ensure_ascii=False, default=str)) + "\n")
     sys.stdout.flush()
+
+
+@contextmanager
+def standard_output(*, is_json: bool = False) -> Iterator[BinaryIO]:
+    """Standard output for a document that another program reads: exact, except on a terminal, where a person looks."""
+    sys.stdout.flush()
+    if not sys.stdout.isatty():
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    document = BytesIO()
+    yield document
+    text = document.getvalue().decode("utf-8", "replace")
+    sys.stdout.write(printable_json(text) if is_json else printable_lines(text))
+
+
+def print_text(text: str) -> None:
+    """Text for another program on standard output; see :func:`standard_output`."""
+    with standard_output() as file:
+        file.write(text.encode())
+
+
+def print_note(text: str) -> None:
+    """Something that a person should know, on standard error."""
+    err.print(f"[yellow]note:[/yellow] {escape(text)}", soft_wrap=True)
 
 
 def handled(command: Callable[P, int | None]) -> Callable[P, None]:
@@ -123,10 +165,10 @@ def _told(error: Exception) -> SyncdError:
 def show_error(error: SyncdError) -> int:
     """Prints an error for a person and returns the exit code."""
     err.print("[bold red]error:[/bold red]", end=" ")
-    err.print(error.message, markup=False, soft_wrap=True)
+    err.print(printable_lines(error.message, INDENT), markup=False, soft_wrap=True)
     if error.remedy:
         err.print("[cyan]→[/cyan]", end=" ")
-        err.print(error.remedy, markup=False, soft_wrap=True)
+        err.print(printable_lines(error.remedy, INDENT), markup=False, soft_wrap=True)
     return error.exit_code
 
 
@@ -136,7 +178,7 @@ def progress(name: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
     if quiet:
         yield lambda _: None
     elif err.is_terminal:
-        with err.status(f"{name}: starting") as status:
-            yield lambda phase: status.update(f"{name}: {phase}")
+        with err.status(f"{escape(name)}: starting") as status:
+            yield lambda phase: status.update(escape(f"{name}: {phase}"))
     else:
-        yield lambda phase: err.print(f"{name}: {phase}", markup=False)
+        yield lambda phase: err.print(escape(f"{name}: {phase}"))

@@ -21,6 +21,7 @@ from syncd.cli.common import (
     print_json,
     progress,
 )
+from syncd.cli.filters import check_field, check_kind, check_label
 from syncd.cli.render.conflicts import groups, show_conflict, show_conflicts
 from syncd.cli.render.resolved import resolved_json, show_resolved
 from syncd.cli.times import moment
@@ -61,18 +62,23 @@ def list_conflicts(
 ) -> None:
     """List the open conflicts, the oldest first; of many, what they have in common comes first."""
     settings = configuration(config)
+    names = chosen(settings, [*(bindings or []), *(binding or [])])
     now = datetime.now(timezone.utc)
     with open_state(settings) as state:
+        check_kind(state, kind)
+        check_field(state, settings, names, field)
         found = conflicts.query(
             state.connection,
             state.tables,
-            bindings=chosen(settings, [*(bindings or []), *(binding or [])]),
+            bindings=names,
             kind=kind,
             field=field,
             label=label,
             since=moment(since, now),
             status=None if everything else conflicts.OPEN,
         )
+        if not found:
+            check_label(state, settings, names, label)
     if json:
         print_json({"conflicts": found, "groups": groups(found)})
     else:
@@ -193,8 +199,11 @@ def _asked(
     since: str | None,
     bindings: list[str] | None,
 ) -> list[dict[str, Any]]:
-    """The open conflicts that are meant; ``ConfigError`` for an id that is none."""
+    """The open conflicts that are meant; ``ConfigError`` for an id that is none, or a filter that names nothing."""
+    names = chosen(settings, bindings)
     with open_state(settings) as state:
+        check_kind(state, kind)
+        check_field(state, settings, names, field)
         if ids:
             known = _by_id(conflicts.query(state.connection, state.tables, ids=ids, status=None), ids)
             closed = [each for each in known if each["status"] != conflicts.OPEN]
@@ -203,16 +212,19 @@ def _asked(
                     f"Conflict {closed[0]['id']} is not open any more: {closed[0]['resolution']}.",
                     remedy="Leave it out; `syncd conflicts list` shows the open ones.",
                 )
-        return conflicts.query(
+        found = conflicts.query(
             state.connection,
             state.tables,
-            bindings=chosen(settings, bindings),
+            bindings=names,
             ids=ids,
             kind=kind,
             field=field,
             label=label,
             since=moment(since, datetime.now(timezone.utc)),
         )
+        if not found:
+            check_label(state, settings, names, label)
+        return found
 
 
 def _by_id(found: list[dict[str, Any]], ids: Sequence[int]) -> list[dict[str, Any]]:

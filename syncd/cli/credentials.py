@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from syncd.cli.common import ConfigOption, JsonOption, configuration, err, handled, out, print_json
 from syncd.cli.places import s3_place
-from syncd.cli.render.values import when
+from syncd.cli.render.values import escape, when
 from syncd.config import Config, format_duration, parse_duration
 from syncd.config.find import NoConfig
 from syncd.credentials.policy import Scope, partition_of, policy_document

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from sqlalchemy import Connection
 
 from syncd.capture.install import Script, carry_out, plan_install, plan_remove
@@ -18,11 +17,13 @@ from syncd.cli.common import (
     JsonOption,
     chosen,
     configuration,
-    err,
     handled,
     out,
     print_json,
+    print_note,
+    print_text,
 )
+from syncd.cli.render.values import escape
 from syncd.config import Config
 from syncd.connect import open_database
 from syncd.errors import ConfigError
@@ -52,7 +53,7 @@ def install_capture(
     else:
         out.print(f"Changes of {escape(script.target.identity)} are captured from now on.", soft_wrap=True)
     for note in _notes(settings, binding, script.target):
-        err.print(f"note: {note}", style="yellow", markup=False, soft_wrap=True)
+        print_note(note)
 
 
 @app.command("remove-capture", epilog="Example: syncd database remove-capture planktivore")
@@ -74,7 +75,7 @@ def remove_capture(
         table = settings.binding(binding).table
         others = [each.name for each in settings.bindings if each.table == table and each.name != binding]
         if others:
-            err.print(f"note: this goes for {', '.join(others)} too.", style="yellow", markup=False, soft_wrap=True)
+            print_note(f"this goes for {', '.join(others)} too.")
 
 
 @app.command("grants", epilog="Example: syncd database grants --role syncd | psql annotations")
@@ -96,7 +97,7 @@ def grants_command(
     if json:
         print_json([each.as_json() for each in found])
     else:
-        typer.echo(as_text(found), nl=False)
+        print_text(as_text(found))
 
 
 def _run(settings: Config, name: str, plan: Callable[[Connection, Tables, Target], Script], *, dry_run: bool) -> Script:
@@ -133,4 +134,4 @@ def _notes(settings: Config, name: str, target: Target) -> list[str]:
 
 
 def _show(script: Script, nothing: str) -> None:
-    typer.echo(script.text or f"-- {nothing}")
+    print_text(f"{script.text or f'-- {nothing}'}\n")

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.rule import Rule
 
 from syncd.cli.common import FAILED, err, handled, out
@@ -19,7 +18,7 @@ from syncd.cli.render.conflicts import show_conflicts
 from syncd.cli.render.log import show_log
 from syncd.cli.render.plan import show_plan
 from syncd.cli.render.result import show_result
-from syncd.cli.render.values import plural
+from syncd.cli.render.values import escape, plural
 from syncd.cli.render.verdict import show_verdict
 from syncd.demo.data import notice
 from syncd.demo.lab import BINDING

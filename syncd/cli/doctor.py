@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from rich.markup import escape
-
 from syncd.cli.common import (
     FAILED,
+    BindingsArgument,
     ConfigOption,
     JsonOption,
+    chosen,
     configuration,
     handled,
     out,
     print_json,
 )
-from syncd.cli.render.values import plural
+from syncd.cli.render.values import escape, escape_lines, plural
 from syncd.doctor import Finding, diagnose
 
 SIGNS = {
@@ -25,11 +25,12 @@ SIGNS = {
 
 
 @handled
-def doctor(config: ConfigOption = None, json: JsonOption = False) -> int:
+def doctor(bindings: BindingsArgument = None, config: ConfigOption = None, json: JsonOption = False) -> int:
     """Check each connection, permission and mapping in order, each with its remedy."""
     settings = configuration(config)
+    names = chosen(settings, bindings)
     found: list[Finding] = []
-    for finding in diagnose(settings):
+    for finding in diagnose(settings, names):
         if not json:
             _show(finding, first=not found or found[-1].scope != finding.scope)
         found.append(finding)
@@ -46,7 +47,7 @@ def doctor(config: ConfigOption = None, json: JsonOption = False) -> int:
 def _show(finding: Finding, *, first: bool) -> None:
     if first:
         out.print(f"\n[bold]{escape(finding.scope)}[/bold]")
-    detail = f"  [dim]{escape(finding.detail)}[/dim]" if finding.detail else ""
+    detail = f"  [dim]{escape_lines(finding.detail)}[/dim]" if finding.detail else ""
     out.print(f"  {SIGNS[finding.status]} {escape(finding.check)}{detail}", soft_wrap=True)
     if finding.remedy:
-        out.print(f"    [cyan]→[/cyan] {escape(finding.remedy)}", soft_wrap=True)
+        out.print(f"    [cyan]→[/cyan] {escape_lines(finding.remedy)}", soft_wrap=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as js
-import sys
 from threading import Event
 from typing import Annotated
 
@@ -20,6 +18,7 @@ from syncd.cli.common import (
     handled,
     out,
     print_json,
+    print_json_lines,
     show_error,
 )
 from syncd.cli.render.inbox import show_inbox, show_watching
@@ -60,8 +59,7 @@ def _watch(config: Config, name: str, *, dry_run: bool, json: bool) -> int:
 
     def tell(result: InboxResult) -> None:
         if json:
-            sys.stdout.write(js.dumps(result.as_json(), ensure_ascii=False, default=str) + "\n")
-            sys.stdout.flush()
+            print_json_lines([result.as_json()])
         else:
             show_inbox(out, result)
 

@@ -63,7 +63,8 @@ def ingest_command(
     with counting(quiet=json) as report:
         options = IngestOptions(dry_run=dry_run, limit=limit, crops=crops, anew=anew, progress=report)
         result = ingest(settings, name, options)
-    result = write_rejected(result, rejected or Path(f"{name}-rejected.csv"))
+    safe = settings.binding(name).ingest.safe_for_spreadsheets
+    result = write_rejected(result, rejected or Path(f"{name}-rejected.csv"), safe_for_spreadsheets=safe)
     if not json:
         show_ingest(out, result)
     evaluations = Evaluated()

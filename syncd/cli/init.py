@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from syncd.cli.common import handled, out
+from syncd.cli.render.values import escape
 from syncd.config import write_starter
 
 
@@ -19,5 +20,6 @@ def init(
     """Write a commented starter configuration."""
     write_starter(path, force=force)
     out.print(
-        f"Wrote [bold]{path}[/bold]. Fill it in, then run [bold]syncd doctor[/bold] and [bold]syncd migrate[/bold]."
+        f"Wrote [bold]{escape(str(path))}[/bold]. Fill it in, "
+        "then run [bold]syncd doctor[/bold] and [bold]syncd migrate[/bold]."
     )

@@ -25,6 +25,7 @@ from syncd.cli.common import (
     print_json,
     print_json_lines,
 )
+from syncd.cli.filters import check_direction, check_field, check_status, note_unknown_actor, run_of
 from syncd.cli.paging import paged, pages
 from syncd.cli.render.log import show_chain, show_log
 from syncd.cli.times import end, moment
@@ -42,7 +43,9 @@ FEW, MANY = 50, 1_000
 def log(
     bindings: BindingsArgument = None,
     config: ConfigOption = None,
-    run: Annotated[str | None, typer.Option("--run", help="Only this run.", metavar="RUN")] = None,
+    run: Annotated[
+        str | None, typer.Option("--run", help="Only this run, by its id or its beginning.", metavar="RUN")
+    ] = None,
     annotation: Annotated[
         str | None, typer.Option("--annotation", help="Only this annotation id.", metavar="ID")
     ] = None,
@@ -52,7 +55,7 @@ def log(
     ] = None,
     status: Annotated[
         str | None,
-        typer.Option("--status", help="pending, applied, superseded, refused or abandoned.", metavar="STATUS"),
+        typer.Option("--status", help=", ".join(changes.STATUSES), metavar="STATUS"),
     ] = None,
     actor: Annotated[str | None, typer.Option("--actor", help="Only what this person did.", metavar="NAME")] = None,
     since: Annotated[str | None, typer.Option("--since", help="7d, 12h, 2026-11-01 …", metavar="WHEN")] = None,
@@ -98,13 +101,16 @@ def log(
             return _verify(state, whole, json=json)
     now = datetime.now(timezone.utc)
     after, before = moment(since, now), end(until, now)
+    check_direction(direction)
+    check_status(status)
     with open_state(settings) as state:
+        check_field(state, settings, names, field)
         query = partial(
             changes.query,
             state.connection,
             state.tables,
             bindings=names,
-            run_id=run,
+            run_id=run_of(state, run),
             annotation_id=annotation,
             field=field,
             direction=direction,
@@ -117,6 +123,8 @@ def log(
         entries = query(limit=wanted)
         if follow:
             return _follow(state, query, entries, json=json)
+        if not entries:
+            note_unknown_actor(state, actor)
         notes = _notes(state, entries)
     if json:
         print_json({"changes": [each | {"note": notes.get(each["run_id"])} for each in entries]})

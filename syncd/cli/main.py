@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import resource
 import signal
-from types import FrameType
+import sys
+import traceback
+from types import FrameType, TracebackType
 from typing import Annotated
 
 import typer
@@ -13,6 +15,8 @@ import syncd
 from syncd import logs
 from syncd.cli.common import ConfigOption, set_config
 from syncd.cli.lazy import Command, group_of
+from syncd.config.redact import redact_text
+from syncd.printable import printable_lines
 
 SETUP, WORK, LOOK = "Set up", "Reconcile", "Look"
 
@@ -87,8 +91,15 @@ def main() -> None:
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     signal.signal(signal.SIGTERM, _stop)
+    sys.excepthook = _show_crash
     app()
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _show_crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Prints an error that nobody expected, as Python would, but for secrets and what steers a terminal."""
+    text = "".join(traceback.format_exception(kind, error, trace))
+    sys.stderr.write(printable_lines(redact_text(text)))

@@ -14,15 +14,16 @@ from syncd.cli.common import (
     JsonOption,
     chosen,
     configuration,
-    err,
     handled,
     out,
     print_json,
+    print_note,
     progress,
     show_error,
 )
 from syncd.cli.render.plan import show_plan
 from syncd.cli.render.result import show_result
+from syncd.cli.render.values import escape
 from syncd.config import Config
 from syncd.errors import ConfigError, ConnectionFailed, SyncdError
 from syncd.reconcile.binding import reconcile_binding
@@ -86,7 +87,8 @@ def reconcile(
     if output is not None and not failed:
         planfile.save(output, [each.plan for each in results if each.plan is not None], forced=force)
         if not json:
-            out.print(f"Saved to [bold]{output}[/bold]. Apply it with [bold]syncd apply {output}[/bold].")
+            file = escape(str(output))
+            out.print(f"Saved to [bold]{file}[/bold]. Apply it with [bold]syncd apply {file}[/bold].")
     if json:
         documents = [each.as_json() for each in results]
         documents += [{"binding": name, "error": error.message} for name, error in failed]
@@ -110,4 +112,4 @@ def _show(result: RunResult) -> None:
         show_plan(out, result.plan)
     show_result(out, result)
     for note in result.notes:
-        err.print(f"[yellow]note:[/yellow] {note}")
+        print_note(note)

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from syncd.cli.common import BindingsArgument, ConfigOption, JsonOption, chosen, configuration, err, handled, progress
+from syncd.cli.common import (
+    BindingsArgument,
+    ConfigOption,
+    JsonOption,
+    chosen,
+    configuration,
+    err,
+    handled,
+    print_note,
+    progress,
+    standard_output,
+)
+from syncd.cli.filters import check_field, check_label, note_unknown_actor, run_of
+from syncd.cli.render.values import escape
 from syncd.cli.times import end, moment
 from syncd.config import Config
 from syncd.errors import ConfigError
@@ -19,8 +33,7 @@ from syncd.report.content import Report, gather
 from syncd.report.formats import THUMBNAILS, Format, format_of, write
 from syncd.report.selection import Selection
 from syncd.report.sides import look
-from syncd.state import State, open_state
-from syncd.store import runs
+from syncd.state import open_state
 from syncd.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -71,20 +84,30 @@ def report_command(
         str | None,
         typer.Option("--app-url", help="Link to the App there [dim](default: fiftyone.app_url)[/dim].", metavar="URL"),
     ] = None,
+    spreadsheets: Annotated[
+        bool,
+        typer.Option("--safe-for-spreadsheets", help="csv: nothing in it is a formula; not exact any more."),
+    ] = False,
     json: JsonOption = False,
 ) -> int:
     """Report what changed: totals, transitions, people, conflicts, and every change, for people or for programs."""
     settings = configuration(config)
     names = chosen(settings, bindings)
     wanted = _format(form, output, json=json)
+    if spreadsheets and wanted is not Format.CSV:
+        raise ConfigError(
+            f"--safe-for-spreadsheets is about csv, and {wanted.value} is asked for.",
+            remedy="Add --format csv, or leave it out.",
+        )
     link = _app_url(app_url) or settings.fiftyone.app_url
     now = datetime.now(timezone.utc)
     with progress("report", quiet=output is None) as phase, open_state(settings) as state:
+        check_field(state, settings, names, field)
         selection = Selection(
             bindings=tuple(names),
             since=moment(since, now),
             until=end(until, now),
-            run_id=_run(state, run),
+            run_id=run_of(state, run),
             actor=actor,
             label=label,
             field=field,
@@ -94,15 +117,22 @@ def report_command(
         phase("reading the log")
         sides = look(settings, names)
         found = gather(state.connection, state.tables, selection, made_at=now, title=title, sides=sides)
+        if found.changes.is_empty():
+            check_label(state, settings, names, label)
+            note_unknown_actor(state, actor)
         state.connection.rollback()
         phase("fetching pictures")
         shown = _pictures(settings, found, wanted, thumbnails)
         phase("writing")
-        _write(found, wanted, output, app_url=link, shown=shown)
+        _write(
+            output,
+            lambda file: write(found, wanted, file, app_url=link, pictures=shown, safe_for_spreadsheets=spreadsheets),
+            is_json=wanted is Format.JSON,
+        )
     if output is not None and str(output) != STDOUT:
-        err.print(f"Wrote [bold]{output}[/bold]: {found.totals.changes:,} applied changes.")
+        err.print(f"Wrote [bold]{escape(str(output))}[/bold]: {found.totals.changes:,} applied changes.")
     for note in found.notes:
-        err.print(f"note: {note}", markup=False)
+        print_note(note)
     return 0
 
 
@@ -134,16 +164,6 @@ def _app_url(text: str | None) -> str | None:
     return text
 
 
-def _run(state: State, run: str | None) -> str | None:
-    if run is None:
-        return None
-    found = runs.ids_like(state.connection, state.tables, run)
-    if len(found) != 1:
-        many = f"{len(found)} runs begin with {run!r}" if found else f"There is no run {run!r}"
-        raise ConfigError(f"{many}.", remedy="`syncd log` shows runs.")
-    return found[0]
-
-
 def _check_span(selection: Selection) -> None:
     if selection.since is not None and selection.until is not None and selection.since >= selection.until:
         raise ConfigError(
@@ -160,15 +180,14 @@ def _pictures(settings: Config, found: Report, wanted: Format, thumbnails: int) 
     return take(settings, found.changes, thumbnails)
 
 
-def _write(found: Report, wanted: Format, output: Path | None, *, app_url: str | None, shown: Pictures | None) -> None:
+def _write(output: Path | None, write_to: Callable[[BinaryIO], None], *, is_json: bool) -> None:
     if output is None or str(output) == STDOUT:
-        sys.stdout.flush()
-        write(found, wanted, sys.stdout.buffer, app_url=app_url, pictures=shown)
-        sys.stdout.buffer.flush()
+        with standard_output(is_json=is_json) as file:
+            write_to(file)
         return
     try:
         with whole_file(output) as file:
-            write(found, wanted, file, app_url=app_url, pictures=shown)
+            write_to(file)
     except OSError as error:
         raise ConfigError(
             f"The report cannot be written to {output}: {error.strerror}.",

@@ -21,6 +21,7 @@ from syncd.cli.common import (
     print_json,
     progress,
 )
+from syncd.cli.filters import note_unknown_actor, run_of
 from syncd.cli.reconcile import worst
 from syncd.cli.render.undone import show_undone, undone_json
 from syncd.cli.times import moment
@@ -28,7 +29,7 @@ from syncd.errors import ConfigError
 from syncd.reconcile.made import UNDO, MadeOptions
 from syncd.session import open_session
 from syncd.state import State, open_state
-from syncd.store import changes, runs
+from syncd.store import changes
 from syncd.store.changes import APPLIED
 from syncd.undo.run import Undone, undo
 
@@ -67,6 +68,8 @@ def undo_changes(
     after = moment(since, datetime.now(timezone.utc))
     with open_state(settings) as state:
         entries = _entries(state, target, names, actor, after)
+        if not entries:
+            note_unknown_actor(state, actor)
     if not entries:
         raise ConfigError("No applied change matches; there is nothing to take back.", remedy=REMEDY)
     dry_run = dry_run or output is not None
@@ -103,11 +106,7 @@ def _entries(
     if target is not None and target.isdecimal() and _has_change(state, int(target)):
         seq = int(target)
     elif target is not None:
-        found = runs.ids_like(state.connection, state.tables, target)
-        if len(found) != 1:
-            many = f"{len(found)} runs begin with {target!r}" if found else f"There is no run and no change {target!r}"
-            raise ConfigError(f"{many}.", remedy=REMEDY)
-        run_id = found[0]
+        run_id = run_of(state, target, what="run and no change", remedy=REMEDY)
     return changes.query(
         state.connection,
         state.tables,

@@ -13,10 +13,10 @@ from syncd.cli.common import (
     ConfigOption,
     JsonOption,
     configuration,
-    err,
     handled,
     out,
     print_json,
+    print_note,
     progress,
 )
 from syncd.cli.render.vocabulary import show_checked, show_fix, show_pushed
@@ -107,7 +107,7 @@ def push(binding: BindingArgument, config: ConfigOption = None, json: JsonOption
     else:
         show_pushed(out, chosen.name, pushed, len(loaded.vocabulary.names))
         for note in loaded.notes:
-            err.print(f"note: {note}", style="yellow", markup=False, soft_wrap=True)
+            print_note(note)
     return 0
 
 

@@ -12,6 +12,7 @@ from syncd.config.kinds import (
     AppUrl,
     DatabaseUrl,
     Duration,
+    Flag,
     Http,
     HttpAddress,
     MediaRoot,
@@ -74,8 +75,12 @@ class NotifyConfig(Section):
 
 
 class ReportConfig(Section):
-    """Reports that the daemon writes by itself; `to` is a folder or ``s3://bucket/prefix``."""
+    """Reports that the daemon writes by itself; `to` is a folder or ``s3://bucket/prefix``.
+
+    `safe_for_spreadsheets`: in CSV, nothing is a formula (:mod:`syncd.spreadsheet`).
+    """
 
     every: PositiveDuration = timedelta(days=7)
     to: Annotated[MediaRoot, AfterValidator(beside_the_configuration)]
     format: Literal["html", "markdown", "csv", "json", "parquet"] = "html"
+    safe_for_spreadsheets: Flag = False

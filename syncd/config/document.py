@@ -8,7 +8,8 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from syncd.config.faults import Fault, Path, Problem, format_place
-from syncd.config.redact import escape, looks_secret, names_secret, quote
+from syncd.config.redact import looks_secret, names_secret, quote
+from syncd.printable import printable
 
 # Someone who forgets the key (`database: postgresql://…`) puts a secret where a section belongs.
 _SECTIONS_WITH_SECRETS = frozenset({"fiftyone", "database", "state", "notify", "credentials"})
@@ -76,7 +77,7 @@ class Document:
         source = self.sources[path]
         if looks_secret(source) or self._hides(path):
             return "${…}"
-        return escape(source) if len(source) <= 80 else "${…}"
+        return printable(source) if len(source) <= 80 else "${…}"
 
     def _hides(self, path: Path) -> bool:
         if not path or (len(path) == 1 and path[0] in _SECTIONS_WITH_SECRETS):

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from syncd.config.redact import escape, looks_secret
+from syncd.config.redact import looks_secret
 from syncd.errors import ConfigError
+from syncd.printable import printable
 
 Path = tuple["str | int", ...]
 """Where a value stands: the keys and list positions that lead to it."""
@@ -65,7 +66,7 @@ class InvalidConfig(ConfigError):
 
     def _position(self, fault: Fault) -> str:
         parts = [self.source, fault.line, fault.column]
-        return escape(":".join(str(part) for part in parts if part is not None))
+        return printable(":".join(str(part) for part in parts if part is not None))
 
 
 def format_place(path: Path) -> str:
@@ -80,5 +81,5 @@ def format_place(path: Path) -> str:
             place += "[(not shown)]"
         else:
             shown = part if len(part) <= _SHOWN_KEY else part[: _SHOWN_KEY - 1] + "…"
-            place += f'["{escape(shown)}"]'
+            place += f'["{printable(shown)}"]'
     return place

@@ -38,7 +38,8 @@ class IngestConfig(Section):
 
     `media` is the folder or ``s3://bucket/prefix`` that holds the media; None where `columns.media` holds whole paths
     or URIs. `size` names columns with the width and height of an image in pixels, which are checked. `label_type`
-    None means Detections where `columns.box` is mapped, else Classification.
+    None means Detections where `columns.box` is mapped, else Classification. `safe_for_spreadsheets`: in the lists of
+    what could not be loaded, nothing is a formula (:mod:`syncd.spreadsheet`).
     """
 
     media: Annotated[MediaRoot, AfterValidator(beside_the_configuration)] | None = None
@@ -48,6 +49,7 @@ class IngestConfig(Section):
     label_type: Literal["Classification", "Classifications", "Detections"] | None = None
     unknown_labels: Literal["load", "refuse"] = "load"
     inbox: Annotated[FolderPath, AfterValidator(beside_the_configuration)] | None = None
+    safe_for_spreadsheets: Flag = False
 
 
 class PredictionConfig(Section):

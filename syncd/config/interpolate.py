@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 
 from syncd.config.document import Document
 from syncd.config.faults import Path, Problem
-from syncd.config.redact import escape
+from syncd.printable import printable
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?:file:(?P<file>[^{}]+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*))\}|(?P<bad>\$\{)")
 _LARGEST_FILE = 1 << 20
@@ -80,7 +80,7 @@ class _Interpolation:
         return value
 
     def _file(self, name: str) -> str | Problem:
-        shown = f"${{file:{escape(name)}}}"
+        shown = f"${{file:{printable(name)}}}"
         self.document.files.add(self.folder / name)
         try:
             content = _read_secret(self.folder / name)

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from syncd.config.durations import parse_duration
 from syncd.config.expect import Expect, Unfit
+from syncd.config.login import HINT, has_login, is_clear_database_url, is_clear_mongodb_uri, is_clear_web_address
 from syncd.config.names import is_binding_name, is_field_name, is_select, parse_table_name
 
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -180,16 +181,29 @@ def _http(value: object) -> HttpAddress:
     return HttpAddress(match["v6"] or match["host"], int(match["port"]))
 
 
-def _secret(pattern: re.Pattern[str], hint: str | None = None) -> Callable[[object], SecretStr]:
+def _secret(
+    pattern: re.Pattern[str], is_clear: Callable[[str], bool] | None = None, *, hint: str | None = None
+) -> Callable[[object], SecretStr]:
     def parse(value: object) -> SecretStr:
         text = value.get_secret_value() if isinstance(value, SecretStr) else plain_text(value)
         if text.startswith("postgres://"):
             raise Unfit("write postgresql:// instead of postgres://")
         if not pattern.fullmatch(text):
             raise Unfit(hint)
+        if is_clear is not None and not is_clear(text):
+            raise Unfit(HINT)
         return SecretStr(text)
 
     return parse
+
+
+def _endpoint(value: object) -> str:
+    text = _any_text(value)
+    if not _WEB.fullmatch(text):
+        raise Unfit
+    if has_login(text) or not is_clear_web_address(text):
+        raise Unfit("no user or password in it: keys come from s3.credentials_file or the environment")
+    return text
 
 
 def _table(value: object) -> str:
@@ -255,18 +269,23 @@ RoleArn = Annotated[
         "the ARN of an IAM role", _checked(lambda t: bool(_ROLE.fullmatch(t)), "arn:aws:iam::123456789012:role/NAME")
     ),
 ]
-EndpointUrl = Annotated[
-    str, Expect("an endpoint, http:// or https://", _checked(lambda t: bool(_WEB.fullmatch(t)), None))
-]
+EndpointUrl = Annotated[str, Expect("an endpoint, http:// or https://", _endpoint)]
 AppUrl = Annotated[
     str, Expect("the App's address, such as http://localhost:5151", _checked(lambda t: bool(_APP.fullmatch(t)), None))
 ]
 Http = Annotated[HttpAddress, Expect("host:port, such as 127.0.0.1:9095", _http)]
 DatabaseUrl = Annotated[
-    SecretStr, Expect("a database URL, such as postgresql+psycopg2://user@host/name", _secret(_DATABASE))
+    SecretStr,
+    Expect(
+        "a database URL, such as postgresql+psycopg2://user@host/name",
+        _secret(_DATABASE, is_clear_database_url),
+    ),
 ]
-MongoUri = Annotated[SecretStr, Expect("a MongoDB URI, such as mongodb://localhost:27017", _secret(_MONGODB))]
-WebUrl = Annotated[SecretStr, Expect("a web address, http:// or https://", _secret(_WEB))]
+MongoUri = Annotated[
+    SecretStr,
+    Expect("a MongoDB URI, such as mongodb://localhost:27017", _secret(_MONGODB, is_clear_mongodb_uri)),
+]
+WebUrl = Annotated[SecretStr, Expect("a web address, http:// or https://", _secret(_WEB, is_clear_web_address))]
 SigningSecret = Annotated[
-    SecretStr, Expect("text of 16 characters or more", _secret(_SIGNING_SECRET, "openssl rand -hex 32 makes one"))
+    SecretStr, Expect("text of 16 characters or more", _secret(_SIGNING_SECRET, hint="openssl rand -hex 32 makes one"))
 ]

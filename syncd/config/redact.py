@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import unquote, unquote_plus
 
 from pydantic import SecretStr
+
+from syncd.printable import printable
 
 HIDDEN = "***"
 
@@ -57,12 +61,12 @@ def redact_url(url: str | SecretStr) -> str:
     if scheme.lower() in ("http", "https"):
         # The path of a web hook is its key.
         host = re.split(r"[/?#]", address, maxsplit=1)[0]
-        return escape(f"{scheme}://{host}" + (f"/{HIDDEN}" if host != address else ""))
+        return printable(f"{scheme}://{host}" + (f"/{HIDDEN}" if host != address else ""))
     user, colon, _ = login.partition(":")
     shown_login = (user + (f":{HIDDEN}" if colon else "")) if at else ""
     address, question, query = address.partition("?")
     parameters = "&".join(_redact_parameter(p) for p in query.split("&"))
-    return escape(f"{scheme}://{shown_login}{at}{address}{question}{parameters}")
+    return printable(f"{scheme}://{shown_login}{at}{address}{question}{parameters}")
 
 
 def redact_text(text: str) -> str:
@@ -87,12 +91,7 @@ def quote(text: str) -> str:
         return "text (not shown)"
     if len(text) > _SHOWN_CHARACTERS:
         text = text[: _SHOWN_CHARACTERS - 1] + "…"
-    return f'"{escape(text)}"'
-
-
-def escape(text: str) -> str:
-    """Text in which nothing can steer a terminal or break an encoder."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return f'"{printable(text)}"'
 
 
 def _redact_parameter(parameter: str) -> str:
@@ -100,11 +99,41 @@ def _redact_parameter(parameter: str) -> str:
     return parameter if not equals or name.lower() in _HARMLESS_PARAMETERS else f"{name}={HIDDEN}"
 
 
-_ESCAPED = re.compile(r"(?:[^@:/?#\[\]%]|%[0-9A-Fa-f]{2})*")
+SHORT = 6
+"""Secrets shorter than this are replaced only where they stand alone: they might be part of any word."""
 
 
-def is_well_escaped(uri: str) -> bool:
-    """Whether user and password hold no character that a driver would take for the end of them."""
-    login = uri.partition("://")[2].rpartition("@")[0]
-    user, _, password = login.partition(":")
-    return all(_ESCAPED.fullmatch(each) for each in (user, password))
+def without_secrets(addresses: Iterable[str], text: str) -> str:
+    """The text without the passwords of these addresses, and without the pieces into which a driver may cut them."""
+    found = {each for url in addresses for each in _parts(url) if each}
+    # The longest first: a part of a password must not spoil the search for the whole.
+    for secret in sorted(found, key=len, reverse=True):
+        text = _pattern(secret).sub(HIDDEN, text)
+    return text
+
+
+def _parts(url: str) -> Iterator[str]:
+    """The password of an address, and the pieces into which a driver may have cut it."""
+    _, _, rest = url.partition("://")
+    login, _, address = rest.rpartition("@")
+    password = login.partition(":")[2]
+    parameters = [each.partition("=")[2] for each in _secret_parameters(address)]
+    for secret in [password, *parameters]:
+        yield from _forms([secret])
+        # An unescaped "@", "/", ":", "?" or "#" in a password ends it for a parser, and begins a host or a port.
+        yield from _forms(re.split(r"[@/:?#]", secret))
+
+
+def _secret_parameters(address: str) -> list[str]:
+    query = address.partition("?")[2]
+    return [each for each in query.split("&") if re.search(r"passw|pwd|secret|token|credential", each, re.IGNORECASE)]
+
+
+def _forms(secrets: Iterable[str]) -> Iterator[str]:
+    for each in secrets:
+        yield from (each, unquote(each), unquote_plus(each))
+
+
+def _pattern(secret: str) -> re.Pattern[str]:
+    plain = re.escape(secret)
+    return re.compile(plain if len(secret) >= SHORT else rf"(?<!\w){plain}(?!\w)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import UnionType
-from typing import Annotated, Union, get_args, get_origin
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, Tag
 from pydantic.fields import FieldInfo
@@ -23,11 +23,8 @@ def path_of(location: Location) -> Path:
 
 def known_keys(model: type[BaseModel], location: Location) -> dict[str, FieldInfo]:
     """The keys of the mapping at this location, as they stand in the file; empty where it is no section."""
-    annotations: list[object] = [model]
-    for part in location:
-        annotations = [found for annotation in annotations for found in _step(annotation, part)]
     keys: dict[str, FieldInfo] = {}
-    for found in (inner for annotation in annotations for inner, _ in _branches(annotation)):
+    for found in _types_at(model, location):
         if isinstance(found, type) and issubclass(found, BaseModel):
             keys.update({field.alias or name: field for name, field in found.model_fields.items()})
     return keys
@@ -41,7 +38,8 @@ def expected_at(model: type[BaseModel], location: Location) -> str:
         return f"a mapping with {', '.join(required or keys)}"
     field = known_keys(model, location[:-1]).get(str(location[-1])) if location else None
     if field is None:
-        return "another value"
+        literals = [found for found in _types_at(model, location) if get_origin(found) is Literal]
+        return f"one of {', '.join(map(str, get_args(literals[0])))}" if literals else "another value"
     for marker in field.metadata:
         if isinstance(marker, Expect):
             return marker.what
@@ -66,6 +64,14 @@ def _homes(model: type[BaseModel], key: str, path: Path) -> Iterator[Path]:
                 for item, _ in _branches(get_args(inner)[0]):
                     if isinstance(item, type) and issubclass(item, BaseModel):
                         yield from _homes(item, key, (*path, word, 0))
+
+
+def _types_at(model: type[BaseModel], location: Location) -> Iterator[object]:
+    """The types that the value at this location may have."""
+    annotations: list[object] = [model]
+    for part in location:
+        annotations = [found for annotation in annotations for found in _step(annotation, part)]
+    return (inner for annotation in annotations for inner, _ in _branches(annotation))
 
 
 def _is_tag(part: object) -> bool:

@@ -56,6 +56,7 @@ bindings:                                      # each ties one label field to on
       #size: [width_px, height_px]             # columns that say how large the image is; checked
       #unknown_labels: load                    # labels outside the vocabulary: load or refuse
       #inbox: inbox                            # a folder for manifests with their images
+      #safe_for_spreadsheets: false            # true: no formula in the lists of what could not be loaded
     #predictions: [{                           # further label fields, for evaluation
       #field: model_a, label: model_label, confidence: model_score,
       #second_label: model_second, second_confidence: model_second_score,
@@ -125,4 +126,5 @@ notify:
   #every: 7d
   #to: reports                                 # a folder, or s3://bucket/prefix
   #format: html                                # html, markdown, csv, json or parquet
+  #safe_for_spreadsheets: false                # true: csv without anything that a spreadsheet takes for a formula
 """

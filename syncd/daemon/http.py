@@ -49,6 +49,7 @@ REQUEST_S = 10.0
 """Seconds that one request may take in all."""
 
 MOST_CONNECTIONS = 64
+"""Each has a thread. One more takes the place of the one that has been without a whole request for longest."""
 
 _IDLE_S = 5.0
 _JSON = "application/json; charset=utf-8"
@@ -131,17 +132,24 @@ class _Pages:
 
 
 class _Server(ThreadingHTTPServer):
-    """Knows its open connections, and closes those that last too long: a health check must always get through."""
+    """Knows its open connections, and closes those that last too long, or longest where there are too many.
+
+    A health check must always get through: whoever asks is answered at once, so that the oldest connections are those
+    of clients that are slow or say nothing.
+    """
 
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
     allow_reuse_port = False
+    request_queue_size = 2 * MOST_CONNECTIONS
 
     def __init__(self, family: int, address: Any, pages: _Pages) -> None:
         self.address_family = family
         self.pages = pages
+        # Both by age, the oldest first; until when a connection may last, and those without a whole request yet.
         self._open: dict[Any, float] = {}
+        self._asking: dict[Any, None] = {}
         super().__init__(address, _Handler)
 
     def server_bind(self) -> None:
@@ -150,15 +158,27 @@ class _Server(ThreadingHTTPServer):
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if len(self._open) >= MOST_CONNECTIONS:
-            self.shutdown_request(request)
-            return
+        while len(self._open) >= MOST_CONNECTIONS:
+            # Copied at once, since the connections' own threads change them.
+            oldest = [*self._asking, *self._open]
+            if oldest:
+                self._forget(oldest[0])
+                _hang_up(oldest[0])
         self._open[request] = time.monotonic() + REQUEST_S
+        self._asking[request] = None
         super().process_request(request, client_address)
 
+    def has_asked(self, request: Any) -> None:
+        """The whole request is here, and is being answered."""
+        self._asking.pop(request, None)
+
     def shutdown_request(self, request: Any) -> None:
-        self._open.pop(request, None)
+        self._forget(request)
         super().shutdown_request(request)
+
+    def _forget(self, request: Any) -> None:
+        self._asking.pop(request, None)
+        self._open.pop(request, None)
 
     def service_actions(self) -> None:
         """Called by the serving thread several times a second."""
@@ -205,6 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = _refuse  # noqa: N815
 
     def _answer(self) -> Answer | None:
+        self.server.has_asked(self.request)
         path = self.path.partition("?")[0]
         return self.server.pages.answer(path, self.headers.get("Accept", ""))
 

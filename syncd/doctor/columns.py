@@ -12,7 +12,7 @@ from syncd.adapters.sql.mapping import ColumnInfo
 from syncd.config.nearest import nearest
 from syncd.doctor.finding import Check, Verdict, fault, ok, skipped, warning
 from syncd.doctor.subject import Subject
-from syncd.doctor.wording import listed, sdk, sdk_name, table_in_sql
+from syncd.doctor.wording import listed, name_in_sql, sdk, sdk_name, table_in_sql
 from syncd.errors import MappingError
 from syncd.mapped import build_mapping
 from syncd.model import BOX, LABEL, Direction, Kind
@@ -100,10 +100,11 @@ def _missing(subject: Subject, role: Role) -> Verdict:
             f"Add {role.column} to the SELECT behind {subject.place}.read.",
         )
     kind = {"id": "uuid", "box": "double precision", "updated_at": "timestamptz"}.get(role.name, "text")
-    name = table_in_sql(subject.connection.dialect, subject.binding.table)
+    dialect = subject.connection.dialect
+    name, column = table_in_sql(dialect, subject.binding.table), name_in_sql(dialect, role.column)
     return fault(
         f"{read.name} has no column {role.column!r}; it has {listed(read.columns, 20)}",
-        f"{mend}   (or add it: ALTER TABLE {name} ADD COLUMN {role.column} {kind};)",
+        f"{mend}   (or add it: ALTER TABLE {name} ADD COLUMN {column} {kind};)",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.config import redact_url
+from syncd.config.login import HINT
+from syncd.connect import remedy_for
 from syncd.doctor.finding import Check, Verdict, fault, ok, warning
 from syncd.doctor.servers import DATABASE_ANSWERS, Servers
 from syncd.doctor.wording import in_sql, name_in_sql
@@ -42,7 +44,7 @@ def reach(servers: Servers, url: str, place: str) -> Connection:
     try:
         return servers.connect(url)
     except DatabaseUnavailable as error:
-        raise DatabaseUnavailable(error.message, remedy=_remedy(error.message, place)) from error
+        raise DatabaseUnavailable(error.message, remedy=remedy_for(error.message, f"`{place}`")) from error
 
 
 def _look_at(url: str, place: str) -> None:
@@ -51,7 +53,7 @@ def _look_at(url: str, place: str) -> None:
         parsed = sa.make_url(url)
     except (SQLAlchemyError, ValueError):
         raise ConfigError(
-            f"`{place}` is not a database URL; in a password, each of @ : / ? # % must be written as %40 and so on.",
+            f"`{place}` is not a database URL; {HINT}.",
             remedy=NEEDED,
         ) from None  # the cause quotes what it could not read, which may be half a password
     if parsed.get_backend_name() != "sqlite":
@@ -60,18 +62,6 @@ def _look_at(url: str, place: str) -> None:
         raise ConfigError(
             f"There is no file {parsed.database}, which `{place}` names.", remedy=f"Mend the path in `{place}`."
         )
-
-
-def _remedy(message: str, place: str) -> str:
-    """What to do about what libpq says."""
-    missing = re.search(r'database "([^"]+)" does not exist', message)
-    if missing:
-        return f"Run: createdb {missing[1]}   (or mend the database's name at the end of `{place}`)"
-    if re.search(r"password|authentication|pg_hba|role .* does not exist", message):
-        return f"Mend the user or the password in `{place}`, or let this host in by pg_hba.conf."
-    if re.search(r"could not translate host name|Name or service", message):
-        return f"Mend the host in `{place}`."
-    return f"Start the server, or mend host and port in `{place}`."
 
 
 def where(connection: Connection) -> str:
@@ -110,8 +100,9 @@ def _encoding(connection: Connection) -> Verdict:
     encoding, name = connection.execute(sa.text("SELECT current_setting('server_encoding'), current_database()")).one()
     if encoding == "UTF8":
         return ok("UTF8")
+    old, new = shlex.quote(name), shlex.quote(f"{name}_utf8")
     anew = (
-        f"Run: createdb --template template0 --encoding UTF8 {name}_utf8 && pg_dump {name} | psql {name}_utf8   "
+        f"Run: createdb --template template0 --encoding UTF8 {new} && pg_dump {old} | psql {new}   "
         "(then name the new database in `database.url`)"
     )
     if encoding == "SQL_ASCII":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
 from syncd.config import BindingConfig, Config
@@ -25,17 +25,18 @@ from syncd.doctor.secrets import Secrets
 from syncd.doctor.subject import Subject
 
 
-def diagnose(config: Config) -> Iterator[Finding]:
+def diagnose(config: Config, names: Sequence[str] | None = None) -> Iterator[Finding]:
     """Looks at everything that the configuration names, and yields each finding as it is found.
 
-    Nothing is written. A check whose prerequisite has failed is ``skipped``; no fault ends the diagnosis, and those of
-    one binding do not touch the next.
+    ``names`` are the bindings that are looked at, where these are not all; the servers always are. Nothing is written.
+    A check whose prerequisite has failed is ``skipped``; no fault ends the diagnosis, and those of one binding do not
+    touch the next.
     """
     secrets = Secrets(config)
     with ExitStack() as stack:
         reached = servers.Servers(config, stack)
         yield from run(SERVERS, servers.checks(reached), secrets)
-        for binding in config.bindings:
+        for binding in config.bindings if names is None else map(config.binding, names):
             yield from _of_binding(reached, binding, secrets)
 
 

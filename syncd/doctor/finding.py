@@ -10,10 +10,10 @@ from pymongo.errors import PyMongoError
 from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.adapters.sql.errors import sqlstate
-from syncd.config.redact import escape
 from syncd.connect import first_line
 from syncd.doctor.secrets import Secrets
 from syncd.errors import SyncdError
+from syncd.printable import printable_lines
 
 SERVERS = "servers"
 """The scope of the findings that all bindings share."""
@@ -123,8 +123,8 @@ def run(scope: str, checks: Iterable[Check], secrets: Secrets) -> Iterator[Findi
     """Runs checks in order; a check that fails costs itself and those that build on it."""
     for check in checks:
         verdict = _judged(check, secrets)
-        remedy = None if verdict.remedy is None else _plain(verdict.remedy)
-        yield Finding(scope, check.title, verdict.status, _plain(verdict.detail), remedy)
+        remedy = None if verdict.remedy is None else printable_lines(verdict.remedy)
+        yield Finding(scope, check.title, verdict.status, printable_lines(verdict.detail), remedy)
 
 
 def _judged(check: Check, secrets: Secrets) -> Verdict:
@@ -145,8 +145,3 @@ def _judged(check: Check, secrets: Secrets) -> Verdict:
 def said(error: Exception) -> str:
     """What a driver says went wrong, in one line, without the statement that it happened in."""
     return first_line(getattr(error, "orig", None) or error)
-
-
-def _plain(text: str) -> str:
-    """Text in which nothing can steer a terminal: names and values come from elsewhere."""
-    return "\n".join(escape(line) for line in text.split("\n"))

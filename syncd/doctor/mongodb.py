@@ -10,7 +10,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncd.config.redact import is_well_escaped
+from syncd.config.login import HINT, is_clear_mongodb_uri
 from syncd.doctor.finding import Check, Verdict, fault, ok, warning
 from syncd.doctor.servers import MONGODB_ANSWERS, Servers
 from syncd.doctor.wording import count
@@ -31,10 +31,10 @@ def _answers(servers: Servers) -> Verdict:
     configured = servers.config.fiftyone.database_uri
     place = "`fiftyone.database_uri`" if configured else "FIFTYONE_DATABASE_URI"
     uri = configured.get_secret_value() if configured else os.environ.get("FIFTYONE_DATABASE_URI", "")
-    if not is_well_escaped(uri):
+    if not is_clear_mongodb_uri(uri):
         # Not left to the driver, whose warnings show what it takes for an option.
         return fault(
-            f"{place} is not a MongoDB URI; in a password, each of @ : / ? # % must be written as %40 and so on",
+            f"{place} is not a MongoDB URI; {HINT}",
             f"Expected in {place} e.g. mongodb://user:password@localhost:27017/?authSource=admin",
         )
     try:

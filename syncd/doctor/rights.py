@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -151,10 +152,10 @@ def _dataset(subject: Subject) -> Verdict:
     if not _allows(privileges, database, DESCRIPTIONS, "find"):
         missing.append(f"find in {DESCRIPTIONS}")
     if missing:
-        grant = f'grantRolesToUser("{user["user"]}", [{{role: "readWrite", db: "{database}"}}])'
+        grant = f'grantRolesToUser({json.dumps(user["user"])}, [{{role: "readWrite", db: {json.dumps(database)}}}])'
         return fault(
             f'the user "{user["user"]}" may not {listed(missing)} in the database "{database}"',
-            f'Run in mongosh: db.getSiblingDB("{user["db"]}").{grant}',
+            f"Run in mongosh: db.getSiblingDB({json.dumps(user['db'])}).{grant}",
         )
     return ok(f'the user "{user["user"]}" may {" and ".join(NEEDED_IN_MONGODB)}')
 

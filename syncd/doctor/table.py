@@ -11,14 +11,14 @@ from sqlalchemy.exc import ProgrammingError
 from syncd.adapters.sql.errors import sqlstate
 from syncd.adapters.sql.ids import can_mint
 from syncd.adapters.sql.mapping import TableInfo
-from syncd.adapters.sql.quote import split_name
+from syncd.adapters.sql.quote import relation, split_name
 from syncd.adapters.sql.zone import literal, stamp_zone
 from syncd.config.nearest import nearest
 from syncd.doctor.finding import NO_RIGHT, Check, Verdict, fault, ok, said, skipped, warning
 from syncd.doctor.subject import READ, TABLE, Relation, Subject
 from syncd.doctor.table_facts import TABLE as IS_TABLE
 from syncd.doctor.table_facts import look_up, query_columns, triggers_touching
-from syncd.doctor.wording import count, in_sql, listed, name_in_sql, table_in_sql
+from syncd.doctor.wording import count, in_sql, listed, name_in_sql, table_in_config, table_in_sql
 from syncd.model import Kind
 
 
@@ -74,7 +74,7 @@ def _grant_schema(connection: Connection, name: str) -> str:
 
 
 def _tables(connection: Connection) -> list[str]:
-    """Every table and view that this user may see, with its schema where that is not the default one."""
+    """Every table and view that this user may see, as the configuration names it, its schema where that is needed."""
     inspector = sa.inspect(connection)
     default = inspector.default_schema_name
     found: list[str] = []
@@ -82,7 +82,7 @@ def _tables(connection: Connection) -> list[str]:
         if schema in ("information_schema", "pg_catalog"):
             continue
         names = [*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)]
-        found += [each if schema == default else f"{schema}.{each}" for each in names]
+        found += [table_in_config(None if schema == default else schema, each) for each in names]
     return sorted(found)
 
 
@@ -124,6 +124,14 @@ def _id_is_unique(subject: Subject) -> Verdict:
     dialect = subject.connection.dialect
     name, quoted = table_in_sql(dialect, subject.binding.table), name_in_sql(dialect, column)
     if column not in table.unique:
+        partitions = _partitions(subject)
+        if partitions is not None:
+            return warning(
+                f"the table is partitioned by {partitions}: no key can make sure that {column!r} is there once in all "
+                "of its partitions",
+                in_sql(f"SELECT {quoted}, count(*) FROM {name} GROUP BY 1 HAVING count(*) > 1") + " It should find "
+                "nothing; have ids made by a sequence or as UUIDs, which stay unique.",
+            )
         return fault(
             f"neither a primary key nor a unique index makes sure that {column!r} is there once",
             in_sql(f"ALTER TABLE {name} ADD UNIQUE ({quoted})"),
@@ -134,6 +142,16 @@ def _id_is_unique(subject: Subject) -> Verdict:
             in_sql(f"ALTER TABLE {name} ALTER COLUMN {quoted} SET NOT NULL"),
         )
     return ok(f"{column!r} is unique and not null")
+
+
+def _partitions(subject: Subject) -> str | None:
+    """What a partitioned table is partitioned by, where a key of the id alone is therefore impossible."""
+    if not subject.is_postgresql:
+        return None
+    name = relation(subject.connection.dialect, subject.binding.table)
+    asked = sa.text("SELECT pg_get_partkeydef(to_regclass(:name))")
+    found: str | None = subject.connection.execute(asked, {"name": name}).scalar()
+    return found
 
 
 def _updated_at(subject: Subject) -> Verdict:
@@ -198,7 +216,7 @@ def _kept(subject: Subject, column: str) -> Verdict:
     note += f"; the trigger {listed(others)} does not name it" if others else ""
     dialect = subject.connection.dialect
     name, quoted = table_in_sql(dialect, subject.binding.table), name_in_sql(dialect, column)
-    function = table_in_sql(dialect, f"{subject.binding.table}_touch")
+    function = table_in_sql(dialect, subject.binding.table, "_touch")
     trigger = name_in_sql(dialect, f"{split_name(subject.binding.table)[1]}_touch")
     return warning(
         f"no trigger keeps {column!r}{note}: an edit that leaves it as it was is seen only by the next full scan",

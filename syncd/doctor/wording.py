@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterable
 
@@ -15,6 +16,7 @@ SHOWN = 5
 """How many names a finding lists before it says how many more there are."""
 
 LONGEST = 80
+_PLAIN_PART = re.compile(r"[^.\"\s]+")
 
 
 def count(number: int, what: str) -> str:
@@ -63,11 +65,19 @@ def in_sql(statement: str) -> str:
 
 def name_in_sql(dialect: Dialect, name: str) -> str:
     """A column's or role's name as SQL, in quotes only where it needs them."""
-    return dialect.identifier_preparer.quote(name)
+    plain: str = dialect.identifier_preparer.quote(name)
+    # Percent signs are doubled for drivers; a person pastes it into psql.
+    return plain.replace("%%", "%") if dialect.paramstyle in ("format", "pyformat") else plain
 
 
-def table_in_sql(dialect: Dialect, name: str) -> str:
-    """A table's name as SQL, schema and all, in quotes only where it needs them."""
+def table_in_sql(dialect: Dialect, name: str, ending: str = "") -> str:
+    """A table's name as SQL, schema and all, in quotes only where it needs them; or of what is named after it."""
     schema, table = split_name(name)
-    plain = name_in_sql(dialect, table)
+    plain = name_in_sql(dialect, table + ending)
     return f"{name_in_sql(dialect, schema)}.{plain}" if schema else plain
+
+
+def table_in_config(schema: str | None, table: str) -> str:
+    """A table's name as the configuration takes it: a part with a dot or a quote in it stands in quotes."""
+    parts = [each for each in (schema, table) if each is not None]
+    return ".".join(each if _PLAIN_PART.fullmatch(each) else '"{}"'.format(each.replace('"', '""')) for each in parts)

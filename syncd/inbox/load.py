@@ -172,7 +172,9 @@ def _reject(bench: Bench, manifest: Path, outcome: Outcome, found: pl.DataFrame)
         return outcome
     at = bench.work.session.database.now()
     bench.work.session.rest()
-    files = report_files(manifest.name, outcome.manifest, bench.work.binding.name, found)
+    binding = bench.work.binding
+    safe = binding.ingest.safe_for_spreadsheets
+    files = report_files(manifest.name, outcome.manifest, binding.name, found, safe_for_spreadsheets=safe)
     taken: Claimed | None = claim(bench.inbox, manifest, at, files)
     return None if taken is None else replace(outcome, folder=taken.folder.name)
 

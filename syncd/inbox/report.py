@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from syncd.printable import printable
+from syncd.spreadsheet import without_formulas
+
 MOST = 100
 """Faults that the report itself shows; ``faults.csv`` has all of them."""
 
@@ -11,10 +14,13 @@ MOST = 100
 REPORT, FAULTS_FILE, OTHER_NAME = "report.md", "faults.csv", "faults-found.csv"
 
 
-def report_files(manifest: str, name: str, binding: str, faults: pl.DataFrame) -> list[tuple[str, str]]:
+def report_files(
+    manifest: str, name: str, binding: str, faults: pl.DataFrame, *, safe_for_spreadsheets: bool = False
+) -> list[tuple[str, str]]:
     """(file name, text) of the report and of the table of faults; ``manifest`` is the name of its file."""
     table = OTHER_NAME if manifest == FAULTS_FILE else FAULTS_FILE
-    return [(table, faults.write_csv()), (REPORT, report_text(name, binding, faults))]
+    listed = without_formulas(faults) if safe_for_spreadsheets else faults
+    return [(table, listed.write_csv()), (REPORT, report_text(name, binding, faults))]
 
 
 def report_text(name: str, binding: str, faults: pl.DataFrame) -> str:
@@ -25,7 +31,7 @@ def report_text(name: str, binding: str, faults: pl.DataFrame) -> str:
     about = [f"{rows:,} rows" if rows != 1 else "1 row"] if rows else []
     about += ["the manifest as a whole"] if whole else []
     lines = [
-        f"# {name} was rejected",
+        f"# {printable(name)} was rejected",
         "",
         f"Binding `{binding}`. Nothing of it was loaded: neither rows nor images.",
         f"{faults.height:,} {found}, in {' and '.join(about)}. `faults.csv` lists all of them.",
@@ -44,5 +50,5 @@ def report_text(name: str, binding: str, faults: pl.DataFrame) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    text = " ".join(str(value).replace("\\", "\\\\").replace("|", "\\|").replace("`", "\\`").split())
-    return text.replace("<", "&lt;")
+    text = printable(" ".join(str(value).split()))
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("`", "\\`").replace("<", "&lt;")

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from syncd.ingest.judge import FAULTS
 from syncd.ingest.layout import FRAME, FRAME_BOX
 from syncd.ingest.source import FRAME as FRAME_COLUMN
 from syncd.ingest.source import FRAME_BOX as BOX_COLUMN
-from syncd.media.probe import RAISED, open_image
+from syncd.media.probe import RAISED, one_at_a_time, open_image
 
 CUT: dict[str, pl.DataType] = {
     "key": pl.String(),
@@ -78,6 +79,11 @@ def cut(knife: Knife, rows: pl.DataFrame, frames: pl.DataFrame) -> tuple[pl.Data
 
 def _frame(knife: Knife, group: pl.DataFrame) -> Iterator[dict[str, Any] | tuple[str, str, str, str]]:
     """The crops of one frame, which is decoded once."""
+    with ExitStack() as held:
+        yield from _crops(knife, group, held)
+
+
+def _crops(knife: Knife, group: pl.DataFrame, held: ExitStack) -> Iterator[dict[str, Any] | tuple[str, str, str, str]]:
     rows = list(group.iter_rows(named=True))
     targets = [knife.folder / _name(knife, row) for row in rows]
     frame: Image.Image | None = None
@@ -85,7 +91,7 @@ def _frame(knife: Knife, group: pl.DataFrame) -> Iterator[dict[str, Any] | tuple
         size = _size(target)
         if size is None:
             try:
-                frame = frame or _decoded(row["path"])
+                frame = frame or held.enter_context(_decoded(row["path"]))
                 crop = _storable(frame.crop(pixels(row[BOX_COLUMN], frame.size, knife.margin)))
             except RAISED as error:
                 yield row["annotation_id"], row["media"], "unusable media", f"{row[FRAME_COLUMN]}: {error}"
@@ -99,13 +105,20 @@ def _frame(knife: Knife, group: pl.DataFrame) -> Iterator[dict[str, Any] | tuple
         yield _medium(row, target, *size)
 
 
-def _decoded(path: str) -> Image.Image:
+@contextmanager
+def _decoded(path: str) -> Iterator[Image.Image]:
     """A frame, upright. Of any size that the probe lets through, which is more than Image.open takes."""
     with Path(path).open("rb") as file:
         image = open_image(file)
         if image is None:
             raise OSError("it is not an image that can be read")
-        image.load()
+        with one_at_a_time(image.width * image.height):
+            image.load()
+            yield upright(image)
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The image as its EXIF block says that it is to be looked at."""
     try:
         return ImageOps.exif_transpose(image)
     except RAISED:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from syncd.errors import SyncdError
 from syncd.ingest.result import IngestResult
+from syncd.spreadsheet import without_formulas
 
 
-def write_rejected(result: IngestResult, path: Path) -> IngestResult:
+def write_rejected(result: IngestResult, path: Path, *, safe_for_spreadsheets: bool = False) -> IngestResult:
     """Writes the faults as CSV (``annotation_id``, ``media``, ``kind``, ``reason``), whole or not at all.
 
     Without faults nothing is written. ``SyncdError`` where the file cannot be written.
@@ -18,7 +19,7 @@ def write_rejected(result: IngestResult, path: Path) -> IngestResult:
         return result
     part = path.with_name(f".{path.name}.part")
     try:
-        result.faults.write_csv(part)
+        (without_formulas(result.faults) if safe_for_spreadsheets else result.faults).write_csv(part)
         part.replace(path)
     except OSError as error:
         raise SyncdError(

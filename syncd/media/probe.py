@@ -10,6 +10,8 @@ import os
 import struct
 import threading
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import IO, Protocol, cast
 
@@ -113,10 +115,15 @@ def _unless_whole(file: IO[bytes], path: str, facts: ImageFacts) -> str | None:
         file.seek(-min(len(end), facts.size_bytes), os.SEEK_END)
         if file.read() == end:
             return None
-    if facts.width * facts.height < MANY_PIXELS:
+    with one_at_a_time(facts.width * facts.height):
         return _undecodable(file, path)
-    with _ONE_AT_A_TIME:
-        return _undecodable(file, path)
+
+
+@contextmanager
+def one_at_a_time(pixels: int) -> Iterator[None]:
+    """For the time that an image of so many pixels is held decoded: of large ones, one is in the whole process."""
+    with _ONE_AT_A_TIME if pixels >= MANY_PIXELS else nullcontext():
+        yield
 
 
 def _undecodable(file: IO[bytes], path: str) -> str | None:

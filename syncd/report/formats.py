@@ -48,15 +48,21 @@ def format_of(path: Path) -> Format | None:
 
 
 def write(
-    report: Report, form: Format, file: BinaryIO, *, app_url: str | None = None, pictures: Pictures | None = None
+    report: Report,
+    form: Format,
+    file: BinaryIO,
+    *,
+    app_url: str | None = None,
+    pictures: Pictures | None = None,
+    safe_for_spreadsheets: bool = False,
 ) -> None:
-    """Writes the report; ``pictures`` are for HTML."""
+    """Writes the report; ``pictures`` are for HTML, ``safe_for_spreadsheets`` is about CSV."""
     if form is Format.HTML:
         from syncd.report.html.page import write_html
 
         write_html(report, file, pictures, app_url)
     elif form is Format.CSV:
-        write_csv(report.changes, file)
+        write_csv(report.changes, file, safe_for_spreadsheets=safe_for_spreadsheets)
     elif form is Format.PARQUET:
         write_parquet(report.changes, file)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,23 +16,23 @@ import polars as pl
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
 from syncd.adapters.fiftyone.media import media_of
 from syncd.adapters.s3.client import s3_client
-from syncd.adapters.s3.objects import read_range
+from syncd.adapters.s3.ranged import RangedFile
 from syncd.config import Config
 from syncd.errors import SyncdError
 from syncd.ingest.layout import S3_URI
 from syncd.media.bucket import S3, place_of
-from syncd.media.probe import RAISED
+from syncd.media.probe import RAISED, Readable
 from syncd.model import Kind
 from syncd.model.snapshot import column
-from syncd.report.thumbnails import data_uri, decoded, thumbnail
+from syncd.report.thumbnails import TooLarge, data_uri, thumbnails
 from syncd.session import open_session
 from syncd.store.changes import APPLIED
 
 BUDGET = 8_000_000
 """Bytes that all pictures together take in the page."""
 
-LARGEST = 200_000_000
-"""Bytes of an image that is read for a picture."""
+NAMED = 3
+"""Images that are too large and are named; the others are counted."""
 
 THREADS = 4
 KEY = ["binding", "annotation_id"]
@@ -81,7 +82,9 @@ def take(config: Config, changes: pl.DataFrame, number: int, *, budget: int = BU
             notes.append(f"{name}: no pictures, because {error.message}")
             continue
         if places is not None:
-            shown |= {(name, key): webp for key, webp in _cut(places, client)}
+            found, too_large = _cut(places, client)
+            shown |= {(name, key): webp for key, webp in found.items()}
+            notes += _told(name, too_large)
     return _within(wanted, shown, budget, tuple(notes))
 
 
@@ -119,11 +122,10 @@ class _Client:
         self._config = config
         self._made: Any = None
 
-    def read(self, uri: str) -> bytes:
+    def open(self, uri: str) -> RangedFile:
         if self._made is None:
             self._made = s3_client(self._config.s3)
-        content, _ = read_range(self._made, place_of(uri), 0, LARGEST)
-        return content
+        return RangedFile(self._made, place_of(uri))
 
 
 def _places(fiftyone: FiftyOneAdapter, rows: pl.DataFrame) -> list[_Place]:
@@ -152,35 +154,53 @@ def _logged_box(row: Mapping[str, Any], boxes: list[str]) -> list[float] | None:
     return None
 
 
-def _cut(places: list[_Place], client: _Client) -> Iterator[tuple[str, bytes]]:
-    """Small pictures of the places that have an image; each image is read once."""
+def _cut(places: list[_Place], client: _Client) -> tuple[dict[str, bytes], list[str]]:
+    """Small pictures by annotation, of those that have an image, and images that are too large; each is read once."""
     by_image: dict[tuple[str, str | None], list[_Place]] = {}
     for each in places:
         by_image.setdefault((each.path, each.uri), []).append(each)
+    shown: dict[str, bytes] = {}
+    too_large = []
     with ThreadPoolExecutor(THREADS, thread_name_prefix="picture") as pool:
         for found in pool.map(lambda group: _of_one_image(group, client), by_image.values()):
-            yield from found
+            if isinstance(found, str):
+                too_large.append(found)
+            else:
+                shown |= found
+    return shown, too_large
 
 
-def _of_one_image(group: list[_Place], client: _Client) -> list[tuple[str, bytes]]:
-    """Nothing where the image is not there or damaged: a report is no place to fail for that."""
+def _of_one_image(group: list[_Place], client: _Client) -> dict[str, bytes] | str:
+    """The pictures by annotation, or what image is too large.
+
+    Nothing where it is not there or damaged: a report is no place to fail for that.
+    """
     try:
-        content = _content(group[0], client)
-        if content is None:
-            return []
-        image = decoded(content)
-        return [(each.annotation_id, thumbnail(image, each.box)) for each in group]
+        with _opened(group[0], client) as file:
+            found = [] if file is None else thumbnails(file, [each.box for each in group])
+        return {each.annotation_id: webp for each, webp in zip(group, found, strict=bool(found))}
+    except TooLarge as error:
+        return f"{group[0].path} ({error})"
     except (*RAISED, SyncdError):
-        return []
+        return {}
 
 
-def _content(place: _Place, client: _Client) -> bytes | None:
-    if not place.path.startswith(S3):
-        path = Path(place.path)
-        if path.is_file() and path.stat().st_size <= LARGEST:
-            return path.read_bytes()
+@contextmanager
+def _opened(place: _Place, client: _Client) -> Iterator[Readable | None]:
+    if not place.path.startswith(S3) and Path(place.path).is_file():
+        with Path(place.path).open("rb") as file:
+            yield file
+        return
     uri = place.path if place.path.startswith(S3) else place.uri
-    return None if uri is None else client.read(uri)
+    yield None if uri is None else client.open(uri)
+
+
+def _told(binding: str, too_large: list[str]) -> list[str]:
+    """That images are too large for pictures, in one sentence."""
+    if not too_large:
+        return []
+    more = f" and {len(too_large) - NAMED:,} more" if len(too_large) > NAMED else ""
+    return [f"{binding}: no pictures of images that are too large to be decoded: {', '.join(too_large[:NAMED])}{more}"]
 
 
 def _within(

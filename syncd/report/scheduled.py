@@ -61,7 +61,12 @@ def write_due(config: Config, settings: ReportConfig, names: Sequence[str] | Non
         from syncd.report.pictures import take
 
         pictures = take(config, report.changes, THUMBNAILS)
-    place.put(name, lambda file: write(report, form, file, app_url=config.fiftyone.app_url, pictures=pictures))
+    safe = settings.safe_for_spreadsheets
+    link = config.fiftyone.app_url
+    place.put(
+        name,
+        lambda file: write(report, form, file, app_url=link, pictures=pictures, safe_for_spreadsheets=safe),
+    )
     return Written(place.link(name), period, report.totals.changes, report.totals.annotations)
 
 

@@ -12,7 +12,7 @@ from contextlib import redirect_stdout
 from typing import Any
 
 from syncd.config import Config, redact_url
-from syncd.connect import first_line
+from syncd.connect import first_line, without_password
 from syncd.errors import FiftyOneUnavailable, SetupError
 
 URI, NAME = "FIFTYONE_DATABASE_URI", "FIFTYONE_DATABASE_NAME"
@@ -64,6 +64,6 @@ def _connect() -> None:
 
 def _unavailable(error: Exception) -> FiftyOneUnavailable:
     return FiftyOneUnavailable(
-        f"FiftyOne does not start: {first_line(error)}",
+        f"FiftyOne does not start: {without_password(os.environ.get(URI, ''), first_line(error))}",
         remedy="Check `fiftyone.database_uri`, then run `syncd doctor`.",
     )

@@ -13,6 +13,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
+    SSLError,
 )
 
 from syncd.config import redact_url
@@ -104,9 +105,12 @@ def failure(
         return KeysRefused(f"{doing} failed: {said(error)}", remedy=KEYS_REMEDY)
     if isinstance(error, ConnectionError | HTTPClientError):
         where = f"at {redact_url(endpoint)}" if endpoint else "of Amazon"
+        look_at = "`s3.endpoint_url`, `s3.region` and the network"
+        if isinstance(error, SSLError):
+            look_at = "the certificate of the server, and the file that AWS_CA_BUNDLE names"
         return S3Failed(
             f"{doing} failed: the S3 {where} does not answer ({said(error)}).",
-            remedy="Check `s3.endpoint_url`, `s3.region` and the network, then run the same command again.",
+            remedy=f"Check {look_at}, then run the same command again.",
         )
     return S3Failed(f"{doing} failed: {said(error)}", remedy="Check the section `s3` of the configuration.")
 

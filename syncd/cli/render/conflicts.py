@@ -9,10 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from syncd.cli.render.values import ago, arrow, in_full, marked, plural, short_id, shown, versus, when, words
+from syncd.cli.render.values import ago, arrow, escape, in_full, marked, plural, short_id, shown, versus, when, words
 from syncd.model import LABEL
 from syncd.resolve.decide import BY_HAND
 

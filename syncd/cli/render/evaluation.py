@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from syncd.cli.render.values import plural
+from syncd.cli.render.values import escape, plural
 from syncd.ingest.evaluate import Evaluated
 from syncd.ingest.evaluation import Evaluation, Scores
 

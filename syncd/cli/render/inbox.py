@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from syncd.cli.render.ingest import show_ingest
+from syncd.cli.render.values import escape
 from syncd.inbox.result import Became, InboxResult, Outcome
 
 FEW = 5

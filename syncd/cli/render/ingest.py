@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from syncd.cli.render.values import plural
+from syncd.cli.render.values import escape, plural
 from syncd.ingest.result import SHOWN, IngestResult
 
 FEW = 5
@@ -16,7 +15,7 @@ def show_ingest(out: Console, result: IngestResult) -> None:
     """Prints what was loaded, and what needs somebody."""
     would = "would be " if result.dry_run else ""
     made = f" [dim]({'to be made' if result.dry_run else 'made just now'})[/dim]" if result.created else ""
-    out.print(f"[bold]{result.binding}[/bold] → dataset [bold]{result.dataset}[/bold]{made}")
+    out.print(f"[bold]{escape(result.binding)}[/bold] → dataset [bold]{escape(result.dataset)}[/bold]{made}")
     if not result.new:
         out.print(f"  [green]nothing new[/green] in {result.rows:,} rows")
     else:
@@ -38,7 +37,7 @@ def show_ingest(out: Console, result: IngestResult) -> None:
     _show_removed(out, result)
     if result.left:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(result.left.items()))
-        out.print(f"  left to [bold]syncd reconcile {result.binding}[/bold]: {kinds}")
+        out.print(f"  left to [bold]syncd reconcile {escape(result.binding)}[/bold]: {kinds}")
     # What new samples bring along is known only once they are there.
     for each in result.predictions if not (result.dry_run and result.new) else ():
         changed = f"{each.added:,} {would}added, {each.updated:,} updated, {each.removed:,} removed"
@@ -64,7 +63,7 @@ def _show_removed(out: Console, result: IngestResult) -> None:
             "(nothing was deleted):"
         )
         for path in result.removed[:FEW]:
-            out.print(f"    {path}", markup=False, soft_wrap=True)
+            out.print(f"    {escape(path)}", soft_wrap=True)
         if len(result.removed) > FEW:
             out.print(f"    … and {len(result.removed) - FEW:,} more [dim](--json names {SHOWN})[/dim]")
     if result.unnamed:
@@ -83,7 +82,7 @@ def _show_faults(out: Console, result: IngestResult) -> None:
         table.add_row(f"{count:,}", kind, f"[dim]such as {escape(_example(example))}[/dim]")
     out.print(table)
     if result.faults_file:
-        out.print(f"    all of them: [bold]{result.faults_file}[/bold]")
+        out.print(f"    all of them: [bold]{escape(result.faults_file)}[/bold]")
 
 
 def _example(fault: dict[str, str | None]) -> str:
@@ -100,7 +99,7 @@ def _show_unknown(out: Console, result: IngestResult) -> None:
         near = f"[dim]near: {escape(', '.join(each.nearest))}[/dim]" if each.nearest else ""
         table.add_row(f"{each.rows:,}", escape(each.label), near)
     out.print(table)
-    out.print(f"    [bold]syncd vocabulary check {result.binding}[/bold] lists them all")
+    out.print(f"    [bold]syncd vocabulary check {escape(result.binding)}[/bold] lists them all")
 
 
 def _seconds(seconds: float) -> str:

@@ -8,10 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from syncd.cli.render.values import arrow, marked, short_id, when, words
+from syncd.cli.render.values import arrow, escape, marked, short_id, when, words
 from syncd.store.chain import Soundness
 
 WAYS = {

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from syncd.cli.render.values import arrow, marked, plural, short_id, versus, words
+from syncd.cli.render.values import arrow, escape, marked, plural, short_id, versus, words
 from syncd.model import Action, Change, Conflict, Direction, Plan, Waiting
 from syncd.model.plan import AWAITING
 

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 
 from syncd.cli.render.plan import show_plan
-from syncd.cli.render.values import plural, words
+from syncd.cli.render.values import escape, plural, words
 from syncd.model.kinds import Json
 from syncd.reconcile.result import change_json
 from syncd.resolve.run import OVERTAKEN, REFUSED, Resolved

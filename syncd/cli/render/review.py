@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from syncd.cli.render.values import ago, in_full, plural, short_id
+from syncd.cli.render.values import ago, escape, in_full, plural, short_id
 from syncd.model.plan import AWAITING, ERROR
 
 SHOWN = 200

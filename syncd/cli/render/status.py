@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from rich.console import Console
-from rich.markup import escape
 
 from syncd.cli.render.conflicts import summary
-from syncd.cli.render.values import ago, plural
+from syncd.cli.render.values import ago, escape, escape_lines, plural
 from syncd.daemon.attendance import Attendance
 from syncd.status import BindingStatus
 
@@ -44,7 +43,7 @@ def show_status(console: Console, bindings: Sequence[BindingStatus], now: dateti
         console.print(f"  last run {run['id']} ({run['mode']}) {run['status']} {ago(run['started_at'], now)}")
         for word in ("held", "error"):
             if run[word]:
-                console.print(f"  [red]{escape(str(run[word]))}[/red]", soft_wrap=True)
+                console.print(f"  [red]{escape_lines(str(run[word]))}[/red]", soft_wrap=True)
         plan = each.held_plan
         if plan is not None:
             console.print(
@@ -69,7 +68,7 @@ def _show_daemon(console: Console, daemon: Attendance, now: datetime) -> None:
         side = f"{daemon.side}: " if daemon.side else ""
         tries = f"; next try {daemon.next_try[11:19]} UTC" if daemon.next_try else ""
         since = datetime.fromisoformat(daemon.since)
-        console.print(f"  [red]{escape(side + daemon.why)}[/red]", soft_wrap=True)
+        console.print(f"  [red]{escape_lines(side + daemon.why)}[/red]", soft_wrap=True)
         console.print(f"  since {since:%Y-%m-%d %H:%M:%S} UTC, {ago(since, now)}{tries}", soft_wrap=True)
 
 

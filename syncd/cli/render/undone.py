@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from syncd.cli.render.plan import show_plan
 from syncd.cli.render.result import show_result
-from syncd.cli.render.values import plural, short_id
+from syncd.cli.render.values import escape, plural, short_id
 from syncd.model.kinds import Json
 from syncd.reconcile.result import change_json
 from syncd.undo.net import Left
@@ -40,8 +39,8 @@ def _show_left(console: Console, left: Sequence[Left]) -> None:
     if left:
         console.print(f"  [yellow]{plural(len(left), 'change')} left alone:[/yellow]")
     for each in left[:SHOWN]:
-        about = " ".join(filter(None, (short_id(each.annotation_id), each.field)))
-        console.print(f"    [dim]{each.seq}[/dim] {escape(about)}: {escape(each.why)}", soft_wrap=True)
+        about = " ".join([short_id(each.annotation_id), *([escape(each.field)] if each.field else [])])
+        console.print(f"    [dim]{each.seq}[/dim] {about}: {escape(each.why)}", soft_wrap=True)
     if len(left) > SHOWN:
         console.print(f"    [dim]… and {len(left) - SHOWN:,} more (all of them with --json)[/dim]")
 

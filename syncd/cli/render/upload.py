@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.markup import escape
 
-from syncd.cli.render.values import plural
+from syncd.cli.render.values import escape, plural
 from syncd.media.uploaded import UploadResult
 
 LISTED = 20

@@ -6,18 +6,30 @@ import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from rich.markup import escape
+from rich.markup import escape as literally
 
 from syncd.model import to_json
+from syncd.printable import printable, printable_lines
 
 LONGEST = 60
+INDENT = "    "
+
+
+def escape(text: str) -> str:
+    """Text that others wrote, as Rich markup that shows it: on one line, and nothing in it steers the terminal."""
+    return literally(printable(text))
+
+
+def escape_lines(text: str) -> str:
+    """As :func:`escape`, for text that may have several lines: all but the first are indented."""
+    return literally(printable_lines(text, INDENT))
 
 
 def short_id(value: str | None) -> str:
-    """An id, shortened where it is a long one: enough to recognise it; ``--json`` has it whole."""
+    """An id as markup, shortened where it is a long one: enough to recognise it; ``--json`` has it whole."""
     if value is None:
         return "(new)"
-    return value if len(value) <= 12 else value[:8] + "…"
+    return escape(value if len(value) <= 12 else value[:8] + "…")
 
 
 def shown(value: Any) -> str:
@@ -38,7 +50,8 @@ def shown(value: Any) -> str:
         text = shown(plain.get("label")) if plain.get("label") is not None else "(no label)"
     else:
         text = json.dumps(plain)
-    text = " ".join(text.split()) if text.strip() else repr(text)
+    text = printable(text)
+    text = " ".join(text.split()) if text == text.strip() else f'"{text}"'
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 

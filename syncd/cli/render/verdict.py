@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from syncd.cli.render.values import plural, short_id, versus, words
+from syncd.cli.render.values import escape, plural, short_id, versus, words
 from syncd.verify import Verdict
 
 SHOWN = 40

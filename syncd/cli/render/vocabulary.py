@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from syncd.cli.render.values import plural, shown
+from syncd.cli.render.values import escape, plural, shown
 from syncd.vocabulary.check import Checked, Stray
 from syncd.vocabulary.fix import Fix
 from syncd.vocabulary.poison import LeftOut

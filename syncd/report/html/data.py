@@ -8,6 +8,8 @@ from typing import Any
 
 import polars as pl
 
+from syncd.printable import printable
+
 LONGEST = 160
 """Characters of a value that are shown; the log has all of it."""
 
@@ -62,12 +64,12 @@ def _differences(numbers: pl.Series) -> Column:
 
 
 def _coded(texts: pl.Series) -> Column:
-    """The different values, the most frequent first, and for each row which of them it has; -1: none."""
+    """The different values as a reader is shown them, the most frequent first, and which each row has; -1: none."""
     name = texts.name
     counted = texts.drop_nulls().value_counts(name="n").sort("n", name, descending=[True, False])
     codes = counted.select(pl.col(name), code=pl.int_range(pl.len(), dtype=pl.Int32))
     joined = texts.to_frame().join(codes, on=name, how="left", maintain_order="left")
-    return {"values": counted[name].to_list(), "codes": joined["code"].fill_null(-1).to_list()}
+    return {"values": list(map(printable, counted[name])), "codes": joined["code"].fill_null(-1).to_list()}
 
 
 def script_json(value: object) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from datetime import datetime
 
+from syncd.printable import printable
+
 LONGEST = 30
 """Characters of a name on an axis."""
 
@@ -12,10 +14,10 @@ NO_LABEL = "no label"
 
 
 def plotted(text: str | None, none: str = NO_LABEL, longest: int = 400) -> str:
-    """The text as a plot shows it: literally, on one line, its direction of writing kept to itself."""
+    """The text as a plot shows it: literally, on one line, with nothing unseen, its direction of writing its own."""
     if text is None:
         return f"({none})"
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     cut = line if len(line) <= longest else line[: longest - 1] + "…"
     return f"\u2068{html.escape(cut)}\u2069"
 

@@ -255,6 +255,51 @@ def test_clients_that_say_nothing_do_not_keep_others_out(board: Board, monkeypat
             each.close()
 
 
+@contextmanager
+def slow_clients(address: HttpAddress, number: int) -> Iterator[list[socket.socket]]:
+    """Clients that have begun to ask, and go on as slowly as they like."""
+    clients = [socket.create_connection(address, timeout=5) for _ in range(number)]
+    for each in clients:
+        with suppress(OSError):
+            each.sendall(b"GET /healthz HTTP/1.1\r\nA: ")
+    try:
+        yield clients
+    finally:
+        for each in clients:
+            each.close()
+
+
+def test_a_health_check_is_answered_while_slow_clients_hold_every_connection(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon_http, "MOST_CONNECTIONS", 8)
+    with served(board) as address, slow_clients(address, 30):
+        assert [ask(address, "/healthz")[0] for _ in range(20)] == [200] * 20
+        assert sum(each.name.startswith("Thread") for each in threading.enumerate()) < 30
+
+
+def test_the_oldest_is_hung_up_on_and_whoever_is_being_answered_is_not(
+    board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon_http, "MOST_CONNECTIONS", 3)
+    asked, answer_now = threading.Event(), threading.Event()
+
+    def slow_answer(*_: object) -> daemon_http.Answer:
+        asked.set()
+        answer_now.wait(10)
+        return daemon_http.Answer(200, "text/plain", b"whole")
+
+    with served(board) as address:
+        monkeypatch.setattr(daemon_http._Pages, "answer", slow_answer)
+        with socket.create_connection(address, timeout=10) as patient:
+            patient.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+            assert asked.wait(10)
+            with slow_clients(address, 6) as clients:
+                assert clients[0].recv(1) == b"", "it was the oldest that had not asked"
+                answer_now.set()
+                assert b"whole" in patient.makefile("rb").read()
+
+
 def _try(address: HttpAddress) -> int | None:
     try:
         return ask(address, "/healthz")[0]

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from urllib.parse import quote
 
 import pymongo
 import pytest
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 import servers
 from integration.doctor.lab import PASSWORD, Lab, find, wanting
 from syncd import embedded
-from syncd.errors import SetupError
+from syncd.errors import ConfigError, SetupError
 
 SCOPE = "servers"
 NOBODY = "127.0.0.1:1"
@@ -191,13 +192,20 @@ SECRETS = [
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_no_secret_in_any_finding(lab: Lab, secret: str) -> None:
+def test_no_secret_in_any_finding(lab: Lab, secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.settings |= {
         "database": {"url": f"postgresql+psycopg2://syncd:{secret}@nohost.invalid/lab"},
         "state": {"url": f"postgresql+psycopg2://syncd@{NOBODY}/lab?password={secret}"},
         "fiftyone": {"database_uri": f"mongodb://syncd:{secret}@{NOBODY}/?authSource=admin"},
         "notify": {"webhook": f"https://hooks.example/{secret}"},
     }
+    if secret not in ("s3cretive", "s3cr%40etive"):  # no configuration takes it as it is for MongoDB
+        with pytest.raises(ConfigError, match="percent-encode") as caught:
+            lab.diagnose()
+        assert "etive" not in str(caught.value)
+        monkeypatch.setenv("FIFTYONE_DATABASE_URI", lab.settings["fiftyone"]["database_uri"])
+        lab.settings["fiftyone"] = {}
+        lab.settings["database"]["url"] = f"postgresql+psycopg2://syncd:{quote(secret)}@nohost.invalid/lab"
     findings = lab.diagnose()
     assert [each.check for each in findings if each.status == "fault"] == [
         "Database answers",

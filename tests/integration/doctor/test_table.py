@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from integration.doctor.cases import Case, column, edit, on_table, sql
@@ -166,3 +168,42 @@ def test_a_materialised_view_beside_the_table_is_no_matter(broken_lab: Lab) -> N
     broken_lab.sql("CREATE MATERIALIZED VIEW station AS SELECT media_uri, camera FROM media")
     broken_lab.binding |= {"read": "SELECT a.*, s.camera FROM annotation a LEFT JOIN station s USING (media_uri)"}
     assert broken_lab.finding("Read as written").status == "ok"
+
+
+@pytest.fixture
+def my_lab(broken_lab: Lab) -> Iterator[Lab]:
+    """With a schema whose name needs quotes."""
+    broken_lab.sql('CREATE SCHEMA "my.lab"')
+    yield broken_lab
+    broken_lab.sql('DROP SCHEMA "my.lab" CASCADE')
+
+
+def test_a_schema_and_a_table_whose_names_need_quotes(my_lab: Lab) -> None:
+    my_lab.sql("DROP VIEW annotation_with_media; DROP TRIGGER touched ON annotation")
+    my_lab.sql("DROP INDEX annotation_updated_at_idx")
+    my_lab.sql('ALTER TABLE annotation SET SCHEMA "my.lab"; ALTER TABLE "my.lab".annotation RENAME TO "an""no.t"')
+    my_lab.binding |= {"read": None, "table": '"my.lab"."an""no.t"'}
+    for check in ("Index on updated_at", "updated_at is kept"):
+        found = my_lab.finding(check)
+        assert found.status == "warning"
+        my_lab.follow(found)
+        assert my_lab.finding(check).status == "ok"
+
+
+def test_a_table_that_is_not_there_is_looked_for_by_a_name_that_the_configuration_takes(my_lab: Lab) -> None:
+    my_lab.sql('CREATE TABLE "my.lab"."labels" (annotation_id uuid PRIMARY KEY)')
+    my_lab.binding["table"] = "labels"
+    assert 'table: "my.lab".labels' in str(my_lab.finding("Table").remedy)
+
+
+def test_a_partitioned_table_is_not_asked_for_a_key_that_it_cannot_have(broken_lab: Lab) -> None:
+    broken_lab.sql(
+        "CREATE TABLE parted (LIKE annotation INCLUDING DEFAULTS) PARTITION BY RANGE (updated_at); "
+        "CREATE TABLE parted_rest PARTITION OF parted DEFAULT; INSERT INTO parted SELECT * FROM annotation"
+    )
+    broken_lab.binding |= {"read": None, "table": "parted"}
+    found = broken_lab.finding("Id column is unique")
+    assert found.status == "warning"
+    assert "partitioned by RANGE (updated_at)" in found.detail
+    assert "HAVING count(*) > 1" in str(found.remedy)
+    assert "ADD UNIQUE" not in str(found.remedy)

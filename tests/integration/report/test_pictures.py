@@ -115,3 +115,16 @@ def test_every_kind_of_transition_is_pictured_before_any_is_pictured_twice() -> 
     rows = [moved(number, f"a{number}", "x", "y") for number in range(1, 6)] + [moved(6, "b", "x", "z")]
     assert chosen(log(*rows), 3)["annotation_id"].to_list() == ["a5", "b", "a4"]
     assert chosen(log(*rows), 0).is_empty()
+
+
+def test_an_image_that_is_too_large_is_named(
+    world: World, corrected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config(world, tmp_path)
+    monkeypatch.setattr("syncd.report.thumbnails.MOST_BYTES", 10)
+    found = take(settings, logged(settings), 10)
+    assert found.shown == ()
+    assert {key for _, key in found.missing} == set(corrected)
+    (note,) = found.notes
+    assert "too large to be decoded" in note
+    assert str(world.samples.find_one({})["filepath"]).rpartition("/")[0] in note

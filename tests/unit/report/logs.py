@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -27,7 +28,7 @@ def change(seq: int = 1, **more: object) -> dict[str, Any]:
 
 def moved(seq: int, annotation_id: str, old: str | None, new: str | None, actor: str | None = "ada") -> dict[str, Any]:
     """A label given."""
-    texts = {"old": None if old is None else f'"{old}"', "new": None if new is None else f'"{new}"'}
+    texts = {side: None if label is None else json.dumps(label) for side, label in (("old", old), ("new", new))}
     return change(seq, annotation_id=annotation_id, old_label=old, new_label=new, actor=actor, **texts)
 
 

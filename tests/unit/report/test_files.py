@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import polars as pl
 
+from syncd.printable import printable_lines
 from syncd.report.labels import Transition
 from syncd.report.markdown import LISTED, markdown
 from syncd.report.read import CHANGES
 from syncd.report.refused import Refused
 from syncd.report.tables import write_csv, write_parquet
 from syncd.report.totals import Tally
-from unit.report.logs import change, log, moved, report
+from unit.report.logs import approved, change, log, moved, report
 
 EVIL = "<script>alert(1)</script> | *海*\nsecond"
 LOGGED = [name for name in CHANGES if name not in ("old_label", "new_label")]
@@ -96,3 +97,10 @@ def test_parquet_has_every_column_of_the_log_exactly() -> None:
 def test_labels_of_one_annotation_that_come_back_are_shown_as_a_path() -> None:
     text = markdown(report(moved(1, "a", "x", "y"), moved(2, "a", "y", "x")))
     assert "| a | x → y → x |" in text.splitlines()
+
+
+def test_nothing_in_markdown_steers_the_terminal_that_it_is_printed_on() -> None:
+    evil = "a\x1b[2J\u202eb\u200bc"
+    text = markdown(report(moved(1, evil, evil, evil, evil), approved(2, evil, evil), title=evil))
+    assert text == printable_lines(text)
+    assert r"a\\x1b\[2J\\u202eb\\u200bc" in text

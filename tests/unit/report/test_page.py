@@ -147,3 +147,10 @@ def test_a_hundred_thousand_changes_stay_far_below_thirty_megabytes() -> None:
     found = report_of(rows, pl.DataFrame(schema=CONFLICTS), selection=Selection(), made_at=AT)
     text = page(found)
     assert len(text.encode()) < 25 * MB
+
+
+def test_what_a_reader_cannot_see_is_shown_by_its_escape() -> None:
+    evil = "a\x1b[2J\u202eb\u200bc"
+    text = page(report(moved(1, evil, evil, evil, evil), moved(2, evil, evil, "y", evil)))
+    assert not set(evil) & {each for each in text if each in "\x1b\u202e\u200b"}
+    assert "a\\x1b[2J\\u202eb\\u200bc" in text
