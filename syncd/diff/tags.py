@@ -99,7 +99,8 @@ def said(rows: pl.DataFrame, review: Review, vocabulary: Vocabulary | None, answ
 def known_answers(history: History, rows: pl.DataFrame) -> pl.DataFrame:
     """The answered tags that are remembered, and those of samples that say nothing of a label because it came later.
 
-    Such a label syncd has put there lately, when the sample's tag had had its effect on another one.
+    Such a label syncd has put there lately, when the sample's tag had had its effect on another one. Where something
+    about it is in dispute, the tag has been heard there too, and still waits for an answer.
     """
     answered = history.answered
     inserted = history.written.filter(pl.col("action") == Action.INSERT.value).select("annotation_id").unique()
@@ -109,6 +110,7 @@ def known_answers(history: History, rows: pl.DataFrame) -> pl.DataFrame:
     shared = shared.select("annotation_id", "sample_id", pl.col("sample_tags").alias("tag")).explode("tag")
     heard = shared.join(answered, on=["annotation_id", "tag"], how="semi").select("sample_id", "tag").unique()
     late = shared.join(inserted, on="annotation_id", how="semi").join(heard, on=["sample_id", "tag"], how="semi")
+    late = late.join(history.open_conflicts, on="annotation_id", how="anti")
     return pl.concat([answered, late.select(answered.columns)]).unique()
 
 

@@ -21,7 +21,7 @@ MEANINGS = {
     "wrong_direction": "it was changed on a side that this field does not travel from",
     "no_baseline": "the sides met for the first time and differ",
     "deleted_in_fiftyone": "the label was removed in FiftyOne",
-    "deleted_in_database": "the row was removed in the database; the label changed, a tag asks for it, or policy does",
+    "deleted_in_database": "the row was removed at home; the label changed or was tagged, or policy asks for a person",
     "hidden": "the table has the row, or may have it, and a view, a query or row-level security hides it",
     "unknown_id": "the label bears an id that the database does not have",
     "duplicate_id": "several annotations bear this id",

@@ -54,8 +54,8 @@ def often(value: Any, *others: Any) -> Any:
 def states(draw: Any, *, healthy: bool = False) -> State:
     """Some state of the world; ``healthy`` ones have no doubt about identity and nothing unreadable."""
     label_type = draw(st.sampled_from(list(LabelType)))
-    directions = [draw(st.sampled_from(DIRECTIONS)) for _ in range(3)]
-    names = [LABEL, "depth", *([BOX] if label_type is LabelType.DETECTIONS else [])]
+    directions = [draw(st.sampled_from(DIRECTIONS)) for _ in range(4)]
+    names = [LABEL, "depth", "note", *([BOX] if label_type is LabelType.DETECTIONS else [])]
     fields = [field(name, way) for name, way in zip(names, directions, strict=False)]
     mapped = mapping(*fields, label_type=label_type, can_insert=draw(often(True, False)))
     state = State(mapped, [], [], [], [])
@@ -155,7 +155,12 @@ def _values(draw: Any, state: State, base: dict[str, Any] | None) -> dict[str, A
 
 def _changed(state: State, base: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     """Values of all fields, most of them as in ``base``."""
-    choices: dict[str, list[Any]] = {LABEL: ["x", "y", "z", "20240101", None], "depth": NUMBERS, BOX: SPOTS}
+    choices: dict[str, list[Any]] = {
+        LABEL: ["x", "y", "z", "20240101", None],
+        "depth": NUMBERS,
+        "note": ["n", "m", None],
+        BOX: SPOTS,
+    }
     return st.fixed_dictionaries(
         {
             name: often(base.get(name, choices[name][0]), *choices[name])

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.diff import diff
+from syncd.diff.wishes import verified_field
 from syncd.model import LABEL, Action, Direction, LabelType, Marks, Plan, Review, Vocabulary
 from syncd.model.vocabulary import Term
 from unit.diff.applier import State, applied
@@ -190,3 +191,30 @@ def test_marks_stand_on_the_labels_in_conflict_and_nowhere_else(state: State) ->
         for each in plan.conflicts
     }
     assert marked == wanted
+
+
+@PROFILE
+@given(reviewed(), st.sets(st.sampled_from(["a", "b", "c"])), st.sets(st.sampled_from(TAGS)))
+def test_no_label_goes_with_its_row_while_a_tag_on_it_asks_for_something(
+    state: State, deleted: set[str], heard: set[str]
+) -> None:
+    """Nor does one stay, that nobody has edited, once its tags were answered."""
+    state.d = [row for row in state.d if row.columns["annotation_id"] not in deleted]
+    state.answered = [(name, tag) for name in "abc" for tag in sorted(heard)]
+    state.given["on_database_delete"] = "remove"
+    plan = diff(state.inputs())
+    gone = {each.annotation_id for each in plan.changes if each.action is Action.DELETE and each.direction is not None}
+    asked = {each.annotation_id: each for each in plan.conflicts if each.kind == "deleted_in_database"}
+    review = state.given["review"]
+    for name in deleted & by_id(state.b).keys():
+        row = by_id(state.f)[name]
+        tags = {*(row.columns["tags"] or ()), *(row.columns["sample_tags"] or ())} - heard
+        asks = {tag for tag in tags if TERMS.meant(tag) and TERMS.meant(tag) != TERMS.meant(row.values[LABEL])}
+        asks |= tags & {"bad"}
+        if verified_field(state.mapped, review) is not None and row.values["verified"] is not True:
+            asks |= tags & {"ok"}
+        if asks:
+            content = asked[name].fiftyone
+            assert isinstance(content, dict) and content["review.tags"] == sorted(asks)
+        edited = any(agreed(state, name, field)[1] != row.values[field] for field in state.mapped.names)
+        assert (name in gone) == (not asks and not edited)

@@ -304,3 +304,22 @@ def test_two_class_tags_are_a_conflict_that_knows_who_set_them() -> None:
     (conflict,) = found.conflicts
     assert (conflict.kind, conflict.suggestions) == ("ambiguous_tags", ("krill", "salp"))
     assert (conflict.in_fiftyone, conflict.in_database) == (Edited("ada", NOON), Edited())
+
+
+def test_a_tag_of_a_sample_that_was_answered_says_nothing_of_a_label_that_came_later_but_goes_on_in_a_dispute() -> None:
+    names, here = ("a", "b"), {"sample": "s-a"}
+    given: dict[str, Any] = {
+        "b": [B(each, **here) for each in names],
+        "f": [F(each, **here, sample_tags=["ok", "krill"]) for each in names],
+        "d": [D(each) for each in names],
+        "answered": [("a", "ok"), ("a", "krill")],
+        "review": {"after": "keep"},
+    }
+    later = plan("verified", lately=[written("b", "insert")], **given)
+    assert (later.changes, later.conflicts) == ((), ())
+    assert later.answered == {(name, tag) for name in names for tag in ("ok", "krill")}
+    disputed = plan(
+        "verified", lately=[written("b", "insert")], conflicts=[opened("b", "ambiguous_tags")], **given
+    )  # fmt: skip
+    assert kinds(disputed) == [("ambiguous_tags", "b", "label")]
+    assert {each.annotation_id for each in plan("verified", **given).changes} == {"b"}

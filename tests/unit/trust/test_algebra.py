@@ -265,7 +265,8 @@ def test_apply_then_undo_restores_both_sides_exactly(state: State) -> None:
 
 
 NOT_TAKEN_BACK = (
-    "put back what one side had", "label's id is not taken away", "cannot hold", "cannot insert rows",
+    "put back what one side had", "what the database had all the time", "label's id is not taken away", "cannot hold",
+    "cannot insert rows",
     "sample is not in the dataset", "holds another label by now", "is so already", "no value that could tie",
 )  # fmt: skip
 """Why undo leaves something, with nobody else at work."""
