@@ -164,7 +164,7 @@ def test_what_the_database_refuses_stays_open_with_its_words(world: World) -> No
     disagree(world, one)
     world.sql("ALTER TABLE annotation ADD CONSTRAINT no_one CHECK (label <> 'One')")
     done = answer(world, FIFTYONE)
-    assert statuses(done) == ["overtaken"]
+    assert statuses(done) == ["refused"]
     (conflict,) = world.conflicts()
     assert conflict["kind"] == "refused_by_database"
     assert "no_one" in conflict["suggestions"][0]
