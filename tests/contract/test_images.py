@@ -10,6 +10,7 @@ from contract.bench import Bench, applied, item
 from contract.values import ONE, OTHER
 from syncd.adapters.protocol import LabelStore
 from syncd.model import MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction, Side
+from syncd.model.snapshot import column
 
 HERE, THERE = "/images/here.png", "/images/there.png"
 
@@ -42,8 +43,32 @@ def media(bench: Bench) -> dict[str, str]:
     return dict(bench.adapter.read_all().rows.select("annotation_id", "media").iter_rows())
 
 
+def holds_one(bench: Bench) -> bool:
+    """Whether a sample of it holds one label at most."""
+    return bench.adapter.side is Side.FIFTYONE and bench.mapping.label_type.list_name is None
+
+
+def test_a_field_of_one_label_takes_another_only_where_there_is_room(bench: Bench) -> None:
+    if not holds_one(bench):
+        pytest.skip("it holds several")
+    bench.put(item("a", media=HERE, **ONE), item("c", media=THERE, **OTHER))
+    [refused] = bench.write(*moves(bench, "a"))
+    assert not applied(bench.mapping, refused)
+    assert media(bench) == {"a": HERE, "c": THERE}
+    before = dict(bench.stored())
+    [row] = [each for each in bench.adapter.read_all().rows.iter_rows(named=True) if each["annotation_id"] == "c"]
+    values = {name: row[column(name)] for name in bench.mapping.names}
+    place = (row["label_id"], row["sample_id"])
+    bench.write(Change("c", *place, Direction.TO_FIFTYONE, Action.DELETE, None, values, None, "test"))
+    [result] = bench.write(*moves(bench, "a"))
+    assert applied(bench.mapping, result)
+    assert (media(bench), dict(bench.stored())) == ({"a": THERE}, {"a": before["a"]})
+
+
 @pytest.fixture
 def filled(bench: Bench) -> Bench:
+    if holds_one(bench):
+        pytest.skip("it holds one label, and here a sample has two")
     bench.put(item("a", media=HERE, **ONE), item("b", media=HERE, **OTHER), item("c", media=THERE, **ONE))
     return bench
 
