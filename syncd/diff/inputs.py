@@ -56,8 +56,8 @@ class History:
     """What syncd itself did and left open.
 
     ``written`` holds what syncd wrote to FiftyOne within the stale window (``old``: canonical JSON of what it
-    replaced, ``new``: of what it wrote; ``seq``: in this order); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``:
-    canonical JSON); ``minted`` ids
+    replaced, ``new``: of what it wrote; ``seq``: in this order); ``open_conflicts`` the conflicts nobody has
+    resolved (``fiftyone``: canonical JSON); ``minted`` ids
     that syncd gave to drawn labels whose database row was never written, because the run died or the database
     refused it; ``answered`` the tags that stay on their labels (or samples) and have had their effect; ``halves``
     what tags asked the database to hold, and a run that died wrote to FiftyOne only (``old``, ``new``: canonical
