@@ -35,7 +35,7 @@ from syncd.diff.memory import (
 )
 from syncd.diff.places import occupant
 from syncd.diff.presence import HIDDEN
-from syncd.diff.returns import WINDOW
+from syncd.diff.returns import ASK
 from syncd.diff.tags import PLACE, Place, with_actors
 from syncd.diff.unsafe import why_unsafe_whole
 from syncd.diff.vocabulary import UNKNOWN
@@ -78,6 +78,7 @@ def _unknown_id(
     if rows.is_empty():
         return
     mapping, reapply = inputs.mapping, inputs.policy.on_stale_revert == "reapply"
+    in_list = mapping.label_type.list_name is not None
     rows = with_presence_memory(inputs.history, rows, Action.DELETE, returned)
     broken = pl.any_horizontal([unreadable(each.name, F) | not_finite(each, F) for each in mapping.fields])
     refused = refused_whole(inputs, rows["annotation_id"])
@@ -91,14 +92,16 @@ def _unknown_id(
             found.add(whole_conflict(mapping, row, REFUSED, with_ids=False))
         elif annotation_id in inputs.history.minted and mapping.can_insert_in_database:
             found.add(_into_database(inputs, side_row(mapping, row, F), annotation_id, approved))
-        elif not (row["returned"] or row["waits"]):
-            found.add(whole_conflict(mapping, row, HIDDEN.kind if row["hidden"] else "unknown_id"))
-        elif row["waits"] or row["returned"] != WINDOW or row["reapplied"] or not reapply or row["broken"]:
+        elif row["waits"] or row["returned"] == ASK:
             found.add(whole_conflict(mapping, row, STALE))
-        elif tags := spoken_of.get((row[F + "sample_id"], row[F + "label_id"])):
+        elif row["returned"] and (tags := spoken_of.get((row[F + "sample_id"], row[F + "label_id"]))):
             found.add(whole_conflict(mapping, row, STALE, asked=tags))
-        elif not _holds_any(mapping, row, removed.get(annotation_id, [])):
+        elif in_list and annotation_id in removed and not _holds_any(mapping, row, removed[annotation_id]):
             # Somebody edited it in the window that put it back: that edit must not go with it unasked.
+            found.add(whole_conflict(mapping, row, STALE))
+        elif row["returned"] is None:
+            found.add(whole_conflict(mapping, row, HIDDEN.kind if row["hidden"] else "unknown_id"))
+        elif row["reapplied"] or not reapply or row["broken"] or annotation_id not in removed:
             found.add(whole_conflict(mapping, row, STALE))
         elif inputs.complete:
             found.add(whole_change(mapping, row, Direction.TO_FIFTYONE, STALE, seen=F, place=F))

@@ -81,7 +81,7 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
         if fresh is not None and rows_unexplained(before[Side.DATABASE], origins[Side.DATABASE], fresh):
             reason = "the database's number of rows is not what its changes explain"
         else:
-            remembered = _remembered(session, reading.annotation_ids)
+            remembered = _remembered(session, reading.annotation_ids) if reading.any_rows else History()
             session.rest()
             plan = _diff(session, options, reading, remembered, before, origins)
             if not plan.hints:
@@ -191,8 +191,6 @@ def _rules(session: Session, options: Options, remembered: History, as_of: datet
 
 def _remembered(session: Session, ids: set[str] | None) -> History:
     """What syncd did lately; of these annotations, or of all (``None``)."""
-    if ids is not None and not ids:
-        return History()
     since = session.database.now() - session.stale_window
     return history.load(session.state, session.tables, session.mapping.binding, since, ids)
 

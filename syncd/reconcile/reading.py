@@ -64,6 +64,11 @@ class Reading:
         return self.fiftyone.complete and self.database.complete
 
     @property
+    def any_rows(self) -> bool:
+        """Whether there is anything to look at: a label without an id is no annotation, but may be asked about."""
+        return bool(self.annotation_ids) or self.fiftyone.rows.height > 0
+
+    @property
     def annotation_ids(self) -> set[str]:
         """Every annotation that was looked at."""
         return _ids(self.fiftyone.rows, self.database.rows, self.baseline)

@@ -10,9 +10,11 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from syncd.adapters.sql.arrays import any_of
 from syncd.diff.inputs import BY_HAND_SCHEMA, STANDING_SCHEMA
 from syncd.model import FLAG, Action, Direction, Side
 from syncd.model.plan import AWAITING
+from syncd.model.snapshot import distinct
 from syncd.store import conflicts, runs
 from syncd.store.changes import APPLIED, SUPERSEDED
 from syncd.store.tables import Tables
@@ -47,16 +49,22 @@ def nothing() -> pl.DataFrame:
     return pl.DataFrame(schema=STANDING_SCHEMA)
 
 
-def of_last_run(connection: Connection, tables: Tables, binding: str, since: datetime) -> pl.DataFrame:
+def of_last_run(
+    connection: Connection, tables: Tables, binding: str, since: datetime, written: pl.DataFrame
+) -> pl.DataFrame:
     """The annotations that the run before this one found changed by hand; none where that run left no row behind.
 
-    What returned then to what syncd had written ``since`` is no evidence of how anything else returns.
+    Only those on samples to which syncd has ``written``. What returned then to what it had written ``since`` is no
+    evidence of how anything else returns.
     """
     run = _run_before(connection, tables, binding)
     if run is None:
         return nobody()
-    chosen = sa.union(*_found_by(tables, binding, run, since))
-    rows = [(*row, run["id"]) for row in connection.execute(chosen)]
+    found = [
+        _on_samples(connection, chosen, sample_id, written)
+        for sample_id, chosen in _found_by(tables, binding, run, since)
+    ]
+    rows = [(*row, run["id"]) for row in connection.execute(sa.union(*found))]
     return pl.DataFrame(rows, schema=BY_HAND_SCHEMA, orient="row")
 
 
@@ -92,9 +100,21 @@ def _run_before(connection: Connection, tables: Tables, binding: str) -> sa.RowM
     return found
 
 
-def _found_by(tables: Tables, binding: str, run: sa.RowMapping, since: datetime) -> Iterator[sa.Select[Any]]:
+def _on_samples(
+    connection: Connection, chosen: sa.Select[Any], sample_id: sa.Column[str], written: pl.DataFrame
+) -> sa.Select[Any]:
+    """Only what is about these samples, where the database can be told all of them at once."""
+    if connection.dialect.name != "postgresql":
+        return chosen
+    return chosen.where(sample_id == any_of(sorted(distinct("sample_id", written))))
+
+
+def _found_by(
+    tables: Tables, binding: str, run: sa.RowMapping, since: datetime
+) -> Iterator[tuple[sa.Column[str], sa.Select[Any]]]:
+    """What a run found changed by hand, with the column of the samples."""
     change, conflict, waiting = tables.change, tables.conflict, tables.waiting
-    yield sa.select(change.c.annotation_id, change.c.sample_id).where(
+    changes = sa.select(change.c.annotation_id, change.c.sample_id).where(
         change.c.binding == binding,
         change.c.run_id == run["id"],
         change.c.status.in_([APPLIED, SUPERSEDED]),
@@ -103,12 +123,15 @@ def _found_by(tables: Tables, binding: str, run: sa.RowMapping, since: datetime)
         change.c.field.is_distinct_from(FLAG),
         ~_returned(tables, since),
     )
-    yield sa.select(conflict.c.annotation_id, conflict.c.sample_id).where(
+    asked = sa.select(conflict.c.annotation_id, conflict.c.sample_id).where(
         conflict.c.binding == binding, conflict.c.run_id == run["id"], conflict.c.kind.in_(ASKED)
     )
-    yield sa.select(waiting.c.annotation_id, waiting.c.sample_id).where(
+    waits = sa.select(waiting.c.annotation_id, waiting.c.sample_id).where(
         waiting.c.binding == binding, waiting.c.kind == AWAITING, waiting.c.since >= run["started_at"]
     )
+    yield change.c.sample_id, changes
+    yield conflict.c.sample_id, asked
+    yield waiting.c.sample_id, waits
 
 
 def _returned(tables: Tables, since: datetime) -> sa.Exists:

@@ -42,7 +42,7 @@ def load(
         answered=answered.load(connection, tables, binding, ids),
         unfilled=_unfilled(connection, tables, binding, since, ids),
         halves=_halves(connection, tables, binding, since, written.filter(pl.col("reason").is_in(BY_TAG))),
-        by_hand=hands.of_last_run(connection, tables, binding, since) if wrote else hands.nobody(),
+        by_hand=hands.of_last_run(connection, tables, binding, since, written) if wrote else hands.nobody(),
         standing=hands.standing(connection, tables, binding) if wrote else hands.nothing(),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -160,6 +161,14 @@ def test_rows_say_who_wrote_them(row_bench: Bench) -> None:
     row_bench.write(row_bench.update("a", "label", "Copepoda", "Ostracoda"))
     rows = row_bench.adapter.read_all().rows
     assert dict(rows.select("annotation_id", "actor").iter_rows()) == {"a": "syncd", "b": "curator"}
+
+
+def test_the_name_that_a_write_leaves_is_known_beforehand(row_bench: Bench) -> None:
+    row_bench.put(item("a"))
+    change = replace(row_bench.update("a", "label", "Copepoda", "Ostracoda"), actor="ada")
+    row_bench.write(change)
+    assert row_bench.rows is not None
+    assert row_bench.adapter.read_all().rows["actor"].to_list() == [row_bench.rows.signature("ada")]
 
 
 def test_writing_nothing_does_nothing(bench: Bench) -> None:

@@ -227,3 +227,13 @@ def test_nothing_is_removed_that_was_edited_since(state: State) -> None:
                 agreed = None if each.name in base.columns["unknown"] else base.values.get(each.name)
                 lost = each.name not in (LABEL, BOX) and change.old[each.name] is None
                 assert lost or same(each, agreed, change.old[each.name])  # type: ignore[arg-type]
+
+
+@PROFILE
+@given(states())
+def test_no_row_goes_with_a_sample_that_left_the_dataset(state: State) -> None:
+    plan = diff(state.inputs())
+    left = {row.columns["annotation_id"] for row in state.b if row.columns["sample_id"] in state.gone}
+    deleted = {each.annotation_id for each in plan.changes if each.action is Action.DELETE and each.direction}
+    shown = {row.columns["annotation_id"] for row in state.f}
+    assert not deleted & (left - shown)

@@ -276,6 +276,9 @@ def test_a_bulk_deletion_of_old_and_new_labels_is_a_deletion() -> None:
 def test_the_return_of_a_label_that_syncd_removed_is_somebodys_wish() -> None:
     removed = [written("a", "delete", old={LABEL: "copepod"})]
     assert kinds(plan_of(f=[F("a", at=NOON)], lately=removed)) == [("unknown_id", "a", None)]
+    edited = {"f": [F("a", at=NOON, label="krill")], "lately": removed}
+    assert kinds(plan_of(**edited)) == [("stale_revert", "a", None)], "a window may have saved it with its user's edit"
+    assert kinds(plan_of(**edited, label_type=CLASSIFICATION)) == [("unknown_id", "a", None)]
     beside_it = plan_of(
         f=[F("a", at=NOON), *beside(label="salp")["f"]], b=beside()["b"], d=beside()["d"], lately=removed
     )
