@@ -7,7 +7,7 @@ from datetime import datetime
 
 import polars as pl
 
-from syncd.model.fields import Mapping
+from syncd.model.fields import Mapping, Side
 from syncd.model.policy import Policy
 from syncd.model.snapshot import Snapshot, empty_samples
 from syncd.model.vocabulary import Vocabulary
@@ -32,6 +32,23 @@ HALF_SCHEMA: dict[str, pl.DataType] = {
     "new": pl.String(),
     "reason": pl.String(),
 }
+WAITING_SCHEMA: dict[str, pl.DataType] = {
+    "annotation_id": pl.String(),
+    "field": pl.String(),
+    "new": pl.String(),
+}
+MOMENT = pl.Datetime("us", "UTC")
+EARLIER_SCHEMA: dict[str, pl.DataType] = {
+    "seq": pl.Int64(),
+    "annotation_id": pl.String(),
+    "field": pl.String(),
+    "action": pl.String(),
+    "direction": pl.String(),
+    "old": pl.String(),
+    "edited_at": MOMENT,
+    "began_at": MOMENT,
+    "applied_at": MOMENT,
+}
 ANSWERED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "tag": pl.String()}
 
 
@@ -45,6 +62,10 @@ class History:
     refused it; ``answered`` the tags that stay on their labels (or samples) and have had their effect; ``halves``
     what tags asked the database to hold, and a run that died wrote to FiftyOne only (``old``, ``new``: canonical
     JSON).
+
+    Of annotations that may have gone back in time (:func:`syncd.diff.rewind.asked_for`): ``earlier`` holds the applied
+    changes (``began_at``: when their run did), ``waiting`` the edits that wait for a person already, and
+    ``newest_elsewhere`` is the time of the newest change of any other annotation.
     """
 
     written: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WRITTEN_SCHEMA))
@@ -52,6 +73,9 @@ class History:
     minted: frozenset[str] = frozenset()
     answered: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ANSWERED_SCHEMA))
     halves: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=HALF_SCHEMA))
+    earlier: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EARLIER_SCHEMA))
+    waiting: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WAITING_SCHEMA))
+    newest_elsewhere: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +99,8 @@ class Inputs:
     these now are.
     ``samples`` are the samples found for the media of rows that are new in the database. ``adopt`` accepts labels
     and samples that were made anew under known annotation ids (a rebuilt dataset that a person has confirmed);
-    ``force`` releases the brakes. ``vocabulary`` is what a label may be; ``None`` where anything goes.
+    ``force`` releases the brakes, and ``accepted`` is a side that went back in time and is taken as it is.
+    ``vocabulary is what a label may be; ``None`` where anything goes.
     """
 
     mapping: Mapping
@@ -90,6 +115,7 @@ class Inputs:
     vocabulary: Vocabulary | None = None
     adopt: bool = False
     force: bool = False
+    accepted: Side | None = None
 
     @property
     def complete(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from syncd.diff import rewind
 from syncd.diff.answers import Answers, Heard, answers, flagged
 from syncd.diff.brakes import held_by
 from syncd.diff.decisions import decide, next_baseline
@@ -49,7 +50,10 @@ def diff(inputs: Inputs) -> Plan:
     judge_missing(inputs, joined, found)
     judge_newcomers(inputs, joined, identified.fresh, approved_places(voiced), found)
     in_both = joined.filter(pl.col("in_f") & pl.col("in_d"))
-    work = with_wishes(inputs, voiced, with_actors(_needs_work(mapping, in_both, voiced), review, F))
+    went_back = rewind.rewound(inputs, joined)
+    found.hints.extend(rewind.hints(inputs, went_back))
+    work = rewind.with_few(inputs, went_back, _needs_work(mapping, in_both, voiced))
+    work = with_wishes(inputs, voiced, with_actors(work, review, F))
     work = gated(mapping, review, judge(mapping, inputs.policy, inputs.history, work), verdict_column)
     flagging = flag(mapping, review, tags, in_both, inputs.history.open_conflicts)
     for outcome in (*decide(mapping, work), *flagging):
@@ -61,7 +65,9 @@ def diff(inputs: Inputs) -> Plan:
     conflicts = _one_per_subject(with_nearest(inputs.vocabulary, doubts))
     waiting = [*found.waiting, *flagged(review, tags, fiftyone)]
     scope = _scope(inputs, joined, held, left)
-    stop = None if inputs.force else _held(inputs, found, changes, _displaced(inputs, identified.held))
+    stop = None
+    if not inputs.force:
+        stop = rewind.held(inputs, went_back) or _held(inputs, found, changes, _displaced(inputs, identified.held))
     answer = Answers((), frozenset())
     if stop is None:
         verified = verified_field(mapping, review)
@@ -86,6 +92,7 @@ def diff(inputs: Inputs) -> Plan:
         waiting=tuple(sorted(waiting, key=lambda each: each.subject)),
         tags=tuple(sorted([*answer.edits, *marked], key=lambda each: each.sort_key)),
         answered=answer.answered,
+        recovery={each.side: rewind.forward(inputs, joined, each) for each in went_back},
     )
 
 

@@ -11,7 +11,7 @@ import polars as pl
 import structlog
 
 from syncd.capture.read import Captured, changed_since
-from syncd.diff import History, Inputs, Young, diff
+from syncd.diff import History, Inputs, Young, diff, rewind
 from syncd.diff.sift import Rules
 from syncd.model import Origin, Plan, Side
 from syncd.model.snapshot import distinct
@@ -31,7 +31,7 @@ from syncd.reconcile.reading import Reading, read_everything, read_since
 from syncd.reconcile.sweep import Met
 from syncd.reconcile.tagged import left_out, narrowed
 from syncd.session import Session
-from syncd.store import cursors, history
+from syncd.store import cursors, held, history
 from syncd.store.cursors import Cursor
 
 log = structlog.get_logger(__name__)
@@ -80,7 +80,7 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
         if fresh is not None and rows_unexplained(before[Side.DATABASE], origins[Side.DATABASE], fresh):
             reason = "the database's number of rows is not what its changes explain"
         else:
-            remembered = _remembered(session, reading.annotation_ids)
+            remembered = _with_earlier(session, reading, _remembered(session, reading.annotation_ids))
             session.rest()
             plan = _diff(session, options, reading, remembered, before, origins)
             if not plan.hints:
@@ -98,6 +98,8 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
     # For one run's own tag other labels are spoken of than those of which documents were learnt not to speak.
     familiar = session.familiar if options.tag is None else None
     reading = read_everything(session, rules_at, rows, familiar, options.progress, until_done)
+    remembered = _with_earlier(session, reading, remembered)
+    session.rest()
     plan = _diff(session, options, reading, remembered, before, origins)
     after = _moved(session, reading, before, origins, plan, None, captured)
     return Decision(plan, FULL, reason, after, reading.met)
@@ -108,6 +110,8 @@ def _why_full(
 ) -> str | None:
     now = session.database.now()
     stamped = session.database.stamped or session.capture is not None
+    if held.mode(session.state, session.tables, session.mapping.binding) == FULL:
+        return "what holds the binding was found by reading everything"
     return why_full(before, origins, session.fingerprint, options.pace, now, stamped=stamped)
 
 
@@ -153,7 +157,8 @@ def _diff(
             young=_young(reading.fiftyone.as_of, options.pace.quiet_period),
             vocabulary=session.vocabulary,
             adopt=remade is not None and options.force,
-            force=options.force,
+            force=options.force or options.accepted is not None,
+            accepted=options.accepted,
         )
     )
     if reading.met is not None:
@@ -177,6 +182,17 @@ def _remembered(session: Session, ids: set[str] | None) -> History:
         return History()
     since = session.database.now() - session.stale_window
     return history.load(session.state, session.tables, session.mapping.binding, since, ids)
+
+
+def _with_earlier(session: Session, reading: Reading, remembered: History) -> History:
+    """What is remembered, with what was agreed earlier of the annotations that may have gone back to it."""
+    frames = (reading.fiftyone.rows, reading.database.rows, reading.baseline)
+    if all(each.is_empty() for each in frames):
+        return remembered
+    state, tables, binding = session.state, session.tables, session.mapping.binding
+    newest = history.newest(state, tables, binding)
+    ids = rewind.asked_for(session.mapping, *frames, complete=reading.complete, newest=newest)
+    return history.with_earlier(state, tables, binding, remembered, ids) if ids else remembered
 
 
 def _young(as_of: datetime, quiet_period: timedelta) -> Young | None:

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from syncd.diff import History, Inputs, Young, diff
-from syncd.diff.inputs import ANSWERED_SCHEMA, OPEN_SCHEMA, WRITTEN_SCHEMA
+from syncd.diff.inputs import ANSWERED_SCHEMA, EARLIER_SCHEMA, OPEN_SCHEMA, WAITING_SCHEMA, WRITTEN_SCHEMA
 from syncd.model import (
     BOX,
     LABEL,
@@ -156,6 +156,32 @@ def written(
     }
 
 
+def earlier(
+    name: str,
+    seq: int = 1,
+    *,
+    on: str | None = LABEL,
+    old: Any = None,
+    action: str = "update",
+    way: str | None = "to_database",
+    edited: datetime | None = None,
+    began: datetime | None = None,
+    applied: datetime = NOON,
+) -> dict[str, Any]:
+    """A change that was applied, as the log tells of it; the run began a second before, if nothing else is said."""
+    return {
+        "seq": seq,
+        "annotation_id": name,
+        "field": on if action == "update" else None,
+        "action": action,
+        "direction": way,
+        "old": dumps(old),
+        "edited_at": edited,
+        "began_at": began or applied - SECOND,
+        "applied_at": applied,
+    }
+
+
 def opened(name: str, kind: str, on: str | None = LABEL, fiftyone: Any = None) -> dict[str, Any]:
     """A conflict that is open."""
     return {"annotation_id": name, "field": on, "kind": kind, "fiftyone": dumps(fiftyone)}
@@ -196,6 +222,9 @@ def world(
     minted: tuple[str, ...] = (),
     size: int | None = None,
     answered: list[tuple[str, str]] | None = None,
+    log: list[dict[str, Any]] | None = None,
+    waits: list[dict[str, Any]] | None = None,
+    newest_elsewhere: datetime | None = None,
     vocabulary: Vocabulary | None = None,
     young: Young | None = None,
     adopt: bool = False,
@@ -218,6 +247,9 @@ def world(
             open_conflicts=pl.DataFrame(conflicts or [], schema=OPEN_SCHEMA),
             minted=frozenset(minted),
             answered=pl.DataFrame(answered or [], schema=ANSWERED_SCHEMA, orient="row"),
+            earlier=pl.DataFrame(log or [], schema=EARLIER_SCHEMA),
+            waiting=pl.DataFrame(waits or [], schema=WAITING_SCHEMA),
+            newest_elsewhere=newest_elsewhere,
         ),
         vocabulary=vocabulary,
         young=young,
