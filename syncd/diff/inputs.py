@@ -100,7 +100,9 @@ class Inputs:
     ``samples`` are the samples found for the media of rows that are new in the database. ``adopt`` accepts labels
     and samples that were made anew under known annotation ids (a rebuilt dataset that a person has confirmed);
     ``force`` releases the brakes, and ``accepted`` is a side that went back in time and is taken as it is.
-    ``vocabulary is what a label may be; ``None`` where anything goes.
+    ``another_table`` says which table was agreed with, where this is another; ``behind`` that what is known here is
+    older than what was known when FiftyOne was last written. ``vocabulary`` is what a label may be; ``None`` where
+    anything goes.
     """
 
     mapping: Mapping
@@ -116,6 +118,8 @@ class Inputs:
     adopt: bool = False
     force: bool = False
     accepted: Side | None = None
+    another_table: str | None = None
+    behind: str | None = None
 
     @property
     def complete(self) -> bool:

@@ -28,7 +28,7 @@ from syncd.diff.settled import is_agreed
 from syncd.diff.tags import approved_places, said, spent_names, voices, with_actors
 from syncd.diff.vocabulary import with_nearest
 from syncd.diff.wishes import verified_field, with_wishes
-from syncd.model.fields import Mapping
+from syncd.model.fields import Mapping, Side
 from syncd.model.kinds import dumps
 from syncd.model.plan import AWAITING, ERROR, Change, Conflict, Counts, Plan, Scope, Waiting
 from syncd.model.snapshot import distinct
@@ -67,7 +67,9 @@ def diff(inputs: Inputs) -> Plan:
     scope = _scope(inputs, joined, held, left)
     stop = None
     if not inputs.force:
-        stop = rewind.held(inputs, went_back) or _held(inputs, found, changes, _displaced(inputs, identified.held))
+        stop = rewind.held(inputs, joined, went_back) or _held(
+            inputs, found, changes, _displaced(inputs, identified.held)
+        )
     answer = Answers((), frozenset())
     if stop is None:
         verified = verified_field(mapping, review)
@@ -92,7 +94,7 @@ def diff(inputs: Inputs) -> Plan:
         waiting=tuple(sorted(waiting, key=lambda each: each.subject)),
         tags=tuple(sorted([*answer.edits, *marked], key=lambda each: each.sort_key)),
         answered=answer.answered,
-        recovery={each.side: rewind.forward(inputs, joined, each) for each in went_back},
+        recovery=_recovery(inputs, joined, went_back),
     )
 
 
@@ -211,6 +213,14 @@ def _relabelled(inputs: Inputs, joined: pl.DataFrame) -> list[str]:
         return []
     strange = joined.filter(pl.col("in_b") & pl.col("in_f") & (pl.col(F + "label_id") != pl.col(B + "label_id")))
     return [f"{strange.height} known ids stand on new labels"] if strange.height else []
+
+
+def _recovery(
+    inputs: Inputs, joined: pl.DataFrame, went_back: tuple[rewind.Rewound, ...]
+) -> dict[Side, tuple[Change, ...]]:
+    if inputs.behind is not None:
+        return {Side.FIFTYONE: rewind.follow(inputs, joined)}
+    return {each.side: rewind.forward(inputs, joined, each) for each in went_back}
 
 
 def _displaced(inputs: Inputs, held: frozenset[str]) -> int:

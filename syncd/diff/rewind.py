@@ -8,6 +8,7 @@ is what was agreed earlier.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -92,10 +93,26 @@ def rewound(inputs: Inputs, joined: pl.DataFrame) -> tuple[Rewound, ...]:
     return tuple(each for each in found if each is not None)
 
 
-def held(inputs: Inputs, found: tuple[Rewound, ...]) -> str | None:
+def held(inputs: Inputs, joined: pl.DataFrame, found: tuple[Rewound, ...]) -> str | None:
     """Why the binding is held, and the ways out; ``None`` where no side went back as a whole."""
+    if inputs.behind is not None:
+        return inputs.behind
     said = [_said(inputs.mapping.binding, each) for each in found if each.enough]
-    return "; ".join(said) or None
+    return "; ".join(said) or _another_table(inputs, joined)
+
+
+def _another_table(inputs: Inputs, joined: pl.DataFrame) -> str | None:
+    """A table that is another than was agreed with is taken for it as long as it holds the same."""
+    if inputs.another_table is None:
+        return None
+    untold = joined.join(open_whole(inputs.history).select(ID).unique(), on=ID, how="anti").filter("in_b")
+    apart = untold.filter(~pl.col("in_d") | any_difference(inputs.mapping, B, D)).height
+    if apart < max(1, inputs.policy.brakes.min_count):
+        return None
+    return (
+        f"{inputs.another_table}; {apart:,} annotations differ there from what was agreed. If this is the table that "
+        "is meant, --force takes it"
+    )
 
 
 def hints(inputs: Inputs, found: tuple[Rewound, ...]) -> list[str]:
@@ -125,17 +142,35 @@ def returned_column(name: str, side: Side) -> str:
 
 def forward(inputs: Inputs, joined: pl.DataFrame, found: Rewound) -> tuple[Change, ...]:
     """What brings a side forward again: the agreed values, what it lacks, and the removal of what was deleted."""
-    mapping, side = inputs.mapping, PREFIXES[found.side]
-    changes = []
-    for row in joined.join(found.fields, on=ID, how="inner").sort(ID, "field").iter_rows(named=True):
-        name = column(row["field"])
-        changes.append(_change(found.side, row, Action.UPDATE, row["field"], row[side + name], row[B + name]))
-    for ids, action in ((found.gone, Action.INSERT), (found.back, Action.DELETE)):
-        for row in joined.join(ids, on=ID, how="semi").sort(ID).iter_rows(named=True):
-            agreed, here = (values_of(mapping, row, each) for each in (B, side))
-            old, new = (None, agreed) if action is Action.INSERT else (here, None)
-            changes.append(_change(found.side, row, action, None, old, new))
+    wholes = ((found.gone, Action.INSERT), (found.back, Action.DELETE))
+    changes = list(_updates(joined, found.side, found.fields))
+    for ids, action in wholes:
+        changes.extend(_wholes(inputs.mapping, joined, found.side, ids, action))
     return tuple(changes)
+
+
+def follow(inputs: Inputs, joined: pl.DataFrame) -> tuple[Change, ...]:
+    """What makes FiftyOne follow a database that went back together with syncd's own tables."""
+    at_home = joined.filter(pl.col("in_b") & pl.col("in_d"))
+    fields = []
+    for field in inputs.mapping.fields:
+        newer = is_known(field.name) & differ(field, F, B) & ~differ(field, D, B) & ~unreadable(field.name, F)
+        fields.append(at_home.filter("in_f").filter(newer).select(ID, pl.lit(field.name).alias("field")))
+    lacking = at_home.filter(~pl.col("in_f")).select(ID)
+    updates = _updates(joined, Side.FIFTYONE, pl.concat(fields))
+    return (*updates, *_wholes(inputs.mapping, joined, Side.FIFTYONE, lacking, Action.INSERT))
+
+
+def _updates(joined: pl.DataFrame, side: Side, fields: pl.DataFrame) -> Iterator[Change]:
+    for row in joined.join(fields, on=ID, how="inner").sort(ID, "field").iter_rows(named=True):
+        name = column(row["field"])
+        yield _change(side, row, Action.UPDATE, row["field"], row[PREFIXES[side] + name], row[B + name])
+
+
+def _wholes(mapping: Mapping, joined: pl.DataFrame, side: Side, ids: pl.DataFrame, action: Action) -> Iterator[Change]:
+    for row in joined.join(ids, on=ID, how="semi").sort(ID).iter_rows(named=True):
+        agreed, here = (values_of(mapping, row, each) for each in (B, PREFIXES[side]))
+        yield _change(side, row, action, None, *((None, agreed) if action is Action.INSERT else (here, None)))
 
 
 def _change(side: Side, row: dict[str, Any], action: Action, field: str | None, old: Any, new: Any) -> Change:

@@ -217,7 +217,8 @@ class Plan:
     not suffice (something may have been deleted); a plan with hints is never applied. ``waiting`` is what was found
     to wait for a person without being a conflict; ``tags`` what becomes of the tags in FiftyOne, which no log mentions;
     ``answered`` the (annotation id, tag) that have had their effect, or need none, and stay where they are.
-    ``recovery`` holds, for a side that went back in time, the changes that would bring it forward again.
+    ``recovery`` holds, for a side that went back in time, the changes that would bring it forward again; where syncd's
+    own tables did, those by which FiftyOne would follow.
     """
 
     binding: str

@@ -13,13 +13,15 @@ import structlog
 from syncd.capture.read import Captured, changed_since
 from syncd.diff import History, Inputs, Young, diff, rewind
 from syncd.diff.sift import Rules
-from syncd.model import Origin, Plan, Side
+from syncd.model import Mark, Origin, Plan, Side
 from syncd.model.snapshot import distinct
 from syncd.reconcile.amount import too_much
+from syncd.reconcile.marked import behind
 from syncd.reconcile.mode import (
     FULL,
     INCREMENTAL,
     NewRows,
+    another_table,
     moved,
     new_rows,
     rows_unexplained,
@@ -41,7 +43,8 @@ log = structlog.get_logger(__name__)
 class Decision:
     """A plan and the reading it rests on.
 
-    ``met`` is what goes into the baseline beside what the plan moves: annotations that both sides hold alike.
+    ``met`` is what goes into the baseline beside what the plan moves: annotations that both sides hold alike. ``mark``
+    is what FiftyOne bears, and ``behind`` says that syncd's own tables are older than that.
     """
 
     plan: Plan
@@ -49,6 +52,8 @@ class Decision:
     why_full: str | None
     moved: tuple[Cursor, ...]
     met: Met | None = None
+    mark: Mark | None = None
+    behind: str | None = None
 
 
 def decide(session: Session, options: Options, until_done: ExitStack) -> Decision:
@@ -65,6 +70,8 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
         ),
     }
     before = cursors.load(session.state, session.tables, session.mapping.binding)
+    mark = origins[Side.FIFTYONE].mark
+    is_behind = behind(session, mark) if before else None
     captured = _captured(session, before)
     reason = "asked for" if options.full else _why_full(session, options, before, origins)
     if reason is None and captured is not None:
@@ -82,10 +89,10 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
         else:
             remembered = _with_earlier(session, reading, _remembered(session, reading.annotation_ids))
             session.rest()
-            plan = _diff(session, options, reading, remembered, before, origins)
+            plan = _diff(session, options, reading, remembered, before, origins, is_behind)
             if not plan.hints:
                 after = _moved(session, reading, before, origins, plan, fresh, captured)
-                return Decision(plan, INCREMENTAL, None, after)
+                return Decision(plan, INCREMENTAL, None, after, mark=mark, behind=is_behind)
             reason = plan.hints[0]
     log.debug("reading everything", binding=session.mapping.binding, why=reason)
     if origins[Side.DATABASE].rows is None:
@@ -100,9 +107,9 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
     reading = read_everything(session, rules_at, rows, familiar, options.progress, until_done)
     remembered = _with_earlier(session, reading, remembered)
     session.rest()
-    plan = _diff(session, options, reading, remembered, before, origins)
+    plan = _diff(session, options, reading, remembered, before, origins, is_behind)
     after = _moved(session, reading, before, origins, plan, None, captured)
-    return Decision(plan, FULL, reason, after, reading.met)
+    return Decision(plan, FULL, reason, after, reading.met, mark, is_behind)
 
 
 def _why_full(
@@ -141,6 +148,7 @@ def _diff(
     remembered: History,
     before: dict[Side, Cursor],
     origins: dict[Side, Origin],
+    is_behind: str | None,
 ) -> Plan:
     options.progress("comparing")
     remade = why_held(before, origins[Side.FIFTYONE], reading.baseline_size)
@@ -159,6 +167,8 @@ def _diff(
             adopt=remade is not None and options.force,
             force=options.force or options.accepted is not None,
             accepted=options.accepted,
+            another_table=another_table(before, origins[Side.DATABASE]),
+            behind=is_behind,
         )
     )
     if reading.met is not None:

@@ -1,0 +1,41 @@
+"""The mark that syncd leaves on a dataset, by which it notices that its own tables were restored from a backup."""
+
+from __future__ import annotations
+
+from syncd.model import Mark
+from syncd.session import Session
+from syncd.store import changes, runs
+
+
+def behind(session: Session, mark: Mark | None) -> str | None:
+    """Why syncd's own tables are older than the mark, and the ways out; ``None`` where they are not.
+
+    A mark of another installation of syncd, or of tables that were made anew, says nothing.
+    """
+    state, tables, binding = session.state, session.tables, session.mapping.binding
+    if mark is None or not mark.seq or changes.has(state, tables, mark.seq, mark.hash):
+        return None
+    if runs.first(state, tables, binding) != mark.first:
+        return None
+    newest = changes.newest(state, tables, binding)
+    ends = f"their newest is {newest[0]}, of run {newest[2]}" if newest else "they have none"
+    recover = f"`syncd recover {binding} --side database`"
+    return (
+        f"syncd's own tables went back in time: FiftyOne bears the mark of run {mark.run} and its change {mark.seq}, "
+        f"which they do not have ({ends}). {recover} carries what FiftyOne holds to the database, as edits; with "
+        "--accept FiftyOne follows the database"
+    )
+
+
+def leave_mark(session: Session, before: Mark | None, *, accepted: bool = False) -> None:
+    """Marks the dataset with the newest change, unless it bears that mark already.
+
+    ``accepted``: the tables went back, and are taken as they are; a mark is then left even where they have no change.
+    """
+    state, tables, binding = session.state, session.tables, session.mapping.binding
+    seq, entry, run = changes.newest(state, tables, binding) or (0, "", "")
+    told = before is not None and (before.seq, before.hash) == (seq, entry)
+    first = None if told or not (seq or accepted) else runs.first(state, tables, binding)
+    session.rest()
+    if first is not None:
+        session.fiftyone.leave_mark(Mark(first, run, seq, entry))
