@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from syncd.model import Brakes, Direction, LabelType
 from trust import many
 from unit.diff.applier import State
-from unit.diff.world import BOX, LABEL, NOON, SECOND, B, D, F, Row, S, field, mapping, opened, written
+from unit.diff.world import BOX, LABEL, NOON, SECOND, B, D, F, Row, S, earlier, field, mapping, opened, written
 
 EXAMPLES = int(os.environ.get("SYNCD_DIFF_EXAMPLES", "0")) or many(0, 1_000)
 """Set to search long and at random, as `make trust` does; otherwise few examples are tried, always the same."""
@@ -38,7 +38,7 @@ POLICIES = {
     "on_database_delete": ["remove", "quarantine"],
     "on_stale_revert": ["reapply", "quarantine"],
 }
-NO_BRAKES = Brakes(9, 9, 9, 0)
+NO_BRAKES = Brakes(9, 9, 9, 9, 9, min_rows=0, min_count=1_000_000)
 
 
 def often(value: Any, *others: Any) -> Any:
@@ -84,6 +84,11 @@ def states(draw: Any, *, healthy: bool = False) -> State:
         )
     )
     state.given = {name: draw(st.sampled_from(choices)) for name, choices in POLICIES.items()}
+    before = st.builds(
+        lambda n, old, way: earlier(n, old=old, way=way, applied=NOON + 2 * SECOND),
+        ids, st.sampled_from(["x", "y"]), st.sampled_from(["to_database", "to_fiftyone", None]),
+    )  # fmt: skip
+    state.given["log"] = draw(st.lists(before, max_size=2))
     state.given |= {"brakes": NO_BRAKES, "minted": tuple(draw(st.lists(ids, max_size=1)))}
     return state
 

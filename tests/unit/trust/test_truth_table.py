@@ -16,7 +16,7 @@ from syncd.model.snapshot import column, known_column
 from tools.truth_table import TARGET, page, source
 from trust import many, tried
 from unit.diff.strategies import NO_BRAKES, POLICIES
-from unit.diff.world import NOON, SECOND, B, D, F, S, mapping, world, written
+from unit.diff.world import NOON, SECOND, B, D, F, S, earlier, mapping, world, written
 from unit.diff.world import VALUES as OF_FIELD
 from unit.trust import truth_table
 from unit.trust.truth_table import (
@@ -110,10 +110,10 @@ def policies() -> list[dict[str, str]]:
 
 
 def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
-    made: dict[str, list[Any]] = {"b": [], "f": [], "d": [], "samples": [], "lately": []}
+    made: dict[str, list[Any]] = {"b": [], "f": [], "d": [], "samples": [], "lately": [], "log": []}
     for case in CASES:
         base, mine, theirs = case.values
-        mine_at, theirs_at = TIMES[case.times]
+        mine_at, theirs_at = TIMES["same time" if case.situation == "older at home" else case.times]
         if base != ABSENT:
             made["b"].append(B(case.name, **content(mapped, base)))
         if mine != ABSENT:
@@ -125,6 +125,7 @@ def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
         if case.situation != "no sample":
             made["samples"].append(S(f"s-{case.name}"))
         made["lately"] += _lately(mapped, case)
+        made["log"] += _earlier(mapped, case)
     review = Review(mode=mode, approve=("ok",))
     return diff(world(mapped=mapped, **made, brakes=NO_BRAKES, review=review, **policy))
 
@@ -141,6 +142,14 @@ def _lately(mapped: Mapping, case: Case) -> Iterator[dict[str, Any]]:
         elif kind.startswith("removed"):
             letter = case.values[1] if kind == "removed" else {"a": "b", "b": "c", "c": "a"}[case.values[1]]
             yield written(case.name, "delete", old=content(mapped, letter), reason=reason)
+
+
+def _earlier(mapped: Mapping, case: Case) -> Iterator[dict[str, Any]]:
+    """What the log says that a side's values were, until a moment later than their stamps."""
+    value = {"older": case.values[1], "older at home": case.values[2]}.get(case.situation, ABSENT)
+    if value != ABSENT:
+        for name, old in content(mapped, value).items():
+            yield earlier(case.name, on=name, old=old, applied=NOON + 5 * SECOND)
 
 
 def facts(mapped: Mapping, plan: Plan) -> dict[str, Counter[tuple[Any, ...]]]:

@@ -70,6 +70,9 @@ SITUATIONS = {
     "removed": "syncd removed the label in FiftyOne lately, and it is back as it was.",
     "removed twice": "The same, after syncd has removed it once more already.",
     "removed, edited": "syncd removed the label in FiftyOne lately; it is back, and not as it was.",
+    "older": "FiftyOne's value is one that was agreed earlier, under a stamp older than what was agreed last; so it is "
+    "of fewer annotations than `brakes.min_count`, or not of most that differ there. Otherwise the binding is held.",
+    "older at home": "The same of the database's value.",
 }
 """What else is known."""
 
@@ -191,6 +194,10 @@ LINES = (
     ),
     Line("–a–", "brought back again", _always("stale"), situation="removed twice"),
     Line("–a–", "brought back with an edit", _always("stale"), situation="removed, edited"),
+    Line("aba", "FiftyOne went back in time", _always("stale"), situation="older"),
+    Line("abc", "the same, the database has gone on", _always("stale"), situation="older"),
+    Line("aab", "the database went back in time", _always("edit_edit"), situation="older at home"),
+    Line("abc", "the same, FiftyOne has gone on", _always("edit_edit"), situation="older at home"),
 )  # fmt: skip
 """The table. In a situation, a pattern without a line of its own is judged as it stands."""
 
