@@ -16,7 +16,7 @@ from syncd.diff.sift import Rules
 from syncd.model import Mark, Origin, Plan, Side
 from syncd.model.snapshot import distinct
 from syncd.reconcile.amount import too_much
-from syncd.reconcile.marked import behind
+from syncd.reconcile.marked import behind, is_older
 from syncd.reconcile.mode import (
     FULL,
     INCREMENTAL,
@@ -119,6 +119,8 @@ def _why_full(
     stamped = session.database.stamped or session.capture is not None
     if held.mode(session.state, session.tables, session.mapping.binding) == FULL:
         return "what holds the binding was found by reading everything"
+    if is_older(session, origins[Side.FIFTYONE].mark):
+        return "FiftyOne bears an older mark than was left there"
     return why_full(before, origins, session.fingerprint, options.pace, now, stamped=stamped)
 
 

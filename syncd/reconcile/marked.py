@@ -6,6 +6,9 @@ from syncd.model import Mark
 from syncd.session import Session
 from syncd.store import changes, runs
 
+LOADS = ("ingest", "inbox")
+"""Modes of runs that write to the log, and leave no mark."""
+
 
 def behind(session: Session, mark: Mark | None) -> str | None:
     """Why syncd's own tables are older than the mark, and the ways out; ``None`` where they are not.
@@ -25,6 +28,20 @@ def behind(session: Session, mark: Mark | None) -> str | None:
         f"which they do not have ({ends}). {recover} carries what FiftyOne holds to the database, as edits; with "
         "--accept FiftyOne follows the database"
     )
+
+
+def is_older(session: Session, mark: Mark | None) -> bool:
+    """Whether FiftyOne bears an older mark than was left there: then it may have been restored from a backup.
+
+    A run that died before it left its mark looks the same, so it is no more than a reason to read everything.
+    """
+    if mark is None:
+        return False
+    newest = changes.newest(session.state, session.tables, session.mapping.binding)
+    if newest is None or newest[0] <= mark.seq:
+        return False
+    # What was loaded from outside leaves no mark: the next run does.
+    return runs.mode(session.state, session.tables, newest[2]) not in LOADS
 
 
 def leave_mark(session: Session, before: Mark | None, *, accepted: bool = False) -> None:

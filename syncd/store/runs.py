@@ -107,6 +107,11 @@ def first(connection: Connection, tables: Tables, binding: str) -> str | None:
     return connection.execute(chosen).scalar_one_or_none()
 
 
+def mode(connection: Connection, tables: Tables, run_id: str) -> str | None:
+    """How a run was meant to go."""
+    return connection.execute(sa.select(tables.run.c.mode).where(tables.run.c.id == run_id)).scalar_one_or_none()
+
+
 def ids_like(connection: Connection, tables: Tables, text: str) -> Sequence[str]:
     """Run ids that begin with the text a person typed."""
     table = tables.run

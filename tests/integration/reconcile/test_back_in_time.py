@@ -203,6 +203,20 @@ def test_the_mark_touches_no_sample_and_nothing_else_of_the_dataset(world: World
     assert {each["_id"]: each["last_modified_at"] for each in world.samples.find()} == stamps
 
 
+def test_a_poll_notices_that_all_of_fiftyone_was_restored(world: World) -> None:
+    datasets = world.mongo["datasets"]
+    _relabel(world, ids(world)[MANY : MANY + 1])
+    backup = datasets.find_one({"name": world.dataset})
+    with _mongorestore(world):
+        _relabel(world, ids(world)[:MANY])
+    datasets.replace_one({"_id": backup["_id"]}, backup)
+    run = world.reconcile()
+    assert run.why_full == "FiftyOne bears an older mark than was left there"
+    assert run.held is not None
+    assert _recover(world, Side.FIFTYONE).result.to_fiftyone == MANY
+    assert world.reconcile().mode == "incremental"
+
+
 def test_a_table_reloaded_with_new_stamps_and_swapped_by_its_name_goes_on(world: World) -> None:
     _relabel(world, ids(world)[:MANY])
     world.sql("CREATE TABLE fresh (LIKE annotation INCLUDING ALL)")
