@@ -236,7 +236,7 @@ def _returned(inputs: Inputs, known: pl.DataFrame, side: Side) -> tuple[pl.DataF
         entries = history.earlier.filter((pl.col("field") == field.name) & (pl.col("action") == Action.UPDATE.value))
         agreed = _agreed_at(entries, side)
         earlier = rows.join(_matching(field, rows, entries), on=ID).join(agreed, on=ID)
-        earlier = earlier.filter((pl.col("stamp") < pl.col("agreed_at")).fill_null(value=True))
+        earlier = earlier.filter(_is_older())
         returned.append(earlier.select(*LOST, pl.lit(field.name).alias("field"), "stamp"))
     return pl.concat(differing), pl.concat(returned)
 
@@ -248,6 +248,13 @@ def _matching(field: Any, rows: pl.DataFrame, entries: pl.DataFrame) -> pl.DataF
     found = [(id_, lost) for id_, now, old, lost in pairs.iter_rows() if is_same(field, json.loads(old), now)]
     frame = pl.DataFrame(found, schema=LOST, orient="row")
     return frame.group_by(ID).agg(pl.col("lost_at").max())
+
+
+def _is_older() -> pl.Expr:
+    """Whether a stamp is older than what was agreed last, or there is none; some columns hold whole seconds only."""
+    stamp, agreed = pl.col("stamp"), pl.col("agreed_at")
+    second = stamp.dt.truncate("1s")
+    return (stamp < pl.when(stamp == second).then(agreed.dt.truncate("1s")).otherwise(agreed)).fill_null(value=True)
 
 
 def _agreed_at(entries: pl.DataFrame, side: Side) -> pl.DataFrame:
@@ -273,7 +280,7 @@ def _back_again(inputs: Inputs, rows: pl.DataFrame, side: Side) -> pl.DataFrame:
     """Annotations that were deleted and are there again, under a stamp older than their deletion."""
     stamp = _utc(PREFIXES[side] + "edited_at").alias("stamp")
     found = _whole(inputs, rows, Action.DELETE, side).select(*LOST, "agreed_at", stamp)
-    return found.filter((pl.col("stamp") < pl.col("agreed_at")).fill_null(value=True))
+    return found.filter(_is_older())
 
 
 def _gone_again(

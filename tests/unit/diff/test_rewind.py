@@ -97,6 +97,17 @@ def test_a_clock_that_was_ahead_makes_no_later_edit_older() -> None:
     assert plan.held is None and len(plan.changes) == len(names)
 
 
+def test_a_stamp_of_whole_seconds_is_not_older_within_its_second() -> None:
+    half = timedelta(milliseconds=500)
+    given = {
+        "b": _known(MANY),
+        "f": [F(name, label="krill", at=NOON) for name in MANY],
+        "log": [earlier(name, old="copepod", began=NOON + half, applied=NOON + half) for name in MANY],
+    }
+    assert plan_of(d=[D(name, at=NOON) for name in MANY], **given, **LOOSE).held is None
+    assert plan_of(d=[D(name, at=NOON - timedelta(seconds=1)) for name in MANY], **given, **LOOSE).held is not None
+
+
 def test_without_stamps_all_that_differs_must_have_gone_back() -> None:
     assert _rewound_database(MANY, at=None).held is not None
     assert _rewound_database(FEW, at=None).conflicts == ()
