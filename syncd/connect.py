@@ -12,8 +12,10 @@ from typing import Any
 
 import pymongo
 import sqlalchemy as sa
+from pymongo import ReadPreference, WriteConcern
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -34,6 +36,18 @@ _SET_UNKNOWN = re.compile(r"client is configured to connect to a replica set nam
 """What MongoDB's driver says of a direct connection, also where nobody answers."""
 
 EXPECTED = "Expected e.g. mongodb://user@host:27017."
+_DURABLE = ("w=majority", "journal=true", "readPreference=primary", "readConcernLevel=majority")
+"""How syncd reads MongoDB and writes to it.
+
+What is acknowledged without the journal can be gone after a crash, what a secondary holds may be old, and what no
+majority holds can be rolled back: each looks like an edit that put an old value back.
+"""
+
+_OVERRULED = frozenset(
+    {"w", "journal", "j", "fsync", "readconcernlevel", "readpreference", "readpreferencetags", "maxstalenessseconds"}
+)
+"""Options of an address that would have it otherwise, in lower case."""
+
 DOCTOR = "Start it or mend its address, then run `syncd doctor`."
 
 
@@ -146,7 +160,7 @@ def open_fiftyone(config: Config, *, answer_s: float | None = None) -> Database[
     limit: dict[str, Any] = {} if answer_s is None else {"socketTimeoutMS": int(answer_s * 1000)}
     try:
         client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
-            address,
+            durable_address(address),
             serverSelectionTimeoutMS=PATIENCE_S * 1000,
             connectTimeoutMS=PATIENCE_S * 1000,
             appname="syncd",
@@ -182,7 +196,37 @@ def _of_fiftyone_itself(name: str | None) -> Database[dict[str, Any]]:
             f"FiftyOne has no database to connect to: {first_line(error)}",
             remedy="Set `fiftyone.database_uri`, then run `syncd doctor`.",
         ) from error
-    return database.client[name] if name else database
+    return durable(database.client[name] if name else database)
+
+
+def durable_address(address: str) -> str:
+    """MongoDB's address with syncd's own read preference and write concern in place of those that it names."""
+    server, options = address.partition("?")[0], [each for each in _options(address) if not _is_overruled(each)]
+    # The driver wants a slash between hosts and options.
+    separator = "?" if server.partition("://")[2].count("/") else "/?"
+    return server + separator + "&".join([*options, *_DURABLE])
+
+
+def overruled(address: str) -> list[str]:
+    """The options of MongoDB's address that say how to read and write, and are not followed."""
+    return [each for each in _options(address) if _is_overruled(each)]
+
+
+def _options(address: str) -> list[str]:
+    return [each for each in re.split("[&;]", address.partition("?")[2]) if each]
+
+
+def _is_overruled(option: str) -> bool:
+    return option.partition("=")[0].lower() in _OVERRULED
+
+
+def durable(database: Database[dict[str, Any]]) -> Database[dict[str, Any]]:
+    """The same over a connection that somebody else has made."""
+    return database.with_options(
+        read_preference=ReadPreference.PRIMARY,
+        write_concern=WriteConcern(w="majority", j=True),
+        read_concern=ReadConcern("majority"),
+    )
 
 
 def without_password(address: str, text: str) -> str:

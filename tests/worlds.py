@@ -59,6 +59,12 @@ class Template:
             identity = self._copy_dataset(mongo, name)
             world = World(url, self.mongo_uri, mongo, name, self.data, overrides)
             world.sql("UPDATE syncd.cursor SET identity = :identity WHERE side = 'fiftyone'", identity=identity)
+            # The copy is a database of another name.
+            world.sql(
+                "UPDATE syncd.cursor SET identity = replace(identity, :template, :copy) WHERE side = 'database'",
+                template=self.database,
+                copy=name,
+            )
             try:
                 yield world
             finally:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import polars as pl
 
-from syncd.model import Change, Content, Origin, Side, Snapshot, TagEdit
+from syncd.model import Change, Content, Mark, Origin, Side, Snapshot, TagEdit
 from syncd.model.readback import Judge
 
 
@@ -150,6 +150,10 @@ class LabelStore(Adapter, Protocol):
 
     def find_samples(self, media: Collection[str]) -> pl.DataFrame:
         """The samples with these media (:data:`syncd.model.snapshot.SAMPLES_SCHEMA`)."""
+        ...
+
+    def leave_mark(self, mark: Mark) -> None:
+        """Keeps the mark beside the labels, where :meth:`origin` finds it; touches no sample."""
         ...
 
     def write_tags(self, edits: Sequence[TagEdit]) -> None:

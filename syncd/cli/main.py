@@ -39,6 +39,13 @@ COMMANDS = (
     Command("apply", "syncd.cli.apply", "apply", WORK, "Example: syncd apply plan.json"),
     Command("run", "syncd.cli.run", "run_command", WORK, "Example: syncd run -c /etc/syncd/syncd.yaml"),
     Command("undo", "syncd.cli.undo", "undo_changes", WORK, "Example: syncd undo --since 4h --actor ada --dry-run"),
+    Command(
+        "recover",
+        "syncd.cli.recover",
+        "recover_command",
+        WORK,
+        "Example: syncd recover planktivore --side fiftyone --dry-run",
+    ),
     Command("media", "syncd.cli.media", None, WORK),
     Command("vocabulary", "syncd.cli.vocabulary", None, WORK),
     Command("verify", "syncd.cli.verify", "verify", LOOK, "Example: syncd verify planktivore --json"),

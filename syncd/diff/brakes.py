@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from syncd.diff.findings import DRAWN
 from syncd.diff.images import NEARLY_ALL
-from syncd.model.fields import LABEL, Direction
-from syncd.model.plan import Action, Change, Content
+from syncd.diff.wishes import APPROVED
+from syncd.model.fields import ID_FIELD, LABEL, Direction, Field
+from syncd.model.plan import RESTORED, Action, Change, Content
 from syncd.model.policy import Brakes
 
 MOST = 3
@@ -38,6 +39,22 @@ def enough_known(brakes: Brakes, looked_at: int, gone: int) -> int | None:
     if not all(fraction for _, fraction in compared):
         return None
     return max([1, brakes.min_rows, *(math.ceil(count / fraction) + 1 for count, fraction in compared)])
+
+
+def counted(changes: Sequence[Change], verified: Field | None) -> list[Change]:
+    """The changes without those by which nobody's word is replaced, however many there are.
+
+    An approval sets ``verified`` (the field, if there is one) and says that everything else is right. What FiftyOne has
+    lost, ids and attributes, is given back where nothing stands by now.
+    """
+    approval = None if verified is None else verified.name
+    return [
+        each for each in changes if not (each.reason == APPROVED and each.field == approval) and not _gives_back(each)
+    ]
+
+
+def _gives_back(change: Change) -> bool:
+    return change.action is Action.UPDATE and (change.field == ID_FIELD or change.reason == RESTORED)
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ from syncd.diff.inputs import History
 from syncd.diff.joined import EXPRESSIONS, B, D, F, differ, is_known, not_finite, unreadable
 from syncd.diff.memory import REFUSED, STALE, about_column, with_memory
 from syncd.diff.returns import WINDOW
+from syncd.diff.rewind import rewound_column
 from syncd.diff.vocabulary import UNKNOWN
 from syncd.diff.wishes import ALIAS, AMBIGUOUS, BY_TAG
-from syncd.model.fields import BOX, LABEL, Direction, Field, Mapping
+from syncd.model.fields import BOX, LABEL, Direction, Field, Mapping, Side
 from syncd.model.plan import RESTORED
 from syncd.model.policy import Policy
 from syncd.model.snapshot import column
@@ -88,6 +89,7 @@ def _facts(field: Field) -> Iterator[pl.Expr]:
 
 
 def _verdict(field: Field, policy: Policy) -> pl.Expr:
+    name = field.name
     known, apart, unread, endless = (_about(field, fact) for fact in ("known", "apart", "unread", "endless"))
     by_fiftyone, by_database = _about(field, "by_fiftyone"), _about(field, "by_database")
     waits, open_kind = _waits(field, policy), _about(field, "open_kind")
@@ -115,6 +117,11 @@ def _verdict(field: Field, policy: Policy) -> pl.Expr:
         .then(open_kind)
         .when(~known)
         .then(_first_meeting(field, policy))
+        # An earlier value under an older stamp is nobody's edit, whatever the policies say of edits.
+        .when(pl.col(rewound_column(name, Side.FIFTYONE)))
+        .then(pl.lit(STALE))
+        .when(pl.col(rewound_column(name, Side.DATABASE)))
+        .then(pl.lit("edit_edit"))
         .when(by_fiftyone & _about(field, "returned").is_not_null() & ~_about(field, "by_tag"))
         .then(pl.when(again).then(pl.lit(STALE)).otherwise(pl.lit("to_fiftyone")))
         .when(by_fiftyone & _about(field, "unknown") & pl.lit(field.direction.allows(Direction.TO_DATABASE)))

@@ -8,7 +8,7 @@ from datetime import datetime
 import polars as pl
 
 from syncd.diff.names import SIGNED_SCHEMA
-from syncd.model.fields import Mapping
+from syncd.model.fields import Mapping, Side
 from syncd.model.kinds import TIMESTAMP_DTYPE
 from syncd.model.policy import Policy
 from syncd.model.snapshot import Snapshot, empty_samples
@@ -39,6 +39,23 @@ HALF_SCHEMA: dict[str, pl.DataType] = {
     "reason": pl.String(),
 }
 UNFILLED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "field": pl.String()}
+WAITING_SCHEMA: dict[str, pl.DataType] = {
+    "annotation_id": pl.String(),
+    "field": pl.String(),
+    "new": pl.String(),
+}
+MOMENT = pl.Datetime("us", "UTC")
+EARLIER_SCHEMA: dict[str, pl.DataType] = {
+    "seq": pl.Int64(),
+    "annotation_id": pl.String(),
+    "field": pl.String(),
+    "action": pl.String(),
+    "direction": pl.String(),
+    "old": pl.String(),
+    "edited_at": MOMENT,
+    "began_at": MOMENT,
+    "applied_at": MOMENT,
+}
 ANSWERED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "tag": pl.String()}
 BY_HAND_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "sample_id": pl.String(), "run_id": pl.String()}
 STANDING_SCHEMA: dict[str, pl.DataType] = {
@@ -68,6 +85,10 @@ class History:
     ``by_hand`` are the annotations that people were found to have changed in FiftyOne by the run before this one,
     and ``standing`` the edits and drawn labels that already waited then, or were in a conflict without an annotation:
     what is evidence of how a value came back (:mod:`syncd.diff.returns`).
+
+    Of annotations that may have gone back in time (:func:`syncd.diff.rewind.asked_for`): ``earlier`` holds the applied
+    changes (``began_at``: when their run did), ``waiting`` the edits that wait for a person already, and
+    ``newest_elsewhere`` is the time of the newest change of any other annotation.
     """
 
     written: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WRITTEN_SCHEMA))
@@ -80,6 +101,9 @@ class History:
     by_hand: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BY_HAND_SCHEMA))
     standing: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STANDING_SCHEMA))
     unfilled: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=UNFILLED_SCHEMA))
+    earlier: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EARLIER_SCHEMA))
+    waiting: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WAITING_SCHEMA))
+    newest_elsewhere: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +132,10 @@ class Inputs:
     all of them are), and ``away`` says of an incremental reading that there are annotations without a sample.
     ``alongside`` are samples with the stamp of an edited label (:data:`STAMPS_SCHEMA`). ``adopt`` accepts labels
     and samples that were made anew under known annotation ids (a rebuilt dataset that a person has confirmed);
-    ``force`` releases the brakes. ``vocabulary`` is what a label may be; ``None`` where anything goes.
+    ``force`` releases the brakes, and ``accepted`` is a side that went back in time and is taken as it is.
+    ``another_table`` says which table was agreed with, where this is another; ``behind`` that what is known here is
+    older than what was known when FiftyOne was last written. ``vocabulary`` is what a label may be; ``None`` where
+    anything goes.
     """
 
     mapping: Mapping
@@ -128,6 +155,9 @@ class Inputs:
     starts: bool = False
     adopt: bool = False
     force: bool = False
+    accepted: Side | None = None
+    another_table: str | None = None
+    behind: str | None = None
 
     @property
     def complete(self) -> bool:

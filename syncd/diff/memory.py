@@ -130,7 +130,7 @@ def removed_lately(history: History, ids: Iterable[str]) -> dict[str, list[dict[
 
 def holds_remembered(mapping: Mapping, remembered: dict[str, Json], values: dict[str, Value]) -> bool:
     """Whether an annotation holds just what is remembered of it."""
-    return all(_is_same(each, remembered.get(each.name), values[each.name]) for each in mapping.fields)
+    return all(is_same(each, remembered.get(each.name), values[each.name]) for each in mapping.fields)
 
 
 def _flagged(rows: pl.DataFrame, ids: dict[str, pl.DataFrame]) -> pl.DataFrame:
@@ -150,11 +150,12 @@ def ids_holding(field: Field, rows: pl.DataFrame, remembered: pl.DataFrame, text
     """Ids of the rows whose value on a side is one of those remembered (as JSON text in the column ``text``)."""
     was = remembered.select("annotation_id", pl.col(text).alias("was"))
     pairs = rows.select("annotation_id", pl.col(side + column(field.name)).alias("now")).join(was, on="annotation_id")
-    ids = [name for name, now, text in pairs.iter_rows() if _is_same(field, json.loads(text), now)]
+    ids = [name for name, now, text in pairs.iter_rows() if is_same(field, json.loads(text), now)]
     return pl.DataFrame({"annotation_id": ids}, schema={"annotation_id": pl.String()})
 
 
-def _is_same(field: Field, remembered: Json, now: Any) -> bool:
+def is_same(field: Field, remembered: Json, now: Any) -> bool:
+    """Whether a value is the remembered one."""
     try:
         was = from_json(field.kind, remembered)
     except (TypeError, ValueError):

@@ -10,16 +10,16 @@ from collections import Counter
 
 import polars as pl
 
+from syncd.diff import rewind
 from syncd.diff.answers import Answers, Heard, answers, flagged, kept
-from syncd.diff.brakes import held_by
-from syncd.diff.counted import counted
+from syncd.diff.brakes import counted, held_by
 from syncd.diff.decisions import decide, next_baseline
 from syncd.diff.fields import judge, verdict_column
 from syncd.diff.findings import Findings
 from syncd.diff.flags import flag
 from syncd.diff.gate import gated
 from syncd.diff.gone import without_lost_homes
-from syncd.diff.identity import identify
+from syncd.diff.identity import Identified, identify
 from syncd.diff.images import Images, judge_images
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, F, is_hidden, join
@@ -36,7 +36,7 @@ from syncd.diff.shown import with_sides
 from syncd.diff.tags import approved_places, asking, known_answers, said, spent_names, voices, with_actors
 from syncd.diff.vocabulary import with_nearest
 from syncd.diff.wishes import verified_field, with_wishes
-from syncd.model.fields import Mapping
+from syncd.model.fields import Mapping, Side
 from syncd.model.kinds import dumps
 from syncd.model.plan import AWAITING, ERROR, Change, Conflict, Counts, Plan, Scope, Waiting
 from syncd.model.snapshot import distinct
@@ -59,9 +59,7 @@ def diff(inputs: Inputs) -> Plan:
     voiced = voices(tags)
     verified = verified_field(mapping, review)
     asked = asking(tags, fiftyone, verified.name if verified else None)
-    joined = join(_without(baseline, held), _without(identified.rows, held), _without(database, held))
-    joined = joined.with_columns(is_hidden(inputs.database))
-    joined = with_lost(mapping, inputs.history, [str(each.annotation_id) for each in identified.restored], joined)
+    joined = _side_by_side(inputs, _without(baseline, held), identified, _without(database, held), held)
     found = Findings()
     returns = find_returns(inputs, joined, identified.fresh, identified.conflicts)
     judge_missing(inputs, joined, asked, returns.gone, found)
@@ -69,7 +67,10 @@ def diff(inputs: Inputs) -> Plan:
     in_both = joined.filter(pl.col("in_f") & pl.col("in_d"))
     images = judge_images(inputs, in_both, identified.half_moved, found)
     in_both = _without(in_both, images.ids)
-    work = with_wishes(inputs, voiced, with_actors(_needs_work(mapping, in_both, voiced), review, F))
+    went_back = rewind.rewound(inputs, joined)
+    found.hints.extend(rewind.hints(inputs, went_back))
+    work = rewind.with_few(inputs, went_back, _needs_work(mapping, in_both, voiced))
+    work = with_wishes(inputs, voiced, with_actors(work, review, F))
     work = gated(mapping, review, judge(mapping, inputs.policy, inputs.history, returns.values, work), verdict_column)
     flagging = flag(mapping, review, tags, in_both, inputs.history.open_conflicts)
     for outcome in (*decide(mapping, work), *flagging):
@@ -83,7 +84,9 @@ def diff(inputs: Inputs) -> Plan:
     waiting = [*found.waiting, *flagged(review, tags, fiftyone)]
     scope = _scope(inputs, joined, held, left, images)
     doubted = _displaced(inputs, identified.held) + images.displaced
-    stop = images.held or (None if inputs.force else _held(inputs, found, changes, conflicts, doubted))
+    stop = images.held
+    if stop is None and not inputs.force:
+        stop = rewind.held(inputs, joined, went_back) or _held(inputs, found, changes, conflicts, doubted)
     answer = Answers((), frozenset())
     if stop is None:
         heard = Heard(changes, conflicts, found.waiting)
@@ -97,9 +100,7 @@ def diff(inputs: Inputs) -> Plan:
         binding=mapping.binding,
         changes=tuple(changes),
         conflicts=conflicts,
-        baseline=_with_moving(pl.concat([next_baseline(mapping, work, changes), *found.away]), images).sort(
-            "annotation_id"
-        ),
+        baseline=_baseline(next_baseline(mapping, work, changes), found, images),
         dropped=tuple(sorted(found.dropped)),
         counts=_counts(inputs, found, changes, waiting, left, in_both),
         scope=scope,
@@ -109,7 +110,17 @@ def diff(inputs: Inputs) -> Plan:
         waiting=tuple(sorted(waiting, key=lambda each: each.subject)),
         tags=tuple(sorted([*answer.edits, *marked], key=lambda each: each.sort_key)),
         answered=answer.answered | kept(known_tags, labels, held),
+        recovery=_recovery(inputs, joined, went_back),
     )
+
+
+def _side_by_side(
+    inputs: Inputs, baseline: pl.DataFrame, identified: Identified, database: pl.DataFrame, held: frozenset[str]
+) -> pl.DataFrame:
+    """One row per annotation id, with what is hidden and what was lost marked."""
+    joined = join(baseline, _without(identified.rows, held), database).with_columns(is_hidden(inputs.database))
+    restored = [str(each.annotation_id) for each in identified.restored]
+    return with_lost(inputs.mapping, inputs.history, restored, joined)
 
 
 def _one_per_subject(conflicts: list[Conflict]) -> tuple[Conflict, ...]:
@@ -144,8 +155,10 @@ def _with_restored(rows: pl.DataFrame, restored: tuple[Change, ...]) -> pl.DataF
     return rows.with_columns(pl.coalesce("annotation_id", "given").alias("annotation_id")).drop("given")
 
 
-def _with_moving(baseline: pl.DataFrame, images: Images) -> pl.DataFrame:
-    return baseline if images.baseline is None else pl.concat([baseline, images.baseline])
+def _baseline(judged: pl.DataFrame, found: Findings, images: Images) -> pl.DataFrame:
+    """The rows of the next baseline, with those that went away and those that the policy moves."""
+    moving = [] if images.baseline is None else [images.baseline]
+    return pl.concat([judged, *found.away, *moving]).sort("annotation_id")
 
 
 def _without(rows: pl.DataFrame, ids: frozenset[str]) -> pl.DataFrame:
@@ -232,6 +245,14 @@ def _relabelled(inputs: Inputs, joined: pl.DataFrame) -> list[str]:
         return []
     strange = joined.filter(pl.col("in_b") & pl.col("in_f") & (pl.col(F + "label_id") != pl.col(B + "label_id")))
     return [f"{strange.height} known ids stand on new labels"] if strange.height else []
+
+
+def _recovery(
+    inputs: Inputs, joined: pl.DataFrame, went_back: tuple[rewind.Rewound, ...]
+) -> dict[Side, tuple[Change, ...]]:
+    if inputs.behind is not None:
+        return {Side.FIFTYONE: rewind.follow(inputs, joined)}
+    return {each.side: rewind.forward(inputs, joined, each) for each in went_back}
 
 
 def _displaced(inputs: Inputs, held: frozenset[str]) -> int:

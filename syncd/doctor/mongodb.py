@@ -11,6 +11,7 @@ from typing import Any
 from pymongo.database import Database
 
 from syncd.config.login import HINT, is_clear_mongodb_uri
+from syncd.connect import overruled
 from syncd.doctor.finding import Check, Verdict, fault, ok, warning
 from syncd.doctor.servers import MONGODB_ANSWERS, Servers
 from syncd.doctor.wording import count
@@ -42,7 +43,13 @@ def _answers(servers: Servers) -> Verdict:
     except FiftyOneUnavailable as error:
         raise FiftyOneUnavailable(error.message, remedy=_remedy(error.message, place)) from error
     datasets = database["datasets"].estimated_document_count()
-    return ok(f'database "{database.name}" with {count(datasets, "dataset")}')
+    detail = f'database "{database.name}" with {count(datasets, "dataset")}'
+    if told := overruled(uri):
+        detail += (
+            f"; {', '.join(told)} in {place} is not followed: syncd reads from the primary, and what it writes is in "
+            "the journal of a majority"
+        )
+    return ok(detail)
 
 
 def _remedy(message: str, place: str) -> str:

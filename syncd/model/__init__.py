@@ -17,7 +17,7 @@ from syncd.model.fields import (
 from syncd.model.kinds import Json, Kind, Value, dtype, dumps, to_json
 from syncd.model.plan import Action, Change, Conflict, Content, Counts, Plan, Scope, TagEdit, Waiting
 from syncd.model.policy import Brakes, Marks, Policy, Review
-from syncd.model.snapshot import Origin, Snapshot
+from syncd.model.snapshot import Mark, Origin, Snapshot
 from syncd.model.vocabulary import Vocabulary
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "LabelType",
     "Mapping",
     "Marks",
+    "Mark",
     "Origin",
     "Plan",
     "Policy",

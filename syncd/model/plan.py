@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -10,7 +11,7 @@ from typing import TypeAlias
 
 import polars as pl
 
-from syncd.model.fields import ID_FIELD, Direction
+from syncd.model.fields import ID_FIELD, Direction, Side
 from syncd.model.kinds import Json, Value, dumps
 
 Content: TypeAlias = "Value | dict[str, Value]"
@@ -230,6 +231,8 @@ class Plan:
     not suffice (something may have been deleted); a plan with hints is never applied. ``waiting`` is what was found
     to wait for a person without being a conflict; ``tags`` what becomes of the tags in FiftyOne, which no log mentions;
     ``answered`` the (annotation id, tag) that have had their effect, or need none, and stay where they are.
+    ``recovery`` holds, for a side that went back in time, the changes that would bring it forward again; where syncd's
+    own tables did, those by which FiftyOne would follow.
     """
 
     binding: str
@@ -245,6 +248,7 @@ class Plan:
     waiting: tuple[Waiting, ...] = ()
     tags: tuple[TagEdit, ...] = ()
     answered: frozenset[tuple[str, str]] = frozenset()
+    recovery: Mapping[Side, tuple[Change, ...]] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:

@@ -11,16 +11,18 @@ import polars as pl
 import structlog
 
 from syncd.capture.read import Captured, changed_since
-from syncd.diff import History, Inputs, Young, diff
+from syncd.diff import History, Inputs, Young, diff, rewind
 from syncd.diff.names import SIGNED_SCHEMA, edited_rows
 from syncd.diff.sift import Rules
-from syncd.model import Origin, Plan, Side
+from syncd.model import Mark, Origin, Plan, Side
 from syncd.model.snapshot import distinct
 from syncd.reconcile.amount import too_much
+from syncd.reconcile.marked import behind, is_older
 from syncd.reconcile.mode import (
     FULL,
     INCREMENTAL,
     NewRows,
+    another_table,
     moved,
     new_rows,
     rows_unexplained,
@@ -32,7 +34,7 @@ from syncd.reconcile.reading import Reading, read_everything, read_since
 from syncd.reconcile.sweep import Met
 from syncd.reconcile.tagged import left_out, narrowed
 from syncd.session import Session
-from syncd.store import baseline, changes, cursors, history
+from syncd.store import baseline, changes, cursors, held, history
 from syncd.store.cursors import Cursor
 
 log = structlog.get_logger(__name__)
@@ -42,7 +44,8 @@ log = structlog.get_logger(__name__)
 class Decision:
     """A plan and the reading it rests on.
 
-    ``met`` is what goes into the baseline beside what the plan moves: annotations that both sides hold alike.
+    ``met`` is what goes into the baseline beside what the plan moves: annotations that both sides hold alike. ``mark``
+    is what FiftyOne bears, and ``behind`` says that syncd's own tables are older than that.
     """
 
     plan: Plan
@@ -50,6 +53,8 @@ class Decision:
     why_full: str | None
     moved: tuple[Cursor, ...]
     met: Met | None = None
+    mark: Mark | None = None
+    behind: str | None = None
 
 
 def decide(session: Session, options: Options, until_done: ExitStack) -> Decision:
@@ -66,6 +71,8 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
         ),
     }
     before = cursors.load(session.state, session.tables, session.mapping.binding)
+    mark = origins[Side.FIFTYONE].mark
+    is_behind = behind(session, mark) if before else None
     captured = _captured(session, before)
     reason = "asked for" if options.full else _why_full(session, options, before, origins)
     if reason is None and captured is not None:
@@ -82,11 +89,12 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
             reason = "the database's number of rows is not what its changes explain"
         else:
             remembered = _remembered(session, reading.annotation_ids) if reading.any_rows else History()
+            remembered = _with_earlier(session, reading, remembered)
             session.rest()
-            plan = _diff(session, options, reading, remembered, before, origins)
+            plan = _diff(session, options, reading, remembered, before, origins, is_behind)
             if not plan.hints:
                 after = _moved(session, reading, before, origins, plan, fresh, captured)
-                return Decision(plan, INCREMENTAL, None, after)
+                return Decision(plan, INCREMENTAL, None, after, mark=mark, behind=is_behind)
             reason = plan.hints[0]
     log.debug("reading everything", binding=session.mapping.binding, why=reason)
     if origins[Side.DATABASE].rows is None:
@@ -99,9 +107,11 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
     # For one run's own tag other labels are spoken of than those of which documents were learnt not to speak.
     familiar = session.familiar if options.tag is None else None
     reading = read_everything(session, rules_at, rows, familiar, options.progress, until_done)
-    plan = _diff(session, options, reading, remembered, before, origins)
+    remembered = _with_earlier(session, reading, remembered)
+    session.rest()
+    plan = _diff(session, options, reading, remembered, before, origins, is_behind)
     after = _moved(session, reading, before, origins, plan, None, captured)
-    return Decision(plan, FULL, reason, after, reading.met)
+    return Decision(plan, FULL, reason, after, reading.met, mark, is_behind)
 
 
 def _why_full(
@@ -109,6 +119,10 @@ def _why_full(
 ) -> str | None:
     now = session.database.now()
     stamped = session.database.stamped or session.capture is not None
+    if held.mode(session.state, session.tables, session.mapping.binding) == FULL:
+        return "what holds the binding was found by reading everything"
+    if is_older(session, origins[Side.FIFTYONE].mark):
+        return "FiftyOne bears an older mark than was left there"
     return why_full(before, origins, session.fingerprint, options.pace, now, stamped=stamped)
 
 
@@ -138,6 +152,7 @@ def _diff(
     remembered: History,
     before: dict[Side, Cursor],
     origins: dict[Side, Origin],
+    is_behind: str | None,
 ) -> Plan:
     options.progress("comparing")
     remembered = replace(remembered, signed=_signed(session, reading))
@@ -161,7 +176,10 @@ def _diff(
             met_besides=first_besides,
             starts=_starts(session, reading),
             adopt=remade is not None and options.force,
-            force=options.force,
+            force=options.force or options.accepted is not None,
+            accepted=options.accepted,
+            another_table=another_table(before, origins[Side.DATABASE]),
+            behind=is_behind,
         )
     )
     if reading.met is not None:
@@ -213,6 +231,17 @@ def _signed(session: Session, reading: Reading) -> pl.DataFrame:
     session.rest()
     names = [session.database.signature(each) for each in found["actor"].to_list()]
     return found.select("annotation_id", pl.Series("name", names, pl.String))
+
+
+def _with_earlier(session: Session, reading: Reading, remembered: History) -> History:
+    """What is remembered, with what was agreed earlier of the annotations that may have gone back to it."""
+    frames = (reading.fiftyone.rows, reading.database.rows, reading.baseline)
+    if all(each.is_empty() for each in frames):
+        return remembered
+    state, tables, binding = session.state, session.tables, session.mapping.binding
+    newest = history.newest(state, tables, binding)
+    ids = rewind.asked_for(session.mapping, *frames, complete=reading.complete, newest=newest)
+    return history.with_earlier(state, tables, binding, remembered, ids) if ids else remembered
 
 
 def _young(as_of: datetime, quiet_period: timedelta) -> Young | None:

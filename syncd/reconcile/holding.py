@@ -10,6 +10,7 @@ import polars as pl
 from syncd.adapters.values import same_content
 from syncd.apply.outcomes import subject
 from syncd.diff.content import problems_of, seen_tags
+from syncd.diff.rewind import RECOVERED
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Content, Direction, Mapping
 from syncd.model.present import Present, Row, content
 from syncd.model.snapshot import baseline_schema, column, known_column
@@ -19,6 +20,8 @@ def holding(mapping: Mapping, changes: Sequence[Change], present: Present) -> tu
     """For each change, whether its own side holds ``old`` and the other side what the change supposes.
 
     The other side must hold ``new`` already, unless the plan changes it as well; then both changes hold or neither.
+    Of a side that is brought forward again it is the baseline that must hold ``new``: what the other side has made of
+    it since is an edit, for the next run.
     """
     sides: dict[tuple[str | None, str | None, str | None], set[Direction | None]] = {}
     for each in changes:
@@ -46,6 +49,8 @@ def _update_holds(mapping: Mapping, change: Change, present: Present, paired: bo
     home, out = (row, label) if change.direction is Direction.TO_DATABASE else (label, row)
     if not _field_is(mapping, home, change.field, change.old):
         return False
+    if change.reason == RECOVERED:
+        return _was_agreed(mapping, present, change)
     # A row or a label that is alone has nobody to agree with.
     return paired or out is None or _field_is(mapping, out, change.field, change.new)
 
@@ -60,14 +65,27 @@ def _image_holds(mapping: Mapping, change: Change, label: Row | None, row: Row |
     return change.field == SAMPLE_FIELD or label[mapping.image] == change.new
 
 
+def _was_agreed(mapping: Mapping, present: Present, change: Change) -> bool:
+    home = present.home(change.annotation_id)
+    if home is None:
+        return False
+    if change.field is None:
+        return same_content(mapping, None, content(mapping, home), change.new)
+    return same_content(mapping, change.field, home[column(change.field)], change.new)
+
+
 def _insert_holds(mapping: Mapping, change: Change, present: Present, paired: bool) -> bool:
     if change.direction is Direction.TO_DATABASE:
         label = present.label_at(change.sample_id, change.label_id)
         free = not present.rows_of(change.annotation_id) and change.annotation_id not in present.hidden
+        if change.reason == RECOVERED:
+            return free and label is not None and _was_agreed(mapping, present, change)
         return free and (paired or (label is not None and _content_is(mapping, label, change.new)))
     sample = present.sample(change.sample_id)
     free = not present.labels_of(change.annotation_id) and sample is not None and not sample["occupied"]
     row = present.row(change.annotation_id)
+    if change.reason == RECOVERED:
+        return free and row is not None and _was_agreed(mapping, present, change)
     return free and (paired or (row is not None and _content_is(mapping, row, change.new)))
 
 

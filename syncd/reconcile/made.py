@@ -25,6 +25,7 @@ from syncd.model.snapshot import baseline_schema
 from syncd.reconcile.failures import clear_errors, close_failed, locked_errors
 from syncd.reconcile.holding import baseline_of, holding
 from syncd.reconcile.look import look
+from syncd.reconcile.marked import leave_mark
 from syncd.reconcile.mode import recounted
 from syncd.reconcile.result import RunResult
 from syncd.reconcile.run import locked, rows_added
@@ -32,7 +33,7 @@ from syncd.session import Session
 from syncd.store import baseline, conflicts, cursors, runs
 from syncd.store.changes import SUPERSEDED
 
-RESOLVE, UNDO, MADE = "resolve", "undo", "made"
+RESOLVE, UNDO, RECOVER, MADE = "resolve", "undo", "recover", "made"
 """Modes of a run that applies a made plan; ``MADE`` where a saved plan does not say whose it is."""
 
 
@@ -191,6 +192,7 @@ def _apply(
     session.state.commit()
     reached(Step.COMMITTED)
     write_tags(session, chosen, recorded)
+    leave_mark(session, None)
     return result
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from syncd.adapters.sql.place import is_same_place
 from syncd.model import Origin, Side, Snapshot
 from syncd.reconcile.reading import Reading
 from syncd.session import RULES
@@ -47,7 +48,7 @@ def why_full(
         if cursor.mapping != fingerprint:
             fields = [each.rpartition(RULES)[0] for each in (cursor.mapping, fingerprint)]
             return "the mapping changed" if fields[0] != fields[1] else "the vocabulary or the rules of review changed"
-        if cursor.identity != origin.identity:
+        if not is_same_place(cursor.identity, origin.identity):
             return f"{side.value} is not what it was"
         if cursor.deleted_at != origin.deleted_at:
             return f"something was deleted in {side.value}"
@@ -93,6 +94,14 @@ def why_held(cursors: dict[Side, Cursor], origin: Origin, known: int) -> str | N
     if cursor is None or not known or cursor.identity == origin.identity:
         return None
     return "the dataset was deleted and made anew under its name; its labels are not those that were known"
+
+
+def another_table(cursors: dict[Side, Cursor], origin: Origin) -> str | None:
+    """Where the table was when the sides last agreed, if it is another one by now."""
+    cursor = cursors.get(Side.DATABASE)
+    if cursor is None or is_same_place(cursor.identity, origin.identity):
+        return None
+    return f"the table is {origin.identity}, and what was agreed on was {cursor.identity}"
 
 
 def moved(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from syncd.model import Side
 from syncd.reconcile.mode import Pace
 
 
@@ -16,6 +17,7 @@ def _silent(_: str) -> None:
 class Options:
     """How a run is to go. ``expected`` is the digest of a saved plan: anything else is refused as stale.
 
+    ``accepted`` is a side that went back in time and is taken as it is, whatever the brakes say.
     ``tag`` lets only edits through that bear it (:mod:`syncd.reconcile.tagged`). ``quiet`` leaves no row behind for a
     run that found nothing new: a daemon makes a million of them in a year.
     """
@@ -25,6 +27,7 @@ class Options:
     force: bool = False
     pace: Pace = field(default_factory=Pace)
     expected: str | None = None
+    accepted: Side | None = None
     count_rows: bool = True
     tag: str | None = None
     quiet: bool = False

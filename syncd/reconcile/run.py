@@ -23,6 +23,7 @@ from syncd.model import Action, Direction, Plan
 from syncd.planfile import plan_json
 from syncd.reconcile.decide import Decision, decide
 from syncd.reconcile.failures import clear_errors, close_failed, locked_errors
+from syncd.reconcile.marked import leave_mark
 from syncd.reconcile.mode import FULL, INCREMENTAL, Pace, recounted
 from syncd.reconcile.options import Options
 from syncd.reconcile.result import RunResult
@@ -195,6 +196,7 @@ def _apply(
     session.state.commit()
     reached(Step.COMMITTED)
     write_tags(session, plan, applied.recorded)
+    leave_mark(session, decision.mark, accepted=decision.behind is not None)
     return result
 
 

@@ -250,6 +250,22 @@ def any_applied(connection: Connection, tables: Tables, binding: str) -> bool:
     return connection.execute(chosen).first() is not None
 
 
+def newest(connection: Connection, tables: Tables, binding: str) -> tuple[int, str, str] | None:
+    """(number, hash, run) of the newest entry of which it is known what became."""
+    table = tables.change
+    chosen = sa.select(table.c.seq, table.c.hash, table.c.run_id)
+    chosen = chosen.where(table.c.binding == binding, table.c.hash.is_not(None))
+    found = connection.execute(chosen.order_by(table.c.seq.desc()).limit(1)).first()
+    return None if found is None else (int(found[0]), str(found[1]), str(found[2]))
+
+
+def has(connection: Connection, tables: Tables, seq: int, entry: str) -> bool:
+    """Whether the log has that very entry, told by number and hash."""
+    table = tables.change
+    chosen = sa.select(table.c.seq).where(table.c.seq == seq, table.c.hash == entry)
+    return connection.execute(chosen).first() is not None
+
+
 def entries(connection: Connection, tables: Tables, binding: str) -> Iterator[dict[str, Any]]:
     """Every entry of a binding in order of ``seq``, read in pieces."""
     table = tables.change

@@ -56,6 +56,13 @@ def mark(connection: Connection, tables: Tables, binding: str) -> tuple[str, str
     return None if row is None else (str(row[0]), str(row[1]))
 
 
+def mode(connection: Connection, tables: Tables, binding: str) -> str | None:
+    """How the run had read that first stopped the plan which holds a binding."""
+    table, run = tables.held, tables.run
+    chosen = sa.select(run.c.mode).join(table, table.c.run_id == run.c.id).where(table.c.binding == binding)
+    return connection.execute(chosen).scalar_one_or_none()
+
+
 def save(
     connection: Connection,
     tables: Tables,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 import polars as pl
@@ -11,10 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import any_of
-from syncd.diff.inputs import HALF_SCHEMA, UNFILLED_SCHEMA, WRITTEN_SCHEMA, History
+from syncd.diff.inputs import EARLIER_SCHEMA, HALF_SCHEMA, UNFILLED_SCHEMA, WAITING_SCHEMA, WRITTEN_SCHEMA, History
 from syncd.diff.wishes import BY_TAG
 from syncd.model import Action, Direction
-from syncd.model.plan import RESTORED
+from syncd.model.plan import AWAITING, RESTORED
 from syncd.store import answered, conflicts, hands
 from syncd.store.changes import ABANDONED, APPLIED
 from syncd.store.tables import Tables
@@ -45,6 +46,62 @@ def load(
         by_hand=hands.of_last_run(connection, tables, binding, since, written) if wrote else hands.nobody(),
         standing=hands.standing(connection, tables, binding) if wrote else hands.nothing(),
     )
+
+
+def newest(connection: Connection, tables: Tables, binding: str) -> datetime | None:
+    """When the newest change of a binding was applied, or found to be agreed on."""
+    table = tables.change
+    chosen = sa.select(sa.func.max(table.c.applied_at)).where(table.c.binding == binding, table.c.status == APPLIED)
+    return _aware(connection.execute(chosen).scalar_one_or_none())
+
+
+def with_earlier(connection: Connection, tables: Tables, binding: str, known: History, ids: Collection[str]) -> History:
+    """Adds what was agreed earlier of these annotations, as far as the change log tells."""
+    table, run = tables.change, tables.run
+    applied = (table.c.binding == binding, table.c.status == APPLIED)
+    chosen = (
+        sa.select(
+            table.c.seq,
+            table.c.annotation_id,
+            table.c.field,
+            table.c.action,
+            table.c.direction,
+            _text(table.c.old),
+            table.c.edited_at,
+            run.c.started_at,
+            table.c.applied_at,
+        )
+        .outerjoin(run, run.c.id == table.c.run_id)
+        .where(*applied)
+    )
+    earlier = _frame(connection, _about(connection, chosen, table, ids), EARLIER_SCHEMA)
+    waits = tables.waiting
+    waiting = sa.select(waits.c.annotation_id, waits.c.field, _text(waits.c.new)).where(
+        waits.c.binding == binding, waits.c.kind == AWAITING, waits.c.field.is_not(None)
+    )
+    return replace(
+        known,
+        earlier=earlier.filter(pl.col("annotation_id").is_in(list(ids))),
+        waiting=_frame(connection, _about(connection, waiting, waits, ids), WAITING_SCHEMA),
+        newest_elsewhere=_newest_elsewhere(connection, tables, binding, frozenset(ids)),
+    )
+
+
+def _newest_elsewhere(connection: Connection, tables: Tables, binding: str, ids: frozenset[str]) -> datetime | None:
+    """When the newest change of any other annotation was applied."""
+    table = tables.change
+    chosen = sa.select(table.c.annotation_id, table.c.applied_at).where(
+        table.c.binding == binding, table.c.status == APPLIED, table.c.annotation_id.is_not(None)
+    )
+    if connection.dialect.name == "postgresql":
+        chosen = chosen.where(sa.not_(table.c.annotation_id == any_of(_askable(ids)))).limit(1)
+    rows = connection.execute(chosen.order_by(table.c.applied_at.desc()))
+    return next((_aware(at) for name, at in rows if name not in ids), None)
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    """SQLite forgets the zone; what is stored is UTC."""
+    return moment if moment is None or moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
 
 
 def remembered_ids(connection: Connection, tables: Tables, binding: str, ids: Collection[str]) -> set[str]:
@@ -177,8 +234,11 @@ def _about(
     """Only what is about these annotations, where the database can be told all of them at once."""
     if ids is None or connection.dialect.name != "postgresql":
         return chosen
-    askable = sorted(each for each in ids if "\x00" not in each)
-    return chosen.where(table.c.annotation_id == any_of(askable))
+    return chosen.where(table.c.annotation_id == any_of(_askable(ids)))
+
+
+def _askable(ids: Collection[str]) -> list[str]:
+    return sorted(each for each in ids if "\x00" not in each)
 
 
 def _text(content: sa.Column[Any]) -> sa.ColumnElement[str]:

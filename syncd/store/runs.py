@@ -100,6 +100,18 @@ def latest(connection: Connection, tables: Tables, binding: str, *, modes: Seque
     return None if found is None else dict(found)
 
 
+def first(connection: Connection, tables: Tables, binding: str) -> str | None:
+    """The id of a binding's first run."""
+    table = tables.run
+    chosen = sa.select(table.c.id).where(table.c.binding == binding).order_by(table.c.started_at).limit(1)
+    return connection.execute(chosen).scalar_one_or_none()
+
+
+def mode(connection: Connection, tables: Tables, run_id: str) -> str | None:
+    """How a run was meant to go."""
+    return connection.execute(sa.select(tables.run.c.mode).where(tables.run.c.id == run_id)).scalar_one_or_none()
+
+
 def ids_like(connection: Connection, tables: Tables, text: str) -> Sequence[str]:
     """Run ids that begin with the text a person typed."""
     table = tables.run

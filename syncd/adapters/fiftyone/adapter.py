@@ -16,6 +16,7 @@ from syncd.adapters.fiftyone.dataset import DatasetChanged, describe
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.hashed import documents
 from syncd.adapters.fiftyone.mapping import LabelMapping
+from syncd.adapters.fiftyone.mark import leave_mark
 from syncd.adapters.fiftyone.read import one_moment, read_labels
 from syncd.adapters.fiftyone.read_all import decode, read_all_labels
 from syncd.adapters.fiftyone.send import send
@@ -25,7 +26,7 @@ from syncd.adapters.fiftyone.write import Writer
 from syncd.adapters.fiftyone.write_tags import tag_operations
 from syncd.adapters.protocol import Meanwhile, Recogniser, Result, Sink
 from syncd.ahead import ahead
-from syncd.model import ID_FIELD, SAMPLE_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, TagEdit
+from syncd.model import ID_FIELD, SAMPLE_FIELD, Action, Change, Mapping, Mark, Origin, Side, Snapshot, TagEdit
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, distinct, empty
 
 CHUNK = 10_000
@@ -67,7 +68,14 @@ class FiftyOneAdapter:
         """The dataset's own id and collection, its number of samples, and when it last deleted any."""
         info = describe(self.database, self.dataset, self.labels.label_field)
         with asking(READING):
-            return Origin(info.identity, self.samples.estimated_document_count(), info.last_deletion_at)
+            count = self.samples.estimated_document_count()
+        mark = info.marks.get(self.mapping.binding)
+        return Origin(info.identity, count, info.last_deletion_at, mark=mark)
+
+    def leave_mark(self, mark: Mark) -> None:
+        """Writes how far the change log has come beside the dataset; no sample is touched."""
+        with asking(WRITING):
+            leave_mark(self.database, self.identity.partition("/")[0], self.mapping.binding, mark)
 
     def now(self) -> datetime:
         """The server's clock."""

@@ -9,8 +9,9 @@ from typing import Any
 from pymongo.database import Database
 
 from syncd.adapters.fiftyone.errors import asking
+from syncd.adapters.fiftyone.mark import marks_in
 from syncd.errors import MappingError, SyncdError
-from syncd.model import Kind, LabelType
+from syncd.model import Kind, LabelType, Mark
 
 LABELS = "fiftyone.core.labels."
 FIELDS = "fiftyone.core.fields."
@@ -45,7 +46,7 @@ class DatasetChanged(SyncdError):
 class DatasetInfo:
     """A dataset as FiftyOne describes it. ``attributes`` are the label's declared attributes.
 
-    ``crops``: syncd made it of one sample per annotation, cut from its box.
+    ``crops``: syncd made it of one sample per annotation, cut from its box. ``marks`` are those of its bindings.
     """
 
     name: str
@@ -57,6 +58,7 @@ class DatasetInfo:
     sample_fields: frozenset[str] = frozenset()
     last_deletion_at: datetime | None = None
     crops: bool = False
+    marks: dict[str, Mark] = field(default_factory=dict)
 
     @property
     def identity(self) -> str:
@@ -118,6 +120,7 @@ def describe(database: Database[dict[str, Any]], name: str, label_field: str) ->
         sample_fields=frozenset(fields),
         last_deletion_at=deleted.replace(tzinfo=timezone.utc) if isinstance(deleted, datetime) else None,
         crops=bool(((document.get("info") or {}).get("syncd") or {}).get("crops")),
+        marks=marks_in(document),
     )
 
 

@@ -12,7 +12,7 @@ from contextlib import redirect_stdout
 from typing import Any
 
 from syncd.config import Config, redact_url
-from syncd.connect import first_line, without_password
+from syncd.connect import durable_address, first_line, without_password
 from syncd.errors import FiftyOneUnavailable, SetupError
 
 URI, NAME = "FIFTYONE_DATABASE_URI", "FIFTYONE_DATABASE_NAME"
@@ -24,8 +24,8 @@ def fiftyone_for(config: Config) -> Any:
     uri = address.get_secret_value() if address is not None else None
     name = config.fiftyone.database_name
     if "fiftyone" not in sys.modules:
-        if uri is not None:
-            os.environ[URI] = uri
+        if (named := uri or os.environ.get(URI)) is not None:
+            os.environ[URI] = durable_address(named)
         if name is not None:
             os.environ[NAME] = name
         os.environ.setdefault("FIFTYONE_DO_NOT_TRACK", "true")
@@ -36,7 +36,9 @@ def fiftyone_for(config: Config) -> Any:
     except Exception as error:  # FiftyOne raises errors of many kinds here, each meaning the same
         raise _unavailable(error) from error
     settings = fiftyone.config
-    if (uri is not None and settings.database_uri != uri) or (name is not None and settings.database_name != name):
+    theirs = settings.database_uri
+    elsewhere = uri is not None and (theirs is None or durable_address(theirs) != durable_address(uri))
+    if elsewhere or (name is not None and settings.database_name != name):
         raise SetupError(
             f"FiftyOne is connected to another database already: {settings.database_name} "
             f"at {redact_url(settings.database_uri or '')}.",

@@ -16,7 +16,7 @@ from syncd.adapters.memory.content import Content, canonical_values, problems_js
 from syncd.adapters.memory.documents import Documents
 from syncd.adapters.memory.faults import Faults
 from syncd.adapters.protocol import Meanwhile, Recogniser, Result, Sink
-from syncd.model import ID_FIELD, SAMPLE_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, TagEdit, Value
+from syncd.model import ID_FIELD, SAMPLE_FIELD, Action, Change, Mapping, Mark, Origin, Side, Snapshot, TagEdit, Value
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, schema
 
 
@@ -68,6 +68,7 @@ class MemoryLabels:
         self.dataset = dataset
         self.samples: dict[str, Sample] = {}
         self.deleted_at: datetime | None = None
+        self.mark: Mark | None = None
         self._identity: str | None = new_id()
         self._opened: str | None = self._identity
         self._documents = Documents({})
@@ -132,7 +133,12 @@ class MemoryLabels:
         self.faults.called("origin")
         if self._identity is None:
             raise DatasetMissing(f"There is no dataset {self.dataset!r}.")
-        return Origin(self._identity, len(self.samples), self.deleted_at)
+        return Origin(self._identity, len(self.samples), self.deleted_at, mark=self.mark)
+
+    def leave_mark(self, mark: Mark) -> None:
+        """Keeps the mark."""
+        self.faults.called("leave_mark")
+        self.mark = mark
 
     def now(self) -> datetime:
         """The side's clock."""

@@ -18,6 +18,7 @@ from syncd.adapters.sql.clock import clock
 from syncd.adapters.sql.errors import READING, WRITING, asking, is_refusal, said
 from syncd.adapters.sql.limits import Limits
 from syncd.adapters.sql.mapping import TableInfo
+from syncd.adapters.sql.place import place_of
 from syncd.adapters.sql.quote import relation
 from syncd.adapters.sql.readback import Examiner, Found, read_back
 from syncd.adapters.sql.reader import Reader
@@ -100,14 +101,16 @@ class SqlAdapter:
         return self.info.mapping.updated_at is not None
 
     def origin(self, *, count_rows: bool = True) -> Origin:
-        """The table's name and its number of rows."""
+        """The table's name with its database and server, and its number of rows."""
+        with asking(READING):
+            identity = place_of(self.connection, self.info.mapping.table)
         if not count_rows:
-            return Origin(identity=self.info.mapping.table)
+            return Origin(identity=identity)
         table = relation(self.connection.dialect, self.info.mapping.table)
         with asking(READING):
             plain = self.connection.execution_options(no_parameters=True)
             rows = plain.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
-        return Origin(identity=self.info.mapping.table, rows=int(rows))
+        return Origin(identity=identity, rows=int(rows))
 
     def now(self) -> datetime:
         """The server's clock; of a database without one (SQLite), this machine's."""

@@ -8,9 +8,19 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from pymongo import ReadPreference, WriteConcern
+from pymongo.read_concern import ReadConcern
 
 from syncd.config import parse_config
-from syncd.connect import engine_for, first_line, open_database, open_fiftyone, without_password
+from syncd.connect import (
+    durable_address,
+    engine_for,
+    first_line,
+    open_database,
+    open_fiftyone,
+    overruled,
+    without_password,
+)
 from syncd.errors import ConfigError, DatabaseUnavailable, FiftyOneUnavailable
 
 BINDING = {
@@ -49,6 +59,49 @@ def test_else_it_is_the_one_that_fiftyone_connects_to(
     fiftyone.list_datasets()
     assert open_fiftyone(_config()).name == fiftyone.config.database_name
     assert open_fiftyone(_config(database_name="other")).name == "other"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "readPreference=secondaryPreferred&readPreferenceTags=dc:east&maxStalenessSeconds=120",
+        "w=0",
+        "w=1&journal=false&readConcernLevel=available",
+        "fsync=true;W=1",
+    ],
+)
+def test_syncd_reads_from_the_primary_and_writes_to_the_journal_whatever_the_address_says(
+    mongo_uri: str, options: str
+) -> None:
+    uri = durable_address(mongo_uri).partition("?")[0] + "?directConnection=true&" + options
+    database = open_fiftyone(_config(database_uri=uri, database_name="any"))
+    collection = database["any"]
+    assert collection.read_preference == ReadPreference.PRIMARY
+    assert collection.write_concern == WriteConcern(w="majority", j=True)
+    assert collection.read_concern == ReadConcern("majority")
+    assert overruled(uri) == re.split("[&;]", options)
+    database.client.close()
+
+
+def test_so_it_does_over_the_connection_of_fiftyones_own(
+    fiftyone: Any, mongo_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FIFTYONE_DATABASE_URI")
+    assert open_fiftyone(_config()).write_concern == WriteConcern(w="majority", j=True)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("mongodb://h", "mongodb://h/?"),
+        ("mongodb://h:1,i:2?w=1", "mongodb://h:1,i:2/?"),
+        ("mongodb://u:p@h/admin?tls=true;J=false", "mongodb://u:p@h/admin?tls=true&"),
+    ],
+)
+def test_what_else_an_address_says_stays(address: str, expected: str) -> None:
+    made = durable_address(address)
+    assert made == f"{expected}w=majority&journal=true&readPreference=primary&readConcernLevel=majority"
+    assert durable_address(made) == made
 
 
 SECRET = "p%40ss"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from syncd.model import Brakes, Direction, LabelType
 from trust import many
 from unit.diff.applier import State
-from unit.diff.world import BOX, LABEL, NOON, SECOND, B, D, F, Row, S, field, hand, mapping, opened, written
+from unit.diff.world import BOX, LABEL, NOON, SECOND, B, D, F, Row, S, earlier, field, hand, mapping, opened, written
 
 EXAMPLES = int(os.environ.get("SYNCD_DIFF_EXAMPLES", "0")) or many(0, 1_000)
 """Set to search long and at random, as `make trust` does; otherwise few examples are tried, always the same."""
@@ -42,7 +42,7 @@ POLICIES = {
     "on_moved": ["quarantine", "database", "fiftyone"],
     "on_stale_revert": ["reapply", "quarantine"],
 }
-NO_BRAKES = Brakes(1.0, 1.0, 1.0, 1.0, 1.0, 0, 0)
+NO_BRAKES = Brakes(1.0, 1.0, 1.0, 1.0, 1.0, min_rows=0, min_count=1_000_000)
 
 
 def often(value: Any, *others: Any) -> Any:
@@ -89,6 +89,11 @@ def states(draw: Any, *, healthy: bool = False) -> State:
     )
     state.given = {name: draw(st.sampled_from(choices)) for name, choices in POLICIES.items()}
     state.hidden = set(draw(st.lists(ids, max_size=1)))
+    before = st.builds(
+        lambda n, old, way: earlier(n, old=old, way=way, applied=NOON + 2 * SECOND),
+        ids, st.sampled_from(["x", "y"]), st.sampled_from(["to_database", "to_fiftyone", None]),
+    )  # fmt: skip
+    state.given["log"] = draw(st.lists(before, max_size=2))
     state.given |= {"brakes": NO_BRAKES, "minted": tuple(draw(st.lists(ids, max_size=1)))}
     samples = st.sampled_from(["s-a", "s-b", "s-shared"])
     hands = st.builds(hand, samples, ids, run=st.sampled_from(["before", "write"]))

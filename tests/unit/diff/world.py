@@ -17,9 +17,11 @@ from syncd.diff import History, Inputs, Young, diff
 from syncd.diff.inputs import (
     ANSWERED_SCHEMA,
     BY_HAND_SCHEMA,
+    EARLIER_SCHEMA,
     OPEN_SCHEMA,
     STAMPS_SCHEMA,
     STANDING_SCHEMA,
+    WAITING_SCHEMA,
     WRITTEN_SCHEMA,
 )
 from syncd.diff.names import SIGNED_SCHEMA
@@ -199,6 +201,32 @@ def written(
     }
 
 
+def earlier(
+    name: str,
+    seq: int = 1,
+    *,
+    on: str | None = LABEL,
+    old: Any = None,
+    action: str = "update",
+    way: str | None = "to_database",
+    edited: datetime | None = None,
+    began: datetime | None = None,
+    applied: datetime = NOON,
+) -> dict[str, Any]:
+    """A change that was applied, as the log tells of it; the run began a second before, if nothing else is said."""
+    return {
+        "seq": seq,
+        "annotation_id": name,
+        "field": on if action == "update" else None,
+        "action": action,
+        "direction": way,
+        "old": dumps(old),
+        "edited_at": edited,
+        "began_at": began or applied - SECOND,
+        "applied_at": applied,
+    }
+
+
 def opened(
     name: str | None, kind: str, on: str | None = LABEL, fiftyone: Any = None, *, label: str | None = None
 ) -> dict[str, Any]:
@@ -261,6 +289,9 @@ def world(
     met_besides: int = 0,
     starts: bool = False,
     answered: list[tuple[str, str]] | None = None,
+    log: list[dict[str, Any]] | None = None,
+    waits: list[dict[str, Any]] | None = None,
+    newest_elsewhere: datetime | None = None,
     vocabulary: Vocabulary | None = None,
     young: Young | None = None,
     adopt: bool = False,
@@ -295,6 +326,9 @@ def world(
             signed=pl.DataFrame(signed or [], schema=SIGNED_SCHEMA, orient="row"),
             by_hand=pl.DataFrame(by_hand or [], schema=BY_HAND_SCHEMA),
             standing=pl.DataFrame(standing or [], schema=STANDING_SCHEMA),
+            earlier=pl.DataFrame(log or [], schema=EARLIER_SCHEMA),
+            waiting=pl.DataFrame(waits or [], schema=WAITING_SCHEMA),
+            newest_elsewhere=newest_elsewhere,
         ),
         vocabulary=vocabulary,
         young=young,

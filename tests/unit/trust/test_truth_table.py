@@ -21,7 +21,7 @@ from syncd.model.vocabulary import Term, Vocabulary
 from tools.truth_table import TARGET, page, source
 from trust import many, tried
 from unit.diff.strategies import NO_BRAKES, POLICIES
-from unit.diff.world import NOON, SECOND, B, D, F, S, hand, mapping, world, written
+from unit.diff.world import NOON, SECOND, B, D, F, S, earlier, hand, mapping, world, written
 from unit.diff.world import VALUES as OF_FIELD
 from unit.trust import truth_table
 from unit.trust.truth_table import (
@@ -140,15 +140,15 @@ def policies() -> list[dict[str, str]]:
 
 
 def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
-    names = ("b", "f", "d", "samples", "homes", "lately", "by_hand", "alongside")
+    names = ("b", "f", "d", "samples", "homes", "lately", "by_hand", "alongside", "log")
     made: dict[str, list[Any]] = {name: [] for name in names}
     hidden = tuple(case.name for case in CASES if case.situation == "hidden")
     for number, case in enumerate(CASES):
         base, mine, theirs = case.values
         mine_at: datetime | None
-        mine_at, theirs_at = TIMES[case.times]
+        mine_at, theirs_at = TIMES["same time" if case.situation == "older at home" else case.times]
         sample = f"s-{case.name}"
-        if case.situation != PLAIN:
+        if case.situation not in (PLAIN, "older", "older at home"):
             mine_at = None  # one stamp for all would be one call
         if "in bulk" in case.situation:
             mine_at = NOON + number * SECOND
@@ -175,6 +175,7 @@ def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
         if "beside an edit" in case.situation:
             made["by_hand"].append(hand(sample))
         made["lately"] += _lately(mapped, case)
+        made["log"] += _earlier(mapped, case)
     review = Review(mode=mode, approve=("ok",), error=("bad",))
     return diff(world(mapped=mapped, **made, hidden=hidden, brakes=NO_BRAKES, review=review, **policy))
 
@@ -191,6 +192,14 @@ def _lately(mapped: Mapping, case: Case) -> Iterator[dict[str, Any]]:
         elif kind == "removed":
             letter = {"a": "b", "b": "c", "c": "a"}[case.values[1]] if how == "edited" else case.values[1]
             yield written(case.name, "delete", old=content(mapped, letter), reason=reason)
+
+
+def _earlier(mapped: Mapping, case: Case) -> Iterator[dict[str, Any]]:
+    """What the log says that a side's values were, until a moment later than their stamps."""
+    value = {"older": case.values[1], "older at home": case.values[2]}.get(case.situation, ABSENT)
+    if value != ABSENT:
+        for name, old in content(mapped, value).items():
+            yield earlier(case.name, on=name, old=old, applied=NOON + 5 * SECOND)
 
 
 def facts(mapped: Mapping, plan: Plan) -> dict[str, Counter[tuple[Any, ...]]]:
@@ -245,9 +254,9 @@ def _with_place(case: Case, mine: dict[str, Any] | None) -> dict[str, Any] | Non
 
 
 def _promised_whole(mapped: Mapping, case: Case, key: str) -> tuple[Any, ...]:
-    """What is said of an annotation as a whole; a conflict does not show a row that was not seen, or not judged."""
+    """What is said of an annotation as a whole; a conflict does not show a row that was not seen."""
     base, mine, theirs = (None if each == ABSENT else content(mapped, each) for each in case.values)
-    if case.situation in ("hidden", "sample anew"):
+    if case.situation == "hidden":
         theirs = None
     if key in WHOLE:
         way, action = WHOLE[key]

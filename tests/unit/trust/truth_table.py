@@ -100,6 +100,9 @@ SITUATIONS = {
     "lost": "The label has lost all its attributes at once. Of an attribute: FiftyOne's column is what it held before.",
     "another image": "The row names another image than the label's sample; that image is in the dataset too.",
     "another sample": "The label stands on another sample of the same image, and none is left in the old place.",
+    "older": "FiftyOne's value is one that was agreed earlier, under a stamp older than what was agreed last; so it is "
+    "of fewer annotations than `brakes.min_count`, or not of most that differ there. Otherwise the binding is held.",
+    "older at home": "The same of the database's value.",
 }
 """What else is known."""
 
@@ -265,6 +268,10 @@ LINES = (
         {"": ("at_home", "one_way, given_back", "at_home")},
         situation="lost",
     ),
+    Line("aba", "FiftyOne went back in time", _always("stale"), situation="older"),
+    Line("abc", "the same, the database has gone on", _always("stale"), situation="older"),
+    Line("aab", "the database went back in time", _always("edit_edit"), situation="older at home"),
+    Line("abc", "the same, FiftyOne has gone on", _always("edit_edit"), situation="older at home"),
 )  # fmt: skip
 """The table. In a situation, a pattern without a line of its own is judged as it stands."""
 

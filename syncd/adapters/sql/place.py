@@ -1,0 +1,48 @@
+"""Which table a name means: that name in a database of a server, whatever its oid. Tables are swapped nightly."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+IN, OF = " in database ", " of server "
+UNKNOWN = "?"
+"""Stands for a server that does not tell its identifier."""
+
+_DATABASE = """
+SELECT current_database(), has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
+"""
+
+
+def place_of(connection: Connection, table: str) -> str:
+    """The table's identity. Of a database other than PostgreSQL it is the table's name alone."""
+    if connection.dialect.name != "postgresql":
+        return table
+    database, may_ask = connection.exec_driver_sql(_DATABASE).one()
+    server = _server(connection) if may_ask else None
+    return f"{table}{IN}{database}{OF}{server or UNKNOWN}"
+
+
+def _server(connection: Connection) -> str | None:
+    """The identifier that the server got when it was made, and that its standbys and physical copies share."""
+    try:
+        with connection.begin_nested():
+            found = connection.exec_driver_sql("SELECT system_identifier::text FROM pg_catalog.pg_control_system()")
+            return str(found.scalar_one())
+    except DBAPIError:
+        # A service that is like PostgreSQL without being it; the name and the database must do.
+        return None
+
+
+def is_same_place(one: str, two: str) -> bool:
+    """Whether two identities may mean the same table: what one of them does not tell is no difference."""
+    return all(a == b or None in (a, b) for a, b in zip(_parts(one), _parts(two), strict=True))
+
+
+def _parts(identity: str) -> tuple[str | None, ...]:
+    """(table, database, server), with ``None`` for what is not told: earlier versions told the table alone."""
+    rest, told, server = identity.rpartition(OF)
+    if not told:
+        return identity, None, None
+    table, _, database = rest.rpartition(IN)
+    return table, database, None if server == UNKNOWN else server
