@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import context, op
 from sqlalchemy import Column
 
-revision = "0010"
+revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
