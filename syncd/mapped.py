@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from syncd.adapters.fiftyone.dataset import DatasetInfo
 from syncd.adapters.fiftyone.mapping import LabelMapping, stored_kinds
-from syncd.adapters.sql.ids import can_mint
 from syncd.adapters.sql.mapping import TableInfo, TableMapping
+from syncd.adapters.sql.owner import nobody
 from syncd.config import BindingConfig
 from syncd.config.review import ReplaceTag
 from syncd.errors import MappingError
@@ -123,7 +123,8 @@ def build_mapping(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo
         label_type=dataset.label_type,
         # A crop that somebody drew has no frame, and so no row.
         flag=_field(binding, table, FLAG) if FLAG in table.mapping.fields else None,
-        can_insert_in_database=table.writable(table.mapping.media_column) and can_mint(table) and not dataset.crops,
+        can_insert_in_database=table.writable(table.mapping.media_column) and not dataset.crops,
+        no_new_ids=nobody(table.mapping, table.id) if table.owner is None else None,
     )
     labels = LabelMapping(
         label_field=binding.label_field,

@@ -23,7 +23,8 @@ class Result:
     ``after`` is what is there now, as read back: the value of the field, or the whole annotation after an insert;
     ``None`` too where the annotation is not there. ``matched`` says whether the compare-and-set found the value it
     expected (``None``: the side cannot tell, judge by ``after``). ``refused`` is the side's own message when it
-    would not take the value.
+    would not take the value. ``annotation_id`` is the id under which a row was inserted, of which the change may not
+    know.
     """
 
     change: Change
@@ -32,6 +33,7 @@ class Result:
     matched: bool | None = None
     label_id: str | None = None
     refused: str | None = None
+    annotation_id: str | None = None
 
 
 class Sink(Protocol):
@@ -167,6 +169,6 @@ class RowStore(Adapter, Protocol):
         """As :meth:`read_ids`, but blind to what this side's own transaction has not committed; may be much quicker."""
         ...
 
-    def mint(self, count: int) -> list[str]:
-        """New ids that no row has."""
+    def write(self, changes: Sequence[Change]) -> list[Result]:
+        """As of any adapter; a row that is inserted without an annotation id gets one from whoever gives them."""
         ...

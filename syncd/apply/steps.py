@@ -25,6 +25,8 @@ class Step(str, Enum):
     """Reached only where syncd's own tables are in another database."""
     OUTCOMES_RECORDED = "outcomes_recorded"
     COMMITTED = "committed"
+    STAMPED = "stamped"
+    """New ids are on their labels; reached only where labels were drawn."""
 
 
 Observer = Callable[[Step], None]

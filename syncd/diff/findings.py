@@ -38,6 +38,9 @@ class Findings:
             self.conflicts.append(outcome)
 
 
+DRAWN = "drawn_in_fiftyone"
+"""Reason of the row that is inserted for a label that a reviewer drew."""
+
 PLAIN = ("label_id", "sample_id", "media", "edited_at", "actor", "problems")
 """FiftyOne's columns besides id, tags and fields."""
 
@@ -91,7 +94,7 @@ def into_database(row: dict[str, Any], annotation_id: str | None, values: dict[s
         field=None,
         old=None,
         new=values,
-        reason="drawn_in_fiftyone",
+        reason=DRAWN,
         actor=row["actor"],
         edited_at=row["edited_at"],
         media=row["media"],

@@ -32,6 +32,11 @@ HALF_SCHEMA: dict[str, pl.DataType] = {
     "new": pl.String(),
     "reason": pl.String(),
 }
+REFUSED_SCHEMA: dict[str, pl.DataType] = {
+    "sample_id": pl.String(),
+    "label_id": pl.String(),
+    "fiftyone": pl.String(),
+}
 ANSWERED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "tag": pl.String()}
 
 
@@ -40,16 +45,17 @@ class History:
     """What syncd itself did and left open.
 
     ``written`` holds what syncd wrote to FiftyOne within the stale window (``old``: canonical JSON of what it
-    replaced); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``: canonical JSON); ``minted`` ids
-    that syncd gave to drawn labels whose database row was never written, because the run died or the database
-    refused it; ``answered`` the tags that stay on their labels (or samples) and have had their effect; ``halves``
-    what tags asked the database to hold, and a run that died wrote to FiftyOne only (``old``, ``new``: canonical
-    JSON).
+    replaced); ``open_conflicts`` the conflicts nobody has resolved (``fiftyone``: canonical JSON); ``refused`` the
+    drawn labels without an id whose row the database would not take (``fiftyone``: what it was given); ``minted``
+    (annotation id, label id) of rows that earlier versions meant to insert for drawn labels, and that never came;
+    ``answered`` the tags that stay on their labels (or samples) and have had their effect; ``halves`` what tags asked
+    the database to hold, and a run that died wrote to FiftyOne only (``old``, ``new``: canonical JSON).
     """
 
     written: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WRITTEN_SCHEMA))
     open_conflicts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OPEN_SCHEMA))
-    minted: frozenset[str] = frozenset()
+    refused: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REFUSED_SCHEMA))
+    minted: frozenset[tuple[str, str]] = frozenset()
     answered: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ANSWERED_SCHEMA))
     halves: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=HALF_SCHEMA))
 

@@ -78,12 +78,14 @@ class Mapping:
     """Everything the diff must know of a binding's mapping; no connection in it.
 
     ``flag`` is the column that error tags set, where one is mapped: FiftyOne has no such field, and no baseline.
+    ``no_new_ids`` says why a new row would get no id, and what to do about it, where nobody gives one.
     """
 
     binding: str
     fields: tuple[Field, ...]
     label_type: LabelType
     can_insert_in_database: bool = True
+    no_new_ids: str | None = None
     flag: Field | None = None
     names: tuple[str, ...] = field(init=False)
 

@@ -17,6 +17,7 @@ import polars as pl
 from syncd.apply.execute import apply
 from syncd.apply.outcomes import Recorded
 from syncd.apply.settle import settle
+from syncd.apply.stamps import stamp
 from syncd.apply.steps import Step, reached
 from syncd.apply.tags import write_tags
 from syncd.diff.brakes import held_by
@@ -190,6 +191,7 @@ def _apply(
     runs.close(session.state, session.tables, run_id, runs.DONE, at, counts=_counts(result, options))
     session.state.commit()
     reached(Step.COMMITTED)
+    stamp(session, run_id, applied.owed)
     write_tags(session, chosen, recorded)
     return result
 

@@ -15,6 +15,7 @@ from structlog.contextvars import bind_contextvars, unbind_contextvars
 from syncd.apply.execute import Applied, apply
 from syncd.apply.outcomes import Recorded
 from syncd.apply.settle import settle
+from syncd.apply.stamps import stamp
 from syncd.apply.steps import Step, reached
 from syncd.apply.tags import write_tags
 from syncd.capture.read import prune
@@ -194,6 +195,7 @@ def _apply(
         prune(session.state, session.tables, at - KEEP_CAPTURED)
     session.state.commit()
     reached(Step.COMMITTED)
+    stamp(session, run_id, applied.owed)
     write_tags(session, plan, applied.recorded)
     return result
 

@@ -11,7 +11,8 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from syncd.diff.inputs import OPEN_SCHEMA
+from syncd.diff.inputs import OPEN_SCHEMA, REFUSED_SCHEMA
+from syncd.diff.memory import REFUSED
 from syncd.model import LABEL, Conflict, Scope, dumps
 from syncd.store.changes import storable
 from syncd.store.tables import Tables
@@ -38,14 +39,25 @@ SETTLED = "settled"
 """Resolution of a conflict whose cause went away: the sides agree again, the duplicate is gone, the id is known."""
 
 
-def open_frame(connection: Connection, tables: Tables, binding: str) -> pl.DataFrame:
-    """The open conflicts as the diff takes them."""
+def open_frames(connection: Connection, tables: Tables, binding: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The open conflicts as the diff takes them: those about annotations, and drawn labels that were refused."""
     table = tables.conflict
-    chosen = sa.select(table.c.annotation_id, table.c.field, table.c.kind, table.c.fiftyone).where(
-        table.c.binding == binding, table.c.status == OPEN, table.c.annotation_id.is_not(None)
+    columns = ("annotation_id", "field", "kind", "fiftyone", "sample_id", "label_id")
+    refused = sa.and_(table.c.annotation_id.is_(None), table.c.field.is_(None), table.c.kind == REFUSED)
+    chosen = sa.select(*(table.c[name] for name in columns)).where(
+        table.c.binding == binding, table.c.status == OPEN, table.c.annotation_id.is_not(None) | refused
     )
-    rows = [(*row[:3], dumps(row[3])) for row in connection.execute(chosen)]
-    return pl.DataFrame(rows, schema=OPEN_SCHEMA, orient="row")
+    known: list[tuple[Any, ...]] = []
+    nameless: list[tuple[Any, ...]] = []
+    for row in connection.execute(chosen):
+        if row.annotation_id is None:
+            nameless.append((row.sample_id, row.label_id, dumps(row.fiftyone)))
+        else:
+            known.append((*row[:3], dumps(row.fiftyone)))
+    return (
+        pl.DataFrame(known, schema=OPEN_SCHEMA, orient="row"),
+        pl.DataFrame(nameless, schema=REFUSED_SCHEMA, orient="row"),
+    )
 
 
 def count_open(connection: Connection, tables: Tables, binding: str) -> int:

@@ -67,6 +67,11 @@ def close(
     connection.execute(sa.update(tables.run).where(mine).values(values))
 
 
+def renew_head(connection: Connection, tables: Tables, run_id: str) -> None:
+    """Notes the newest hash once more at a run that finished entries after it was closed."""
+    connection.execute(sa.update(tables.run).where(tables.run.c.id == run_id).values(head=_head(tables)))
+
+
 def _plain(text: str | None) -> str | None:
     """A message as a database takes it."""
     return None if text is None else text.replace("\x00", "\u2400")

@@ -135,16 +135,21 @@ class MemoryRows:
         self.faults.called("writable")
         return field in self.mapping.names
 
-    def mint(self, count: int) -> list[str]:
-        """New UUIDs."""
-        self.faults.called("mint")
-        return [str(uuid.uuid4()) for _ in range(count)]
+    def next_id(self) -> str:
+        """The id of a new row: a UUID."""
+        return str(uuid.uuid4())
 
     def write(self, changes: Sequence[Change]) -> list[Result]:
         """Carries out the changes one by one; what is there afterwards is what the results say."""
         self.faults.called("write")
-        outcomes = [self._carry_out(each) for each in self.faults.writing(changes)]
-        return [self._result(*each) for each in zip(changes, outcomes, strict=True)]
+        done = [(each, self._carry_out(each)) for each in map(self._numbered, self.faults.writing(changes))]
+        results = [self._result(*each) for each in done]
+        return [replace(result, change=change) for result, change in zip(results, changes, strict=True)]
+
+    def _numbered(self, change: Change) -> Change:
+        """The change with the id that the table gives to a row without one."""
+        given = change.action is Action.INSERT and change.annotation_id is None
+        return replace(change, annotation_id=self.next_id()) if given else change
 
     def _carry_out(self, change: Change) -> tuple[bool, str | None]:
         """Whether the change found what it expected, and why it was refused."""
@@ -185,7 +190,8 @@ class MemoryRows:
         if values is None:
             return Result(change, present=False, matched=matched, refused=refused)
         after = values if change.field is None else values[change.field]
-        return Result(change, present=True, after=after, matched=matched, refused=refused)
+        given = change.annotation_id if change.action is Action.INSERT and matched else None
+        return Result(change, present=True, after=after, matched=matched, refused=refused, annotation_id=given)
 
     def _found(self, annotation_id: str) -> list[tuple[int, Row]]:
         return [pair for pair in enumerate(self.rows) if pair[1].annotation_id == annotation_id]

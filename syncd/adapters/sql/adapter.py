@@ -15,6 +15,7 @@ from syncd.adapters.sql import ids, write_portable, write_postgres
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.clock import clock
 from syncd.adapters.sql.errors import READING, WRITING, asking, is_refusal, said
+from syncd.adapters.sql.inserting import Inserter
 from syncd.adapters.sql.limits import Limits
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.quote import relation
@@ -30,10 +31,6 @@ BATCH = 2_500
 
 Group = tuple[Action, "str | None", int]
 """What one statement can do: the action, the field, and how manieth change of an annotation it is."""
-
-
-class _HiddenError(Exception):
-    """A row was inserted that the relation that is read does not show."""
 
 
 class SqlAdapter:
@@ -119,22 +116,23 @@ class SqlAdapter:
         with asking(READING):
             return Snapshot(self.side, self.reader.with_ids_apart(ids), complete=False, as_of=as_of)
 
-    def mint(self, count: int) -> list[str]:
-        """New ids: as the column's own default makes them, else UUIDs, else the numbers after the highest."""
-        with asking(READING):
-            return ids.mint(self.connection, self.info, count)
-
     def write(self, changes: Sequence[Change]) -> list[Result]:
-        """Compare-and-sets in batches, then what is there now; a refused value costs its own change and no other."""
+        """Compare-and-sets in batches, then what is there now; a refused value costs its own change and no other.
+
+        Rows are inserted last: what makes room for them is done by then.
+        """
         if not changes:
             return []
         matched: set[int] = set()
         refused: dict[int, str] = {}
+        groups = self._groups(changes, refused)
+        inserter = Inserter(self.connection, self.info, self.reader, self.writer, refused)
         with asking(WRITING):
             self.writer.prepare()
             ready = (
                 (action, field, batch, self._ready(action, field, [changes[each] for each in batch]))
-                for (action, field, _), positions in self._groups(changes, refused).items()
+                for (action, field, _), positions in groups.items()
+                if action is not Action.INSERT
                 for batch in batches(positions, BATCH)
             )
 
@@ -146,7 +144,10 @@ class SqlAdapter:
             else:
                 for each in ready:
                     carry_out(each)
-        return self._results(changes, matched, refused)
+            for (action, _, _), positions in groups.items():
+                if action is Action.INSERT:
+                    inserter.insert({each: changes[each] for each in positions})
+        return self._results(changes, matched | inserter.given.keys(), refused, inserter.given)
 
     @property
     def writer(self) -> write_postgres.Writer | write_portable.Writer:
@@ -163,7 +164,7 @@ class SqlAdapter:
         for position, change in enumerate(changes):
             why = why_unsendable(change)
             identifier = str(change.annotation_id)
-            if not ids.could_be_id(self.info.id, identifier):
+            if change.annotation_id is not None and not ids.could_be_id(self.info.id, identifier):
                 if change.action is Action.INSERT:
                     refused[position] = f"{identifier!r} cannot be an id: the column is {self.info.id.type_name}"
             elif why is not None:
@@ -172,7 +173,7 @@ class SqlAdapter:
                 # An annotation stands in a statement once: which of two changes would win is nobody's to say.
                 key = (identifier, change.action, change.field)
                 groups[change.action, change.field, earlier[key]].append(position)
-                earlier[key] += 1
+                earlier[key] += change.annotation_id is not None
         return groups
 
     def _carry_out(
@@ -188,14 +189,10 @@ class SqlAdapter:
         try:
             with self.connection.begin_nested():
                 hit = write()
-                if action is Action.INSERT:
-                    self._check_shown(hit)
         except DBAPIError as error:
             if not is_refusal(error):
                 raise
             why = said(error)
-        except _HiddenError:
-            why = f"{self.info.mapping.read} would not show the new row, which would then be taken for deleted"
         else:
             return {each for each in positions if str(changes[each].annotation_id) in hit}
         if len(positions) == 1:
@@ -209,17 +206,8 @@ class SqlAdapter:
             found |= self._carry_out(action, field, half, again, changes, refused)
         return found
 
-    def _check_shown(self, inserted: set[str]) -> None:
-        """Whether the relation that is read shows the new rows: that of another name may not."""
-        if self.info.mapping.read == self.info.mapping.table:
-            return
-        if inserted - set(self.reader.with_ids(inserted)["annotation_id"]):
-            raise _HiddenError
-
     def _ready(self, action: Action, field: str | None, batch: Sequence[Change]) -> Write:
         """The write of some changes, which one statement can do."""
-        if action is Action.INSERT:
-            return self.writer.insert(batch)
         if action is Action.DELETE:
             return self.writer.delete(batch)
         assert field is not None, "an update names its field"
@@ -234,19 +222,25 @@ class SqlAdapter:
         info = replace(self.info, mapping=replace(self.info.mapping, updated_at=None, updated_by=None))
         return Reader(self.connection, info, replace(self.mapping, fields=fields), self.arrow)
 
-    def _results(self, changes: Sequence[Change], matched: set[int], refused: dict[int, str]) -> list[Result]:
+    def _results(
+        self, changes: Sequence[Change], matched: set[int], refused: dict[int, str], given: dict[int, str]
+    ) -> list[Result]:
+        """What is there now; ``given`` are the ids of the rows that were inserted, by position."""
         reader = self._reader_for(changes)
-        rows = reader.with_ids({str(each.annotation_id) for each in changes})
+        named = [given.get(position, change.annotation_id) for position, change in enumerate(changes)]
+        rows = reader.with_ids({each for each in named if each is not None})
         place = {identifier: index for index, identifier in enumerate(rows["annotation_id"].to_list())}
         held = {name: rows[column(name)].to_list() for name in reader.mapping.names}
         results = []
         for position, change in enumerate(changes):
-            index = place.get(str(change.annotation_id))
+            index = place.get(str(named[position]))
             after: Content = None
             if index is not None and change.field is not None:
                 after = held[change.field][index]
             elif index is not None:
                 after = {name: values[index] for name, values in held.items()}
-            hit = position in matched
-            results.append(Result(change, index is not None, after, matched=hit, refused=refused.get(position)))
+            hit, why = position in matched, refused.get(position)
+            results.append(
+                Result(change, index is not None, after, matched=hit, refused=why, annotation_id=given.get(position))
+            )
         return results

@@ -84,7 +84,8 @@ def states(draw: Any, *, healthy: bool = False) -> State:
         )
     )
     state.given = {name: draw(st.sampled_from(choices)) for name, choices in POLICIES.items()}
-    state.given |= {"brakes": NO_BRAKES, "minted": tuple(draw(st.lists(ids, max_size=1)))}
+    minted = tuple((each, f"l-{each}") for each in draw(st.lists(ids, max_size=1)))
+    state.given |= {"brakes": NO_BRAKES, "minted": minted}
     return state
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from syncd.diff import History, Inputs, Young, diff
-from syncd.diff.inputs import ANSWERED_SCHEMA, OPEN_SCHEMA, WRITTEN_SCHEMA
+from syncd.diff.inputs import ANSWERED_SCHEMA, OPEN_SCHEMA, REFUSED_SCHEMA, WRITTEN_SCHEMA
 from syncd.model import (
     BOX,
     LABEL,
@@ -75,12 +75,17 @@ def field(name: str, direction: str = "both", *, tolerance: float = 1e-9, **limi
     return Field(name, kind, Direction(direction), Holds(kind, name != BOX), Holds(kind, **limits), tolerance)
 
 
-def mapping(*fields: str | Field, label_type: LabelType = DETECTIONS, can_insert: bool = True) -> Mapping:
+def mapping(
+    *fields: str | Field,
+    label_type: LabelType = DETECTIONS,
+    can_insert: bool = True,
+    no_new_ids: str | None = None,
+) -> Mapping:
     """A mapping of these fields: ``label`` both ways unless given, as ``count`` or as ``count=to_fiftyone``."""
     made = [each if isinstance(each, Field) else field(*each.split("=")) for each in fields]
     if LABEL not in [each.name for each in made]:
         made.insert(0, field(LABEL))
-    return Mapping("one", tuple(made), label_type, can_insert)
+    return Mapping("one", tuple(made), label_type, can_insert, no_new_ids)
 
 
 @dataclass
@@ -193,7 +198,8 @@ def world(
     samples: list[dict[str, Any]] | None = None,
     lately: list[dict[str, Any]] | None = None,
     conflicts: list[dict[str, Any]] | None = None,
-    minted: tuple[str, ...] = (),
+    refused: list[dict[str, Any]] | None = None,
+    minted: tuple[tuple[str, str], ...] = (),
     size: int | None = None,
     answered: list[tuple[str, str]] | None = None,
     vocabulary: Vocabulary | None = None,
@@ -216,6 +222,7 @@ def world(
         history=History(
             written=pl.DataFrame(lately or [], schema=WRITTEN_SCHEMA),
             open_conflicts=pl.DataFrame(conflicts or [], schema=OPEN_SCHEMA),
+            refused=pl.DataFrame(refused or [], schema=REFUSED_SCHEMA),
             minted=frozenset(minted),
             answered=pl.DataFrame(answered or [], schema=ANSWERED_SCHEMA, orient="row"),
         ),
