@@ -71,6 +71,7 @@ def apply(session: Session, plan: Plan, run_id: str, progress: Callable[[str], N
         given = {seq: each.annotation_id for seq, each in told.items() if each is not None and each.annotation_id}
         changes.note_ids(session.state, session.tables, given, session.database.now())
         session.state.commit()
+        reached(Step.IDS_NOTED)
         session.writing.commit()
         reached(Step.DATABASE_COMMITTED)
 

@@ -70,8 +70,6 @@ def write_stamps(session: Session, inserted: Sequence[Change]) -> None:
     for start in range(0, len(stamps), SLICE):
         make_sure(session.writing, session.schema, session.mapping.binding)
         session.fiftyone.write(stamps[start : start + SLICE])
-        if start + SLICE < len(stamps):
-            reached(Step.FIFTYONE_PARTLY_WRITTEN)
 
 
 def _stamp(change: Change) -> Change:

@@ -145,7 +145,8 @@ def test_changes_of_every_sort_in_one_write(bench: Bench) -> None:
 
 def test_rows_without_an_id_get_one_each_and_the_results_say_which(row_bench: Bench) -> None:
     row_bench.put(item("a"))
-    nameless = [replace(row_bench.insert("new", f"/images/{each}.png", **ONE), annotation_id=None) for each in range(50)]
+    images = [f"/images/{each}.png" for each in range(50)]
+    nameless = [replace(row_bench.insert("new", each, **ONE), annotation_id=None) for each in images]
     results = row_bench.write(*nameless)
     ids = [each.annotation_id for each in results]
     assert len(set(ids)) == 50

@@ -44,7 +44,8 @@ def describe(connection: Connection, mapping: TableMapping) -> TableInfo:
     if faults:
         raise MappingError("The mapping does not fit the database: " + "; ".join(faults) + ".", remedy=MEND)
     with asking(READING):
-        return replace(info, owner=find_owner(connection, mapping, info.id), is_view=_is_view(connection, mapping.table))
+        owner = find_owner(connection, mapping, info.id)
+        return replace(info, owner=owner, is_view=_is_view(connection, mapping.table))
 
 
 def _is_view(connection: Connection, name: str) -> bool:
@@ -169,14 +170,15 @@ def _numbered(connection: Connection, table: str, schema: str | None) -> str | N
         if [each["name"]] != list(key) or not isinstance(each["type"], sqltypes.Integer):
             continue
         # SQLite numbers the key that is spelt so, and no other; elsewhere the catalogue says which is numbered.
-        is_rowid = connection.dialect.name == "sqlite" and _declared(connection, table, schema, each["name"]) == "INTEGER"
-        if is_rowid or each.get("autoincrement") is True:
+        if each.get("autoincrement") is True or _declared(connection, table, schema, each["name"]) == "INTEGER":
             return str(each["name"])
     return None
 
 
 def _declared(connection: Connection, table: str, schema: str | None, column: str) -> str:
     """The type of a column of SQLite, as it was declared."""
+    if connection.dialect.name != "sqlite":
+        return ""
     preparer = connection.dialect.identifier_preparer
     before = f"{preparer.quote_identifier(schema)}." if schema else ""
     rows = connection.exec_driver_sql(f"PRAGMA {before}table_info({preparer.quote_identifier(table)})").mappings()

@@ -114,9 +114,7 @@ class Inserter:
 
     def _under_ids(self, asked: Mapping[int, Change], *, nameless: bool) -> None:
         """Rows under the ids that their changes bear. ``nameless``: another id that comes back is theirs as well."""
-        ready = (
-            (batch, self.writer.insert([asked[each] for each in batch])) for batch in batches(list(asked), BATCH)
-        )
+        ready = ((batch, self.writer.insert([asked[each] for each in batch])) for batch in batches(list(asked), BATCH))
 
         def carry_out(each: tuple[list[int], Inserted]) -> None:
             self._carry_out(*each, asked, nameless=nameless)

@@ -124,7 +124,9 @@ class Writer:
         columns = [self._quote(name) for name in names] + [name for name, _ in stamps]
         values = [f"v.n{index}" for index in range(len(names))] + [value for _, value in stamps]
         if slots:
-            chosen = f"({', '.join(columns)}) OVERRIDING SYSTEM VALUE SELECT {', '.join(values)} FROM {self._arrays(slots)}"
+            chosen = (
+                f"({', '.join(columns)}) OVERRIDING SYSTEM VALUE SELECT {', '.join(values)} FROM {self._arrays(slots)}"
+            )
         else:
             # Nothing is given: the row is made of its defaults.
             chosen = f"({', '.join(columns)}) VALUES ({', '.join(values)})" if columns else "DEFAULT VALUES"

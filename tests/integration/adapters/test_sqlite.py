@@ -100,8 +100,8 @@ def test_a_view_that_does_not_tell_an_id_gets_a_row_only_under_a_uuid(url: str) 
     statements = [
         "CREATE TABLE base (id TEXT PRIMARY KEY, media TEXT, label TEXT)",
         "CREATE VIEW annotation AS SELECT id, media, label FROM base",
-        "CREATE TRIGGER t INSTEAD OF INSERT ON annotation BEGIN INSERT INTO base VALUES "
-        "(CASE new.label WHEN 'b' THEN 'other' ELSE new.id END, new.media, new.label); END",
+        """CREATE TRIGGER t INSTEAD OF INSERT ON annotation BEGIN INSERT INTO base
+           VALUES (CASE new.label WHEN 'b' THEN 'other' ELSE new.id END, new.media, new.label); END""",
     ]
     with table_of(url, statements, label="label") as table:
         one, two = table.write(*(change(Action.INSERT, None, new={"label": each}, media="/1.png") for each in "ab"))

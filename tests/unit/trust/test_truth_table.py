@@ -78,7 +78,7 @@ def _cases() -> Iterator[Case]:
     for values in COMBINATIONS:
         for situation in SITUATIONS:
             # Drawn labels and rows without a sample are of one pattern; elsewhere a situation may be beside the point.
-            if situation in ("drawn", "no sample") and (situation, pattern_of(values)) not in truth_table.BY_PLACE:
+            if situation in ("drawn", "drawn, refused", "no sample") and (situation, pattern_of(values)) not in truth_table.BY_PLACE:
                 continue
             if situation != PLAIN and values[1] == ABSENT and situation.startswith(("replaced", "removed")):
                 continue
@@ -110,7 +110,7 @@ def policies() -> list[dict[str, str]]:
 
 
 def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
-    made: dict[str, list[Any]] = {"b": [], "f": [], "d": [], "samples": [], "lately": []}
+    made: dict[str, list[Any]] = {"b": [], "f": [], "d": [], "samples": [], "lately": [], "refused": []}
     for case in CASES:
         base, mine, theirs = case.values
         mine_at, theirs_at = TIMES[case.times]
@@ -118,7 +118,10 @@ def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
             made["b"].append(B(case.name, **content(mapped, base)))
         if mine != ABSENT:
             place = {"label_id": f"l-{case.name}", "sample": f"s-{case.name}"}
-            shown = None if case.situation == "drawn" else case.name
+            shown = None if case.situation.startswith("drawn") else case.name
+            if case.situation == "drawn, refused":
+                what = dumps(content(mapped, mine))
+                made["refused"].append({"sample_id": f"s-{case.name}", "label_id": f"l-{case.name}", "fiftyone": what})
             made["f"].append(F(shown, at=mine_at, **place, **content(mapped, mine)))
         if theirs != ABSENT:
             made["d"].append(D(case.name, at=theirs_at, **content(mapped, theirs)))
@@ -194,9 +197,11 @@ def _promised(mapped: Mapping, case: Case, field: str, key: str) -> Iterator[tup
         yield ("change", way, action, None, dumps(old), dumps(new), REASONS[key])
     elif key in WHOLE_CONFLICTS or (key == "stale" and None in (mine, theirs)):
         kind = "stale_revert" if key == "stale" else key
-        name = None if case.situation == "drawn" else case.name
+        name = None if case.situation.startswith("drawn") else case.name
         place = {"annotation_id": name, "label_id": f"l-{case.name}", "sample_id": f"s-{case.name}"}
         yield ("conflict", kind, None, *map(dumps, (base, None if mine is None else mine | place, theirs)))
+    elif key == "refused":
+        yield ("conflict", "refused_by_database", None, *map(dumps, (base, mine, theirs)))
     elif key in ("no_baseline", "edit_edit", "stale", "one_way"):
         kind = "box_changed" if field == BOX else "wrong_direction"
         kind = {"stale": "stale_revert", "one_way": kind}.get(key, key)

@@ -20,8 +20,9 @@ OUTCOMES = {
     "nothing": "Nothing is written, nothing is said.",
     "insert": "The label is inserted in FiftyOne, on the sample of the row's media.",
     "not_ingested": "Counted as `not_ingested`; nothing is written until the sample is in the dataset.",
-    "create": "A row is inserted in the database under a new id, which the label then bears.",
+    "create": "A row is inserted in the database under an id that the database gives, which the label then bears.",
     "new_label": "Conflict `new_label`: a person says whether it becomes a row.",
+    "refused": "Conflict `refused_by_database`: it is not tried again until the label is edited; the label bears no id.",
     "ignored": "Counted as ignored; nothing is written.",
     "unknown_id": "Conflict `unknown_id`: the database never had this id, and syncd does not guess.",
     "agreed": "The equal value becomes the baseline; nothing is written.",
@@ -55,6 +56,7 @@ WHEN_TAGGED = {
     "first_home": "waiting",
     "home_wins": "waiting",
     "create": "drawn_waits",
+    "refused": "drawn_waits",
 }
 """With ``review.mode: tagged``, and no approving tag, what would have gone to the database waits instead."""
 
@@ -62,6 +64,7 @@ PLAIN = "as it stands"
 SITUATIONS = {
     PLAIN: "Nothing but the three values is known; the label bears its id and its sample is in the dataset.",
     "drawn": "The label bears no id: somebody drew it.",
+    "drawn, refused": "The same, and the database would not take its row, which was just that.",
     "no sample": "No sample of the dataset has the row's media.",
     "replaced": "syncd wrote the field in FiftyOne lately, and FiftyOne is back at what it replaced.",
     "replaced twice": "The same, after syncd has written its value once more already.",
@@ -163,6 +166,13 @@ LINES = (
         {"create": _all("create"), "quarantine": _all("new_label"), "ignore": _all("ignored")},
         "on_new",
         "drawn",
+    ),
+    Line(
+        "–a–",
+        "drawn by a reviewer, as it was refused",
+        {"create": _all("refused"), "quarantine": _all("new_label"), "ignore": _all("ignored")},
+        "on_new",
+        "drawn, refused",
     ),
     Line("aba", "an idle window put the old value back", STALE_FIELD, "on_stale_revert", "replaced"),
     Line("abc", "the same, the database has gone on", STALE_FIELD, "on_stale_revert", "replaced"),
