@@ -30,7 +30,7 @@ ATTEMPTS = 3
 """How often a row whose id somebody else took meanwhile is given another one."""
 
 KEPT_NOTHING = "the database took the row and kept nothing of it (a trigger, a rule or a row security policy?)"
-_NOT_NULL, _NOT_UNIQUE = "23502", "23505"
+_NOT_NULL, _NOT_UNIQUE, _DENIED = "23502", "23505", "42501"
 
 
 class _UndoneError(Exception):
@@ -87,7 +87,8 @@ class Inserter:
                 with self.connection.begin_nested():
                     made = ids.draw(self.connection, self.info, expression, len(left))
             except DBAPIError as error:
-                if not is_refusal(error):
+                # That this role may not draw a number must not stop everything else.
+                if not is_refusal(error) and sqlstate(error) != _DENIED:
                     raise
                 self.refused.update(dict.fromkeys(left, said(error)))
                 return

@@ -38,11 +38,21 @@ LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
 """One column: 4 and 64 are the bits of ``tgtype`` for INSERT and INSTEAD OF, '3' is a rule on INSERT."""
 
 _SEQUENCE = """
-SELECT s.oid::regclass::text AS name, has_sequence_privilege(s.oid, 'USAGE') AS usable
-FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
-WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
-  AND d.refobjid = :relation AND d.refobjsubid = :number AND d.deptype = 'i'
+SELECT format('%I.%I', n.nspname, s.relname) AS name, has_sequence_privilege(s.oid, 'USAGE') AS usable
+FROM pg_class s JOIN pg_namespace n ON n.oid = s.relnamespace
+WHERE s.relkind = 'S' AND s.oid IN (
+    SELECT d.objid FROM pg_depend d
+    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+      AND d.refobjid = :relation AND d.refobjsubid = :number AND d.deptype IN ('a', 'i')
+    UNION ALL
+    SELECT d.refobjid FROM pg_depend d JOIN pg_attrdef a ON a.oid = d.objid
+    WHERE d.classid = 'pg_attrdef'::regclass AND d.refclassid = 'pg_class'::regclass
+      AND a.adrelid = :relation AND a.adnum = :number
+)
+ORDER BY 1 LIMIT 1
 """
+"""The sequence that belongs to a column, or that its default draws from."""
+
 _TRIGGERS = """
 SELECT p.prosrc AS source, l.lanname AS language
 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_language l ON l.oid = p.prolang
@@ -93,25 +103,37 @@ def makes_values(default: str) -> bool:
     return _CALL.search(_CAST.sub("", _LITERAL.sub("''", default))) is not None
 
 
+def sequence_behind(connection: Connection, table: str, column: str) -> tuple[str, bool] | None:
+    """The sequence that numbers new rows, also that of the table behind a view; and whether this role may use it."""
+    found = _deciding(connection, table, column)
+    return None if found is None or found.instead or found.generated else _sequence(connection, found)
+
+
 def _in_postgres(connection: Connection, mapping: TableMapping, name: str) -> tuple[str | None, bool]:
     """The expression that makes ids, if any, and whether the database tells the id of a row inserted without one."""
+    found = _deciding(connection, mapping.table, name)
+    if found is None:
+        return None, False
+    if found.instead or found.generated:
+        return None, True
+    if found.identity:
+        sequence = _sequence(connection, found)
+        # Where this role may not draw from an identity's sequence, the column itself still may.
+        return _next_of(sequence[0]) if sequence is not None and sequence[1] else None, True
+    if found.expression is not None and makes_values(found.expression):
+        return found.expression, False
+    return None, _is_numbered(connection, found)
+
+
+def _deciding(connection: Connection, table: str, column: str) -> _Column | None:
+    """The column that says where ids come from: the written one, or that behind a view which leaves it open."""
     asked = f"{_COLUMN} WHERE c.oid = to_regclass(:table) AND a.attname = :name"
-    found = _column(connection, asked, table=relation(connection.dialect, mapping.table), name=name)
+    found = _column(connection, asked, table=relation(connection.dialect, table), name=column)
     for _ in range(_DEEPEST):
-        if found is None:
-            return None, False
-        if found.instead or found.generated:
-            return None, True
-        if found.identity:
-            return _numbers(connection, found), True
-        if found.expression is not None:
-            if makes_values(found.expression):
-                return found.expression, False
-            return None, _is_numbered(connection, found)
-        if found.kind != _VIEW:
-            return None, _is_numbered(connection, found)
+        if found is None or found.kind != _VIEW or found.instead or found.expression is not None:
+            return found
         found = _behind(connection, found)
-    return None, False
+    return None
 
 
 def _column(connection: Connection, statement: str, **given: Any) -> _Column | None:
@@ -119,13 +141,14 @@ def _column(connection: Connection, statement: str, **given: Any) -> _Column | N
     return None if row is None else _Column(**row)
 
 
-def _numbers(connection: Connection, column: _Column) -> str | None:
-    """The next number of an identity column's sequence; ``None`` where only the column itself may take it."""
+def _sequence(connection: Connection, column: _Column) -> tuple[str, bool] | None:
     given = {"relation": column.relation, "number": column.number}
-    row = connection.execute(sa.text(_SEQUENCE), given).mappings().first()
-    if row is None or not row["usable"]:
-        return None
-    return "nextval('{}'::regclass)".format(str(row["name"]).replace("'", "''"))
+    row = connection.execute(sa.text(_SEQUENCE), given).first()
+    return None if row is None else (str(row[0]), bool(row[1]))
+
+
+def _next_of(sequence: str) -> str:
+    return "nextval('{}'::regclass)".format(sequence.replace("'", "''"))
 
 
 def _is_numbered(connection: Connection, column: _Column) -> bool:

@@ -78,7 +78,8 @@ def _cases() -> Iterator[Case]:
     for values in COMBINATIONS:
         for situation in SITUATIONS:
             # Drawn labels and rows without a sample are of one pattern; elsewhere a situation may be beside the point.
-            if situation in ("drawn", "drawn, refused", "no sample") and (situation, pattern_of(values)) not in truth_table.BY_PLACE:
+            of_one = situation.startswith("drawn") or situation == "no sample"
+            if of_one and (situation, pattern_of(values)) not in truth_table.BY_PLACE:
                 continue
             if situation != PLAIN and values[1] == ABSENT and situation.startswith(("replaced", "removed")):
                 continue

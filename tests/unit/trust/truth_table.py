@@ -22,7 +22,7 @@ OUTCOMES = {
     "not_ingested": "Counted as `not_ingested`; nothing is written until the sample is in the dataset.",
     "create": "A row is inserted in the database under an id that the database gives, which the label then bears.",
     "new_label": "Conflict `new_label`: a person says whether it becomes a row.",
-    "refused": "Conflict `refused_by_database`: it is not tried again until the label is edited; the label bears no id.",
+    "refused": "Conflict `refused_by_database`: not tried again until the label is edited, which bears no id.",
     "ignored": "Counted as ignored; nothing is written.",
     "unknown_id": "Conflict `unknown_id`: the database never had this id, and syncd does not guess.",
     "agreed": "The equal value becomes the baseline; nothing is written.",
