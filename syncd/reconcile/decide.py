@@ -81,7 +81,8 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
         if fresh is not None and rows_unexplained(before[Side.DATABASE], origins[Side.DATABASE], fresh):
             reason = "the database's number of rows is not what its changes explain"
         else:
-            remembered = _remembered(session, reading.annotation_ids)
+            fresh_labels = reading.fiftyone.rows["annotation_id"].null_count() > 0
+            remembered = _remembered(session, reading.annotation_ids, fresh_labels=fresh_labels)
             session.rest()
             plan = _diff(session, options, reading, remembered, before, origins)
             if not plan.hints:
@@ -189,9 +190,9 @@ def _rules(session: Session, options: Options, remembered: History, as_of: datet
     return Rules(session.mapping, policy, session.vocabulary, remembered, young, as_of)
 
 
-def _remembered(session: Session, ids: set[str] | None) -> History:
-    """What syncd did lately; of these annotations, or of all (``None``)."""
-    if ids is not None and not ids:
+def _remembered(session: Session, ids: set[str] | None, *, fresh_labels: bool = True) -> History:
+    """What syncd did lately; of these annotations and of labels without an id, or of all (``None``)."""
+    if ids is not None and not ids and not fresh_labels:
         return History()
     since = session.database.now() - session.stale_window
     return history.load(session.state, session.tables, session.mapping.binding, since, ids)

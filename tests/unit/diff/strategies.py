@@ -89,7 +89,8 @@ def states(draw: Any, *, healthy: bool = False) -> State:
     )
     state.given = {name: draw(st.sampled_from(choices)) for name, choices in POLICIES.items()}
     state.hidden = set(draw(st.lists(ids, max_size=1)))
-    state.given |= {"brakes": NO_BRAKES, "minted": tuple(draw(st.lists(ids, max_size=1)))}
+    minted = tuple((each, f"l-{each}") for each in draw(st.lists(ids, max_size=1)))
+    state.given |= {"brakes": NO_BRAKES, "minted": minted}
     samples = st.sampled_from(["s-a", "s-b", "s-shared"])
     hands = st.builds(hand, samples, ids, run=st.sampled_from(["before", "write"]))
     state.given["by_hand"] = draw(st.lists(hands, max_size=2))
