@@ -4,10 +4,9 @@ Order: intents are committed; FiftyOne is written and read back; then one databa
 writes, the outcomes, the new baseline, the conflicts and the cursors. Only FiftyOne has no transaction, so a run
 that died is settled by looking at what is really there (:mod:`syncd.apply.settle`).
 
-What FiftyOne is owed once the rows are committed comes after that: drawn labels get the ids of their rows
-(:mod:`syncd.apply.stamps`), and where the database made something else of a value (it rounds, it normalises), labels
-get this answer. That transaction is then committed first, with the intents to bring the answers; outcomes of all this
-belong to the last commit.
+What FiftyOne is owed once that is committed comes after it, with a second small commit (:func:`bring`): drawn labels
+get the ids of their rows (:mod:`syncd.apply.stamps`), and where the database made something else of a value (it rounds,
+it normalises), labels get this answer.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from syncd.diff.readback import why_no_answer
 from syncd.model import Action, Change, Direction, Mapping, Plan
 from syncd.session import Session
 from syncd.store import answered, baseline, changes, conflicts, waiting
-from syncd.store.changes import APPLIED, SUPERSEDED, Outcome
+from syncd.store.changes import APPLIED, PENDING, SUPERSEDED, Outcome
 from syncd.store.lock import make_sure
 
 HOME_SLICE = 10_000
@@ -38,10 +37,11 @@ SLICE = 1_000
 
 @dataclass(frozen=True)
 class Applied:
-    """What became of a plan: of its changes, in their order, and after them of the answers brought to FiftyOne."""
+    """What became of a plan's changes, in their order. ``owed`` is what FiftyOne is to be given after the commit."""
 
     recorded: tuple[Recorded, ...]
     opened: int
+    owed: tuple[Owed, ...] = ()
 
 
 def _silent(_: str) -> None:
@@ -81,45 +81,45 @@ def apply(session: Session, plan: Plan, run_id: str, progress: Callable[[str], N
         reached(Step.DATABASE_COMMITTED)
 
     judged = (_recorded(session.mapping, each, done, written_home) for each in intended)
-    recorded, drawn, opened = _record(session, plan, run_id, seqs, judged)
+    applied = _record(session, plan, run_id, seqs, judged)
     reached(Step.OUTCOMES_RECORDED)
+    return applied
+
+
+def intend_answers(session: Session, recorded: Sequence[Recorded], run_id: str) -> tuple[Owed, ...]:
+    """Records the intents to bring the database's answers to FiftyOne, in the transaction that holds the outcomes."""
     owed = answers(session.mapping, recorded)
-    return Applied((*recorded, *bring(session, owed, run_id, progress, drawn=drawn)), opened)
+    seqs = changes.record_intents(session.state, session.tables, session.mapping.binding, run_id, owed)
+    return tuple(Owed(seq, each, PENDING) for seq, each in zip(seqs, owed, strict=True))
 
 
 def bring(
-    session: Session,
-    owed: Sequence[Change],
-    run_id: str,
-    progress: Callable[[str], None] = _silent,
-    *,
-    drawn: Sequence[Owed] = (),
+    session: Session, owed: Sequence[Owed], run_id: str, progress: Callable[[str], None] = _silent
 ) -> tuple[Recorded, ...]:
-    """Brings to FiftyOne what it is ``owed``, after a commit of all that is known; the last commit is the caller's.
+    """Brings to FiftyOne what it is owed, after a commit of everything else; the second commit is the caller's too.
 
-    These are the database's answers, and the ids of the rows that were inserted for ``drawn`` labels: the ids first.
-    Where the process ends in between, the rest is done when the run is settled.
+    These are the ids of new rows, and then the database's answers, of which it is returned what became of them. Where
+    the process ends in between, the rest is done when the run is settled.
     """
-    if not owed and not drawn:
+    if not owed:
         return ()
-    state, tables, binding = session.state, session.tables, session.mapping.binding
-    seqs = changes.record_intents(state, tables, binding, run_id, owed)
-    inserted = [each.change for each in drawn if each.status == APPLIED]
-    if owed or inserted:
-        state.commit()
-        reached(Step.ANSWERS_COMMITTED)
+    inserted = [each.change for each in owed if is_drawn(each.change) and each.status == APPLIED]
+    asked = [each for each in owed if not is_drawn(each.change)]
+    session.rest()
     if inserted:
-        session.rest()
         write_stamps(session, inserted)
         reached(Step.STAMPED)
     done: tuple[Recorded, ...] = ()
-    if owed:
-        done = tuple(judge_result(session.mapping, each) for each in _write_fiftyone(session, owed, progress))
+    if asked:
+        reached(Step.ANSWERS_COMMITTED)
+        written = _write_fiftyone(session, [each.change for each in asked], progress)
+        done = tuple(judge_result(session.mapping, each) for each in written)
         reached(Step.ANSWERS_WRITTEN)
     # Drawn labels come last in a plan, and answers after them: entries are finished in order of ``seq``.
-    outcomes = [Outcome(each.seq, each.change, each.status) for each in drawn]
-    outcomes += [Outcome(seq, each.change, each.status) for seq, each in zip(seqs, done, strict=True)]
-    changes.finish(state, tables, binding, outcomes, session.database.now(), run_id=run_id)
+    outcomes = [Outcome(each.seq, each.change, each.status) for each in owed if is_drawn(each.change)]
+    outcomes += [Outcome(each.seq, now.change, now.status) for each, now in zip(asked, done, strict=True)]
+    at = session.database.now()
+    changes.finish(session.state, session.tables, session.mapping.binding, outcomes, at, run_id=run_id)
     return done
 
 
@@ -154,11 +154,10 @@ def _record(
     run_id: str,
     seqs: Sequence[int],
     judged: Iterable[Recorded],
-) -> tuple[tuple[Recorded, ...], tuple[Owed, ...], int]:
+) -> Applied:
     """Everything that is known now, on the state's connection; the caller commits.
 
-    What was ``judged`` is handed back, the inserts for labels without an id, and the number of conflicts that were
-    opened. The entries of these inserts stay pending, with what became of them, until their labels bear their ids.
+    The entries of inserts for labels without an id stay pending, with what became of them, until these bear their ids.
     """
     state, tables, binding = session.state, session.tables, plan.binding
     at = session.database.now()
@@ -184,7 +183,7 @@ def _record(
     answered.update(state, tables, binding, plan.answered, plan.scope, failed=failed)
     found = [*plan.conflicts, *refusals(session.mapping, plan.baseline, recorded)]
     opened = conflicts.update(state, tables, binding, run_id, found, plan.scope, at)
-    return tuple(recorded), tuple(owed), opened
+    return Applied(tuple(recorded), opened, (*owed, *intend_answers(session, recorded, run_id)))
 
 
 _Place = tuple["str | None", "str | None", "str | None"]

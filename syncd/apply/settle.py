@@ -13,8 +13,8 @@ import polars as pl
 
 from syncd.adapters.protocol import Result
 from syncd.adapters.values import same_content
-from syncd.apply.execute import bring
-from syncd.apply.outcomes import Recorded, answers, forgotten, held, next_baseline
+from syncd.apply.execute import bring, intend_answers
+from syncd.apply.outcomes import Recorded, forgotten, held, next_baseline
 from syncd.apply.stamps import is_drawn, write_stamps
 from syncd.diff.images import is_other
 from syncd.diff.readback import ANSWERED
@@ -60,9 +60,12 @@ def settle(session: Session) -> tuple[Recorded, ...]:
     agreed = [each for each in recorded if each.result is not None or each.status != APPLIED]
     baseline.save(state, tables, mapping, next_baseline(mapping, known, agreed))
     baseline.drop(state, tables, mapping.binding, forgotten((), recorded, known))
-    if owed := answers(mapping, recorded):
-        recorded += bring(session, owed, changes.run_of(state, tables, left[0][0]))
+    run_id = changes.run_of(state, tables, left[0][0])
+    owed = intend_answers(session, recorded, run_id)
     state.commit()
+    if owed:
+        recorded += bring(session, owed, run_id)
+        state.commit()
     return tuple(recorded)
 
 
@@ -165,7 +168,10 @@ def _seen_in_database(session: Session, intended: Sequence[Change]) -> dict[int,
 def _media(session: Session, drawn: Sequence[Change]) -> dict[str, str | None]:
     """{sample: its media} of the samples on which labels were drawn."""
     samples = {str(each.sample_id) for each in drawn}
-    return dict(session.fiftyone.look_up_samples(samples).select("sample_id", "media").iter_rows()) if samples else {}
+    if not samples:
+        return {}
+    session.rest()
+    return dict(session.fiftyone.look_up_samples(samples).select("sample_id", "media").iter_rows())
 
 
 def _is_elsewhere(row: str | None, label: str | None) -> bool:

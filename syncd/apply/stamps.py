@@ -19,7 +19,10 @@ SLICE = 1_000
 
 @dataclass(frozen=True)
 class Owed:
-    """The insert of a drawn label: its entry in the log, and what became of it, under the id that its row got."""
+    """What FiftyOne is owed: the entry in the log, still pending, and what became of it.
+
+    It is the insert for a drawn label, under the id that its row got, or the database's answer to an edit.
+    """
 
     seq: int
     change: Change

@@ -25,13 +25,12 @@ class Step(str, Enum):
     DATABASE_COMMITTED = "database_committed"
     """These two are reached only where syncd's own tables are in another database."""
     OUTCOMES_RECORDED = "outcomes_recorded"
-    ANSWERS_COMMITTED = "answers_committed"
-    """Reached only where FiftyOne is owed an id or an answer."""
+    COMMITTED = "committed"
     STAMPED = "stamped"
     """New ids are on their labels; reached only where labels were drawn."""
+    ANSWERS_COMMITTED = "answers_committed"
+    """Reached, as the next one, only where the database made something else of what was written."""
     ANSWERS_WRITTEN = "answers_written"
-    """Reached only where the database made something else of what was written."""
-    COMMITTED = "committed"
 
 
 Observer = Callable[[Step], None]

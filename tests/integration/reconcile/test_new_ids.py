@@ -67,7 +67,7 @@ def test_a_label_whose_row_was_refused_bears_no_id_until_it_is_edited_and_accept
     )
     assert "no cruise yet" in conflict["suggestions"][0]
     assert id_of(world, bad) is None
-    assert [(each["annotation_id"], each["status"]) for each in of(world, bad)] == [(None, "superseded")]
+    assert [(each["annotation_id"], each["status"]) for each in of(world, bad)] == [(None, "refused")]
     assert world.rows()[str(id_of(world, good))]["label"] == "Good"
 
     relabel(world, bad, label="Better")
@@ -128,7 +128,7 @@ def test_a_view_over_the_table_takes_drawn_labels_unasked(world: World) -> None:
 
 def test_many_drawn_labels_in_one_run_each_get_their_row(world: World) -> None:
     drawn = {draw(world, f"Drawn {each}", each % 10): f"Drawn {each}" for each in range(200)}
-    assert world.reconcile().to_database == 200
+    assert world.reconcile(force=True).to_database == 200
     assert world.reconcile().recorded == ()
     rows = world.rows()
     assert {each: rows[str(id_of(world, each))]["label"] for each in drawn} == drawn
@@ -160,7 +160,7 @@ def test_what_happens_to_a_label_before_its_id_is_on_it_is_for_a_person(
 ) -> None:
     """The row is there, and says whose it is."""
     drawn = draw(world, "Drawn")
-    with observed(at_step(Step.ANSWERS_COMMITTED, lambda: act(world, drawn))):
+    with observed(at_step(Step.COMMITTED, lambda: act(world, drawn))):
         world.reconcile()
     world.reconcile(full=True)
     assert [each["kind"] for each in world.conflicts()] == [kind]
@@ -170,7 +170,7 @@ def test_what_happens_to_a_label_before_its_id_is_on_it_is_for_a_person(
 
 def test_killed_before_the_id_is_on_its_label_the_next_run_puts_it_there(world: World) -> None:
     drawn, before = draw(world, "Drawn"), len(world.rows())
-    assert kill_at(world.document(), BINDING, Step.ANSWERS_COMMITTED.value) == -9
+    assert kill_at(world.document(), BINDING, Step.COMMITTED.value) == -9
     (entry,) = of(world, drawn)
     assert (entry["status"], id_of(world, drawn)) == ("pending", None)
     world.until_quiet()
