@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from syncd.adapters.sql.describe import columns_of
 from syncd.adapters.sql.errors import READING, asking
 from syncd.adapters.sql.mapping import ColumnInfo
+from syncd.adapters.sql.owner import sequence_behind
 from syncd.adapters.sql.quote import quote, relation, split_name
 from syncd.config import BindingConfig, Config
 from syncd.config.vocabulary import VocabularyTable
@@ -212,7 +213,9 @@ def _inserted(binding: BindingConfig, table: dict[str, ColumnInfo]) -> list[str]
 def _sequences(connection: Connection, binding: BindingConfig, role: str, what: str) -> Iterator[Grant]:
     asked = {"table": relation(connection.dialect, binding.table), "id": binding.columns.id}
     with asking(READING):
-        for (name,) in connection.execute(sa.text(_SEQUENCES), asked):
+        names = {str(name) for (name,) in connection.execute(sa.text(_SEQUENCES), asked)}
+        numbering = sequence_behind(connection, binding.table, binding.columns.id)
+        for name in sorted(names | ({numbering[0]} if numbering is not None else set())):
             yield Grant(DATABASE, what, f"GRANT USAGE ON SEQUENCE {name} TO {role}")
 
 

@@ -8,8 +8,8 @@ from typing import TypeAlias
 from syncd.adapters.fiftyone.dataset import DatasetInfo
 from syncd.adapters.fiftyone.layout import CROP_FRAME
 from syncd.adapters.fiftyone.mapping import LabelMapping, stored_kinds
-from syncd.adapters.sql.ids import can_mint
 from syncd.adapters.sql.mapping import TableInfo, TableMapping
+from syncd.adapters.sql.owner import nobody
 from syncd.config import BindingConfig
 from syncd.config.review import ReplaceTag
 from syncd.errors import MappingError
@@ -127,10 +127,11 @@ def build_mapping(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo
         label_type=dataset.label_type,
         # A crop that somebody drew has no frame, and so no row.
         flag=_field(binding, table, FLAG) if FLAG in table.mapping.fields else None,
-        can_insert_in_database=table.writable(table.mapping.media_column) and can_mint(table) and not dataset.crops,
+        can_insert_in_database=table.writable(table.mapping.media_column) and not dataset.crops,
         image="frame" if dataset.crops else "media",
         image_key=f"{frame_key or sample_key}={table.mapping.image_column}",
         can_write_media=table.writable(table.mapping.image_column),
+        no_new_ids=nobody(table.mapping, table.id) if table.owner is None else None,
     )
     labels = LabelMapping(
         label_field=binding.label_field,

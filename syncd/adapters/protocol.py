@@ -25,7 +25,8 @@ class Result:
     ``None`` too where the annotation is not there. ``matched`` says whether the compare-and-set found the value it
     expected (``None``: the side cannot tell, judge by ``after``). ``refused`` says why the side would not take the
     value: nothing of the change is there then. ``answered`` are the fields of which the side made something else of
-    what was written, for good.
+    what was written, for good. ``annotation_id`` is the id under which a row was inserted, of which the change may not
+    know.
     """
 
     change: Change
@@ -35,6 +36,7 @@ class Result:
     label_id: str | None = None
     refused: str | None = None
     answered: frozenset[str] = frozenset()
+    annotation_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -196,13 +198,10 @@ class RowStore(Adapter, Protocol):
         """What the column of editors holds after a change by this actor was written; ``None`` where there is none."""
         ...
 
-    def mint(self, count: int) -> list[str]:
-        """New ids that no row has."""
-        ...
-
     def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
-        """As of any adapter. ``judge`` is asked about each value that reads back otherwise than it was written.
+        """As of any adapter; a row that is inserted without an annotation id gets one from whoever gives them.
 
-        A change of which it says that this is no answer is undone and refused. Without it nobody is asked.
+        ``judge`` is asked about each value that reads back otherwise than it was written. A change of which it says
+        that this is no answer is undone and refused. Without it nobody is asked.
         """
         ...

@@ -4,8 +4,9 @@ Order: intents are committed; FiftyOne is written and read back; then one databa
 writes, the outcomes, the new baseline, the conflicts and the cursors. Only FiftyOne has no transaction, so a run
 that died is settled by looking at what is really there (:mod:`syncd.apply.settle`).
 
-Where the database made something else of a value (it rounds, it normalises), that transaction is committed with the
-intents to bring this answer to FiftyOne; they are carried out, and their outcomes belong to the last commit.
+What FiftyOne is owed once that is committed comes after it, with a second small commit (:func:`bring`): drawn labels
+get the ids of their rows (:mod:`syncd.apply.stamps`), and where the database made something else of a value (it rounds,
+it normalises), labels get this answer.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from bson import ObjectId
 
 from syncd.adapters.protocol import Result
 from syncd.apply.outcomes import Recorded, answers, forgotten, judge_result, next_baseline, refusals
+from syncd.apply.stamps import Owed, is_drawn, is_nameless, write_stamps
 from syncd.apply.steps import Step, reached
 from syncd.diff.readback import why_no_answer
-from syncd.model import ID_FIELD, Action, Change, Direction, Mapping, Plan
+from syncd.model import Action, Change, Direction, Mapping, Plan
 from syncd.session import Session
 from syncd.store import answered, baseline, changes, conflicts, waiting
-from syncd.store.changes import APPLIED, SUPERSEDED, Outcome
+from syncd.store.changes import APPLIED, PENDING, SUPERSEDED, Outcome
 from syncd.store.lock import make_sure
 
 HOME_SLICE = 10_000
@@ -35,10 +37,11 @@ SLICE = 1_000
 
 @dataclass(frozen=True)
 class Applied:
-    """What became of a plan: of its changes, in their order, and after them of the answers brought to FiftyOne."""
+    """What became of a plan's changes, in their order. ``owed`` is what FiftyOne is to be given after the commit."""
 
     recorded: tuple[Recorded, ...]
     opened: int
+    owed: tuple[Owed, ...] = ()
 
 
 def _silent(_: str) -> None:
@@ -50,51 +53,73 @@ def apply(session: Session, plan: Plan, run_id: str, progress: Callable[[str], N
 
     ``progress`` is told between two slices; what it raises ends the run there, to be settled by the next one.
     """
-    intended = _with_ids(session, plan.changes)
+    # An insert that bears its label's id can be told from the same label put there by somebody else.
+    intended = [replace(each, label_id=str(ObjectId())) if _is_new_label(each) else each for each in plan.changes]
     seqs = changes.record_intents(session.state, session.tables, plan.binding, run_id, intended)
     session.state.commit()
     reached(Step.INTENTS_COMMITTED)
 
     outward = [each for each in intended if each.direction is Direction.TO_FIFTYONE]
-    stamps = [_stamp(each) for each in intended if _is_drawn(each)]
-    written = _write_fiftyone(session, [*outward, *stamps], progress)
+    written = _write_fiftyone(session, outward, progress)
     done = {id(result.change): judge_result(session.mapping, result) for result in written}
     reached(Step.FIFTYONE_WRITTEN)
 
-    stamped = {each.label_id for each in stamps if done[id(each)].status == APPLIED}
     homeward = [each for each in intended if each.direction is Direction.TO_DATABASE]
-    ready = [each for each in homeward if not _is_drawn(each) or each.label_id in stamped]
+    there = _labels_there(session, [each for each in homeward if is_drawn(each)])
+    ready = [each for each in homeward if not is_drawn(each) or _place(each) in there]
     written_home = {id(result.change): result for result in _write_database(session, ready, progress)}
     reached(Step.DATABASE_WRITTEN)
     if not session.one_transaction:
-        # Two databases have no common transaction; settling looks at the annotations if the second commit fails.
+        # Two databases have no common transaction; settling looks at the annotations if the second commit fails, and
+        # so must know under which ids.
+        told = {seq: written_home.get(id(each)) for seq, each in zip(seqs, intended, strict=True) if is_nameless(each)}
+        given = {seq: each.annotation_id for seq, each in told.items() if each is not None and each.annotation_id}
+        changes.note_ids(session.state, session.tables, given, session.database.now())
+        session.state.commit()
+        reached(Step.IDS_NOTED)
         session.writing.commit()
         reached(Step.DATABASE_COMMITTED)
 
     judged = (_recorded(session.mapping, each, done, written_home) for each in intended)
-    recorded, opened = _record(session, plan, run_id, seqs, judged)
+    applied = _record(session, plan, run_id, seqs, judged)
     reached(Step.OUTCOMES_RECORDED)
+    return applied
+
+
+def intend_answers(session: Session, recorded: Sequence[Recorded], run_id: str) -> tuple[Owed, ...]:
+    """Records the intents to bring the database's answers to FiftyOne, in the transaction that holds the outcomes."""
     owed = answers(session.mapping, recorded)
-    return Applied((*recorded, *bring(session, owed, run_id, progress)), opened)
+    seqs = changes.record_intents(session.state, session.tables, session.mapping.binding, run_id, owed)
+    return tuple(Owed(seq, each, PENDING) for seq, each in zip(seqs, owed, strict=True))
 
 
 def bring(
-    session: Session, owed: Sequence[Change], run_id: str, progress: Callable[[str], None] = _silent
+    session: Session, owed: Sequence[Owed], run_id: str, progress: Callable[[str], None] = _silent
 ) -> tuple[Recorded, ...]:
-    """Brings the database's answers to FiftyOne, after a commit of all that is known; the last commit is the caller's.
+    """Brings to FiftyOne what it is owed, after a commit of everything else; the second commit is the caller's too.
 
-    Where the process ends in between, they are carried out when the run is settled.
+    These are the ids of new rows, and then the database's answers, of which it is returned what became of them. Where
+    the process ends in between, the rest is done when the run is settled.
     """
     if not owed:
         return ()
-    state, tables, binding = session.state, session.tables, session.mapping.binding
-    seqs = changes.record_intents(state, tables, binding, run_id, owed)
-    state.commit()
-    reached(Step.ANSWERS_COMMITTED)
-    done = tuple(judge_result(session.mapping, each) for each in _write_fiftyone(session, owed, progress))
-    reached(Step.ANSWERS_WRITTEN)
-    outcomes = (Outcome(seq, each.change, each.status) for seq, each in zip(seqs, done, strict=True))
-    changes.finish(state, tables, binding, outcomes, session.database.now(), run_id=run_id)
+    inserted = [each.change for each in owed if is_drawn(each.change) and each.status == APPLIED]
+    asked = [each for each in owed if not is_drawn(each.change)]
+    session.rest()
+    if inserted:
+        write_stamps(session, inserted)
+        reached(Step.STAMPED)
+    done: tuple[Recorded, ...] = ()
+    if asked:
+        reached(Step.ANSWERS_COMMITTED)
+        written = _write_fiftyone(session, [each.change for each in asked], progress)
+        done = tuple(judge_result(session.mapping, each) for each in written)
+        reached(Step.ANSWERS_WRITTEN)
+    # Drawn labels come last in a plan, and answers after them: entries are finished in order of ``seq``.
+    outcomes = [Outcome(each.seq, each.change, each.status) for each in owed if is_drawn(each.change)]
+    outcomes += [Outcome(each.seq, now.change, now.status) for each, now in zip(asked, done, strict=True)]
+    at = session.database.now()
+    changes.finish(session.state, session.tables, session.mapping.binding, outcomes, at, run_id=run_id)
     return done
 
 
@@ -129,66 +154,56 @@ def _record(
     run_id: str,
     seqs: Sequence[int],
     judged: Iterable[Recorded],
-) -> tuple[tuple[Recorded, ...], int]:
+) -> Applied:
     """Everything that is known now, on the state's connection; the caller commits.
 
-    What was ``judged`` is handed back, with the number of conflicts that were opened.
+    The entries of inserts for labels without an id stay pending, with what became of them, until these bear their ids.
     """
     state, tables, binding = session.state, session.tables, plan.binding
     at = session.database.now()
     recorded: list[Recorded] = []
+    owed: list[Owed] = []
 
     def outcomes() -> Iterator[Outcome]:
-        for seq, each in zip(seqs, judged, strict=True):
+        for seq, each, planned in zip(seqs, judged, plan.changes, strict=True):
             recorded.append(each)
-            yield Outcome(seq, each.change, each.status)
+            if is_nameless(planned):
+                owed.append(Owed(seq, each.change, each.status))
+            else:
+                yield Outcome(seq, each.change, each.status)
 
     if seqs:
         changes.finish(state, tables, binding, outcomes(), at, run_id=run_id)
+        noted = {each.seq: each.change.annotation_id if each.status == APPLIED else None for each in owed}
+        changes.note_ids(state, tables, noted, at)
     baseline.save(state, tables, session.mapping, next_baseline(session.mapping, plan.baseline, recorded))
     baseline.drop(state, tables, binding, forgotten(plan.dropped, recorded, plan.baseline))
     waiting.update(state, tables, binding, plan.waiting, plan.scope, at)
     failed = {each.change.annotation_id for each in recorded if each.status != APPLIED}
     answered.update(state, tables, binding, plan.answered, plan.scope, failed=failed)
     found = [*plan.conflicts, *refusals(session.mapping, plan.baseline, recorded)]
-    return tuple(recorded), conflicts.update(state, tables, binding, run_id, found, plan.scope, at)
+    opened = conflicts.update(state, tables, binding, run_id, found, plan.scope, at)
+    return Applied(tuple(recorded), opened, (*owed, *intend_answers(session, recorded, run_id)))
 
 
-def _with_ids(session: Session, planned: Sequence[Change]) -> list[Change]:
-    """Gives drawn labels the ids under which they will be known for ever, and new labels those by which to find them.
+_Place = tuple["str | None", "str | None", "str | None"]
 
-    An insert that bears its label's id can be told from the same label put there by somebody else.
-    """
-    nameless = sum(_is_nameless(each) for each in planned)
-    minted = iter(session.database.mint(nameless) if nameless else [])
-    named = [replace(each, annotation_id=next(minted)) if _is_nameless(each) else each for each in planned]
-    return [replace(each, label_id=str(ObjectId())) if _is_new_label(each) else each for each in named]
+
+def _labels_there(session: Session, drawn: Sequence[Change]) -> set[_Place]:
+    """The labels that are still there, and bear the id that the plan saw, or none: others get no row."""
+    if not drawn:
+        return set()
+    session.rest()
+    rows = session.fiftyone.read_samples({str(each.sample_id) for each in drawn}).rows
+    return set(rows.select("sample_id", "label_id", "annotation_id").iter_rows())
+
+
+def _place(change: Change) -> _Place:
+    return change.sample_id, change.label_id, change.annotation_id
 
 
 def _is_new_label(change: Change) -> bool:
     return change.action is Action.INSERT and change.direction is Direction.TO_FIFTYONE
-
-
-def _is_nameless(change: Change) -> bool:
-    return _is_drawn(change) and change.annotation_id is None
-
-
-def _is_drawn(change: Change) -> bool:
-    """Whether a row is inserted for a label that is there. One that comes with its label bears no label's id."""
-    inserted = change.action is Action.INSERT and change.direction is Direction.TO_DATABASE
-    return inserted and change.label_id is not None
-
-
-def _stamp(change: Change) -> Change:
-    """Writes the new id on the label. A label that bears it already (an earlier run died) is found to be done."""
-    return replace(
-        change,
-        direction=Direction.TO_FIFTYONE,
-        action=Action.UPDATE,
-        field=ID_FIELD,
-        old=None,
-        new=change.annotation_id,
-    )
 
 
 def _recorded(mapping: Mapping, change: Change, done: dict[int, Recorded], written_home: dict[int, Result]) -> Recorded:

@@ -58,6 +58,8 @@ def judge_result(mapping: Mapping, result: Result) -> Recorded:
         applied = result.present and same_content(mapping, change.field, result.after, change.new)
     is_new = change.action is Action.INSERT or not change.label_id
     given = replace(change, label_id=result.label_id) if result.label_id and is_new else change
+    if change.annotation_id is None and applied:
+        given = replace(given, annotation_id=result.annotation_id)
     return Recorded(given, APPLIED if applied else SUPERSEDED, result)
 
 

@@ -5,16 +5,20 @@ Done before anything else, so that the diff never mistakes syncd's own half-done
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import polars as pl
+
 from syncd.adapters.protocol import Result
 from syncd.adapters.values import same_content
-from syncd.apply.execute import bring
-from syncd.apply.outcomes import Recorded, answers, forgotten, held, next_baseline
+from syncd.apply.execute import bring, intend_answers
+from syncd.apply.outcomes import Recorded, forgotten, held, next_baseline
+from syncd.apply.stamps import is_drawn, write_stamps
+from syncd.diff.images import is_other
 from syncd.diff.readback import ANSWERED
-from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction
+from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Content, Direction, Value
 from syncd.session import Session
 from syncd.store import baseline, changes
 from syncd.store.changes import ABANDONED, APPLIED, SUPERSEDED, Outcome
@@ -33,21 +37,35 @@ def settle(session: Session) -> tuple[Recorded, ...]:
     visible = [each for each in intended if each.field in known_fields]
     outward = [each for each in visible if each.direction is Direction.TO_FIFTYONE]
     homeward = [each for each in visible if each.direction is Direction.TO_DATABASE]
-    _complete(session, [each for each in outward if each.reason == ANSWERED])
-    seen = _seen_in_fiftyone(session, outward) | _seen_in_database(session, homeward)
-    recorded = [_judge(session, each, seen.get(id(each))) for each in intended]
-
     state, tables, mapping = session.state, session.tables, session.mapping
+    ids = {each.annotation_id for each in intended if each.annotation_id is not None}
+    known = baseline.read_some(state, tables, mapping, annotation_ids=ids)
+    noted = changes.noted(state, tables, mapping.binding)
+    seen = _seen_in_database(session, homeward)
+    drawn = {
+        id(each): _judge_drawn(session, each, seen.get(id(each)), known)
+        for seq, each in left
+        if seq in noted and is_drawn(each)
+    }
+    session.rest()
+    write_stamps(session, [each.change for each in drawn.values() if each.status == APPLIED])
+    _complete(session, [each for each in outward if each.reason == ANSWERED])
+    seen |= _seen_in_fiftyone(session, outward)
+    recorded = [drawn.get(id(each)) or _judge(session, each, seen.get(id(each))) for each in intended]
+
     at = session.database.now()
     outcomes = [Outcome(seq, each.change, each.status) for (seq, _), each in zip(left, recorded, strict=True)]
-    ids = {each.change.annotation_id for each in recorded if each.change.annotation_id is not None}
-    known = baseline.read_some(state, tables, mapping, annotation_ids=ids)
     changes.finish(state, tables, mapping.binding, outcomes, at)
-    baseline.save(state, tables, mapping, next_baseline(mapping, known, recorded))
+    # What is agreed of a row that was recorded before the run died is in the baseline already.
+    agreed = [each for each in recorded if each.result is not None or each.status != APPLIED]
+    baseline.save(state, tables, mapping, next_baseline(mapping, known, agreed))
     baseline.drop(state, tables, mapping.binding, forgotten((), recorded, known))
-    if owed := answers(mapping, recorded):
-        recorded += bring(session, owed, changes.run_of(state, tables, left[0][0]))
+    run_id = changes.run_of(state, tables, left[0][0])
+    owed = intend_answers(session, recorded, run_id)
     state.commit()
+    if owed:
+        recorded += bring(session, owed, run_id)
+        state.commit()
     return tuple(recorded)
 
 
@@ -82,6 +100,24 @@ def _judge(session: Session, change: Change, seen: Result | None) -> Recorded:
     return Recorded(change, ABANDONED if untouched else SUPERSEDED, seen)
 
 
+def _judge_drawn(session: Session, change: Change, seen: Result | None, known: pl.DataFrame) -> Recorded:
+    """What became of the insert of a drawn label, of which it is noted what the database made of it.
+
+    A row under the noted id is the label's where it holds what the label held, or what the database makes of that;
+    any other is somebody else's.
+    """
+    recorded = pl.col("annotation_id").eq(change.annotation_id) & pl.col("label_id").eq(change.label_id)
+    if change.annotation_id is not None and (session.one_transaction or known.filter(recorded).height):
+        return Recorded(change, APPLIED)
+    if change.annotation_id is not None and seen is None:
+        # It is there and not shown any more: inserted once more it would be there twice.
+        return Recorded(change, APPLIED, Result(change, present=True, after=change.new))
+    if seen is not None and seen.present and _others(session, change, seen) <= seen.answered:
+        return Recorded(change, APPLIED, seen)
+    refused = change.annotation_id is None
+    return Recorded(replace(change, annotation_id=None), SUPERSEDED if refused else ABANDONED)
+
+
 def _with_label(change: Change, label_id: str | None) -> Change:
     return replace(change, label_id=label_id or change.label_id)
 
@@ -110,39 +146,84 @@ def _seen_in_database(session: Session, intended: Sequence[Change]) -> dict[int,
     """What the database holds now. Where both are one transaction, an intent without outcome was not carried out."""
     if session.one_transaction or not intended:
         return {}
-    ids = {str(each.annotation_id) for each in intended}
+    ids = {each.annotation_id for each in intended if each.annotation_id is not None}
     rows = session.database.read_ids(ids).rows
     by_id = {row["annotation_id"]: row for row in rows.iter_rows(named=True)}
     # Of a row that is not shown nothing can be seen; that it is not shown does not mean that it was deleted.
     hidden = session.database.written_ids(ids - by_id.keys()).ids if ids - by_id.keys() else frozenset()
     visible = [each for each in intended if each.annotation_id not in hidden]
-    seen = {id(each): _result(session, each, by_id.get(each.annotation_id)) for each in visible}
-    for change in _answered(session, [each for each in visible if each.action is Action.UPDATE], seen):
-        seen[id(change)] = replace(seen[id(change)], answered=frozenset([str(change.field)]))
+    media = _media(session, [each for each in visible if is_drawn(each)])
+    seen: dict[int, Result] = {}
+    for each in visible:
+        row = by_id.get(each.annotation_id)
+        if row is not None and is_drawn(each) and _is_elsewhere(row["media"], media.get(str(each.sample_id))):
+            row = None
+        seen[id(each)] = _result(session, each, row)
+    tellable = [each for each in visible if each.action is Action.UPDATE or is_drawn(each)]
+    for change, fields in _answered(session, tellable, seen):
+        seen[id(change)] = replace(seen[id(change)], answered=fields)
     return seen
 
 
-def _answered(session: Session, updates: Sequence[Change], seen: dict[int, Result]) -> list[Change]:
-    """Those that were carried out although something else is there: the database makes that of them when asked again.
+def _media(session: Session, drawn: Sequence[Change]) -> dict[str, str | None]:
+    """{sample: its media} of the samples on which labels were drawn."""
+    samples = {str(each.sample_id) for each in drawn}
+    if not samples:
+        return {}
+    session.rest()
+    return dict(session.fiftyone.look_up_samples(samples).select("sample_id", "media").iter_rows())
 
-    Nothing stays of the trial.
+
+def _is_elsewhere(row: str | None, label: str | None) -> bool:
+    return row is None or label is None or is_other(row, label)
+
+
+def _others(session: Session, change: Change, seen: Result) -> set[str]:
+    """The fields that hold something else than what was written, or stood there before; a default is nothing else."""
+    mapping = session.mapping.in_database
+    if change.action is Action.UPDATE:
+        values = (change.old, change.new)
+        alike = any(same_content(mapping, change.field, seen.after, each) for each in values)
+        return set() if alike else {str(change.field)}
+    written, held_now = change.new, seen.after
+    assert isinstance(written, dict) and isinstance(held_now, dict), "an insert is read back whole"
+    given = {name: value for name, value in written.items() if value is not None}
+    return {name for name, value in given.items() if not same_content(mapping, name, held_now.get(name), value)}
+
+
+def _answered(
+    session: Session, written: Sequence[Change], seen: dict[int, Result]
+) -> Iterator[tuple[Change, frozenset[str]]]:
+    """Changes that were carried out although something else is there, and in which fields.
+
+    The database makes that of them when it is asked again. Nothing stays of the trial.
     """
     mapping = session.mapping.in_database
-    other = [
-        each
-        for each in updates
-        if seen[id(each)].present
-        and not any(same_content(mapping, each.field, seen[id(each)].after, value) for value in (each.old, each.new))
-    ]
+    there = [each for each in written if seen[id(each)].present]
+    other = [(each, name) for each in there for name in sorted(_others(session, each, seen[id(each)]))]
     if not other:
-        return []
-    again = session.database.write([replace(each, old=seen[id(each)].after) for each in other])
-    session.writing.rollback()
-    return [
-        each
-        for each, tried in zip(other, again, strict=True)
-        if tried.matched and same_content(mapping, each.field, tried.after, seen[id(each)].after)
+        return
+    trials = [
+        replace(
+            each,
+            action=Action.UPDATE,
+            field=name,
+            old=_of(seen[id(each)].after, name),
+            new=_of(each.new, name),
+        )
+        for each, name in other
     ]
+    again = session.database.write(trials)
+    session.writing.rollback()
+    fields: dict[int, set[str]] = {}
+    for (each, name), trial, tried in zip(other, trials, again, strict=True):
+        if tried.matched and same_content(mapping, name, tried.after, trial.old):
+            fields.setdefault(id(each), set()).add(name)
+    yield from ((each, frozenset(fields[id(each)])) for each in written if id(each) in fields)
+
+
+def _of(content: Content, name: str) -> Value:
+    return content.get(name) if isinstance(content, dict) else content
 
 
 def _result(session: Session, change: Change, row: dict[str, Any] | None) -> Result:

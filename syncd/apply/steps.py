@@ -21,13 +21,16 @@ class Step(str, Enum):
     FIFTYONE_PARTLY_WRITTEN = "fiftyone_partly_written"
     FIFTYONE_WRITTEN = "fiftyone_written"
     DATABASE_WRITTEN = "database_written"
+    IDS_NOTED = "ids_noted"
     DATABASE_COMMITTED = "database_committed"
-    """Reached only where syncd's own tables are in another database."""
+    """These two are reached only where syncd's own tables are in another database."""
     OUTCOMES_RECORDED = "outcomes_recorded"
+    COMMITTED = "committed"
+    STAMPED = "stamped"
+    """New ids are on their labels; reached only where labels were drawn."""
     ANSWERS_COMMITTED = "answers_committed"
     """Reached, as the next one, only where the database made something else of what was written."""
     ANSWERS_WRITTEN = "answers_written"
-    COMMITTED = "committed"
 
 
 Observer = Callable[[Step], None]

@@ -48,6 +48,9 @@ class Findings:
             self.conflicts.append(outcome)
 
 
+DRAWN = "drawn_in_fiftyone"
+"""Reason of the row that is inserted for a label that a reviewer drew."""
+
 PLAIN = ("label_id", "sample_id", "media", "edited_at", "actor", "problems")
 """FiftyOne's columns besides id, tags and fields."""
 

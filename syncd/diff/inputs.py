@@ -56,6 +56,11 @@ EARLIER_SCHEMA: dict[str, pl.DataType] = {
     "began_at": MOMENT,
     "applied_at": MOMENT,
 }
+REFUSED_SCHEMA: dict[str, pl.DataType] = {
+    "sample_id": pl.String(),
+    "label_id": pl.String(),
+    "fiftyone": pl.String(),
+}
 ANSWERED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "tag": pl.String()}
 BY_HAND_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "sample_id": pl.String(), "run_id": pl.String()}
 STANDING_SCHEMA: dict[str, pl.DataType] = {
@@ -76,11 +81,12 @@ class History:
     ``written`` holds what syncd wrote to FiftyOne within the stale window (``old``: canonical JSON of what it
     replaced, ``new``: of what it wrote; ``seq``: in this order); ``open_conflicts`` the conflicts nobody has resolved
     (``fiftyone``: canonical JSON), and ``open_subjects`` what these, and the open ones about labels without an id, are
-    about; ``minted`` ids that syncd gave to drawn labels whose database row was never written, because the run died or
-    the database refused it; ``answered`` the tags that stay on their labels (or samples) and have had their effect;
-    ``halves`` what tags asked the database to hold, and a run that died wrote to FiftyOne only (``old``, ``new``:
-    canonical JSON); ``unfilled`` the attributes that a run which died was about to give back to their labels.
-    ``signed`` says whose names syncd itself left in rows (:data:`syncd.diff.names.SIGNED_SCHEMA`).
+    about; ``refused`` the drawn labels without an id whose row the database would not take (``fiftyone``: what it was
+    given); ``minted`` (annotation id, label id) of rows that earlier versions meant to insert for drawn labels, and
+    that never came; ``answered`` the tags that stay on their labels (or samples) and have had their effect; ``halves``
+    what tags asked the database to hold, and a run that died wrote to FiftyOne only (``old``, ``new``: canonical JSON);
+    ``unfilled`` the attributes that a run which died was about to give back to their labels. ``signed`` says whose
+    names syncd itself left in rows (:data:`syncd.diff.names.SIGNED_SCHEMA`).
 
     ``by_hand`` are the annotations that people were found to have changed in FiftyOne by the run before this one,
     and ``standing`` the edits and drawn labels that already waited then, or were in a conflict without an annotation:
@@ -94,7 +100,8 @@ class History:
     written: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WRITTEN_SCHEMA))
     open_conflicts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OPEN_SCHEMA))
     open_subjects: frozenset[str] = frozenset()
-    minted: frozenset[str] = frozenset()
+    refused: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REFUSED_SCHEMA))
+    minted: frozenset[tuple[str, str]] = frozenset()
     answered: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ANSWERED_SCHEMA))
     halves: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=HALF_SCHEMA))
     signed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SIGNED_SCHEMA))

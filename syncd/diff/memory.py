@@ -117,6 +117,12 @@ def refused_whole(inputs: Inputs, ids: Iterable[str]) -> dict[str, dict[str, Jso
     return {name: content for name, content in contents if isinstance(content, dict)}
 
 
+def refused_drawn(history: History) -> dict[tuple[str, str], dict[str, Json]]:
+    """{(sample, label): content} of those drawn labels whose row the database would not take."""
+    contents = ((place, json.loads(text)) for *place, text in history.refused.iter_rows())
+    return {(sample, label): content for (sample, label), content in contents if isinstance(content, dict)}
+
+
 def removed_lately(history: History, ids: Iterable[str]) -> dict[str, list[dict[str, Json]]]:
     """{id: the contents with which syncd took labels under that id out of FiftyOne lately}."""
     chosen = pl.col("annotation_id").is_in(list(ids)) & (pl.col("action") == Action.DELETE.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -15,7 +16,6 @@ from syncd.diff.findings import (
     into_database,
     into_fiftyone,
     label_conflict,
-    side_row,
     unsafe_row,
     whole_change,
     whole_conflict,
@@ -29,6 +29,7 @@ from syncd.diff.memory import (
     STALE,
     holds_remembered,
     open_whole,
+    refused_drawn,
     refused_whole,
     removed_lately,
     with_presence_memory,
@@ -60,7 +61,7 @@ def judge_newcomers(
     """
     unknown = rows.filter(~pl.col("in_b"))
     lone = with_actors(unknown.filter(pl.col("in_f") & ~pl.col("in_d")), inputs.policy.review, F)
-    _unknown_id(inputs, lone, approved, asked, returned, found)
+    _unknown_id(inputs, lone, asked, returned, found)
     new = rows.filter((~pl.col("in_b") & ~pl.col("in_f") & pl.col("in_d")) | WITHOUT_SAMPLE)
     fresh = _new_in_database(inputs, new, fresh, found)
     _drawn(inputs, fresh if inputs.complete else _unasked(inputs, fresh, found), approved, found)
@@ -69,7 +70,6 @@ def judge_newcomers(
 def _unknown_id(
     inputs: Inputs,
     rows: pl.DataFrame,
-    approved: frozenset[Place],
     asked: pl.DataFrame,
     returned: pl.DataFrame,
     found: Findings,
@@ -90,8 +90,6 @@ def _unknown_id(
         if remembered is not None and holds_remembered(mapping, remembered, values_of(mapping, row, F)):
             # Without ids, so that the content can be recognised the next time.
             found.add(whole_conflict(mapping, row, REFUSED, with_ids=False))
-        elif annotation_id in inputs.history.minted and mapping.can_insert_in_database:
-            found.add(_into_database(inputs, side_row(mapping, row, F), annotation_id, approved))
         elif row["waits"] or row["returned"] == ASK:
             found.add(whole_conflict(mapping, row, STALE))
         elif row["returned"] and (tags := spoken_of.get((row[F + "sample_id"], row[F + "label_id"]))):
@@ -222,20 +220,25 @@ def _drawn(inputs: Inputs, fresh: pl.DataFrame, approved: frozenset[Place], foun
     if inputs.policy.on_new == "ignore":
         found.ignored += fresh.height
         return
-    create = inputs.policy.on_new == "create" and inputs.mapping.can_insert_in_database
+    mapping = inputs.mapping
+    create = inputs.policy.on_new == "create" and mapping.can_insert_in_database
+    refused = refused_drawn(inputs.history)
+    # Whoever cannot get an id from its owner gets none: a number that is guessed is the lab's next one.
+    why = (mapping.no_new_ids,) if create and mapping.no_new_ids is not None else ()
     for row in fresh.iter_rows(named=True):
-        if create:
-            found.add(_into_database(inputs, row, None, approved))
+        if create and not why:
+            found.add(_into_database(inputs, row, refused.get((row["sample_id"], row["label_id"])), approved))
         else:
-            found.add(label_conflict(inputs.mapping, row, "new_label", (), None))
+            found.add(label_conflict(mapping, row, "new_label", why, None))
 
 
 def _into_database(
-    inputs: Inputs, row: dict[str, Any], annotation_id: str | None, approved: frozenset[Place]
+    inputs: Inputs, row: dict[str, Any], refused: dict[str, Json] | None, approved: frozenset[Place]
 ) -> Change | Conflict | Waiting:
     """Inserts a label (an unprefixed row) into the database, unless the database cannot or must not hold it.
 
-    An alias goes there as its term; FiftyOne's label follows in the next run, when it is known under its id.
+    An alias goes there as its term; FiftyOne's label follows in the next run, when it is known under its id. What the
+    database has ``refused`` is not tried again before it is edited.
     """
     mapping = inputs.mapping
     values = values_of(mapping, row)
@@ -244,13 +247,16 @@ def _into_database(
     if row["media"] is None:
         bad = ("media", "the sample has no value that could tie a row to it")
     if bad is not None:
-        return label_conflict(mapping, row, "unsafe_value", (f"{bad[0]}: {bad[1]}",), annotation_id)
+        return label_conflict(mapping, row, "unsafe_value", (f"{bad[0]}: {bad[1]}",), None)
     typed = values[LABEL]
     if inputs.vocabulary is not None and typed is not None:
         meant = inputs.vocabulary.meant(str(typed))
         if meant is None:
-            return label_conflict(mapping, row, UNKNOWN, (), annotation_id)
+            return label_conflict(mapping, row, UNKNOWN, (), None)
         values = values | {LABEL: meant}
     if inputs.policy.review.mode == TAGGED and (row["sample_id"], row["label_id"]) not in approved:
-        return drawn_waits(row, jsonable_content(values), annotation_id)
-    return into_database(row, annotation_id, values)
+        return drawn_waits(row, jsonable_content(values), None)
+    if refused is not None and holds_remembered(mapping, refused, values):
+        # Shown as it was given to the database, so that it can be recognised the next time.
+        return replace(label_conflict(mapping, row, REFUSED, (), None), fiftyone=jsonable_content(values))
+    return into_database(row, None, values)

@@ -33,6 +33,7 @@ from syncd.diff.quiet import LeftAlone, without_young
 from syncd.diff.returns import find_returns
 from syncd.diff.settled import is_agreed
 from syncd.diff.shown import with_sides
+from syncd.diff.stamps import without_orphans
 from syncd.diff.tags import approved_places, asking, known_answers, said, spent_names, voices, with_actors
 from syncd.diff.vocabulary import with_nearest
 from syncd.diff.wishes import verified_field, with_wishes
@@ -46,6 +47,7 @@ def diff(inputs: Inputs) -> Plan:
     """Decides what to do. Pure: equal inputs, in whatever order of rows, give equal plans."""
     mapping, review = inputs.mapping, inputs.policy.review
     fiftyone, left = without_young(inputs.fiftyone.rows, inputs.baseline, inputs.young)
+    fiftyone, taken_back = without_orphans(fiftyone, inputs.baseline, inputs.history.minted)
     baseline = without_lost_homes(inputs.baseline, inputs.fiftyone.rows, inputs.database.rows, inputs.homes)
     baseline = _without(baseline, left.ids)
     database, notes, twice = _sound(_without(inputs.database.rows, left.ids))
@@ -77,16 +79,14 @@ def diff(inputs: Inputs) -> Plan:
         found.add(outcome)
 
     restored = [each for each in identified.restored if each.annotation_id not in held]
-    changes = sorted([*restored, *found.changes], key=lambda each: each.sort_key)
+    changes = sorted([*restored, *taken_back, *found.changes], key=lambda each: each.sort_key)
     doubts = [*with_sides(mapping, identified.conflicts, baseline, inputs.database.rows), *twice.values()]
     doubts += found.conflicts
     conflicts = _one_per_subject(with_nearest(inputs.vocabulary, doubts))
     waiting = [*found.waiting, *flagged(review, tags, fiftyone)]
     scope = _scope(inputs, joined, held, left, images)
     doubted = _displaced(inputs, identified.held) + images.displaced
-    stop = images.held
-    if stop is None and not inputs.force:
-        stop = rewind.held(inputs, joined, went_back) or _held(inputs, found, changes, conflicts, doubted)
+    stop = images.held or rewind.held(inputs, joined, went_back) or _braked(inputs, found, changes, conflicts, doubted)
     answer = Answers((), frozenset())
     if stop is None:
         heard = Heard(changes, conflicts, found.waiting)
@@ -263,13 +263,15 @@ def _displaced(inputs: Inputs, held: frozenset[str]) -> int:
     return known.join(open_whole(inputs.history), on="annotation_id", how="anti").height
 
 
-def _held(
+def _braked(
     inputs: Inputs,
     found: Findings,
     changes: list[Change],
     conflicts: tuple[Conflict, ...],
     displaced: int,
 ) -> str | None:
+    if inputs.force:
+        return None
     labels = inputs.fiftyone.size
     # Where all that was known had left before, nothing is lost by there being no label.
     told = labels > 0 or inputs.baseline["sample_id"].count() > 0

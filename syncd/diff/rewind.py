@@ -95,7 +95,9 @@ def rewound(inputs: Inputs, joined: pl.DataFrame) -> tuple[Rewound, ...]:
 
 
 def held(inputs: Inputs, joined: pl.DataFrame, found: tuple[Rewound, ...]) -> str | None:
-    """Why the binding is held, and the ways out; ``None`` where no side went back as a whole."""
+    """Why the binding is held, and the ways out; ``None`` where no side went back as a whole, or a person takes it."""
+    if inputs.force:
+        return None
     if inputs.behind is not None:
         return inputs.behind
     said = [_said(inputs.mapping.binding, each) for each in found if each.enough]

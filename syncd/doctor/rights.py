@@ -8,13 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from syncd.adapters.sql.owner import sequence_behind
 from syncd.adapters.sql.quote import relation
 from syncd.doctor.columns import roles
 from syncd.doctor.finding import Check, Verdict, fault, ok, skipped
 from syncd.doctor.subject import Subject
-from syncd.doctor.table_facts import TABLE as IS_TABLE
 from syncd.doctor.wording import in_sql, listed, name_in_sql, table_in_sql
-from syncd.model import Direction, Kind
+from syncd.model import Direction
 
 NEEDED_IN_MONGODB = ("find", "update")
 DESCRIPTIONS = "datasets"
@@ -124,18 +124,12 @@ def _may_delete(subject: Subject) -> bool:
 
 
 def _sequence(subject: Subject) -> str | None:
-    """The sequence of an integer id that this role may not draw from."""
+    """The sequence that numbers new rows, and that this role may not draw from."""
     table, column = subject.table.get(), subject.binding.columns.id
-    if column not in table.columns or table.columns[column].kind is not Kind.INTEGER or table.kind != IS_TABLE:
+    if column not in table.columns or not subject.is_postgresql:
         return None
-    found: str | None = subject.connection.execute(
-        sa.text(
-            "SELECT name FROM (SELECT pg_get_serial_sequence(:table, :column) AS name) AS s "
-            "WHERE name IS NOT NULL AND NOT has_sequence_privilege(name, 'USAGE')"
-        ),
-        {"table": relation(subject.connection.dialect, subject.binding.table), "column": column},
-    ).scalar()
-    return found
+    found = sequence_behind(subject.connection, subject.binding.table, column)
+    return None if found is None or found[1] else found[0]
 
 
 def _dataset(subject: Subject) -> Verdict:

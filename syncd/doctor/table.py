@@ -9,8 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import ProgrammingError
 
 from syncd.adapters.sql.errors import sqlstate
-from syncd.adapters.sql.ids import can_mint
-from syncd.adapters.sql.mapping import TableInfo
+from syncd.adapters.sql.owner import find_owner, nobody
 from syncd.adapters.sql.quote import relation, split_name
 from syncd.adapters.sql.zone import literal, stamp_zone
 from syncd.config.nearest import nearest
@@ -238,12 +237,12 @@ def _insertable(subject: Subject) -> Verdict:
             "in FiftyOne becomes a conflict",
             f"Map a column of the table in {subject.place}.columns.media, or {quarantine}",
         )
-    if mapping.id_column in table.columns and not can_mint(TableInfo(mapping, table.columns)):
-        return warning(
-            f"{mapping.id_column!r} is {table.columns[mapping.id_column].type_name}, too short for a UUID, and has no "
-            "default to make ids: a label drawn in FiftyOne becomes a conflict",
-            f"Give the column a default, or {quarantine}",
-        )
+    ids = table.columns.get(mapping.id_column)
+    owner = None if ids is None else find_owner(subject.connection, mapping, ids)
+    if ids is not None and owner is None:
+        said_of_it, _, mend = nobody(mapping, ids).partition(". ")
+        become = f"{said_of_it}: a label drawn in FiftyOne becomes a conflict (`new_label`)"
+        return warning(become, f"{mend}, or {quarantine}")
     missing = sorted(table.required - set(mapping.read_columns))
     if missing:
         dialect = subject.connection.dialect

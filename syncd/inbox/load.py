@@ -22,7 +22,7 @@ from syncd.inbox.table import Table, changes_of, insert
 from syncd.inbox.whole import signature_of
 from syncd.ingest.run import Report
 from syncd.ingest.work import Work
-from syncd.model import Change, Kind
+from syncd.model import Change
 from syncd.reconcile.failures import close_failed, locked_errors
 from syncd.store import changes, runs
 from syncd.store.changes import APPLIED
@@ -85,11 +85,12 @@ def _against_the_table(bench: Bench, checked: Checked, name: str) -> tuple[pl.Da
         if resolved.faults.height:
             return resolved.faults, *nothing
         placed = place_images(work, table, bench.place, resolved.rows, checked.images, name)
-        resolved = look_up(work, table, values, resolved.rows, placed, ())
+        resolved = look_up(work, table, values, resolved.rows, placed)
         if resolved.faults.height:
             return resolved.faults, resolved, placed
         new = resolved.rows.filter(~pl.col("there"))
-        return insert(table, new, changes_of(table, new, name)), resolved, placed
+        faults, _ = insert(table, new, changes_of(table, new, name))
+        return faults, resolved, placed
     finally:
         work.session.writing.rollback()
 
@@ -110,12 +111,12 @@ def _write(bench: Bench, checked: Checked, resolved: Resolved, placed: pl.DataFr
     work, table = bench.work, bench.table
     session = work.session
     rows = resolved.rows.drop("media", "there")
-    if _is_numbered(table):
-        # Others may have written meanwhile: numbers are looked up once more.
+    if table.is_numbered:
+        # Others may have written meanwhile: what the database numbers is looked up once more.
         rows = rows.with_columns(annotation_id=pl.when("made").then(None).otherwise("annotation_id"))
     with one_run(session.writing, session.schema, work.binding.name), locked_errors(session):
         settle(session)
-        again = look_up(work, table, checked.values, rows, placed, resolved.minted)
+        again = look_up(work, table, checked.values, rows, placed)
         new = again.rows.filter(~pl.col("there"))
         if again.faults.height or new.is_empty():
             session.rest()
@@ -123,11 +124,11 @@ def _write(bench: Bench, checked: Checked, resolved: Resolved, placed: pl.DataFr
         wanted = changes_of(table, new, manifest)
         run_id = _started(bench)
         try:
-            refused = insert(table, new, wanted)
+            refused, written = insert(table, new, wanted)
             reached(Step.ROWS_INSERTED)
             if refused.height:
                 session.writing.rollback()
-            _log(bench, run_id, [] if refused.height else wanted, manifest)
+            _log(bench, run_id, [] if refused.height else written, manifest)
         except BaseException as error:
             close_failed(session, run_id, error)
             raise
@@ -160,10 +161,6 @@ def _log(bench: Bench, run_id: str, written: list[Change], manifest: str) -> Non
     counts = {"manifest": manifest, "applied": {"to_database": len(written), "to_fiftyone": 0}}
     runs.close(session.state, session.tables, run_id, runs.DONE, at, counts=counts)
     session.state.commit()
-
-
-def _is_numbered(table: Table) -> bool:
-    return table.adapter.info.id.kind is Kind.INTEGER
 
 
 def _reject(bench: Bench, manifest: Path, outcome: Outcome, found: pl.DataFrame) -> Outcome | None:

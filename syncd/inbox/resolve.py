@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from syncd.adapters.sql.owner import nobody
 from syncd.diff.compare import differs
 from syncd.inbox.columns import ID, IMAGE
 from syncd.inbox.faults import faults, no_faults, of_the_whole, together
@@ -18,7 +19,7 @@ from syncd.inbox.place import OTHER, SAME, Place, choose
 from syncd.inbox.table import Table
 from syncd.inbox.values import Values
 from syncd.ingest.work import Work
-from syncd.model import BOX, Kind
+from syncd.model import BOX
 from syncd.model.snapshot import column
 
 DIGITS = 9
@@ -29,23 +30,24 @@ DIGITS = 9
 class Resolved:
     """The rows with ``annotation_id``, ``media``, and ``there``: in the table already, with the same content.
 
-    ``minted`` are ids that the database made, whether or not they are needed.
+    A new row to which the database gives its id is without one until it is inserted.
     """
 
     rows: pl.DataFrame
     faults: pl.DataFrame
-    minted: tuple[str, ...] = ()
 
 
 def with_ids(work: Work, table: Table, values: Values, images: pl.DataFrame) -> Resolved:
-    """The rows with the ids that can be made of the images' bytes; where ids are numbers, they stay without."""
+    """The rows with the ids that can be made of the images' bytes; those that the database numbers stay without."""
     rows = values.rows.join(images.select(IMAGE, "sha256"), on=IMAGE, maintain_order="left")
     rows = rows.with_columns(made=pl.col("annotation_id").is_null())
-    if _numbers(table) or not rows["made"].any():
+    if not rows["made"].any():
         return Resolved(rows, no_faults())
     if not table.makes_ids:
-        said = f"the table's ids ({table.expected.id_column.type_name}) are too short to be made here"
+        said = nobody(table.adapter.info.mapping, table.adapter.info.id)
         return Resolved(rows, of_the_whole(said, "an id in each row", column=values.names.get(ID, ID)))
+    if table.is_numbered:
+        return Resolved(rows, no_faults())
     return Resolved(with_made_ids(rows, work.binding.name), no_faults())
 
 
@@ -66,27 +68,20 @@ def place_images(
     return pl.concat([settled.select(fresh.columns), fresh])
 
 
-def look_up(
-    work: Work, table: Table, values: Values, rows: pl.DataFrame, placed: pl.DataFrame, minted: tuple[str, ...]
-) -> Resolved:
-    """Which rows the table has; ids that are numbers are found there, or made by the database.
-
-    ``minted`` are ids from an earlier look, used before new ones are made.
-    """
+def look_up(work: Work, table: Table, values: Values, rows: pl.DataFrame, placed: pl.DataFrame) -> Resolved:
+    """Which rows the table has; ids that the database gave are found there."""
     everything = _everything(work)
     rows = rows.join(placed.select(IMAGE, "media"), on=IMAGE, maintain_order="left")
     if rows["annotation_id"].null_count():
-        rows, minted = _numbered(table, rows, everything, minted)
-    known = table.adapter.read_ids(rows["annotation_id"].to_list()).rows
-    rows = rows.with_columns(there=pl.col("annotation_id").is_in(known["annotation_id"].to_list()))
+        rows = _found_again(table, rows, everything)
+    known = table.adapter.read_ids(rows["annotation_id"].drop_nulls().to_list()).rows
+    rows = rows.with_columns(
+        there=pl.col("annotation_id").is_in(known["annotation_id"].to_list()).fill_null(value=False)
+    )
     found = list(_other_content(work, table, values, rows, known))
     if table.expected.single:
         found.append(_crowded(rows, everything, values))
-    return Resolved(rows, together(found), minted)
-
-
-def _numbers(table: Table) -> bool:
-    return table.adapter.info.id.kind is Kind.INTEGER
+    return Resolved(rows, together(found))
 
 
 def _everything(work: Work) -> pl.DataFrame:
@@ -128,27 +123,17 @@ def _names_whole(everything: pl.DataFrame) -> bool:
     return bool(whole * 2 > media.len())
 
 
-def _numbered(
-    table: Table, rows: pl.DataFrame, everything: pl.DataFrame, minted: tuple[str, ...]
-) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """Numbers as ids: rows of the same images are found again by box, or one after the other; others get new ones."""
+def _found_again(table: Table, rows: pl.DataFrame, everything: pl.DataFrame) -> pl.DataFrame:
+    """Rows without an id that the table has: rows of the same images, told by box, or one after the other."""
     given = rows["annotation_id"].drop_nulls().to_list()
     media = rows.filter("made")["media"].unique().to_list()
     near = everything.filter(pl.col("media").is_in(media) & ~pl.col("annotation_id").is_in(given))
     there = table.adapter.read_ids(near["annotation_id"].drop_nulls().to_list()).rows
-    keyed = _keyed(there.sort(pl.col("annotation_id").cast(pl.Int64)), "media")
-    met = keyed.select("media", "key", pl.col("annotation_id").alias("found")).unique(["media", "key"], keep="first")
+    keyed = _keyed(there.sort(pl.col("annotation_id").cast(pl.Int64, strict=False), "annotation_id"), "media")
+    met = keyed.select("media", "key", pl.col("annotation_id").alias("new")).unique(["media", "key"], keep="first")
     nameless = _keyed(rows.filter("made"), "media").join(met, on=["media", "key"], how="left", maintain_order="left")
-    wanted = nameless["found"].null_count()
-    pool = [each for each in minted if each not in set(given) | set(everything["annotation_id"])]
-    if len(pool) < wanted:
-        pool += table.adapter.mint(wanted - len(pool))
-    fresh = iter(pool)
-    ids = [each if each is not None else next(fresh) for each in nameless["found"]]
-    named = nameless.select("row").with_columns(new=pl.Series(ids, dtype=pl.String()))
-    joined = rows.join(named, on="row", how="left", maintain_order="left")
-    done = joined.with_columns(annotation_id=pl.coalesce("annotation_id", "new")).drop("new")
-    return done, tuple(pool)
+    joined = rows.join(nameless.select("row", "new"), on="row", how="left", maintain_order="left")
+    return joined.with_columns(annotation_id=pl.coalesce("annotation_id", "new")).drop("new")
 
 
 def _keyed(rows: pl.DataFrame, media: str) -> pl.DataFrame:
@@ -191,7 +176,7 @@ def _shown(value: pl.Expr, name: str) -> pl.Expr:
 
 def _crowded(rows: pl.DataFrame, everything: pl.DataFrame, values: Values) -> pl.DataFrame:
     """Rows of images that another row of the table has labelled, where an image holds one label."""
-    others = everything.filter(~pl.col("annotation_id").is_in(rows["annotation_id"].to_list()))
+    others = everything.filter(~pl.col("annotation_id").is_in(rows["annotation_id"].drop_nulls().to_list()))
     found = rows.join(others.select("media", pl.col("annotation_id").alias("other")), on="media", maintain_order="left")
     said = pl.format("the table has the annotation {} of this image already", "other")
     name = values.names.get(IMAGE, IMAGE)

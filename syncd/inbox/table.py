@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from syncd.adapters.sql.adapter import SqlAdapter
 from syncd.adapters.sql.describe import describe
-from syncd.adapters.sql.ids import can_mint
 from syncd.inbox.columns import Expected, expected_of
 from syncd.inbox.errors import InboxError
 from syncd.inbox.faults import FAULTS
 from syncd.ingest.work import Work
 from syncd.mapped import table_mapping
-from syncd.model import Action, Change, Direction, LabelType
+from syncd.model import Action, Change, Direction, Kind, LabelType
 from syncd.model.snapshot import column
 
 REASON = "inbox"
@@ -32,7 +31,15 @@ class Table:
     @property
     def makes_ids(self) -> bool:
         """Whether rows without an id can be given one."""
-        return can_mint(self.adapter.info)
+        return self.adapter.info.owner is not None
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the database gives each new row its id, rather than that it may be a UUID made from its image."""
+        info = self.adapter.info
+        if info.owner is None or info.id.kind is not Kind.TEXT:
+            return info.id.kind is Kind.INTEGER
+        return info.owner.tells or "nextval(" in (info.owner.expression or "")
 
 
 @contextmanager
@@ -82,12 +89,14 @@ def changes_of(table: Table, rows: pl.DataFrame, manifest: str) -> list[Change]:
     ]
 
 
-def insert(table: Table, rows: pl.DataFrame, changes: Sequence[Change]) -> pl.DataFrame:
-    """Inserts the rows in the caller's transaction; faults for those that the database did not take."""
-    results = {str(each.change.annotation_id): each for each in table.adapter.write(changes)}
+def insert(table: Table, rows: pl.DataFrame, changes: Sequence[Change]) -> tuple[pl.DataFrame, list[Change]]:
+    """Inserts the rows in the caller's transaction.
+
+    Returns faults for those that the database did not take, and the changes under the ids that their rows have.
+    """
+    results = table.adapter.write(changes)
     bad = []
-    for row in rows.select("row", "line", "annotation_id").iter_rows(named=True):
-        result = results[row["annotation_id"]]
+    for row, result in zip(rows.select("row", "line", "annotation_id").iter_rows(named=True), results, strict=True):
         if result.refused is not None:
             why = f"the database refuses the row: {result.refused}"
         elif not result.matched:
@@ -95,4 +104,5 @@ def insert(table: Table, rows: pl.DataFrame, changes: Sequence[Change]) -> pl.Da
         else:
             continue
         bad.append((row["row"], row["line"], None, row["annotation_id"], why, "a row that the table takes"))
-    return pl.DataFrame(bad, schema=FAULTS, orient="row")
+    under = [replace(each.change, annotation_id=each.annotation_id or each.change.annotation_id) for each in results]
+    return pl.DataFrame(bad, schema=FAULTS, orient="row"), under

@@ -86,12 +86,14 @@ class Mapping:
     ``flag`` is the column that error tags set, where one is mapped: FiftyOne has no such field, and no baseline.
     ``image`` is the column of a snapshot that names the image: ``media``, of crops the ``frame`` that they were cut
     from. ``image_key`` says from what both sides read it; ``can_write_media`` whether the database's can be written.
+    ``no_new_ids`` says why a new row would get no id, and what to do about it, where nobody gives one.
     """
 
     binding: str
     fields: tuple[Field, ...]
     label_type: LabelType
     can_insert_in_database: bool = True
+    no_new_ids: str | None = None
     flag: Field | None = None
     image: str = "media"
     image_key: str = ""

@@ -208,7 +208,7 @@ def _rules(session: Session, options: Options, remembered: History, as_of: datet
 
 
 def _remembered(session: Session, ids: set[str] | None) -> History:
-    """What syncd did lately; of these annotations, or of all (``None``)."""
+    """What syncd did lately; of these annotations and of labels without an id, or of all (``None``)."""
     since = session.database.now() - session.stale_window
     return history.load(session.state, session.tables, session.mapping.binding, since, ids)
 

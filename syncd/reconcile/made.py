@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import polars as pl
 
@@ -28,7 +29,7 @@ from syncd.reconcile.look import look
 from syncd.reconcile.marked import leave_mark
 from syncd.reconcile.mode import recounted
 from syncd.reconcile.result import RunResult
-from syncd.reconcile.run import locked, rows_added
+from syncd.reconcile.run import complete, locked, rows_added
 from syncd.session import Session
 from syncd.store import baseline, conflicts, cursors, runs
 from syncd.store.changes import SUPERSEDED
@@ -171,7 +172,6 @@ def _apply(
     )
     at = session.database.now()
     options.finish(Ending(run_id, tuple(each.status for each in recorded), at))
-    recorded += tuple(done)
     before = cursors.load(session.state, session.tables, plan.binding)
     added = rows_added(applied)
     for cursor in recounted(list(before.values()), added) if added else ():
@@ -191,7 +191,9 @@ def _apply(
     runs.close(session.state, session.tables, run_id, runs.DONE, at, counts=_counts(result, options))
     session.state.commit()
     reached(Step.COMMITTED)
-    write_tags(session, chosen, recorded)
+    counts = partial(_counts, options=options)
+    result = complete(session, run_id, applied, result, counts, options.progress)
+    write_tags(session, chosen, result.recorded)
     leave_mark(session, None)
     return result
 

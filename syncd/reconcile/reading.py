@@ -253,10 +253,11 @@ def _ids(*frames: pl.DataFrame) -> set[str]:
 def _samples(session: Session, labels: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """The samples on which rows that only the database has could become labels, and to which labels could be moved.
 
-    Of known rows those are among them whose samples have gone.
+    Of known rows those are among them whose samples have gone. A label of another image that bears a row's id need not
+    be that row's.
     """
     new = rows.join(known.drop_nulls("sample_id").select("annotation_id"), on="annotation_id", how="anti")
-    new = new.join(labels.select("annotation_id").drop_nulls(), on="annotation_id", how="anti")
+    new = new.join(labels.select("annotation_id", "media").drop_nulls(), on=["annotation_id", "media"], how="anti")
     media = new["media"].drop_nulls().unique().to_list()
     if session.policy.on_moved == "database":
         media += rows_elsewhere(session.mapping, labels, rows)

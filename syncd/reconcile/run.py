@@ -12,13 +12,13 @@ from functools import partial
 import structlog
 from structlog.contextvars import bind_contextvars, unbind_contextvars
 
-from syncd.apply.execute import Applied, apply
+from syncd.apply.execute import Applied, apply, bring
 from syncd.apply.outcomes import Recorded
 from syncd.apply.settle import settle
 from syncd.apply.steps import Step, reached
 from syncd.apply.tags import write_tags
 from syncd.capture.read import prune
-from syncd.errors import Busy, StalePlan
+from syncd.errors import Busy, LockLost, StalePlan
 from syncd.model import Action, Direction, Plan
 from syncd.planfile import plan_json
 from syncd.reconcile.decide import Decision, decide
@@ -195,7 +195,8 @@ def _apply(
         prune(session.state, session.tables, at - KEEP_CAPTURED)
     session.state.commit()
     reached(Step.COMMITTED)
-    write_tags(session, plan, applied.recorded)
+    result = complete(session, run_id, applied, result, _counts, options.progress)
+    write_tags(session, plan, result.recorded)
     leave_mark(session, decision.mark, accepted=decision.behind is not None)
     return result
 
@@ -262,6 +263,30 @@ def _is_known_held(session: Session, plan: Plan) -> bool:
 def _counts(result: RunResult) -> dict[str, object]:
     left_out = ("binding", "run_id", "mode", "dry_run", "held", "seconds")
     return {name: value for name, value in result.as_json().items() if name not in left_out}
+
+
+def complete(
+    session: Session,
+    run_id: str,
+    applied: Applied,
+    result: RunResult,
+    counts: Callable[[RunResult], dict[str, object]],
+    progress: Callable[[str], None],
+) -> RunResult:
+    """Brings to FiftyOne what it is owed by a run that is committed; the result tells what became of that too."""
+    if not applied.owed:
+        return result
+    try:
+        brought = bring(session, applied.owed, run_id, progress)
+    except LockLost as lost:
+        # Everything else is committed: the run is done, and another one may be settling the rest of it already.
+        log.warning("ids and answers are brought by the next run", binding=result.binding, why=lost.message)
+        return result
+    result = replace(result, recorded=(*result.recorded, *brought))
+    runs.renew(session.state, session.tables, run_id, counts(result))
+    session.state.commit()
+    session.rest()
+    return result
 
 
 def rows_added(applied: Applied) -> int:

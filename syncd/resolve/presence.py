@@ -68,6 +68,8 @@ def _only_label(question: Question, conflict: OpenConflict, take: Take, present:
         return Answer((change(question, way, Action.DELETE, label, annotation_id, None, values, None),))
     if not mapping.can_insert_in_database:
         return refuse("syncd cannot insert rows into this table: insert it there, or take `database`")
+    if annotation_id is None and mapping.no_new_ids is not None:
+        return refuse(f"{mapping.no_new_ids}, or insert the row there and give the label its id in FiftyOne")
     if label["media"] is None:
         return refuse("its sample has no value that could tie a row to it (sample_key)")
     bad = why_unsafe_whole(mapping, Side.DATABASE, values, problems_of(label))

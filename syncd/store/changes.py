@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping as Mapping_
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -114,6 +115,33 @@ def storable(value: Json) -> Json:
     if isinstance(value, dict):
         return {name: storable(each) for name, each in value.items()}
     return value
+
+
+def note_ids(connection: Connection, tables: Tables, ids: Mapping_[int, str | None], at: datetime) -> None:
+    """Notes at pending inserts that the database has taken (under this id) or not (``None``) what they asked for.
+
+    They stay pending until the id is on its label; a run that settles them knows by the time that is noted too.
+    """
+    table = tables.change
+    if not ids:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(
+            f'UPDATE "{tables.schema}"."{table.name}" AS c SET annotation_id = v.id, applied_at = %s '
+            "FROM unnest(%s::bigint[], %s::text[]) AS v(seq, id) WHERE c.seq = v.seq AND c.seq BETWEEN %s AND %s",
+            (at, array(list(ids)), array(list(ids.values())), min(ids), max(ids)),
+        )
+        return
+    update = sa.update(table).where(table.c.seq == sa.bindparam("key"))
+    values = [{"key": seq, "given": given} for seq, given in ids.items()]
+    connection.execute(update.values(annotation_id=sa.bindparam("given"), applied_at=at), values)
+
+
+def noted(connection: Connection, tables: Tables, binding: str) -> set[int]:
+    """The pending entries (``seq``) at which it is noted what the database made of them."""
+    table = tables.change
+    chosen = sa.select(table.c.seq).where(table.c.binding == binding, table.c.status == PENDING)
+    return set(connection.execute(chosen.where(table.c.applied_at.is_not(None))).scalars())
 
 
 def pending(connection: Connection, tables: Tables, mapping: Mapping) -> list[tuple[int, Change]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,8 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from syncd.diff.inputs import OPEN_SCHEMA
+from syncd.diff.inputs import OPEN_SCHEMA, REFUSED_SCHEMA
+from syncd.diff.memory import REFUSED
 from syncd.model import LABEL, Conflict, Scope, dumps
 from syncd.store.changes import storable
 from syncd.store.tables import Tables
@@ -38,15 +40,35 @@ SETTLED = "settled"
 """Resolution of a conflict whose cause went away: the sides agree again, the duplicate is gone, the id is known."""
 
 
-def open_now(connection: Connection, tables: Tables, binding: str) -> tuple[pl.DataFrame, frozenset[str]]:
-    """The open conflicts as the diff takes them: those about annotations, and what all of them are about."""
+@dataclass(frozen=True)
+class OpenNow:
+    """The open conflicts as the diff takes them: those about annotations, and drawn labels that were refused.
+
+    ``subjects`` are what all of them are about.
+    """
+
+    known: pl.DataFrame
+    refused: pl.DataFrame
+    subjects: frozenset[str]
+
+
+def open_now(connection: Connection, tables: Tables, binding: str) -> OpenNow:
+    """The open conflicts of a binding."""
     table = tables.conflict
-    chosen = sa.select(table.c.annotation_id, table.c.field, table.c.kind, table.c.fiftyone, table.c.subject).where(
-        table.c.binding == binding, table.c.status == OPEN
-    )
+    columns = ("annotation_id", "field", "kind", "fiftyone", "sample_id", "label_id", "subject")
+    chosen = sa.select(*(table.c[name] for name in columns)).where(table.c.binding == binding, table.c.status == OPEN)
     found = connection.execute(chosen).all()
-    rows = [(*row[:3], dumps(row[3])) for row in found if row[0] is not None]
-    return pl.DataFrame(rows, schema=OPEN_SCHEMA, orient="row"), frozenset(row[4] for row in found)
+    known = [(*row[:3], dumps(row.fiftyone)) for row in found if row.annotation_id is not None]
+    refused = [
+        (row.sample_id, row.label_id, dumps(row.fiftyone))
+        for row in found
+        if row.annotation_id is None and row.field is None and row.kind == REFUSED
+    ]
+    return OpenNow(
+        pl.DataFrame(known, schema=OPEN_SCHEMA, orient="row"),
+        pl.DataFrame(refused, schema=REFUSED_SCHEMA, orient="row"),
+        frozenset(row.subject for row in found),
+    )
 
 
 def open_of_kind(connection: Connection, tables: Tables, binding: str, kind: str) -> frozenset[str]:

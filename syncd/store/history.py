@@ -12,12 +12,20 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import any_of
-from syncd.diff.inputs import EARLIER_SCHEMA, HALF_SCHEMA, UNFILLED_SCHEMA, WAITING_SCHEMA, WRITTEN_SCHEMA, History
+from syncd.diff.findings import DRAWN
+from syncd.diff.inputs import (
+    EARLIER_SCHEMA,
+    HALF_SCHEMA,
+    UNFILLED_SCHEMA,
+    WAITING_SCHEMA,
+    WRITTEN_SCHEMA,
+    History,
+)
 from syncd.diff.wishes import BY_TAG
 from syncd.model import Action, Direction
 from syncd.model.plan import AWAITING, RESTORED
 from syncd.store import answered, conflicts, hands
-from syncd.store.changes import ABANDONED, APPLIED
+from syncd.store.changes import ABANDONED, APPLIED, PENDING
 from syncd.store.tables import Tables
 
 FROM_DATABASE = ("changed_at_home", "on_conflict", "first_sync", "new_in_database", "restored", "stale_revert")
@@ -27,18 +35,19 @@ FROM_DATABASE = ("changed_at_home", "on_conflict", "first_sync", "new_in_databas
 def load(
     connection: Connection, tables: Tables, binding: str, since: datetime, ids: Collection[str] | None = None
 ) -> History:
-    """What was written to FiftyOne since then, the open conflicts, and ids minted for rows that never came to be.
+    """What was written to FiftyOne since then, the open conflicts, and ids meant for rows that never came to be.
 
     ``ids`` says which annotations matter (``None``: all of them).
     """
-    open_conflicts, open_subjects = conflicts.open_now(connection, tables, binding)
+    open_now = conflicts.open_now(connection, tables, binding)
     written = _written(connection, tables, binding, since, ids)
     # Only what syncd wrote lately can have returned.
     wrote = not written.is_empty()
     return History(
         written=written,
-        open_conflicts=open_conflicts,
-        open_subjects=open_subjects,
+        open_conflicts=open_now.known,
+        open_subjects=open_now.subjects,
+        refused=open_now.refused,
         minted=_minted(connection, tables, binding),
         answered=answered.load(connection, tables, binding, ids),
         unfilled=_unfilled(connection, tables, binding, since, ids),
@@ -250,20 +259,25 @@ def _frame(connection: Connection, chosen: sa.Select[Any], schema: dict[str, pl.
     return pl.DataFrame([tuple(row) for row in connection.execute(chosen)], schema=schema, orient="row")
 
 
-def _minted(connection: Connection, tables: Tables, binding: str) -> frozenset[str]:
-    """Ids that no insert ever brought into the database; one that did, and was deleted there later, is no such id."""
+def _minted(connection: Connection, tables: Tables, binding: str) -> frozenset[tuple[str, str]]:
+    """(annotation id, label id) of drawn labels that no insert ever brought into the database under that id.
+
+    An id that was in it, and was deleted there later, is no such id. What is still pending is settled first.
+    """
     table = tables.change
-    landed = sa.func.max(sa.case((table.c.status == APPLIED, 1), else_=0))
+    landed = sa.func.max(sa.case((table.c.status.in_((APPLIED, PENDING)), 1), else_=0))
     chosen = (
-        sa.select(table.c.annotation_id)
+        sa.select(table.c.annotation_id, sa.func.max(table.c.label_id))
         .where(
             table.c.binding == binding,
             # Literals, so that the planner sees that the partial index has them all.
             table.c.action == sa.literal_column(f"'{Action.INSERT.value}'"),
             table.c.direction == sa.literal_column(f"'{Direction.TO_DATABASE.value}'"),
             table.c.annotation_id.is_not(None),
+            table.c.label_id.is_not(None),
+            table.c.reason == DRAWN,
         )
         .group_by(table.c.annotation_id)
         .having(landed == 0)
     )
-    return frozenset(connection.execute(chosen).scalars())
+    return frozenset((name, label) for name, label in connection.execute(chosen))

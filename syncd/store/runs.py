@@ -67,6 +67,12 @@ def close(
     connection.execute(sa.update(tables.run).where(mine).values(values))
 
 
+def renew(connection: Connection, tables: Tables, run_id: str, counts: dict[str, Any]) -> None:
+    """Notes the counts and the newest hash once more at a run that finished entries after it was closed."""
+    values = {"counts": counts, "head": _head(tables)}
+    connection.execute(sa.update(tables.run).where(tables.run.c.id == run_id).values(values))
+
+
 def _plain(text: str | None) -> str | None:
     """A message as a database takes it."""
     return None if text is None else text.replace("\x00", "\u2400")

@@ -116,7 +116,7 @@ class Bench(ABC):
     @property
     def rows(self) -> RowStore | None:
         """The adapter, where its annotations are rows."""
-        return self.adapter if hasattr(self.adapter, "mint") else None
+        return self.adapter if hasattr(self.adapter, "read_committed") else None
 
     def look(self, id_: str) -> Content | None:
         """What others see of one annotation."""

@@ -163,13 +163,15 @@ def test_changes_of_every_sort_in_one_write(bench: Bench) -> None:
     }
 
 
-def test_new_ids_are_text_that_no_row_has(row_bench: Bench) -> None:
-    assert row_bench.rows is not None
+def test_rows_without_an_id_get_one_each_and_the_results_say_which(row_bench: Bench) -> None:
     row_bench.put(item("a"))
-    ids = row_bench.rows.mint(50)
+    images = [f"/images/{each}.png" for each in range(50)]
+    nameless = [replace(row_bench.insert("new", each, **ONE), annotation_id=None) for each in images]
+    results = row_bench.write(*nameless)
+    ids = [each.annotation_id for each in results]
     assert len(set(ids)) == 50
-    assert row_bench.adapter.read_ids(ids).size == 0
-    assert row_bench.rows.mint(0) == []
-    results = row_bench.write(*(row_bench.insert(each, f"/images/{each}.png") for each in ids))
-    assert all(applied(row_bench.mapping, each) for each in results)
-    assert row_bench.adapter.read_ids(ids).size == 50
+    assert None not in ids
+    assert [each.change for each in results] == nameless
+    assert all(applied(row_bench.mapping, each) and each.after == row_bench.expected(ONE) for each in results)
+    media = dict(row_bench.adapter.read_all().rows.select("annotation_id", "media").iter_rows())
+    assert [media[each] for each in ids] == [each.media for each in nameless]

@@ -134,8 +134,8 @@ def test_the_calls_of_both_sides_are_told_in_their_order() -> None:
     rows, labels = MemoryRows(mapping, faults=faults), MemoryLabels(mapping, faults=faults)
     rows.read_all()
     labels.read_since(datetime.now(timezone.utc))
-    rows.mint(1)
-    assert faults.calls == ["read_all", "read_since", "mint"]
+    rows.write([])
+    assert faults.calls == ["read_all", "read_since", "write"]
 
 
 def test_a_value_that_cannot_be_read_is_a_problem_and_is_never_overwritten(

@@ -90,11 +90,10 @@ class TransactionalRows(MemoryRows):
     before_commit: Callable[[], None] = staticmethod(lambda: None)
     """Told before each commit takes effect: what it raises keeps the commit from doing so."""
 
-    def mint(self, count: int) -> list[str]:
-        """New ids, the same in every telling of a story."""
-        self.faults.called("mint")
-        self.minted += count
-        return [f"minted-{number}" for number in range(self.minted - count, self.minted)]
+    def next_id(self) -> str:
+        """A new row's id, the same in every telling of a story."""
+        self.minted += 1
+        return f"minted-{self.minted - 1}"
 
     def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
         """As ever, inside the connection's transaction."""

@@ -169,16 +169,21 @@ class MemoryRows:
         """The actor, or syncd itself."""
         return actor or ACTOR
 
-    def mint(self, count: int) -> list[str]:
-        """New UUIDs."""
-        self.faults.called("mint")
-        return [str(uuid.uuid4()) for _ in range(count)]
+    def next_id(self) -> str:
+        """The id of a new row: a UUID."""
+        return str(uuid.uuid4())
 
     def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
         """Carries out the changes one by one; what is there afterwards is what the results say."""
         self.faults.called("write")
-        outcomes = [self._carry_out(each, judge) for each in self.faults.writing(changes)]
-        return [self._result(*each) for each in zip(changes, outcomes, strict=True)]
+        done = [(each, self._carry_out(each, judge)) for each in map(self._numbered, self.faults.writing(changes))]
+        results = [self._result(*each) for each in done]
+        return [replace(result, change=change) for result, change in zip(results, changes, strict=True)]
+
+    def _numbered(self, change: Change) -> Change:
+        """The change with the id that the table gives to a row without one."""
+        given = change.action is Action.INSERT and change.annotation_id is None
+        return replace(change, annotation_id=self.next_id()) if given else change
 
     def _carry_out(self, change: Change, judge: Judge | None) -> _Outcome:
         """What became of the change: whether it found what it expected, and why it was refused."""
@@ -260,6 +265,7 @@ class MemoryRows:
             after = self._found(str(change.annotation_id))[0][1].media
         elif present and values is not None:
             after = values if change.field is None else values[change.field]
+        is_new = change.action is Action.INSERT and present and outcome.matched
         return Result(
             change,
             present=present,
@@ -267,6 +273,7 @@ class MemoryRows:
             matched=outcome.matched,
             refused=outcome.refused,
             answered=outcome.answered,
+            annotation_id=change.annotation_id if is_new else None,
         )
 
     def _found(self, annotation_id: str) -> list[tuple[int, Row]]:

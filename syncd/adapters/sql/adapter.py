@@ -16,11 +16,12 @@ from syncd.adapters.sql import ids, write_portable, write_postgres
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.clock import clock
 from syncd.adapters.sql.errors import READING, WRITING, asking, is_refusal, said
+from syncd.adapters.sql.inserting import Inserter
 from syncd.adapters.sql.limits import Limits
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.place import place_of
 from syncd.adapters.sql.quote import relation
-from syncd.adapters.sql.readback import Examiner, Found, read_back
+from syncd.adapters.sql.readback import Examiner, Found, NoAnswerError, raise_no_answers, read_back
 from syncd.adapters.sql.reader import Reader
 from syncd.adapters.sql.values import editor, why_unsendable
 from syncd.adapters.sql.write_portable import Write
@@ -50,25 +51,17 @@ Group = tuple[Action, "str | None", int]
 MEDIA = Field(MEDIA_FIELD, Kind.TEXT, Direction.BOTH, Holds(Kind.TEXT), Holds(Kind.TEXT))
 
 
-class _HiddenError(Exception):
-    """A row was inserted that the relation that is read does not show."""
-
-
-class _NoAnswerError(Exception):
-    """Changes came back from the database otherwise than they may stay."""
-
-    def __init__(self, why: dict[int, str]) -> None:
-        super().__init__()
-        self.why = why
-
-
 @dataclass
 class _Outcome:
-    """What became of the changes of one call, by their position; ``seen`` was read back of what was written."""
+    """What became of the changes of one call, by their position.
+
+    ``seen`` was read back of what was written; ``given`` are the ids under which rows were inserted.
+    """
 
     matched: set[int] = field(default_factory=set)
     refused: dict[int, str] = field(default_factory=dict)
     seen: dict[int, Found] = field(default_factory=dict)
+    given: dict[int, str] = field(default_factory=dict)
 
 
 class SqlAdapter:
@@ -193,22 +186,22 @@ class SqlAdapter:
         holds = self.info.written[by].holds
         return editor(actor, holds.max_length if holds else None)
 
-    def mint(self, count: int) -> list[str]:
-        """New ids: as the column's own default makes them, else UUIDs, else the numbers after the highest."""
-        with asking(READING):
-            return ids.mint(self.connection, self.info, count)
-
     def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
-        """Compare-and-sets in batches, then what is there now; a refused value costs its own change and no other."""
+        """Compare-and-sets in batches, then what is there now; a refused value costs its own change and no other.
+
+        Rows are inserted last: what makes room for them is done by then.
+        """
         if not changes:
             return []
         outcome = _Outcome()
+        groups = self._groups(changes, outcome.refused)
         with asking(WRITING):
             self.writer.prepare()
             examiner = Examiner(self.connection, self._written, self._writing, self.writer, self._read_back, judge)
             ready = (
                 (action, field, batch, self._ready(action, field, [changes[each] for each in batch]))
-                for (action, field, _), positions in self._groups(changes, outcome.refused).items()
+                for (action, field, _), positions in groups.items()
+                if action is not Action.INSERT
                 for batch in batches(positions, BATCH)
             )
 
@@ -220,6 +213,13 @@ class SqlAdapter:
             else:
                 for each in ready:
                     carry_out(each)
+            inserter = Inserter(self.connection, self.info, self.reader, self.writer, examiner, outcome.refused)
+            for (action, _, _), positions in groups.items():
+                if action is Action.INSERT:
+                    inserter.insert({each: changes[each] for each in positions})
+        outcome.given = inserter.given
+        outcome.matched |= inserter.given.keys()
+        outcome.seen |= inserter.seen
         return self._results(changes, outcome)
 
     @property
@@ -237,7 +237,7 @@ class SqlAdapter:
         for position, change in enumerate(changes):
             why = why_unsendable(change)
             identifier = str(change.annotation_id)
-            if not ids.could_be_id(self.info.id, identifier):
+            if change.annotation_id is not None and not ids.could_be_id(self.info.id, identifier):
                 if change.action is Action.INSERT:
                     refused[position] = f"{identifier!r} cannot be an id: the column is {self.info.id.type_name}"
             elif why is not None:
@@ -246,7 +246,7 @@ class SqlAdapter:
                 # An annotation stands in a statement once: which of two changes would win is nobody's to say.
                 key = (identifier, change.action, change.field)
                 groups[change.action, change.field, earlier[key]].append(position)
-                earlier[key] += 1
+                earlier[key] += change.annotation_id is not None
         return groups
 
     def _carry_out(
@@ -263,20 +263,14 @@ class SqlAdapter:
         try:
             with self.connection.begin_nested():
                 hit = write()
-                if action is Action.INSERT:
-                    self._check_shown(hit)
                 done = [each for each in positions if str(changes[each].annotation_id) in hit]
                 seen = dict(zip(done, examiner.look([changes[each] for each in done]), strict=True))
-                undone = {each: found.why for each, found in seen.items() if found.why is not None}
-                if undone:
-                    raise _NoAnswerError(undone)
+                raise_no_answers(seen)
         except DBAPIError as error:
             if not is_refusal(error):
                 raise
             why = said(error)
-        except _HiddenError:
-            why = f"{self.info.mapping.read} would not show the new row, which would then be hidden"
-        except _NoAnswerError as no_answer:
+        except NoAnswerError as no_answer:
             outcome.refused |= no_answer.why
             rest = [each for each in positions if each not in no_answer.why]
             if not rest:
@@ -297,17 +291,8 @@ class SqlAdapter:
             found |= self._carry_out(action, field, half, again, changes, outcome, examiner)
         return found
 
-    def _check_shown(self, inserted: set[str]) -> None:
-        """Whether the relation that is read shows the new rows: that of another name may not."""
-        if self.info.mapping.read == self.info.mapping.table:
-            return
-        if inserted - set(self.reader.with_ids(inserted)["annotation_id"]):
-            raise _HiddenError
-
     def _ready(self, action: Action, field: str | None, batch: Sequence[Change]) -> Write:
         """The write of some changes, which one statement can do."""
-        if action is Action.INSERT:
-            return self.writer.insert(batch)
         if action is Action.DELETE:
             return self.writer.delete(batch)
         assert field is not None, "an update names its field"
@@ -338,14 +323,20 @@ class SqlAdapter:
 
     def _results(self, changes: Sequence[Change], outcome: _Outcome) -> list[Result]:
         """What is there now. What was read back stands, unless another change to the same annotation came after it."""
-        often = Counter(str(each.annotation_id) for each in changes)
-        seen = {at: found for at, found in outcome.seen.items() if often[str(changes[at].annotation_id)] == 1}
+        named = [
+            replace(each, annotation_id=outcome.given[at]) if at in outcome.given else each
+            for at, each in enumerate(changes)
+        ]
+        often = Counter(each.annotation_id for each in named)
+        seen = {at: found for at, found in outcome.seen.items() if often[named[at].annotation_id] == 1}
         left: defaultdict[str | None, list[int]] = defaultdict(list)
-        for position, change in enumerate(changes):
-            if position not in seen:
+        for position, change in enumerate(named):
+            if change.annotation_id is None:
+                seen[position] = Found(present=False)
+            elif position not in seen:
                 left[change.field].append(position)
         for name, positions in left.items():
-            now = self._read_back(name, [changes[each] for each in positions])
+            now = self._read_back(name, [named[each] for each in positions])
             for position, found in zip(positions, now, strict=True):
                 known = outcome.seen.get(position)
                 seen[position] = found if known is None else replace(found, answered=known.answered)
@@ -357,6 +348,7 @@ class SqlAdapter:
                 matched=position in outcome.matched,
                 refused=outcome.refused.get(position),
                 answered=seen[position].answered,
+                annotation_id=outcome.given.get(position),
             )
             for position, change in enumerate(changes)
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +14,8 @@ from sqlalchemy.sql import sqltypes
 from syncd.adapters.sql.describe_postgres import columns_of_query, columns_of_relation
 from syncd.adapters.sql.errors import READING, asking, said
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo, TableMapping
-from syncd.adapters.sql.quote import query, split_name
+from syncd.adapters.sql.owner import IDENTITY, find_owner
+from syncd.adapters.sql.quote import query, relation, split_name
 from syncd.adapters.sql.zone import stamp_zone
 from syncd.config.nearest import did_you_mean
 from syncd.errors import MappingError
@@ -45,7 +47,17 @@ def describe(connection: Connection, mapping: TableMapping) -> TableInfo:
     faults = list(dict.fromkeys(_faults(info)))
     if faults:
         raise MappingError("The mapping does not fit the database: " + "; ".join(faults) + ".", remedy=MEND)
-    return info
+    with asking(READING):
+        owner = find_owner(connection, mapping, info.id)
+        return replace(info, owner=owner, is_view=_is_view(connection, mapping.table))
+
+
+def _is_view(connection: Connection, name: str) -> bool:
+    if connection.dialect.name == "postgresql":
+        asked = sa.text("SELECT relkind = 'v' FROM pg_class WHERE oid = to_regclass(:name)")
+        return bool(connection.execute(asked, {"name": relation(connection.dialect, name)}).scalar_one_or_none())
+    schema, table = split_name(name)
+    return table in sa.inspect(connection).get_view_names(schema=schema)
 
 
 def _faults(info: TableInfo) -> Iterator[str]:
@@ -136,6 +148,7 @@ def _reflected(connection: Connection, name: str) -> dict[str, ColumnInfo]:
     except NoSuchTableError:
         return {}
     found: dict[str, ColumnInfo] = {}
+    numbered = _numbered(connection, table, schema)
     for each in columns:
         kind, holds = _kind(each["type"], nullable=bool(each["nullable"]))
         found[each["name"]] = ColumnInfo(
@@ -146,8 +159,34 @@ def _reflected(connection: Connection, name: str) -> dict[str, ColumnInfo]:
             holds=holds,
             nullable=bool(each["nullable"]),
             generated="computed" in each,
+            default=IDENTITY if "identity" in each or each["name"] == numbered else each["default"],
         )
     return found
+
+
+def _numbered(connection: Connection, table: str, schema: str | None) -> str | None:
+    """The column that the database numbers by itself: its key, where that is a single integer."""
+    inspector = sa.inspect(connection)
+    if table in inspector.get_view_names(schema=schema):
+        return None
+    key = inspector.get_pk_constraint(table, schema=schema)["constrained_columns"]
+    for each in inspector.get_columns(table, schema=schema):
+        if [each["name"]] != list(key) or not isinstance(each["type"], sqltypes.Integer):
+            continue
+        # SQLite numbers the key that is spelt so, and no other; elsewhere the catalogue says which is numbered.
+        if each.get("autoincrement") is True or _declared(connection, table, schema, each["name"]) == "INTEGER":
+            return str(each["name"])
+    return None
+
+
+def _declared(connection: Connection, table: str, schema: str | None, column: str) -> str:
+    """The type of a column of SQLite, as it was declared."""
+    if connection.dialect.name != "sqlite":
+        return ""
+    preparer = connection.dialect.identifier_preparer
+    before = f"{preparer.quote_identifier(schema)}." if schema else ""
+    rows = connection.exec_driver_sql(f"PRAGMA {before}table_info({preparer.quote_identifier(table)})").mappings()
+    return next((str(row["type"]).upper() for row in rows if row["name"] == column), "")
 
 
 def _kind(type_: sqltypes.TypeEngine[Any], *, nullable: bool) -> tuple[Kind | None, Holds | None]:

@@ -72,16 +72,33 @@ class ColumnInfo:
 
 
 @dataclass(frozen=True)
+class IdOwner:
+    """Who gives new rows their ids.
+
+    ``expression`` is SQL that makes one: the column's default, or that of the column behind a view. ``tells``: the
+    database gives the id when a row is inserted without one, and says which. ``uuid``: syncd makes a UUID where the
+    database gives none.
+    """
+
+    expression: str | None = None
+    tells: bool = False
+    uuid: bool = False
+
+
+@dataclass(frozen=True)
 class TableInfo:
     """The columns of the written table and of the relation that is read, by name.
 
-    ``zone`` is the time zone of the stamps in ``updated_at``, where that column has none.
+    ``zone`` is the time zone of the stamps in ``updated_at``, where that column has none. ``owner`` is ``None``
+    where nobody gives new rows an id; ``is_view``: what is written is a view.
     """
 
     mapping: TableMapping
     written: dict[str, ColumnInfo] = field(default_factory=dict)
     read: dict[str, ColumnInfo] = field(default_factory=dict)
     zone: str | None = None
+    owner: IdOwner | None = None
+    is_view: bool = False
 
     def column(self, name: str) -> ColumnInfo:
         """A mapped column: as the written table has it, else as it is read."""

@@ -35,6 +35,21 @@ class Found:
     why: str | None = None
 
 
+class NoAnswerError(Exception):
+    """Changes came back from the database otherwise than they may stay: the reasons, by position."""
+
+    def __init__(self, why: dict[int, str]) -> None:
+        super().__init__()
+        self.why = why
+
+
+def raise_no_answers(seen: dict[int, Found]) -> None:
+    """Raises where something of what was read back must be undone."""
+    undone = {each: found.why for each, found in seen.items() if found.why is not None}
+    if undone:
+        raise NoAnswerError(undone)
+
+
 def read_back(reader: Reader, changes: Sequence[Change]) -> list[Found]:
     """What is read of each change's annotation now."""
     rows = reader.with_ids({str(each.annotation_id) for each in changes})

@@ -21,6 +21,9 @@ MILLISECOND = timedelta(milliseconds=1)
 Write = Callable[[], set[str]]
 """A write made ready; carried out it returns the ids hit."""
 
+Inserted = Callable[[], "list[str | None]"]
+"""An insert made ready; carried out it returns the ids that the database tells of the new rows."""
+
 
 class Writer:
     """Writes to one table over one connection, inside the caller's transaction."""
@@ -63,20 +66,31 @@ class Writer:
 
         return partial(_hit, changes, one)
 
-    def insert(self, changes: Sequence[Change]) -> Write:
+    def insert(self, changes: Sequence[Change]) -> Inserted:
         """Inserts rows; missing values are left to the columns' defaults. A row with that id is never touched."""
 
-        def one(change: Change) -> int:
+        def one(change: Change) -> list[str | None]:
             if self.connection.execute(sa.select(self.id).where(self._is(change))).first() is not None:
-                return 0
-            self.connection.execute(sa.insert(self.table).values(self._given(change) | self._stamps(change)))
-            return 1
+                return []
+            return self._insert({self.info.mapping.id_column: self._id(change)} | self._given(change), change)
 
-        return partial(_hit, changes, one)
+        return lambda: [told for change in changes for told in one(change)]
+
+    def insert_nameless(self, change: Change) -> Inserted:
+        """Inserts a row to which the database gives its id."""
+        return lambda: self._insert(self._given(change), change)
+
+    def _insert(self, values: dict[str, object], change: Change) -> list[str | None]:
+        inserting = sa.insert(self.table).values(values | self._stamps(change))
+        if self.connection.dialect.insert_returning:
+            told = list(self.connection.execute(inserting.returning(self.id)).scalars())
+        else:
+            told = list(self.connection.execute(inserting).inserted_primary_key or ())
+        return [None if each is None else str(each) for each in told]
 
     def _given(self, change: Change) -> dict[str, object]:
         media = self.info.mapping.media_column
-        values: dict[str, object] = {self.info.mapping.id_column: self._id(change)}
+        values: dict[str, object] = {}
         if self.info.writable(media) and change.media is not None:
             values[media] = change.media
         content = change.new if isinstance(change.new, dict) else {}

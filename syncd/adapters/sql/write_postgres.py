@@ -14,7 +14,7 @@ from syncd.adapters.sql.arrays import array
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import quote, relation
 from syncd.adapters.sql.values import editor, part_of, to_driver
-from syncd.adapters.sql.write_portable import Write
+from syncd.adapters.sql.write_portable import Inserted, Write
 from syncd.adapters.sql.zone import literal
 from syncd.model import BOX, FLAG, MEDIA_FIELD, Change, Content, Kind, Mapping
 
@@ -99,7 +99,7 @@ class Writer:
         )
         return self._ready(statement, slots, named=True)
 
-    def insert(self, changes: Sequence[Change]) -> Write:
+    def insert(self, changes: Sequence[Change]) -> Inserted:
         """Inserts rows; missing values are left to the columns' defaults. A row with that id is never touched."""
         alike: defaultdict[tuple[str, ...], list[tuple[Change, dict[str, _Given]]]] = defaultdict(list)
         for change in changes:
@@ -109,9 +109,18 @@ class Writer:
             self._insert(names, [change for change, _ in rows], [row for _, row in rows])
             for names, rows in alike.items()
         ]
-        return lambda: {each for write in ready for each in write()}
+        return lambda: [each for write in ready for each in write()]
 
-    def _insert(self, names: tuple[str, ...], changes: list[Change], rows: list[dict[str, _Given]]) -> Write:
+    def insert_nameless(self, change: Change) -> Inserted:
+        """Inserts a row to which the database gives its id."""
+        row = dict(self._given(change))
+        del row[self.info.mapping.id_column]
+        return self._insert(tuple(row), [change], [row], named=False)
+
+    def _insert(
+        self, names: tuple[str, ...], changes: list[Change], rows: list[dict[str, _Given]], *, named: bool = True
+    ) -> Inserted:
+        """``named``: the first column is the id."""
         slots = [
             _Slot(f"n{index}", rows[0][name].type, [row[name].value for row in rows])
             for index, name in enumerate(names)
@@ -120,13 +129,16 @@ class Writer:
         stamps = [each.split(" = ", 1) for each in self._stamps()]
         columns = [self._quote(name) for name in names] + [name for name, _ in stamps]
         values = [f"v.n{index}" for index in range(len(names))] + [value for _, value in stamps]
-        statement = (
-            f"INSERT INTO {self.table} AS t ({', '.join(columns)}) OVERRIDING SYSTEM VALUE "
-            f"SELECT {', '.join(values)} FROM {self._arrays(slots)} "
-            f"WHERE NOT EXISTS (SELECT 1 FROM {self.table} AS o WHERE o.{self.id} = v.n0) "
-            f"RETURNING t.{self.id}::text"
-        )
-        return self._ready(statement, slots)
+        if slots:
+            chosen = (
+                f"({', '.join(columns)}) OVERRIDING SYSTEM VALUE SELECT {', '.join(values)} FROM {self._arrays(slots)}"
+            )
+        else:
+            # Nothing is given: the row is made of its defaults.
+            chosen = f"({', '.join(columns)}) VALUES ({', '.join(values)})" if columns else "DEFAULT VALUES"
+        absent = f" WHERE NOT EXISTS (SELECT 1 FROM {self.table} AS o WHERE o.{self.id} = v.n0)" if named else ""
+        statement = f"INSERT INTO {self.table} AS t {chosen}{absent} RETURNING t.{self.id}::text"
+        return partial(self._told, statement, tuple(array(slot.values) for slot in slots))
 
     def _given(self, change: Change) -> Iterator[tuple[str, _Given]]:
         """The columns of a new row that are given a value; the id first."""
@@ -169,6 +181,9 @@ class Writer:
 
     def _run(self, statement: str, given: tuple[str, ...]) -> set[str]:
         return {str(row[0]) for row in self.connection.exec_driver_sql(statement, given)}
+
+    def _told(self, statement: str, given: tuple[str, ...]) -> list[str | None]:
+        return [row[0] for row in self.connection.exec_driver_sql(statement, given)]
 
     def _columns(self, fields: Iterable[str]) -> Iterator[tuple[str, int, ColumnInfo]]:
         """(field, index within the field, column) of the columns of these fields that the written table has."""

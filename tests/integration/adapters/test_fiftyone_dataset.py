@@ -163,5 +163,5 @@ def test_the_samples_are_found_by_any_field_that_ties_them_to_their_rows(
     for sample_key, media in (("frame", "17"), ("id", sample.id), ("filepath", "/1.png")):
         mapping = replace(labels.adapter.labels, sample_key=sample_key)
         adapter = FiftyOneAdapter(mongo, "odd", labels.adapter.identity, mapping, labels.adapter.mapping)
-        assert adapter.find_samples([media, "nothing"]).rows() == [(sample.id, media, False)]
+        assert adapter.find_samples([media, "nothing"]).drop("edited_at").rows() == [(sample.id, media, False)]
         assert media in adapter.read_all().rows["media"].to_list()

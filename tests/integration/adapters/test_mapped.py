@@ -9,7 +9,7 @@ import pytest
 
 from syncd.adapters.fiftyone.dataset import DatasetInfo
 from syncd.adapters.fiftyone.mapping import LabelMapping
-from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
+from syncd.adapters.sql.mapping import ColumnInfo, IdOwner, TableInfo
 from syncd.config import BindingConfig, parse_config
 from syncd.errors import MappingError
 from syncd.mapped import EXACT_DOUBLE, EXACT_SINGLE, build_mapping, policy_of, table_mapping
@@ -57,7 +57,7 @@ def _table(binding: BindingConfig, **over: ColumnInfo) -> TableInfo:
     columns = {
         name: ColumnInfo(name, kind, kind.value, kind.value, Holds(kind)) for name, kind in COLUMNS.items()
     } | over
-    return TableInfo(table_mapping(binding), columns, columns)
+    return TableInfo(table_mapping(binding), columns, columns, owner=IdOwner(uuid=True))
 
 
 def _built(binding: BindingConfig, table: TableInfo | None = None, **dataset: Any) -> tuple[Mapping, LabelMapping]:
@@ -220,10 +220,10 @@ def test_rows_cannot_be_inserted_without_their_media_or_without_ids() -> None:
     whole = _table(binding)
     without = replace(whole, written={name: each for name, each in whole.written.items() if name != "media"})
     assert not _built(binding, without)[0].can_insert_in_database
-    short = ColumnInfo("id", Kind.TEXT, "varchar(12)", "text", Holds(Kind.TEXT, max_length=12))
-    assert not _built(binding, _table(binding, id=short))[0].can_insert_in_database
-    made = replace(short, default="next_id()")
-    assert _built(binding, _table(binding, id=made))[0].can_insert_in_database
+    assert _built(binding, whole)[0].no_new_ids is None
+    mapping, _ = _built(binding, replace(whole, owner=None))
+    assert mapping.can_insert_in_database, "under an id that is known"
+    assert "nobody gives new rows of public.annotation an id: 'id' is" in str(mapping.no_new_ids)
 
 
 @pytest.mark.parametrize("sample_key", ["filepath", "id", "media_uri", "metadata.uri"])

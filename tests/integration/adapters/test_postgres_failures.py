@@ -35,7 +35,6 @@ def _questions(table: Table) -> list[Callable[[], object]]:
         adapter.read_all,
         lambda: adapter.read_since(datetime.now(timezone.utc)),
         lambda: adapter.read_ids(["a"]),
-        lambda: adapter.mint(1),
         lambda: adapter.write([UPDATE]),
         lambda: describe(table.connection, table.info.mapping),
     ]

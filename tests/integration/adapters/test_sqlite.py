@@ -81,12 +81,33 @@ def test_times_are_compared_to_the_millisecond(url: str) -> None:
         assert table.update("1", "seen", moment, later).after == later
 
 
-def test_numbers_go_on_after_the_highest_id(url: str) -> None:
+def test_the_database_gives_a_row_its_number(url: str) -> None:
     with table_of(url, [TABLE], **FIELDS) as table:
-        assert table.adapter.mint(2) == ["1", "2"]
+        nameless = [change(Action.INSERT, None, new={"label": each}, media="/1.png") for each in "ab"]
+        assert [each.annotation_id for each in table.write(*nameless)] == ["1", "2"]
         assert table.insert("7", label="a", day=date(2024, 1, 5)).matched
-        assert table.adapter.mint(2) == ["8", "9"]
+        assert [each.annotation_id for each in table.write(*nameless)] == ["8", "9"]
         assert table.adapter.read_ids(["7", "seven", "07", str(2**70)]).size == 1
+
+
+def test_a_key_that_is_not_numbered_gets_no_numbers(url: str) -> None:
+    with table_of(url, [TABLE.replace("id INTEGER PRIMARY KEY", "id INT PRIMARY KEY")], **FIELDS) as table:
+        [result] = table.write(change(Action.INSERT, None, new={"label": "a"}, media="/1.png"))
+        assert "nobody gives new rows" in str(result.refused)
+        assert table.rows() == {}
+
+
+def test_a_view_that_does_not_tell_an_id_gets_a_row_only_under_a_uuid(url: str) -> None:
+    statements = [
+        "CREATE TABLE base (id TEXT PRIMARY KEY, media TEXT, label TEXT)",
+        "CREATE VIEW annotation AS SELECT id, media, label FROM base",
+        """CREATE TRIGGER t INSTEAD OF INSERT ON annotation BEGIN INSERT INTO base
+           VALUES (CASE new.label WHEN 'b' THEN 'other' ELSE new.id END, new.media, new.label); END""",
+    ]
+    with table_of(url, statements, label="label") as table:
+        one, two = table.write(*(change(Action.INSERT, None, new={"label": each}, media="/1.png") for each in "ab"))
+        assert list(table.rows()) == [one.annotation_id]
+        assert "would not show the new row" in str(two.refused)
 
 
 def test_a_view_and_a_select_are_read(url: str) -> None:

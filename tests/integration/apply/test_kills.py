@@ -17,10 +17,11 @@ from worlds import BINDING, LIST, World, at_step
 PARTS = 5
 """FiftyOne's writes come in slices of so many here, so that there are several."""
 
-NOT_PASSED = (Step.DATABASE_COMMITTED, Step.ANSWERS_COMMITTED, Step.ANSWERS_WRITTEN)
-"""There is one transaction, and the database holds everything as it is written."""
+IN_TWO = [Step.IDS_NOTED, Step.DATABASE_COMMITTED]
+"""Reached where syncd's own tables are in another database."""
 
-IN_ONE_TRANSACTION = [each for each in Step if each not in NOT_PASSED]
+IN_ONE_TRANSACTION = [each for each in Step if each not in (*IN_TWO, Step.ANSWERS_COMMITTED, Step.ANSWERS_WRITTEN)]
+"""The database holds everything as it is written here."""
 
 
 @pytest.mark.parametrize("step", IN_ONE_TRANSACTION)
@@ -66,8 +67,8 @@ def test_killed_at_any_moment_it_ends_the_same(played: World, undisturbed: dict[
 
 @pytest.mark.parametrize(
     "step",
-    [Step.DATABASE_COMMITTED, Step.OUTCOMES_RECORDED, Step.FIFTYONE_PARTLY_WRITTEN, Step.DATABASE_WRITTEN][
-        : many(2, 4)
+    [*IN_TWO, Step.OUTCOMES_RECORDED, Step.COMMITTED, Step.FIFTYONE_PARTLY_WRITTEN, Step.DATABASE_WRITTEN][
+        : many(4, 6)
     ],
 )
 def test_killed_with_its_own_tables_elsewhere_it_ends_the_same(

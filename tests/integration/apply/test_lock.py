@@ -21,8 +21,8 @@ from syncd.session import open_session
 from syncd.store.lock import one_run
 from worlds import BINDING, World, at_step
 
-NOT_PASSED = (Step.DATABASE_COMMITTED, Step.ANSWERS_COMMITTED, Step.ANSWERS_WRITTEN)
-BEFORE_THE_COMMIT = [each for each in Step if each not in (*NOT_PASSED, Step.COMMITTED)]
+AFTER = (Step.ANSWERS_COMMITTED, Step.STAMPED, Step.ANSWERS_WRITTEN, Step.COMMITTED)
+BEFORE_THE_COMMIT = [each for each in Step if each not in (Step.IDS_NOTED, Step.DATABASE_COMMITTED, *AFTER)]
 
 
 def test_a_second_run_is_told_who_is_at_it(played: World) -> None:

@@ -76,6 +76,20 @@ def test_a_drawn_box_that_the_column_rounds_too(world: World) -> None:
     check_quiet(world)
 
 
+def test_a_drawn_box_is_rounded_where_a_trigger_numbers_the_row(world: World) -> None:
+    rounding(world)
+    world.sql(
+        "CREATE FUNCTION number() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN NEW.annotation_id := gen_random_uuid(); RETURN NEW; END $$"
+    )
+    world.sql("CREATE TRIGGER number BEFORE INSERT ON annotation FOR EACH ROW EXECUTE FUNCTION number()")
+    drawn = [world.draw(world.data.rows[each].image, f"Drawn {each}", bounding_box=THIRD) for each in range(3)]
+    world.reconcile()
+    for label in (each for each in world.raw_labels() if each["_id"] in drawn):
+        assert label["bounding_box"] == world.rows()[label["annotation_id"]]["box"] == ROUNDED
+    check_quiet(world)
+
+
 def test_a_box_that_fits_the_column_asks_for_nothing(world: World) -> None:
     rounding(world)
     one = ids(world)[0]
@@ -157,6 +171,31 @@ def test_a_run_that_dies_before_the_answer_arrived_ends_the_same(world: World, s
     assert world.labels()[one]["label"] == world.rows()[one]["label"] == "REVIEWED"
     assert world.log("pending") == []
     check_quiet(world)
+
+
+TOGETHER = [Step.DATABASE_WRITTEN, Step.OUTCOMES_RECORDED, Step.COMMITTED, Step.STAMPED, Step.ANSWERS_WRITTEN]
+APART = [Step.IDS_NOTED, Step.DATABASE_COMMITTED, *TOGETHER[1:]]
+
+
+@pytest.mark.parametrize(("step", "apart"), [*((each, False) for each in TOGETHER), *((each, True) for each in APART)])
+def test_a_run_that_dies_over_a_drawn_label_whose_box_is_rounded_ends_the_same(
+    world: World, step: Step, apart: bool
+) -> None:
+    """One row, under the id that its label bears, with the box that the column made of it."""
+    config = world.config(state={"url": world.url}) if apart else world.config()
+    rounding(world)
+    drawn, before = world.draw(world.data.rows[0].image, "Drawn", bounding_box=THIRD), len(world.rows())
+
+    def die() -> None:
+        raise Died
+
+    with pytest.raises(Died), observed(at_step(step, die)):
+        world.reconcile(config=config)
+    world.until_quiet(config=config)
+    assert len(world.rows()) == before + 1
+    own = next(each for each in world.raw_labels() if each["_id"] == drawn)
+    assert own["bounding_box"] == world.rows()[own["annotation_id"]]["box"] == ROUNDED
+    assert (world.log("pending"), world.conflicts()) == ([], [])
 
 
 def test_an_answered_run_is_taken_back_on_both_sides(world: World) -> None:

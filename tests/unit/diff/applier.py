@@ -111,8 +111,8 @@ def _carry_out(state: State, change: Change) -> None:
         state.b = [each for each in state.b if each.columns["annotation_id"] != change.annotation_id]
     elif change.field == ID_FIELD:
         row = _find(state.f, change)
-        assert row.columns["annotation_id"] is None
-        row.columns["annotation_id"] = change.annotation_id
+        assert row.columns["annotation_id"] == change.old
+        row.columns["annotation_id"] = change.new
     elif change.field == SAMPLE_FIELD:
         _move(state, change)
     elif change.field == MEDIA_FIELD:
@@ -169,7 +169,7 @@ def _insert(state: State, change: Change) -> None:
         assert name not in {each.columns["annotation_id"] for each in state.d}
         state.d.append(Row({"annotation_id": name} | plain, dict(change.new)))
         label = _find(state.f, change)
-        assert label.columns["annotation_id"] in (None, name)
+        assert label.columns["annotation_id"] == change.annotation_id
         label.columns["annotation_id"] = name
         _know(state, name, change.label_id, change.sample_id, change.media)
     known = _known(state, name)

@@ -94,7 +94,8 @@ def states(draw: Any, *, healthy: bool = False) -> State:
         ids, st.sampled_from(["x", "y"]), st.sampled_from(["to_database", "to_fiftyone", None]),
     )  # fmt: skip
     state.given["log"] = draw(st.lists(before, max_size=2))
-    state.given |= {"brakes": NO_BRAKES, "minted": tuple(draw(st.lists(ids, max_size=1)))}
+    minted = tuple((each, f"l-{each}") for each in draw(st.lists(ids, max_size=1)))
+    state.given |= {"brakes": NO_BRAKES, "minted": minted}
     samples = st.sampled_from(["s-a", "s-b", "s-shared"])
     hands = st.builds(hand, samples, ids, run=st.sampled_from(["before", "write"]))
     state.given["by_hand"] = draw(st.lists(hands, max_size=2))

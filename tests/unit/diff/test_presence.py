@@ -182,15 +182,6 @@ def test_an_id_that_the_database_never_had_is_a_conflict() -> None:
     assert (conflict.sample_id, conflict.label_id, conflict.base, conflict.database) == ("s-a", "l-a", None, None)
 
 
-def test_an_id_that_syncd_minted_for_a_row_that_never_came_to_be_is_inserted_again() -> None:
-    plan = plan_of(f=[F("a", label="krill")], minted=("a",))
-    assert changes(plan) == [("db", "insert", "a", "drawn_in_fiftyone")]
-
-
-def test_a_minted_id_is_a_conflict_where_rows_can_no_longer_be_inserted() -> None:
-    assert only(plan_of(mapped=mapping(can_insert=False), f=[F("a")], minted=("a",))).kind == "unknown_id"
-
-
 def test_an_unknown_id_with_values_that_no_json_holds_is_still_only_a_conflict() -> None:
     assert only(plan_of("depth", f=[F("a", depth=float("inf"))])).kind == "unknown_id"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from syncd.model import dumps
 from unit.diff.world import (
     BOX,
     CLASSIFICATION,
@@ -224,12 +225,15 @@ def test_a_refused_value_gives_way_to_a_change_in_the_database() -> None:
 
 
 def test_a_label_whose_row_the_database_refused_is_not_inserted_again_until_it_is_edited() -> None:
-    remembered = [opened("a", "refused_by_database", None, {LABEL: "krill", "depth": 1})]
-    again = plan_of("depth", f=[F("a", label="krill", depth=1.0)], minted=("a",), conflicts=remembered)
-    assert (changes(again), kinds(again)) == ([], [("refused_by_database", "a", None)])
+    remembered = [{"sample_id": "s-a", "label_id": "l-a", "fiftyone": dumps({LABEL: "krill", "depth": 1})}]
+    drawn = {"label_id": "l-a", "sample": "s-a", "depth": 1.0}
+    again = plan_of("depth", f=[F(None, label="krill", **drawn)], refused=remembered)
+    assert (changes(again), kinds(again)) == ([], [("refused_by_database", None, None)])
     assert again.conflicts[0].fiftyone == {LABEL: "krill", "depth": 1.0}
-    edited = plan_of("depth", f=[F("a", label="salp", depth=1.0)], minted=("a",), conflicts=remembered)
-    assert changes(edited) == [("db", "insert", "a", "drawn_in_fiftyone")]
+    edited = plan_of("depth", f=[F(None, label="salp", **drawn)], refused=remembered)
+    assert changes(edited) == [("db", "insert", None, "drawn_in_fiftyone")]
+    other = plan_of("depth", f=[F(None, label="krill", **drawn | {"sample": "s-b"})], refused=remembered)
+    assert changes(other) == [("db", "insert", None, "drawn_in_fiftyone")], "a copy of it is another label"
 
 
 @pytest.mark.parametrize("name", ["count", "depth", "day", "seen", "box"])

@@ -19,6 +19,7 @@ from syncd.diff.inputs import (
     BY_HAND_SCHEMA,
     EARLIER_SCHEMA,
     OPEN_SCHEMA,
+    REFUSED_SCHEMA,
     STAMPS_SCHEMA,
     STANDING_SCHEMA,
     WAITING_SCHEMA,
@@ -85,12 +86,17 @@ def field(name: str, direction: str = "both", *, tolerance: float = 1e-9, **limi
     return Field(name, kind, Direction(direction), Holds(kind, name != BOX), Holds(kind, **limits), tolerance)
 
 
-def mapping(*fields: str | Field, label_type: LabelType = DETECTIONS, can_insert: bool = True) -> Mapping:
+def mapping(
+    *fields: str | Field,
+    label_type: LabelType = DETECTIONS,
+    can_insert: bool = True,
+    no_new_ids: str | None = None,
+) -> Mapping:
     """A mapping of these fields: ``label`` both ways unless given, as ``count`` or as ``count=to_fiftyone``."""
     made = [each if isinstance(each, Field) else field(*each.split("=")) for each in fields]
     if LABEL not in [each.name for each in made]:
         made.insert(0, field(LABEL))
-    return Mapping("one", tuple(made), label_type, can_insert)
+    return Mapping("one", tuple(made), label_type, can_insert, no_new_ids)
 
 
 @dataclass
@@ -284,7 +290,8 @@ def world(
     signed: list[tuple[str, str]] | None = None,
     conflicts: list[dict[str, Any]] | None = None,
     hidden: tuple[str, ...] = (),
-    minted: tuple[str, ...] = (),
+    refused: list[dict[str, Any]] | None = None,
+    minted: tuple[tuple[str, str], ...] = (),
     size: int | None = None,
     met_besides: int = 0,
     starts: bool = False,
@@ -321,6 +328,7 @@ def world(
                 [each for each in conflicts or [] if each["annotation_id"] is not None], schema=OPEN_SCHEMA
             ),
             open_subjects=frozenset(each["subject"] for each in conflicts or []),
+            refused=pl.DataFrame(refused or [], schema=REFUSED_SCHEMA),
             minted=frozenset(minted),
             answered=pl.DataFrame(answered or [], schema=ANSWERED_SCHEMA, orient="row"),
             signed=pl.DataFrame(signed or [], schema=SIGNED_SCHEMA, orient="row"),

@@ -70,6 +70,7 @@ WHOLE_CONFLICTS = {"hidden", "replaced", "unknown_id", "new_label", "deleted_in_
 SILENT = {"nothing", "not_ingested", "ignored", "away"}
 ONLY_AS_LISTED = (
     "drawn",
+    "drawn, refused",
     "no sample",
     "sample gone",
     "sample back",
@@ -79,7 +80,7 @@ ONLY_AS_LISTED = (
     "another sample",
 )
 """Situations that are of their patterns only; elsewhere a situation may be beside the point."""
-NAMELESS = ("drawn", "sample anew")
+NAMELESS = ("drawn", "drawn, refused", "sample anew")
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def policies() -> list[dict[str, str]]:
 
 
 def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
-    names = ("b", "f", "d", "samples", "homes", "lately", "by_hand", "alongside", "log")
+    names = ("b", "f", "d", "samples", "homes", "lately", "by_hand", "alongside", "log", "refused")
     made: dict[str, list[Any]] = {name: [] for name in names}
     hidden = tuple(case.name for case in CASES if case.situation == "hidden")
     for number, case in enumerate(CASES):
@@ -164,6 +165,9 @@ def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
                 place |= {"sample": f"t-{case.name}", "media": f"m-{case.name}"}
             shown = None if case.situation in NAMELESS else case.name
             tags = ["bad"] if case.situation == "flagged" else None
+            if case.situation == "drawn, refused":
+                what = dumps(content(mapped, mine))
+                made["refused"].append({"sample_id": sample, "label_id": f"l-{case.name}", "fiftyone": what})
             made["f"].append(F(shown, at=mine_at, tags=tags, **place, **in_fiftyone(mapped, case)))
         if theirs != ABSENT and case.situation != "hidden":
             named = f"m-x-{case.name}" if case.situation == "another image" else f"m-{case.name}"
@@ -287,6 +291,8 @@ def _promised(mapped: Mapping, case: Case, field: str, key: str) -> Iterator[tup
         yield ("conflict", kind, field, *map(dumps, values))
     elif key in IMAGES:
         yield from _of_images(case, base, mine, theirs, key)
+    elif key == "refused":
+        yield ("conflict", "refused_by_database", None, *map(dumps, (base, mine, theirs)))
     elif key == "waiting":
         yield ("waits", field, dumps(values[2]), dumps(values[1]))
     elif key == "drawn_waits":

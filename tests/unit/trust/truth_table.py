@@ -20,8 +20,9 @@ OUTCOMES = {
     "nothing": "Nothing is written, nothing is said.",
     "insert": "The label is inserted in FiftyOne, on the sample of the row's media.",
     "not_ingested": "Counted as `not_ingested`; nothing is written until the sample is in the dataset.",
-    "create": "A row is inserted in the database under a new id, which the label then bears.",
+    "create": "A row is inserted in the database under an id that the database gives, which the label then bears.",
     "new_label": "Conflict `new_label`: a person says whether it becomes a row.",
+    "refused": "Conflict `refused_by_database`: not tried again until the label is edited, which bears no id.",
     "ignored": "Counted as ignored; nothing is written.",
     "unknown_id": "Conflict `unknown_id`: the database never had this id, and syncd does not guess.",
     "agreed": "The equal value becomes the baseline; nothing is written.",
@@ -66,6 +67,7 @@ WHEN_TAGGED = {
     "first_home": "waiting",
     "home_wins": "waiting",
     "create": "drawn_waits",
+    "refused": "drawn_waits",
 }
 """With ``review.mode: tagged``, and no approving tag, what would have gone to the database waits instead."""
 
@@ -73,6 +75,7 @@ PLAIN = "as it stands"
 SITUATIONS = {
     PLAIN: "Nothing but the three values is known; the label bears its id and its sample is in the dataset.",
     "drawn": "The label bears no id: somebody drew it.",
+    "drawn, refused": "The same, and the database would not take its row, which was just that.",
     "no sample": "No sample of the dataset has the row's media.",
     "hidden": "The table has the row, but what is read (a view, a query, row-level security) does not show it.",
     "replaced": "syncd wrote the field in FiftyOne lately, and FiftyOne is back at what it replaced; nothing else of "
@@ -194,6 +197,13 @@ LINES = (
         {"create": _all("create"), "quarantine": _all("new_label"), "ignore": _all("ignored")},
         "on_new",
         "drawn",
+    ),
+    Line(
+        "–a–",
+        "drawn by a reviewer, as it was refused",
+        {"create": _all("refused"), "quarantine": _all("new_label"), "ignore": _all("ignored")},
+        "on_new",
+        "drawn, refused",
     ),
     *(
         Line(pattern, "the two are about different images", IMAGES, "on_moved", "another image")
