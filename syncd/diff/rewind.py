@@ -276,7 +276,7 @@ def _whole(inputs: Inputs, rows: pl.DataFrame, action: Action, side: Side) -> pl
     """Of these rows those of which the last that was logged of the whole annotation is this action."""
     entries = inputs.history.earlier.filter(pl.col("field").is_null()).sort("seq").unique(ID, keep="last")
     entries = entries.filter(pl.col("action") == action.value)
-    found = rows.join(entries.select(ID, pl.col("applied_at").alias("lost_at")), on=ID)
+    found = rows.join(entries.select(ID, "direction", pl.col("applied_at").alias("lost_at")), on=ID)
     return found.join(_agreed_at(entries, side), on=ID)
 
 
@@ -295,9 +295,11 @@ def _gone_again(
     A lack bears no stamp. Where nothing else says that the side went back (``alone``), it must be all that came to be
     since then that is lacking: nothing that was agreed later may be left.
     """
-    gone = _whole(inputs, missing, Action.INSERT, side).select(*LOST, "agreed_at")
+    gone = _whole(inputs, missing, Action.INSERT, side)
     if stamp is not None:
-        return gone.filter(pl.col("agreed_at") >= stamp)
+        return gone.select(*LOST, "agreed_at").filter(pl.col("agreed_at") >= stamp)
+    # Whoever added them on this side may have deleted them there again; what syncd wrote there nobody else has.
+    gone = gone.filter(pl.col("direction") == WAYS[side].value).select(*LOST, "agreed_at")
     later = inputs.history.newest_elsewhere
     first = _moment(gone["agreed_at"].min())
     policy = inputs.policy

@@ -96,11 +96,12 @@ def _scanned(node: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _fields(subject: Subject) -> Iterator[Field]:
-    """The mapped fields whose columns both relations have."""
+    """The mapped fields whose columns both relations have, in one type: others no run can take anyway."""
     table, read = subject.table.get().columns, subject.read.get().columns
     for name, names in subject.mapping.fields.items():
         kind = Kind.BOX if name == BOX else read[names[0]].kind if names[0] in read else None
-        if kind is not None and all(each in table and each in read for each in names):
+        alike = all(each in table and each in read and table[each].kind is read[each].kind for each in names)
+        if kind is not None and alike:
             yield Field(name, kind, Direction.BOTH, Holds(kind), Holds(kind), EXACT_SINGLE)
 
 

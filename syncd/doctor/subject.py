@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pymongo.collection import Collection
-from sqlalchemy import Connection
+from sqlalchemy import Connection, make_url
 
 from syncd.adapters.fiftyone.dataset import DatasetInfo
 from syncd.adapters.fiftyone.mapping import LabelMapping
@@ -95,5 +95,6 @@ class Subject:
 
     @property
     def is_postgresql(self) -> bool:
-        """Whether rights, triggers and the like can be looked at."""
-        return self.connection.dialect.name == "postgresql"
+        """Whether rights, triggers and the like can be looked at, as the database's address says."""
+        url = self.servers.config.database.url.get_secret_value()
+        return make_url(url).get_backend_name() == "postgresql"

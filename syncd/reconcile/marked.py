@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import structlog
+
+from syncd.errors import LockLost
 from syncd.model import Mark
 from syncd.session import Session
 from syncd.store import changes, runs
+from syncd.store.lock import make_sure
+
+log = structlog.get_logger(__name__)
 
 LOADS = ("ingest", "inbox")
 """Modes of runs that write to the log, and leave no mark."""
@@ -50,6 +56,12 @@ def leave_mark(session: Session, before: Mark | None, *, accepted: bool = False)
     ``accepted``: the tables went back, and are taken as they are; a mark is then left even where they have no change.
     """
     state, tables, binding = session.state, session.tables, session.mapping.binding
+    try:
+        make_sure(session.writing, session.schema, binding)
+    except LockLost as lost:
+        # The run is committed and done; where its mark is missing, the next one reads everything.
+        log.warning("the mark is left by the next run", binding=binding, why=lost.message)
+        return
     seq, entry, run = changes.newest(state, tables, binding) or (0, "", "")
     told = before is not None and (before.seq, before.hash) == (seq, entry)
     first = None if told or not (seq or accepted) else runs.first(state, tables, binding)

@@ -93,6 +93,9 @@ def make_sure(connection: Connection, schema: str, binding: str) -> None:
         if error.connection_invalidated:
             raise lost(binding) from error
         raise
+    except sa.exc.PendingRollbackError as error:
+        # It was found to be cut before, and must not be opened anew: that would be without the lock.
+        raise lost(binding) from error
     connection.rollback()
     if not held:
         raise LockLost(
