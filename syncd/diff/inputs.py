@@ -76,41 +76,52 @@ STAMPS_SCHEMA: dict[str, pl.DataType] = {"edited_at": TIMESTAMP_DTYPE, "sample_i
 
 @dataclass(frozen=True)
 class History:
-    """What syncd itself did and left open.
-
-    ``written`` holds what syncd wrote to FiftyOne within the stale window (``old``: canonical JSON of what it
-    replaced, ``new``: of what it wrote; ``seq``: in this order); ``open_conflicts`` the conflicts nobody has resolved
-    (``fiftyone``: canonical JSON), and ``open_subjects`` what these, and the open ones about labels without an id, are
-    about; ``refused`` the drawn labels without an id whose row the database would not take (``fiftyone``: what it was
-    given); ``minted`` (annotation id, label id) of rows that earlier versions meant to insert for drawn labels, and
-    that never came; ``answered`` the tags that stay on their labels (or samples) and have had their effect; ``halves``
-    what tags asked the database to hold, and a run that died wrote to FiftyOne only (``old``, ``new``: canonical JSON);
-    ``unfilled`` the attributes that a run which died was about to give back to their labels. ``signed`` says whose
-    names syncd itself left in rows (:data:`syncd.diff.names.SIGNED_SCHEMA`).
-
-    ``by_hand`` are the annotations that people were found to have changed in FiftyOne by the run before this one,
-    and ``standing`` the edits and drawn labels that already waited then, or were in a conflict without an annotation:
-    what is evidence of how a value came back (:mod:`syncd.diff.returns`).
-
-    Of annotations that may have gone back in time (:func:`syncd.diff.rewind.asked_for`): ``earlier`` holds the applied
-    changes (``began_at``: when their run did), ``waiting`` the edits that wait for a person already, and
-    ``newest_elsewhere`` is the time of the newest change of any other annotation.
-    """
+    """What syncd itself did and left open. Values are canonical JSON text."""
 
     written: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WRITTEN_SCHEMA))
+    """What syncd wrote to FiftyOne within the stale window: ``old`` was replaced by ``new``, in order of ``seq``."""
+
     open_conflicts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OPEN_SCHEMA))
+    """The conflicts about annotations that nobody has resolved."""
+
     open_subjects: frozenset[str] = frozenset()
+    """What these are about, and the open ones about labels without an id."""
+
     refused: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REFUSED_SCHEMA))
+    """The drawn labels without an id whose row the database would not take, and what it was given."""
+
     minted: frozenset[tuple[str, str]] = frozenset()
+    """(annotation id, label id) of rows that earlier versions meant to insert for drawn labels, and that never came."""
+
     answered: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ANSWERED_SCHEMA))
+    """The tags that stay on their labels (or samples) and have had their effect."""
+
     halves: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=HALF_SCHEMA))
-    signed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SIGNED_SCHEMA))
-    by_hand: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BY_HAND_SCHEMA))
-    standing: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STANDING_SCHEMA))
+    """What tags asked the database to hold, and a run that died wrote to FiftyOne only."""
+
     unfilled: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=UNFILLED_SCHEMA))
+    """The attributes that a run which died was about to give back to their labels."""
+
+    signed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SIGNED_SCHEMA))
+    """Whose names syncd itself left in rows (:mod:`syncd.diff.names`)."""
+
+    by_hand: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BY_HAND_SCHEMA))
+    """The annotations that the run before this one found changed in FiftyOne by people (:mod:`syncd.diff.returns`)."""
+
+    standing: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STANDING_SCHEMA))
+    """The edits and drawn labels that waited already then, or were in a conflict without an annotation."""
+
     earlier: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EARLIER_SCHEMA))
+    """The applied changes of annotations that may have gone back in time (:func:`syncd.diff.rewind.asked_for`).
+
+    ``began_at`` is when their run began.
+    """
+
     waiting: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WAITING_SCHEMA))
+    """The edits of those annotations that wait for a person already."""
+
     newest_elsewhere: datetime | None = None
+    """The time of the newest change of any other annotation."""
 
 
 @dataclass(frozen=True)
@@ -128,21 +139,7 @@ class Young:
 class Inputs:
     """Everything the diff looks at.
 
-    ``baseline_size`` counts the whole baseline, of which an incremental run holds only the part in ``baseline``; as
-    far as the brakes must know it (:func:`syncd.diff.brakes.enough_known`).
-    What it holds is closed: every annotation in it comes with all its labels, its row and its baseline, wherever
-    these now are.
-    ``met_besides`` counts annotations that are met for the first time and left out, because both sides hold them alike;
-    ``starts``: the table that is written is empty and nothing was ever agreed.
-    ``samples`` are the samples found for the media of rows that are new in the database, or whose sample is gone;
-    ``homes`` those samples on which known labels are missing that are still in the dataset (``None``: not looked for,
-    all of them are), and ``away`` says of an incremental reading that there are annotations without a sample.
-    ``alongside`` are samples with the stamp of an edited label (:data:`STAMPS_SCHEMA`). ``adopt`` accepts labels
-    and samples that were made anew under known annotation ids (a rebuilt dataset that a person has confirmed);
-    ``force`` releases the brakes, and ``accepted`` is a side that went back in time and is taken as it is.
-    ``another_table`` says which table was agreed with, where this is another; ``behind`` that what is known here is
-    older than what was known when FiftyOne was last written. ``vocabulary`` is what a label may be; ``None`` where
-    anything goes.
+    It is closed: every annotation in it comes with all its labels, its row and its baseline, wherever these now are.
     """
 
     mapping: Mapping
@@ -150,21 +147,48 @@ class Inputs:
     fiftyone: Snapshot
     database: Snapshot
     baseline: pl.DataFrame
+    """What was agreed of the annotations that were read: of an incremental reading a part of the whole baseline."""
+
     baseline_size: int
+    """The size of the whole baseline, as far as the brakes must know it (:func:`syncd.diff.brakes.enough_known`)."""
+
     samples: pl.DataFrame = field(default_factory=empty_samples)
+    """The samples of the media of rows that are new in the database, or whose label or sample is elsewhere."""
+
     homes: pl.DataFrame | None = None
+    """Of the samples on which known labels are missing, those that are there; ``None``: not looked for, all are."""
+
     away: bool = False
+    """Whether, of an incremental reading, there are annotations whose sample left the dataset."""
+
     alongside: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STAMPS_SCHEMA))
+    """Samples that bear the stamp of an edited label."""
+
     history: History = field(default_factory=History)
     young: Young | None = None
     vocabulary: Vocabulary | None = None
+    """What a label may be; ``None`` where anything goes."""
+
     met_besides: int = 0
+    """How many annotations are met for the first time and left out, because both sides hold them alike."""
+
     starts: bool = False
+    """Whether the table that is written is empty and nothing was ever agreed."""
+
     adopt: bool = False
+    """Labels and samples that were made anew under known ids are accepted: a person has confirmed a rebuilt dataset."""
+
     force: bool = False
+    """The brakes are released."""
+
     accepted: Side | None = None
+    """A side that went back in time and is taken as it is."""
+
     another_table: str | None = None
+    """Why this table is another than was agreed with, if it is."""
+
     behind: str | None = None
+    """Why syncd's own tables are older than what FiftyOne was written from, if they are."""
 
     @property
     def complete(self) -> bool:
