@@ -130,9 +130,9 @@ def test_a_connection_cut_after_the_commit_undoes_nothing(played: World) -> None
     left = played.log("pending")
     assert {each["reason"] for each in left} == {"drawn_in_fiftyone"}
     assert len(played.log("applied")) + len(left) == done
-    assert names(played)
     played.until_quiet()
     assert played.log("pending") == []
+    assert names(played)
 
 
 def test_both_connections_are_cut_where_the_state_is_elsewhere(played: World, undisturbed: dict[str, Any]) -> None:
