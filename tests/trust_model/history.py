@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from syncd.model import BOX, LABEL, Side
@@ -97,6 +97,18 @@ class History:
     def came_back(self, label_id: str) -> None:
         """A label is back as it was."""
         self.gone.pop((Side.FIFTYONE, label_id), None)
+
+    def relabelled(self, old: str, new: str) -> None:
+        """A label got another label id, and holds what it held."""
+        self.edits = [
+            replace(each, subject=new) if (each.side, each.subject) == (Side.FIFTYONE, old) else each
+            for each in self.edits
+        ]
+        for moments in (self.gone, self.made):
+            if (Side.FIFTYONE, old) in moments:
+                moments[Side.FIFTYONE, new] = moments.pop((Side.FIFTYONE, old))
+        for key in [each for each in self.forgotten if each[:2] == (Side.FIFTYONE, old)]:
+            self.forgotten[Side.FIFTYONE, new, key[2]] = self.forgotten.pop(key)
 
     def forget(self, side: Side, subject: str, name: str) -> None:
         """A side lost what was set in that field, and whoever set it there can know."""

@@ -191,6 +191,7 @@ class TrustMachine(RuleBasedStateMachine):
         if same_label or (keeps_id and label.annotation_id):
             for name in had:
                 self.history.forget(Side.FIFTYONE, label.label_id, name)
+            self.history.relabelled(label.label_id, made)
             return
         values = {name: label.values[name] for name in (LABEL, BOX)}
         self.history.removed(Side.FIFTYONE, label.label_id)
