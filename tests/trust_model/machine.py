@@ -138,6 +138,7 @@ class TrustMachine(RuleBasedStateMachine):
             sample = self._sample(where)
             made = self.sides.copy(label, sample)
             self.history.touched(replace(label, sample=sample, label_id=made))
+            self.history.strangers.add(made)
 
     @rule(pick=PICK, where=PICK)
     def move(self, pick: int, where: int) -> None:
@@ -145,6 +146,7 @@ class TrustMachine(RuleBasedStateMachine):
             self.history.disturbed(label.annotation_id, label.label_id)
             sample = self._sample(where)
             self.sides.move(label, sample)
+            self.history.strangers.add(label.label_id)
             for each in (label.sample, sample):
                 self.history.touched(replace(label, sample=each))
 
@@ -158,6 +160,8 @@ class TrustMachine(RuleBasedStateMachine):
             self.history.tried["left"] += 1
             there = {each.label_id for each in self.sides.labels()}
             for each in labels:
+                if each.label_id in self.history.strangers:
+                    self._left_its_home(each)
                 if each.label_id not in there:
                     self.history.left(each.label_id)
 
@@ -247,6 +251,7 @@ class TrustMachine(RuleBasedStateMachine):
     def retie_row(self, pick: int, where: int) -> None:
         if row := self._row(pick):
             self.history.disturbed(row.annotation_id)
+            self.history.strangers.add(row.annotation_id)
             self.sides.retie_row(row.annotation_id, self._sample(where))
 
     # Both
@@ -536,9 +541,14 @@ class TrustMachine(RuleBasedStateMachine):
 
     def _note_what_came_and_went(self, side: Side, before: Books) -> None:
         was, now = _subjects(side, before.labels, before.rows), self._subjects(side)
+        for label in before.labels:
+            if side is Side.FIFTYONE and label.label_id not in now:
+                self.history.touched(label)
+                self.history.erased.add(label.annotation_id)
         for each in was.keys() - now.keys():
             self.history.removed(side, each)
         for each in now.keys() - was.keys():
+            self._touched_by_backup(side, each)
             self.history.made[side, each] = self.history.next()
 
     def _take_for_edits(self, side: Side, before: Books) -> None:
@@ -550,7 +560,13 @@ class TrustMachine(RuleBasedStateMachine):
                 if value is None and known.get(name) is not None:
                     self.history.cleared.add((annotation_id, name))
                 elif value is not None and not same(known.get(name), value):
+                    self._touched_by_backup(side, subject)
                     self.history.edited(side, subject, annotation_id, name, value)
+
+    def _touched_by_backup(self, side: Side, subject: str) -> None:
+        for label in self.sides.labels():
+            if side is Side.FIFTYONE and label.label_id == subject:
+                self.history.touched(label)
 
     def _subjects(self, side: Side) -> dict[str, _Subject]:
         rows = {each.annotation_id: each.values for each in self.sides.rows()}
@@ -606,6 +622,7 @@ class TrustMachine(RuleBasedStateMachine):
         alike = [each for each in others if each.annotation_id == label.annotation_id or self._is_at(each, label)]
         return (
             row is not None
+            and not {label.label_id, label.annotation_id} & self.history.strangers
             and row.sample == label.sample
             and same(row.values[BOX], label.values[BOX])
             and label.annotation_id not in self.sides.hidden()
@@ -616,6 +633,12 @@ class TrustMachine(RuleBasedStateMachine):
     @staticmethod
     def _is_at(one: SeenLabel, two: SeenLabel) -> bool:
         return one.sample == two.sample and same(one.values[BOX], two.values[BOX])
+
+    def _left_its_home(self, label: SeenLabel) -> None:
+        """A label that somebody had moved is gone from where it was known, as if it had been deleted there."""
+        self.history.erased.add(label.annotation_id)
+        for sample in self.sides.samples():
+            self.history.touched(replace(label, sample=sample))
 
     def _lost_its_ids(self, label: SeenLabel, owner: str | None) -> None:
         if owner is not None:
