@@ -31,7 +31,8 @@ class History:
     together with their own, and stand where they stood, with the annotation that each of them is. ``erased`` are
     annotations of which somebody deleted a label, ``cleared`` fields of annotations that hold nothing any more because
     somebody wanted it so. ``strangers`` are labels that were copied or moved, and annotations whose rows were tied to
-    another image: nothing knows them where they are. ``hands`` are the moments at which somebody was at a label, with its sample; ``runs`` says
+    another image: nothing knows them where they are. ``hands`` are the moments at which somebody was at a label, with
+    its sample; ``runs`` says
     when syncd was started, by the run's id or, where the run died, by that moment.
     """
 
