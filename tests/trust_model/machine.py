@@ -498,7 +498,10 @@ class TrustMachine(RuleBasedStateMachine):
         return read
 
     def _stands(self) -> tuple[list[SeenLabel], list[SeenRow]]:
-        return self.sides.labels(), self.sides.rows()
+        """Both sides, without the tags by which syncd marks what it holds."""
+        labels = self.sides.labels()
+        plain = [tuple(tag for tag in each.tags if not tag.startswith("syncd:")) for each in labels]
+        return [replace(each, tags=tags) for each, tags in zip(labels, plain, strict=True)], self.sides.rows()
 
     def _forget_what_is_lost(self, side: Side, copy: _Copy, before: Books) -> None:
         """What was set on a side since it was copied, and was not agreed, is lost with it."""
