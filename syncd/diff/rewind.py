@@ -197,9 +197,8 @@ def _rewound(inputs: Inputs, joined: pl.DataFrame, side: Side) -> Rewound | None
     here, there = f"in_{PREFIXES[side][0]}", f"in_{PREFIXES[OTHER[side]][0]}"
     untold = joined.join(open_whole(inputs.history).select(ID).unique(), on=ID, how="anti")
     known = untold.filter(pl.col("in_b") & pl.col(here))
-    differing, returned = _returned(inputs, known, side)
-    others = differing.join(returned, on=[ID, "field"], how="anti").select(ID).unique()
-    fields = returned.join(others, on=ID, how="anti")
+    differing, earlier = _returned(inputs, known, side)
+    fields = _alone(earlier.filter("older"), differing)
     back = _back_again(inputs, untold.filter(~pl.col("in_b") & pl.col(here) & ~pl.col(there)), side)
     lacking = pl.col("in_b") & ~pl.col(here) & pl.col(there) & ~WITHOUT_SAMPLE & ~pl.col("hidden")
     missing = untold.filter(lacking) if inputs.complete else untold.clear()
@@ -215,16 +214,20 @@ def _rewound(inputs: Inputs, joined: pl.DataFrame, side: Side) -> Rewound | None
     if not enough and stamp is None:
         # Without stamps a few earlier values are edits like any other.
         return None
+    if enough and stamp is not None:
+        # Clocks are put back: of the same time is also what bears no newer stamp than that.
+        fields = _alone(earlier.filter(pl.col("older") | (pl.col("stamp") <= stamp)), differing)
     lost = pl.concat([frame.select(*LOST) for frame in (fields, back, gone)])
     plain = (fields.select(ID, "field"), gone.select(ID), back.select(ID))
     return Rewound(side, *plain, total, _moment(lost["lost_at"].min()), stamp, enough)
 
 
 def _returned(inputs: Inputs, known: pl.DataFrame, side: Side) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What differs from what was agreed, field by field; and what of that was agreed earlier, under an older stamp."""
+    """What differs from what was agreed, by field; and what of it was agreed earlier (``older``: so says its stamp)."""
     prefix, history = PREFIXES[side], inputs.history
     differing = [NONE.with_columns(pl.lit(None, pl.String()).alias("field"))]
-    returned = [pl.DataFrame(schema=LOST | {"field": pl.String(), "stamp": pl.Datetime("us", "UTC")})]
+    columns = {"field": pl.String(), "stamp": pl.Datetime("us", "UTC"), "older": pl.Boolean()}
+    returned = [pl.DataFrame(schema=LOST | columns)]
     for field in inputs.mapping.fields:
         told = history.open_conflicts.filter(pl.col("field") == field.name).select(ID).unique()
         apart = is_known(field.name) & differ(field, prefix, B) & ~unreadable(field.name, prefix)
@@ -240,9 +243,15 @@ def _returned(inputs: Inputs, known: pl.DataFrame, side: Side) -> tuple[pl.DataF
         entries = history.earlier.filter((pl.col("field") == field.name) & (pl.col("action") == Action.UPDATE.value))
         agreed = _agreed_at(entries, side)
         earlier = rows.join(_matching(field, rows, entries), on=ID).join(agreed, on=ID)
-        earlier = earlier.filter(_is_older())
-        returned.append(earlier.select(*LOST, pl.lit(field.name).alias("field"), "stamp"))
+        earlier = earlier.with_columns(pl.lit(field.name).alias("field"), _is_older().alias("older"))
+        returned.append(earlier.select(*LOST, *columns))
     return pl.concat(differing), pl.concat(returned)
+
+
+def _alone(fields: pl.DataFrame, differing: pl.DataFrame) -> pl.DataFrame:
+    """Of these fields those of annotations that differ in no other."""
+    others = differing.join(fields, on=[ID, "field"], how="anti").select(ID).unique()
+    return fields.join(others, on=ID, how="anti")
 
 
 def _matching(field: Any, rows: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from syncd.model import BOX, LABEL, Side
@@ -26,12 +26,26 @@ class Edit:
 class History:
     """What was done, in the order in which the sides acknowledged it.
 
-    ``gone`` says when somebody last deleted a subject, ``made`` when somebody last added it.
+    ``gone`` says when somebody last deleted a subject, ``made`` when somebody last added it; ``forgotten`` when its
+    side last lost what had been set in one of its fields. ``objects`` are labels that lost their annotation's id
+    together with their own, and stand where they stood, with the annotation that each of them is. ``erased`` are
+    annotations of which somebody deleted a label, ``cleared`` fields of annotations that hold nothing any more because
+    somebody wanted it so. ``strangers`` are labels that were copied or moved, and annotations whose rows were tied to
+    another image: nothing knows them where they are. ``hands`` are the moments at which somebody was at a label, with
+    its sample; ``runs`` says
+    when syncd was started, by the run's id or, where the run died, by that moment.
     """
 
     edits: list[Edit] = field(default_factory=list)
     gone: dict[tuple[Side, str], int] = field(default_factory=dict)
     made: dict[tuple[Side, str], int] = field(default_factory=dict)
+    forgotten: dict[tuple[Side, str, str], int] = field(default_factory=dict)
+    objects: dict[str, str] = field(default_factory=dict)
+    erased: set[str | None] = field(default_factory=set)
+    cleared: set[tuple[str | None, str]] = field(default_factory=set)
+    strangers: set[str | None] = field(default_factory=set)
+    hands: list[tuple[int, str, str]] = field(default_factory=list)
+    runs: dict[str, int] = field(default_factory=dict)
     drawn: set[str] = field(default_factory=set)
     tried: Counter[str] = field(default_factory=Counter)
     order: int = 0
@@ -57,11 +71,11 @@ class History:
 
     def edited_label(self, label: SeenLabel, name: str, value: Any) -> None:
         """A reviewer changed a field."""
-        self._edited(Side.FIFTYONE, label.label_id, label.annotation_id, name, value)
+        self.edited(Side.FIFTYONE, label.label_id, label.annotation_id, name, value)
 
     def edited_row(self, annotation_id: str, name: str, value: Any) -> None:
         """The curator changed a field."""
-        self._edited(Side.DATABASE, annotation_id, annotation_id, name, value)
+        self.edited(Side.DATABASE, annotation_id, annotation_id, name, value)
 
     def added(self, side: Side, subject: str, annotation_id: str | None, values: dict[str, Any]) -> None:
         """Somebody added an annotation; what it holds are edits."""
@@ -69,13 +83,47 @@ class History:
         if annotation_id is None:
             self.drawn.add(subject)
         for name, value in values.items():
-            self._edited(side, subject, annotation_id, name, value)
+            self.edited(side, subject, annotation_id, name, value)
 
     def removed(self, side: Side, subject: str) -> None:
         """Somebody deleted an annotation."""
         self.gone[side, subject] = self.next()
 
-    def _edited(self, side: Side, subject: str, annotation_id: str | None, name: str, value: Any) -> None:
+    def touched(self, label: SeenLabel) -> None:
+        """Somebody was at a label."""
+        self.hands.append((self.next(), label.sample, label.label_id))
+
+    def left(self, label_id: str) -> None:
+        """A label left with its sample."""
+        self.removed(Side.FIFTYONE, label_id)
+
+    def came_back(self, label_id: str) -> None:
+        """A label is back as it was."""
+        self.gone.pop((Side.FIFTYONE, label_id), None)
+
+    def relabelled(self, old: str, new: str) -> None:
+        """A label got another label id, and holds what it held."""
+        self.edits = [
+            replace(each, subject=new) if (each.side, each.subject) == (Side.FIFTYONE, old) else each
+            for each in self.edits
+        ]
+        for moments in (self.gone, self.made):
+            if (Side.FIFTYONE, old) in moments:
+                moments[Side.FIFTYONE, new] = moments.pop((Side.FIFTYONE, old))
+        for key in [each for each in self.forgotten if each[:2] == (Side.FIFTYONE, old)]:
+            self.forgotten[Side.FIFTYONE, new, key[2]] = self.forgotten.pop(key)
+
+    def forget(self, side: Side, subject: str, name: str) -> None:
+        """A side lost what was set in that field, and whoever set it there can know."""
+        self.forgotten[side, subject, name] = self.next()
+
+    def disturbed(self, annotation_id: str | None, label_id: str | None = None) -> None:
+        """From now on a label may stand elsewhere than its annotation: nobody can tell that they are one."""
+        kept = {new: old for new, old in self.objects.items() if new != label_id and old != annotation_id}
+        self.objects = kept
+
+    def edited(self, side: Side, subject: str, annotation_id: str | None, name: str, value: Any) -> None:
+        """Somebody set a field."""
         self.tried["edits"] += 1
         self.edits.append(Edit(self.next(), side, subject, annotation_id, name, value))
 
@@ -84,4 +132,5 @@ class History:
         last: dict[tuple[Side, str, str], Edit] = {}
         for each in self.edits:
             last[each.side, each.subject, each.field] = each
-        return [each for each in last.values() if self.gone.get((each.side, each.subject), 0) < each.order]
+        lost = {key: max(self.gone.get(key[:2], 0), self.forgotten.get(key, 0)) for key in last}
+        return [each for key, each in last.items() if lost[key] < each.order]

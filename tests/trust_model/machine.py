@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import hypothesis.strategies as st
@@ -19,6 +19,7 @@ from syncd.reconcile.made import UNDO, MadeOptions
 from syncd.reconcile.options import Options
 from syncd.reconcile.result import RunResult
 from syncd.reconcile.run import reconcile
+from syncd.recover import recover
 from syncd.resolve.answer import Take
 from syncd.resolve.run import resolve
 from syncd.store import changes, conflicts
@@ -27,13 +28,17 @@ from syncd.undo.run import undo
 from trust_model import quiet
 from trust_model.cuts import Cut, PowerCut, power_cut
 from trust_model.history import History
-from trust_model.sides import Rules, SeenLabel, SeenRow, Sides
+from trust_model.quiet import Books, same
+from trust_model.sides import Return, Rules, SeenLabel, SeenRow, Sides
 
 PICK = st.integers(0, 9_999)
 BOTH_WAYS = st.sampled_from([LABEL, LABEL, "depth"])
 ANY_FIELD = st.sampled_from([LABEL, LABEL, "depth", BOX])
 MOST_RUNS = 8
 """Full runs after which nothing may be left to do."""
+HELD = ("came back empty", "the images of")
+"""Why a binding is held that no rule of the model has to do with."""
+WENT_BACK = {Side.FIFTYONE: "FiftyOne went back in time", Side.DATABASE: "the database went back in time"}
 FEWEST = 2
 """Annotations that people leave on a side: an empty one holds the binding, and a story has nothing more to tell."""
 
@@ -51,6 +56,19 @@ TROUBLE = ["read", "write", "call", "cut_call", "cut_change"]
 """Where a side fails: midway through a read or a write, at a call, or with the process at a call or between writes."""
 
 
+_Subject = tuple[str | None, dict[str, Any]]
+"""The annotation that a label or a row is, and what it holds."""
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A copy of a side, when it was made, and the fields that were not agreed then."""
+
+    held: Any
+    order: int
+    unsettled: set[tuple[str, str]]
+
+
 class TrustMachine(RuleBasedStateMachine):
     """Rules for one binding. A subclass says on which sides."""
 
@@ -65,6 +83,10 @@ class TrustMachine(RuleBasedStateMachine):
         self.sides = self.make_sides()
         self.chosen = Rules()
         self.history = History()
+        self.left: dict[str, list[SeenLabel]] = {}
+        self.copies: dict[Side, _Copy] = {}
+        self.windows: dict[str, Any] = {}
+        self.notebook: list[SeenLabel] = []
         self._run(Options(full=True))
         with self._session() as session:
             self.first = quiet.books(session, self.sides).baseline
@@ -94,13 +116,18 @@ class TrustMachine(RuleBasedStateMachine):
     @rule(pick=PICK)
     def draw(self, pick: int) -> None:
         values = self.history.content()
-        self.history.added(Side.FIFTYONE, self.sides.draw(self._sample(pick), values), None, values)
+        sample = self._sample(pick)
+        made = self.sides.draw(sample, values)
+        self.history.touched(SeenLabel(sample, made, None, values, ()))
+        self.history.added(Side.FIFTYONE, made, None, values)
 
     @rule(pick=PICK)
     def erase(self, pick: int) -> None:
         label = self._label(pick)
         if label and len(self.sides.labels()) > FEWEST:
             self.sides.erase(label)
+            self.history.touched(label)
+            self.history.erased.add(label.annotation_id)
             if not any(each.label_id == label.label_id for each in self.sides.labels()):
                 self.history.removed(Side.FIFTYONE, label.label_id)
 
@@ -108,12 +135,72 @@ class TrustMachine(RuleBasedStateMachine):
     def duplicate_id(self, pick: int, where: int) -> None:
         label = self._label(pick)
         if label and label.annotation_id:
-            self.sides.copy(label, self._sample(where))
+            sample = self._sample(where)
+            made = self.sides.copy(label, sample)
+            self.history.touched(replace(label, sample=sample, label_id=made))
+            self.history.strangers.add(made)
 
     @rule(pick=PICK, where=PICK)
     def move(self, pick: int, where: int) -> None:
         if label := self._label(pick):
-            self.sides.move(label, self._sample(where))
+            self.history.disturbed(label.annotation_id, label.label_id)
+            sample = self._sample(where)
+            self.sides.move(label, sample)
+            self.history.strangers.add(label.label_id)
+            for each in (label.sample, sample):
+                self.history.touched(replace(label, sample=each))
+
+    @rule(pick=PICK)
+    def sample_leaves(self, pick: int) -> None:
+        sample = self._sample(pick)
+        labels = [each for each in self.sides.labels() if each.sample == sample]
+        if len(self.sides.samples()) > FEWEST and len(self.sides.labels()) - len(labels) >= FEWEST:
+            self.left[sample] = [each for each in labels if self._is_an_object(each)]
+            self.sides.leave(sample)
+            self.history.tried["left"] += 1
+            there = {each.label_id for each in self.sides.labels()}
+            for each in labels:
+                if each.label_id in self.history.strangers:
+                    self._left_its_home(each)
+                if each.label_id not in there:
+                    self.history.left(each.label_id)
+
+    @rule(pick=PICK, how=st.sampled_from(list(Return)))
+    def sample_comes_back(self, pick: int, how: Return) -> None:
+        away = self.sides.away()
+        if not away:
+            return
+        sample = away[pick % len(away)]
+        self.history.tried[f"back {how.value}"] += 1
+        objects = {tuple(each.values[BOX]): each.annotation_id for each in self.left.pop(sample)}
+        for label in self.sides.come_back(sample, how):
+            if how is Return.WHOLE:
+                self.history.came_back(label.label_id)
+            elif how is Return.NAMELESS:
+                self._lost_its_ids(label, objects.get(tuple(label.values[BOX])))
+
+    @rule(pick=PICK, keeps_id=st.booleans(), same_label=st.booleans())
+    def rebuild(self, pick: int, keeps_id: bool, same_label: bool) -> None:
+        """Another tool returns a label without what it does not know: its attributes, and perhaps its ids."""
+        label = self._label(pick)
+        if label is None:
+            return
+        had = [name for name in ("depth", "count", "verified") if label.values.get(name) is not None]
+        if keeps_id and same_label and len(had) == 1:
+            return  # as when a person clears the one attribute
+        owner = label.annotation_id if self._is_an_object(label) else None
+        self.history.tried["rebuilt"] += 1
+        self.history.touched(label)
+        made = self.sides.rebuild(label, keeps_id=keeps_id, same_label=same_label)
+        if same_label or (keeps_id and label.annotation_id):
+            for name in had:
+                self.history.forget(Side.FIFTYONE, label.label_id, name)
+            self.history.relabelled(label.label_id, made)
+            return
+        values = {name: label.values[name] for name in (LABEL, BOX)}
+        self.history.removed(Side.FIFTYONE, label.label_id)
+        self.history.added(Side.FIFTYONE, made, None, values)
+        self._lost_its_ids(replace(label, label_id=made), owner)
 
     # The curator
 
@@ -136,6 +223,7 @@ class TrustMachine(RuleBasedStateMachine):
     def remove_row(self, pick: int) -> None:
         row = self._row(pick)
         if row and len(self.sides.rows()) > FEWEST:
+            self.history.disturbed(row.annotation_id)
             self.sides.remove_row(row.annotation_id)
             self.history.removed(Side.DATABASE, row.annotation_id)
 
@@ -150,7 +238,9 @@ class TrustMachine(RuleBasedStateMachine):
     def hide_row(self, pick: int) -> None:
         shown = [each for each in self.sides.rows() if each.annotation_id not in self.sides.hidden()]
         if len(shown) > FEWEST:
-            self.sides.hide_row(shown[pick % len(shown)].annotation_id)
+            hidden = shown[pick % len(shown)].annotation_id
+            self.history.disturbed(hidden)
+            self.sides.hide_row(hidden)
 
     @rule(pick=PICK)
     def show_row(self, pick: int) -> None:
@@ -160,6 +250,8 @@ class TrustMachine(RuleBasedStateMachine):
     @rule(pick=PICK, where=PICK)
     def retie_row(self, pick: int, where: int) -> None:
         if row := self._row(pick):
+            self.history.disturbed(row.annotation_id)
+            self.history.strangers.add(row.annotation_id)
             self.sides.retie_row(row.annotation_id, self._sample(where))
 
     # Both
@@ -187,6 +279,43 @@ class TrustMachine(RuleBasedStateMachine):
         if old:
             self._edit_label(label, name, old[which % len(old)])
 
+    @rule(pick=PICK)
+    def open_a_window(self, pick: int) -> None:
+        sample = self._sample(pick)
+        self.windows[sample] = self.sides.open_list(sample)
+
+    @rule(pick=PICK, which=PICK, name=ANY_FIELD)
+    def save_in_a_window(self, pick: int, which: int, name: str) -> None:
+        """A window that was open before saves a sample's whole list, with its user's edit of one label."""
+        found = sorted(self.windows.keys() & set(self.sides.samples()))
+        if not found:
+            return
+        sample = found[pick % len(found)]
+        rest = [each for each in self.sides.labels() if each.sample != sample]
+        held = self.windows.pop(sample)
+        if len(rest) + len(held) < FEWEST:
+            return
+        self.history.tried["windows"] += 1
+        before = self.sides.labels()
+        self.sides.save_list(sample, held)
+        self._note_changes(before)
+        if labels := [each for each in self.sides.labels() if each.sample == sample]:
+            self._edit_label(labels[which % len(labels)], name, self.history.fresh(name))
+
+    @rule()
+    def load_a_notebook(self) -> None:
+        self.notebook = self.sides.labels()
+
+    @rule(name=BOTH_WAYS)
+    def set_values_from_a_notebook(self, name: str) -> None:
+        """A notebook writes back the values that it loaded, all in one call."""
+        before = self.sides.labels()
+        places = Counter((each.sample, each.label_id) for each in before)
+        known = [each for each in self.notebook if places[each.sample, each.label_id] == 1]
+        self.sides.set_values(name, [(each, each.values[name]) for each in known if each.values[name] is not None])
+        self.history.tried["notebooks"] += bool(known)
+        self._note_changes(before)
+
     @rule(pick=PICK, rows=st.booleans())
     def bump_times(self, pick: int, rows: bool) -> None:
         row = self._row(pick)
@@ -199,6 +328,45 @@ class TrustMachine(RuleBasedStateMachine):
     def move_a_clock(self, side: Side, minutes: int) -> None:
         self.sides.skew(side, minutes)
 
+    @rule(side=st.sampled_from(list(Side)))
+    def back_up(self, side: Side) -> None:
+        if (read := self._to_quiet()) is not None:
+            self.copies[side] = _Copy(self.sides.back_up(side), self.history.next(), quiet.unsettled(read, side))
+
+    @rule(
+        side=st.sampled_from(list(Side)),
+        forward=st.booleans(),
+        full=st.booleans(),
+        edits=st.lists(st.tuples(PICK, BOTH_WAYS, st.booleans()), min_size=2, max_size=5),
+    )
+    def restore_a_backup(self, side: Side, forward: bool, full: bool, edits: list[tuple[int, str, bool]]) -> None:
+        """A side is restored from a backup, which its own people know; what was agreed since is brought back or not."""
+        if side not in self.copies:
+            self.back_up(side)
+        for pick, name, rows in edits:
+            self.edit_row(pick, name) if rows else self.edit_label(pick, name)
+        before = self._to_quiet()
+        if before is None or side not in self.copies:
+            return
+        copy = self.copies[side]
+        self._forget_what_is_lost(side, copy, before)
+        self.sides.put_back(side, copy.held)
+        self.history.objects, self.left = {}, {each: [] for each in self.sides.away()}
+        self._note_what_came_and_went(side, before)
+        stands = self._stands()
+        held = self._run(Options(full=full)).held
+        if held is not None:
+            assert self._stands() == stands, f"held ({held}), and written all the same"
+        if held is None or WENT_BACK[side] not in held or not forward:
+            self.history.tried["accepted" if held else "few"] += 1
+            self._take_for_edits(side, before)
+            return
+        self.history.tried["recovered"] += 1
+        with self._session() as session:
+            recover(session, side, Options())
+        if (read := self._to_quiet()) is not None:
+            quiet.check_recovered(read, before, copy.unsettled)
+
     # Whoever configures
 
     @rule()
@@ -208,6 +376,9 @@ class TrustMachine(RuleBasedStateMachine):
     @rule(chosen=st.sampled_from([(name, choice) for name, choices in sorted(POLICIES.items()) for choice in choices]))
     def change_policy(self, chosen: tuple[str, str]) -> None:
         self.chosen = replace(self.chosen, policy=self.chosen.policy | dict([chosen]))
+        if chosen == ("on_new", "ignore"):
+            self.history.objects = {}
+            self.left = {sample: [] for sample in self.left}
 
     @rule()
     def change_review(self) -> None:
@@ -282,6 +453,7 @@ class TrustMachine(RuleBasedStateMachine):
                 return
             chosen = log[pick % len(log)]
             entries = [each for each in log if each["run_id"] == chosen["run_id"]] if whole_run else [chosen]
+            self.history.objects = {}
             undo(session, entries, MadeOptions(UNDO, braked=False))
 
     @rule()
@@ -290,13 +462,21 @@ class TrustMachine(RuleBasedStateMachine):
 
     # How
 
-    def _to_quiet(self) -> None:
+    def _to_quiet(self) -> Books | None:
+        """What stands once syncd has nothing more to do; ``None`` where it waits for a person."""
         for _ in range(MOST_RUNS):
+            stands = self._stands()
             result = self._run(Options(full=True))
             if result.held is not None:
-                # A side that came back empty is a person's business, and nothing of it was written.
-                assert "empty" in result.held, result.held
-                return
+                assert self._stands() == stands, f"held ({result.held}), and written all the same"
+                if any(each in result.held for each in HELD):
+                    return None
+                back = [side for side, said in WENT_BACK.items() if said in result.held]
+                assert back, result.held
+                for side in back:
+                    with self._session() as session:
+                        recover(session, side, Options(), accept=True)
+                continue
             if not result.recorded and not result.settled:
                 break
         else:
@@ -307,11 +487,93 @@ class TrustMachine(RuleBasedStateMachine):
                 quiet.check_agreement(read, self.chosen)
                 quiet.check_edits(read, self.history, self.first)
                 quiet.check_existence(read, self.history)
+                quiet.check_objects(read, self.history)
+                quiet.check_attributes(read, self.history)
+                quiet.check_reverts(read, self.history)
                 quiet.check_replay(read, self.first)
                 quiet.check_log(read, session)
             except AssertionError:
                 self.history.tried["lost"] += 1
                 raise
+        return read
+
+    def _stands(self) -> tuple[list[SeenLabel], list[SeenRow]]:
+        """Both sides, without the tags by which syncd marks what it holds."""
+        labels = self.sides.labels()
+        plain = [tuple(tag for tag in each.tags if not tag.startswith("syncd:")) for each in labels]
+        return [replace(each, tags=tags) for each, tags in zip(labels, plain, strict=True)], self.sides.rows()
+
+    def _forget_what_is_lost(self, side: Side, copy: _Copy, before: Books) -> None:
+        """What was set on a side since it was copied, and was not agreed, is lost with it."""
+        owner_of = quiet.owners(before)
+        for each in self.history.edits:
+            agreed = before.baseline.get(owner_of(each) or "", {}).get(each.field)
+            if each.side is side and each.order > copy.order and not same(agreed, each.value):
+                self.history.forget(side, each.subject, each.field)
+
+    def _note_changes(self, before: list[SeenLabel]) -> None:
+        """What somebody saved is what that person set, whether or not they meant it."""
+        was, now = ({(each.sample, each.label_id): each for each in labels} for labels in (before, self.sides.labels()))
+        there = {label_id for _, label_id in now}
+        for place, label in was.items():
+            if place not in now:
+                self.history.touched(label)
+                self.history.erased.add(label.annotation_id)
+                self.history.disturbed(label.annotation_id, label.label_id)
+                if label.label_id not in there:
+                    self.history.removed(Side.FIFTYONE, label.label_id)
+        for place, label in now.items():
+            if place not in was:
+                self.history.touched(label)
+                self.history.made[Side.FIFTYONE, label.label_id] = self.history.next()
+                self.history.disturbed(label.annotation_id, label.label_id)
+                continue
+            for name, value in label.values.items():
+                if not same(value, was[place].values.get(name)):
+                    self._note_value(label, name, value)
+
+    def _note_value(self, label: SeenLabel, name: str, value: Any) -> None:
+        self.history.touched(label)
+        if name == BOX:
+            self.history.disturbed(label.annotation_id, label.label_id)
+        if value is None:
+            self.history.forget(Side.FIFTYONE, label.label_id, name)
+            self.history.cleared.add((label.annotation_id, name))
+        else:
+            self.history.edited_label(label, name, value)
+
+    def _note_what_came_and_went(self, side: Side, before: Books) -> None:
+        was, now = _subjects(side, before.labels, before.rows), self._subjects(side)
+        for label in before.labels:
+            if side is Side.FIFTYONE and label.label_id not in now:
+                self.history.touched(label)
+                self.history.erased.add(label.annotation_id)
+        for each in was.keys() - now.keys():
+            self.history.removed(side, each)
+        for each in now.keys() - was.keys():
+            self._touched_by_backup(side, each)
+            self.history.made[side, each] = self.history.next()
+
+    def _take_for_edits(self, side: Side, before: Books) -> None:
+        """What a side holds of an earlier time is an edit like any other, or a conflict."""
+        was = _subjects(side, before.labels, before.rows)
+        for subject, (annotation_id, values) in self._subjects(side).items():
+            _, known = was.get(subject, (None, {}))
+            for name, value in values.items():
+                if value is None and known.get(name) is not None:
+                    self.history.cleared.add((annotation_id, name))
+                elif value is not None and not same(known.get(name), value):
+                    self._touched_by_backup(side, subject)
+                    self.history.edited(side, subject, annotation_id, name, value)
+
+    def _touched_by_backup(self, side: Side, subject: str) -> None:
+        for label in self.sides.labels():
+            if side is Side.FIFTYONE and label.label_id == subject:
+                self.history.touched(label)
+
+    def _subjects(self, side: Side) -> dict[str, _Subject]:
+        rows = {each.annotation_id: each.values for each in self.sides.rows()}
+        return _subjects(side, self.sides.labels(), rows)
 
     def _run(
         self,
@@ -320,19 +582,27 @@ class TrustMachine(RuleBasedStateMachine):
         at: Step | None = None,
         trouble: Callable[[Faults, Cut], None] = lambda *_: None,
     ) -> RunResult:
-        faults = Faults()
+        faults, began = Faults(), self.history.next()
         with self._session(faults) as session, power_cut(session, at) as cut:
+            self.history.runs[str(began)] = began
             trouble(faults, cut)
-            return reconcile(session, options)
+            result = reconcile(session, options)
+            self.history.runs[str(result.run_id)] = began
+            return result
 
     def _session(self, faults: Faults | None = None) -> Any:
         return self.sides.session(self.chosen, faults or Faults())
 
     def _edit_label(self, label: SeenLabel, name: str, value: Any) -> None:
+        if name == BOX:
+            self.history.disturbed(label.annotation_id, label.label_id)
+        self.history.touched(label)
         self.sides.edit_label(label, name, value)
         self.history.edited_label(label, name, value)
 
     def _edit_row(self, row: SeenRow, name: str, value: Any, *, late: bool = False) -> None:
+        if name == BOX:
+            self.history.disturbed(row.annotation_id)
         self.sides.edit_row(row.annotation_id, name, value, late=late)
         self.history.edited_row(row.annotation_id, name, value)
 
@@ -347,6 +617,35 @@ class TrustMachine(RuleBasedStateMachine):
     def _add_row(self, annotation_id: str, sample: str, values: dict[str, Any]) -> None:
         self.sides.add_row(annotation_id, sample, values)
         self.history.added(Side.DATABASE, annotation_id, annotation_id, values)
+
+    def _is_an_object(self, label: SeenLabel) -> bool:
+        """Whether the label, and no other, is where its row says: it is known without its ids."""
+        row = next((each for each in self.sides.rows() if each.annotation_id == label.annotation_id), None)
+        others = [each for each in self.sides.labels() if each.label_id != label.label_id]
+        alike = [each for each in others if each.annotation_id == label.annotation_id or self._is_at(each, label)]
+        return (
+            row is not None
+            and not {label.label_id, label.annotation_id} & self.history.strangers
+            and row.sample == label.sample
+            and same(row.values[BOX], label.values[BOX])
+            and label.annotation_id not in self.sides.hidden()
+            and self.chosen.policy.get("on_new") != "ignore"
+            and not alike
+        )
+
+    @staticmethod
+    def _is_at(one: SeenLabel, two: SeenLabel) -> bool:
+        return one.sample == two.sample and same(one.values[BOX], two.values[BOX])
+
+    def _left_its_home(self, label: SeenLabel) -> None:
+        """A label that somebody had moved is gone from where it was known, as if it had been deleted there."""
+        self.history.erased.add(label.annotation_id)
+        for sample in self.sides.samples():
+            self.history.touched(replace(label, sample=sample))
+
+    def _lost_its_ids(self, label: SeenLabel, owner: str | None) -> None:
+        if owner is not None:
+            self.history.objects[label.label_id] = owner
 
     def _new_id(self) -> str:
         return f"new-{self.history.next()}"
@@ -367,6 +666,13 @@ class TrustMachine(RuleBasedStateMachine):
     def _sample(self, pick: int) -> str:
         found = self.sides.samples()
         return found[pick % len(found)]
+
+
+def _subjects(side: Side, labels: list[SeenLabel], rows: dict[str, dict[str, Any]]) -> dict[str, _Subject]:
+    """What a side holds, by what its people call it: label ids, or annotation ids."""
+    if side is Side.DATABASE:
+        return {annotation_id: (annotation_id, values) for annotation_id, values in rows.items()}
+    return {each.label_id: (each.annotation_id, each.values) for each in labels}
 
 
 def _trouble(faults: Faults, cut: Cut, kind: str, nth: int) -> None:

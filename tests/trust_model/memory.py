@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -39,11 +39,11 @@ from syncd.model.readback import Judge
 from syncd.model.vocabulary import Term
 from syncd.session import Session
 from syncd.store.tables import tables_for
-from trust_model.sides import ALIASES, NARROW, TERMS, Rules, SeenLabel, SeenRow
+from trust_model.sides import ALIASES, ENOUGH, NARROW, TERMS, Return, Rules, SeenLabel, SeenRow
 
 SCHEMA = "syncd"
 SAMPLES, FIRST = 4, 5
-NO_BRAKES = Brakes(1.0, 1.0, 1.0, 1.0, 1.0, 10**9)
+NO_BRAKES = Brakes(1.0, 1.0, 1.0, 1.0, 1.0, 10**9, ENOUGH)
 WORDS = Vocabulary(tuple(map(Term, TERMS)))
 NARROW_WORDS = Vocabulary(tuple(map(Term, NARROW)), aliases=ALIASES)
 LATE = timedelta(minutes=25)
@@ -158,6 +158,7 @@ class MemorySides:
         self.clock = Clock()
         self.dataset = MemoryLabels(self.mapping, clock=lambda: self.clock.of(Side.FIFTYONE))
         self.table = TransactionalRows(self.mapping, clock=lambda: self.clock.of(Side.DATABASE), makes=rounded)
+        self.gone: dict[str, Sample] = {}
         self.familiar = servers.familiar
         self.writing = servers.writing
         self.state = servers.state if apart else servers.writing
@@ -216,22 +217,14 @@ class MemorySides:
         return list(self.dataset.samples)
 
     def labels(self) -> list[SeenLabel]:
-        return [
-            SeenLabel(
-                sample.sample_id,
-                str(label.label_id),
-                label.annotation_id,
-                dict(self.dataset.values(label)),
-                tuple(label.tags),
-            )
-            for sample, label in self.dataset.labels()
-        ]
+        return [self._seen(sample, label) for sample, label in self.dataset.labels()]
 
     def rows(self) -> list[SeenRow]:
         homes = {each.media: each.sample_id for each in self.dataset.samples.values()}
         return [
-            SeenRow(str(each.annotation_id), homes[each.media], dict(self.table.values(str(each.annotation_id)) or {}))
+            SeenRow(name, homes.get(each.media), dict(self.table.values(name) or {}))
             for each in self.table.rows
+            for name in (str(each.annotation_id),)
         ]
 
     def edit_label(self, label: SeenLabel, field: str, value: Any) -> None:
@@ -251,7 +244,7 @@ class MemorySides:
         self._touched(label.sample).labels.remove(self._label(label))
 
     def copy(self, label: SeenLabel, sample: str) -> str:
-        made = replace(copy.deepcopy(self._label(label)), label_id=new_id())
+        made = replace(deepcopy(self._label(label)), label_id=new_id())
         self._touched(sample).labels.append(made)
         return str(made.label_id)
 
@@ -259,6 +252,31 @@ class MemorySides:
         moved = self._label(label)
         self._touched(label.sample).labels.remove(moved)
         self._touched(sample).labels.append(moved)
+
+    def rebuild(self, label: SeenLabel, *, keeps_id: bool, same_label: bool) -> str:
+        known = {name: label.values[name] for name in (LABEL, BOX)}
+        made = Label(label.annotation_id if keeps_id else None, known)
+        if same_label:
+            made.label_id = label.label_id
+        labels = self._touched(label.sample).labels
+        labels[labels.index(self._label(label))] = made
+        return str(made.label_id)
+
+    def leave(self, sample: str) -> None:
+        self.gone[sample] = self.dataset.samples[sample]
+        self.dataset.remove_sample(sample)
+
+    def away(self) -> Sequence[str]:
+        return list(self.gone)
+
+    def come_back(self, sample: str, how: Return) -> list[SeenLabel]:
+        left = self.gone.pop(sample)
+        labels = [] if how is Return.EMPTY else left.labels
+        for each in labels if how is not Return.WHOLE else ():
+            each.label_id = new_id()
+            each.annotation_id = None if how is Return.NAMELESS else each.annotation_id
+        back = self.dataset.add_sample(left.media, labels)
+        return [self._seen(back, each) for each in labels]
 
     def touch_sample(self, sample: str) -> None:
         self._touched(sample)
@@ -291,6 +309,29 @@ class MemorySides:
     def touch_row(self, annotation_id: str) -> None:
         self.table.edit(annotation_id, "curator")
 
+    def open_list(self, sample: str) -> object:
+        return deepcopy(self.dataset.samples[sample].labels)
+
+    def save_list(self, sample: str, held: Any) -> None:
+        self._touched(sample).labels = deepcopy(held)
+
+    def set_values(self, field: str, values: Sequence[tuple[SeenLabel, Any]]) -> None:
+        stamp = self.clock.of(Side.FIFTYONE)
+        for seen, value in values:
+            self.dataset.samples[seen.sample].edited_at = stamp
+            self._label(seen).values[field] = value
+
+    def back_up(self, side: Side) -> object:
+        held = self.table.rows if side is Side.DATABASE else (self.dataset.samples, self.gone)
+        return deepcopy(held)
+
+    def put_back(self, side: Side, copy: Any) -> None:
+        held = deepcopy(copy)
+        if side is Side.DATABASE:
+            self.table.rows = held
+        else:
+            self.dataset.samples, self.gone = held
+
     def skew(self, side: Side, minutes: int) -> None:
         self.clock.off[side] = timedelta(minutes=minutes)
 
@@ -298,6 +339,10 @@ class MemorySides:
         found = self.dataset.samples[sample]
         found.edited_at = self.clock.of(Side.FIFTYONE)
         return found
+
+    def _seen(self, sample: Sample, label: Label) -> SeenLabel:
+        values = dict(self.dataset.values(label))
+        return SeenLabel(sample.sample_id, str(label.label_id), label.annotation_id, values, tuple(label.tags))
 
     def _label(self, seen: SeenLabel) -> Label:
         return next(each for each in self.dataset.samples[seen.sample].labels if each.label_id == seen.label_id)

@@ -25,7 +25,10 @@ FLAGGED = "error"
 
 @dataclass(frozen=True)
 class Books:
-    """syncd's own tables, and both sides, at a quiet point; ``homes`` are the samples of the rows' images."""
+    """syncd's own tables, and both sides, at a quiet point.
+
+    ``homes`` are the samples of the rows' images; ``None`` where it has left.
+    """
 
     log: list[dict[str, Any]]
     open: list[dict[str, Any]]
@@ -34,7 +37,7 @@ class Books:
     baseline: dict[str, dict[str, Any]]
     labels: list[SeenLabel]
     rows: dict[str, dict[str, Any]]
-    homes: dict[str, str]
+    homes: dict[str, str | None]
     hidden: frozenset[str] = frozenset()
     """The annotations of which syncd is not shown a row."""
 
@@ -97,8 +100,11 @@ def check_agreement(read: Books, rules: Rules) -> None:
         if annotation_id in read.hidden:
             assert not labels, f"the row of {annotation_id} is hidden, it has a label, and nobody was told"
             continue
+        home = read.homes.get(annotation_id)
+        if row is not None and home is None:
+            assert not labels, f"the sample of {annotation_id} has left, it has a label, and nobody was told"
+            continue
         assert len(labels) == 1 and row is not None, f"nobody was told of {annotation_id}: {labels}, {row}"
-        home = read.homes[annotation_id]
         assert labels[0].sample == home, f"{annotation_id} is on {labels[0].sample}, its row says {home}"
         for name, value in row.items():
             agree = same(labels[0].values[name], value) or read.is_open(annotation_id, name)
@@ -110,7 +116,7 @@ def check_edits(read: Books, history: History, first: dict[str, dict[str, Any]])
 
     ``first`` is the first baseline.
     """
-    owner_of = _owners(read)
+    owner_of = owners(read)
     standing = history.standing()
     latest: dict[tuple[str | None, str], Edit] = {}
     for each in history.edits:
@@ -129,7 +135,7 @@ def check_edits(read: Books, history: History, first: dict[str, dict[str, Any]])
             assert kept, f"{each} of {owner} was overwritten, and nothing says why"
 
 
-def _owners(read: Books) -> Callable[[Edit], str | None]:
+def owners(read: Books) -> Callable[[Edit], str | None]:
     """Gives the annotation whose value an edit is: that which its label bears, also where it got its id since.
 
     A copy whose id a person took away is an annotation of its own with all that was typed at it, before as after.
@@ -234,6 +240,96 @@ def _owner(read: Books, label_id: str) -> str | None:
     named = [each.annotation_id for each in read.labels if each.label_id == label_id]
     logged = [each["annotation_id"] for each in read.applied if each["label_id"] == label_id]
     return next((each for each in (*named, *logged) if each is not None), None)
+
+
+def check_objects(read: Books, history: History) -> None:
+    """A sample takes no row with it, and what comes back without its ids gets no second row."""
+    for each in read.applied:
+        if each["reason"] == "deleted_in_fiftyone":
+            assert each["annotation_id"] in history.erased, f"nobody deleted {each['annotation_id']}"
+        if each["action"] == "insert" and each["direction"] == "to_database":
+            owner = history.objects.get(each["label_id"])
+            assert owner is None, f"the label {each['label_id']} is {owner}, and got a row of its own"
+
+
+def check_attributes(read: Books, history: History) -> None:
+    """Nobody clears an attribute: what labels lose is no edit."""
+    for each in read.applied:
+        if (each["annotation_id"], each["field"]) in history.cleared or each["reason"] in TAKEN_BACK:
+            continue
+        if each["action"] == "update" and each["direction"] == "to_database":
+            assert each["new"] is not None or each["old"] is None, f"{each['annotation_id']}.{each['field']} was lost"
+
+
+def check_recovered(read: Books, before: Books, unsettled: set[tuple[str, str]]) -> None:
+    """A side that was brought forward again holds what was agreed ``before`` it went back, as the other does.
+
+    Of what was ``unsettled`` when the side was copied nobody can tell that it is of an earlier time.
+    """
+    for annotation_id, agreed in before.baseline.items():
+        unread = annotation_id in read.hidden or read.homes.get(annotation_id) is None
+        if unread or any(each.is_open_whole(annotation_id) for each in (before, read)):
+            continue
+        labels = [each for each in read.labels if each.annotation_id == annotation_id]
+        for name, value in agreed.items():
+            if (annotation_id, name) in unsettled or any(each.is_open(annotation_id, name) for each in (before, read)):
+                continue
+            for values in (read.rows[annotation_id], *(each.values for each in labels)):
+                told = f"{annotation_id}.{name}: {value!r} was agreed, {values[name]!r} is left"
+                known = same(values[name], value) or _is_answer(read, annotation_id, name, value, values[name])
+                # Where a policy decided a conflict, the log names the value that lost, and not what was agreed before.
+                assert known or not _was_replaced(before, annotation_id, name, values[name]), told
+
+
+def _was_replaced(read: Books, annotation_id: str, name: str, value: Any) -> bool:
+    """Whether the log names the value as one that was replaced."""
+    entries = [each for each in read.applied if (each["annotation_id"], each["field"]) == (annotation_id, name)]
+    return any(same(each["old"], value) for each in entries)
+
+
+def _is_answer(read: Books, annotation_id: str, name: str, written: Any, now: Any) -> bool:
+    """Whether the log says that the database made this of what was written."""
+    return any(
+        (each["annotation_id"], each["field"], each["reason"]) == (annotation_id, name, ANSWERED)
+        and same(each["old"], written)
+        and same(each["new"], now)
+        for each in read.applied
+    )
+
+
+def unsettled(read: Books, side: Side) -> set[tuple[str, str]]:
+    """The fields in which a side does not hold what was agreed."""
+    labels = [(str(each.annotation_id), each.values) for each in read.labels]
+    held = labels if side is Side.FIFTYONE else [*read.rows.items()]
+    return {
+        (annotation_id, name)
+        for annotation_id, values in held
+        for name, value in values.items()
+        if name not in read.baseline.get(annotation_id, {}) or not same(read.baseline[annotation_id][name], value)
+    }
+
+
+def check_reverts(read: Books, history: History) -> None:
+    """No value that somebody put back is taken for a window's doing where nobody was at another label of the sample.
+
+    That is known of the latest runs: what died has looked at both sides, too.
+    """
+    for each in read.applied:
+        if each["reason"] != "stale_revert" or each["action"] != "update" or each["run_id"] not in history.runs:
+            continue
+        began = history.runs[each["run_id"]]
+        since = sorted((order for order in history.runs.values() if order < began), reverse=True)[:LATEST]
+        beside = [
+            order
+            for order, sample, label_id in history.hands
+            if min(since, default=0) <= order and sample == each["sample_id"] and label_id != each["label_id"]
+        ]
+        assert beside, f"{each['annotation_id']}.{each['field']} was put back alone, and written over"
+
+
+LATEST = 4
+
+TAKEN_BACK = ("undone", "resolved")
 
 
 def check_replay(read: Books, first: dict[str, dict[str, Any]]) -> None:

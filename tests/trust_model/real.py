@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 from bson import ObjectId
@@ -15,7 +17,7 @@ from syncd.adapters.protocol import Result
 from syncd.model import BOX, LABEL, Change, Side
 from syncd.model.readback import Judge
 from syncd.session import Session, open_session
-from trust_model.sides import ALIASES, NARROW, TERMS, Rules, SeenLabel, SeenRow
+from trust_model.sides import ALIASES, ENOUGH, NARROW, TERMS, Return, Rules, SeenLabel, SeenRow
 from worlds import BINDING, LIST, NO_BRAKES, Template, utc
 
 LATE = timedelta(minutes=25)
@@ -74,10 +76,13 @@ class RealSides:
         for row in list(self.world.rows())[6:]:
             self.world.remove_row(row)
         self.paths = {sample["_id"]: str(sample["filepath"]) for sample in self.world.samples.find({}, {"filepath": 1})}
-        wanted = {each.sample for each in self.rows()}
-        chosen = [*sorted(wanted), *sorted({str(each) for each in self.paths} - wanted)[:2]]
+        self._samples = [str(each) for each in self.paths]
+        wanted = {str(each.sample) for each in self.rows()}
+        chosen = [*sorted(wanted), *sorted(set(self._samples) - wanted)[:2]]
         self.world.samples.delete_many({"_id": {"$nin": [ObjectId(each) for each in chosen]}})
         self._samples = chosen
+        self._copies = count()
+        self.gone: dict[str, dict[str, Any]] = {}
         self.world.sql("CREATE TABLE out_of_sight (id text)")
         shown = "SELECT * FROM annotation WHERE annotation_id::text NOT IN (SELECT id FROM out_of_sight)"
         self.world.sql(f"CREATE VIEW shown AS {shown}")
@@ -108,7 +113,7 @@ class RealSides:
                 "approve": ["reviewed"],
                 "error": ["bad"],
             },
-            "brakes": NO_BRAKES,
+            "brakes": NO_BRAKES | {"min_count": ENOUGH},
         }
         if self.apart:
             overrides["state"] = {"url": self.world.url}
@@ -120,29 +125,15 @@ class RealSides:
         return self._samples
 
     def labels(self) -> list[SeenLabel]:
-        return [
-            SeenLabel(
-                str(each["sample"]),
-                str(each["_id"]),
-                each.get("annotation_id"),
-                {
-                    LABEL: each.get("label"),
-                    BOX: each.get("bounding_box"),
-                    "depth": each.get("depth"),
-                    "verified": each.get("verified"),
-                },
-                tuple(each.get("tags") or ()),
-            )
-            for each in self.world.raw_labels()
-        ]
+        return [_seen(each) for each in self.world.raw_labels()]
 
     def rows(self) -> list[SeenRow]:
-        homes = {path: str(sample) for sample, path in self.paths.items()}
+        homes = {self.paths[ObjectId(sample)]: sample for sample in self._samples}
         media = {
             str(each["annotation_id"]): each["media_uri"]
             for each in self.world.sql("SELECT annotation_id, media_uri FROM annotation")
         }
-        return [SeenRow(name, homes[media[name]], values) for name, values in sorted(self.world.rows().items())]
+        return [SeenRow(name, homes.get(media[name]), values) for name, values in sorted(self.world.rows().items())]
 
     def edit_label(self, label: SeenLabel, field: str, value: Any) -> None:
         name = {BOX: "bounding_box"}.get(field, field)
@@ -168,6 +159,39 @@ class RealSides:
         document = self._document(label)
         self.erase(label)
         self._push(sample, document)
+
+    def rebuild(self, label: SeenLabel, *, keeps_id: bool, same_label: bool) -> str:
+        made = {"_id": ObjectId(label.label_id) if same_label else ObjectId(), "_cls": "Detection"}
+        made |= {"label": label.values[LABEL], "bounding_box": label.values[BOX]}
+        if keeps_id:
+            made["annotation_id"] = label.annotation_id
+        self._update(label, {"$set": {f"{LIST}.$[it]": made}})
+        return str(made["_id"])
+
+    def leave(self, sample: str) -> None:
+        self.gone[sample] = self.world.samples.find_one_and_delete({"_id": ObjectId(sample)})
+        self._samples.remove(sample)
+        self.world.mongo["datasets"].update_one(
+            {"name": self.world.dataset}, {"$set": {"last_deletion_at": self._now()}}
+        )
+
+    def away(self) -> Sequence[str]:
+        return list(self.gone)
+
+    def come_back(self, sample: str, how: Return) -> list[SeenLabel]:
+        document = self.gone.pop(sample)
+        field, _, name = LIST.partition(".")
+        labels = [] if how is Return.EMPTY else (document.get(field) or {}).get(name) or []
+        for each in labels if how is not Return.WHOLE else ():
+            each["_id"] = ObjectId()
+            if how is Return.NAMELESS:
+                each.pop("annotation_id", None)
+        new = ObjectId()
+        lists = {field: {"_cls": "Detections", name: labels}}
+        self.world.samples.insert_one(document | lists | {"_id": new, "last_modified_at": self._now()})
+        self.paths[new] = self.paths[ObjectId(sample)]
+        self._samples.append(str(new))
+        return [_seen(each | {"sample": new}) for each in labels]
 
     def touch_sample(self, sample: str) -> None:
         self.world.samples.update_one({"_id": ObjectId(sample)}, {"$set": {"last_modified_at": self._now()}})
@@ -200,6 +224,37 @@ class RealSides:
     def touch_row(self, annotation_id: str) -> None:
         self._stamped(annotation_id, {}, timedelta(0))
 
+    def open_list(self, sample: str) -> object:
+        field, _, name = LIST.partition(".")
+        return (self.world.samples.find_one({"_id": ObjectId(sample)}).get(field) or {}).get(name) or []
+
+    def save_list(self, sample: str, held: Any) -> None:
+        saved = {LIST: held, "last_modified_at": self._now()}
+        self.world.samples.update_one({"_id": ObjectId(sample)}, {"$set": saved})
+
+    def set_values(self, field: str, values: Sequence[tuple[SeenLabel, Any]]) -> None:
+        stamp = self._now()
+        for label, value in values:
+            self._update(label, {"$set": {f"{LIST}.$[it].{field}": value}}, stamp)
+
+    def back_up(self, side: Side) -> object:
+        if side is Side.FIFTYONE:
+            return deepcopy((list(self.world.samples.find()), self.gone, self._samples))
+        name = f"copy_{next(self._copies)}"
+        self.world.sql(f"CREATE TABLE {name} AS SELECT * FROM annotation")
+        return name
+
+    def put_back(self, side: Side, copy: Any) -> None:
+        if side is Side.FIFTYONE:
+            samples, self.gone, self._samples = deepcopy(copy)
+            self.world.samples.delete_many({})
+            self.world.samples.insert_many(samples)
+            return
+        self.world.sql("ALTER TABLE annotation DISABLE TRIGGER USER")
+        self.world.sql("DELETE FROM annotation")
+        self.world.sql(f"INSERT INTO annotation SELECT * FROM {copy}")
+        self.world.sql("ALTER TABLE annotation ENABLE TRIGGER USER")
+
     def skew(self, side: Side, minutes: int) -> None:
         self.off[side] = timedelta(minutes=minutes)
 
@@ -230,8 +285,16 @@ class RealSides:
         found = next(each for each in self.world.raw_labels() if (str(each["sample"]), str(each["_id"])) == wanted)
         return {name: value for name, value in found.items() if name != "sample"}
 
-    def _update(self, label: SeenLabel, update: dict[str, Any]) -> None:
-        update["$set"]["last_modified_at"] = self._now()
+    def _update(self, label: SeenLabel, update: dict[str, Any], stamp: datetime | None = None) -> None:
+        update["$set"]["last_modified_at"] = stamp or self._now()
         self.world.samples.update_one(
             {"_id": ObjectId(label.sample)}, update, array_filters=[{"it._id": ObjectId(label.label_id)}]
         )
+
+
+def _seen(label: dict[str, Any]) -> SeenLabel:
+    """A label's document with its sample's id."""
+    values = {LABEL: label.get("label"), BOX: label.get("bounding_box")}
+    values |= {"depth": label.get("depth"), "verified": label.get("verified")}
+    tags = tuple(label.get("tags") or ())
+    return SeenLabel(str(label["sample"]), str(label["_id"]), label.get("annotation_id"), values, tags)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Protocol
 
 from syncd.adapters.memory import Faults
@@ -13,6 +14,9 @@ from syncd.session import Session
 
 FREE_TERMS = 400
 """Labels that rules may use: every edit takes one that nobody has used before, so that it can be found again."""
+
+ENOUGH = 2
+"""Annotations that must have gone back in time for their side to have done so, where every other brake is off."""
 
 TERMS = tuple(f"taxon {number:03}" for number in range(FREE_TERMS))
 NARROW = tuple(term for number, term in enumerate(TERMS) if number % 7)
@@ -42,11 +46,21 @@ class SeenLabel:
 
 @dataclass(frozen=True)
 class SeenRow:
-    """One row as it stands in the database; ``sample`` is that of its medium."""
+    """One row as it stands in the database; ``sample`` is that of its medium, ``None`` where it has left."""
 
     annotation_id: str
-    sample: str
+    sample: str | None
     values: dict[str, Any]
+
+
+class Return(Enum):
+    """How a sample comes back that had left: with its labels as they were, under new label ids, without any ids, or
+    without its labels."""
+
+    WHOLE = "whole"
+    RELABELLED = "relabelled"
+    NAMELESS = "nameless"
+    EMPTY = "empty"
 
 
 class Sides(Protocol):
@@ -82,6 +96,18 @@ class Sides(Protocol):
     def move(self, label: SeenLabel, sample: str) -> None:
         """A script takes a label from its sample and puts it on another."""
 
+    def rebuild(self, label: SeenLabel, *, keeps_id: bool, same_label: bool) -> str:
+        """Another tool returns a label with its class and its box alone; returns its label id."""
+
+    def leave(self, sample: str) -> None:
+        """A sample is deleted from the dataset, with its labels."""
+
+    def away(self) -> Sequence[str]:
+        """The ids that samples had which have left."""
+
+    def come_back(self, sample: str, how: Return) -> list[SeenLabel]:
+        """A sample is added again, under a new id; returns its labels, in the order in which they stood."""
+
     def touch_sample(self, sample: str) -> None:
         """Saves a sample without a change."""
 
@@ -108,6 +134,21 @@ class Sides(Protocol):
 
     def touch_row(self, annotation_id: str) -> None:
         """Stamps a row without a change."""
+
+    def open_list(self, sample: str) -> object:
+        """A sample's labels, as a window of the App holds them."""
+
+    def save_list(self, sample: str, held: Any) -> None:
+        """A window saves the labels that it holds: the sample has them, and no others."""
+
+    def set_values(self, field: str, values: Sequence[tuple[SeenLabel, Any]]) -> None:
+        """A notebook sets a field of many labels in one call, under one stamp; what is gone it leaves out."""
+
+    def back_up(self, side: Side) -> object:
+        """A copy of what a side holds, stamps included."""
+
+    def put_back(self, side: Side, copy: Any) -> None:
+        """The side holds what it held when it was copied."""
 
     def skew(self, side: Side, minutes: int) -> None:
         """Puts a side's clock so many minutes off."""

@@ -97,6 +97,20 @@ def test_a_clock_that_was_ahead_makes_no_later_edit_older() -> None:
     assert plan.held is None and len(plan.changes) == len(names)
 
 
+def test_what_bears_no_newer_stamp_than_what_went_back_is_brought_forward_with_it() -> None:
+    """A clock that was put back makes what was agreed last look older than the backup."""
+    names, late = MANY, MANY[-1]
+    plan = plan_of(
+        b=_known(names),
+        f=[F(name, at=YESTERDAY) for name in names],
+        d=[D(name, label="krill", at=NOON) for name in names],
+        log=[earlier(name, old="copepod", edited=NOON) for name in names[:-1]]
+        + [earlier(late, old="copepod", edited=YESTERDAY - timedelta(minutes=3))],
+        **LOOSE,
+    )
+    assert plan.held is not None and {each.annotation_id for each in plan.recovery[Side.FIFTYONE]} == set(names)
+
+
 def test_a_stamp_of_whole_seconds_is_not_older_within_its_second() -> None:
     half = timedelta(milliseconds=500)
     given = {

@@ -29,12 +29,15 @@ from trust import many, tried
 from trust_model import quiet
 from trust_model.cuts import PowerCut
 from trust_model.memory import MemorySides, Servers, TransactionalRows
-from trust_model.sides import ALIASES, TERMS, Rules
+from trust_model.sides import ALIASES, TERMS, Return, Rules
 
 ALIAS = next(iter(ALIASES))
 REFUSED = 666.0
-RULES = Rules(policy={"on_fiftyone_delete": "delete", "on_database_delete": "remove"}, narrow=True, tagged=True)
+POLICY = {"on_fiftyone_delete": "delete", "on_database_delete": "remove", "on_moved": "database"}
+RULES = Rules(policy=POLICY, narrow=True, tagged=True)
 OLD = [f"b{number}" for number in range(14)]
+LATER = [f"c{number}" for number in range(7)]
+LEAVING = "m4"
 MOST_RUNS = 8
 
 
@@ -81,13 +84,19 @@ class Story:
         self.sides = MemorySides(servers, apart=apart)
         for number, each in enumerate(OLD):
             self.sides.add_row(each, self.sides.samples()[number % 4], _content(100 + number))
+        self.leaving = self.sides.dataset.add_sample(LEAVING).sample_id
+        for number, each in enumerate(LATER):
+            sample = self.leaving if number < 2 else self.sides.samples()[number % 4]
+            self.sides.add_row(each, sample, _place(_content(120 + number), number))
 
     def tell(self, calls: Calls | None = None, lost: Lost | None = None) -> dict[str, Any]:
         """Plays the story, with at most one mishap in it; returns what it came to."""
         self._act(self._run, None, None)
         self._people()
-        for act in (self._run, self._resolve, self._undo, self._settle):
+        for act in (self._run, self._resolve, self._undo):
             self._act(act, calls, lost)
+        self.sides.come_back(self.leaving, Return.RELABELLED)
+        self._act(self._settle, calls, lost)
         return self._outcome()
 
     def _act(self, act: Callable[[Session], None], calls: Calls | None, lost: Lost | None) -> None:
@@ -180,6 +189,13 @@ class Story:
         sides.tag_label(label["a4"], [TERMS[206], "reviewed"])
         self._return_without("b12", "annotation_id", "depth")
         self._return_without("b13", "count", "depth")
+        sides.edit_row("c1", "depth", 67.0)
+        sides.leave(self.leaving)
+        sides.retie_row("c2", sides.samples()[3])
+        sides.hide_row("c3")
+        sides.rebuild(label["c4"], keeps_id=True, same_label=False)
+        sides.rebuild(label["c5"], keeps_id=False, same_label=True)
+        sides.rebuild(label["c6"], keeps_id=False, same_label=False)
         for number, sample in enumerate(sides.samples()[:2]):
             drawn = sides.draw(sample, _content(300 + number))
             sides.tag_label(next(each for each in sides.labels() if each.label_id == drawn), ["reviewed"])
@@ -255,6 +271,11 @@ def _plain(baseline: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def _content(number: int) -> dict[str, Any]:
     return {LABEL: TERMS[number], BOX: [number / 1000, 0.25, 0.125, 0.125], "depth": float(number), "count": number}
+
+
+def _place(content: dict[str, Any], number: int) -> dict[str, Any]:
+    """The content in a place of its own: nobody takes it for another."""
+    return content | {BOX: [0.125 * number, 0.75, 0.0625, 0.0625]}
 
 
 @contextmanager
