@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import hypothesis.strategies as st
@@ -56,19 +56,6 @@ TROUBLE = ["read", "write", "call", "cut_call", "cut_change"]
 """Where a side fails: midway through a read or a write, at a call, or with the process at a call or between writes."""
 
 
-_Subject = tuple[str | None, dict[str, Any]]
-"""The annotation that a label or a row is, and what it holds."""
-
-
-@dataclass(frozen=True)
-class _Copy:
-    """A copy of a side, when it was made, and the fields that were not agreed then."""
-
-    held: Any
-    order: int
-    unsettled: set[tuple[str, str]]
-
-
 class TrustMachine(RuleBasedStateMachine):
     """Rules for one binding. A subclass says on which sides."""
 
@@ -84,7 +71,6 @@ class TrustMachine(RuleBasedStateMachine):
         self.chosen = Rules()
         self.history = History()
         self.left: dict[str, list[SeenLabel]] = {}
-        self.copies: dict[Side, _Copy] = {}
         self.windows: dict[str, Any] = {}
         self.notebook: list[SeenLabel] = []
         self._run(Options(full=True))
@@ -328,45 +314,6 @@ class TrustMachine(RuleBasedStateMachine):
     def move_a_clock(self, side: Side, minutes: int) -> None:
         self.sides.skew(side, minutes)
 
-    @rule(side=st.sampled_from(list(Side)))
-    def back_up(self, side: Side) -> None:
-        if (read := self._to_quiet()) is not None:
-            self.copies[side] = _Copy(self.sides.back_up(side), self.history.next(), quiet.unsettled(read, side))
-
-    @rule(
-        side=st.sampled_from(list(Side)),
-        forward=st.booleans(),
-        full=st.booleans(),
-        edits=st.lists(st.tuples(PICK, BOTH_WAYS, st.booleans()), min_size=2, max_size=5),
-    )
-    def restore_a_backup(self, side: Side, forward: bool, full: bool, edits: list[tuple[int, str, bool]]) -> None:
-        """A side is restored from a backup, which its own people know; what was agreed since is brought back or not."""
-        if side not in self.copies:
-            self.back_up(side)
-        for pick, name, rows in edits:
-            self.edit_row(pick, name) if rows else self.edit_label(pick, name)
-        before = self._to_quiet()
-        if before is None or side not in self.copies:
-            return
-        copy = self.copies[side]
-        self._forget_what_is_lost(side, copy, before)
-        self.sides.put_back(side, copy.held)
-        self.history.objects, self.left = {}, {each: [] for each in self.sides.away()}
-        self._note_what_came_and_went(side, before)
-        stands = self._stands()
-        held = self._run(Options(full=full)).held
-        if held is not None:
-            assert self._stands() == stands, f"held ({held}), and written all the same"
-        if held is None or WENT_BACK[side] not in held or not forward:
-            self.history.tried["accepted" if held else "few"] += 1
-            self._take_for_edits(side, before)
-            return
-        self.history.tried["recovered"] += 1
-        with self._session() as session:
-            recover(session, side, Options())
-        if (read := self._to_quiet()) is not None:
-            quiet.check_recovered(read, before, copy.unsettled)
-
     # Whoever configures
 
     @rule()
@@ -503,14 +450,6 @@ class TrustMachine(RuleBasedStateMachine):
         plain = [tuple(tag for tag in each.tags if not tag.startswith("syncd:")) for each in labels]
         return [replace(each, tags=tags) for each, tags in zip(labels, plain, strict=True)], self.sides.rows()
 
-    def _forget_what_is_lost(self, side: Side, copy: _Copy, before: Books) -> None:
-        """What was set on a side since it was copied, and was not agreed, is lost with it."""
-        owner_of = quiet.owners(before)
-        for each in self.history.edits:
-            agreed = before.baseline.get(owner_of(each) or "", {}).get(each.field)
-            if each.side is side and each.order > copy.order and not same(agreed, each.value):
-                self.history.forget(side, each.subject, each.field)
-
     def _note_changes(self, before: list[SeenLabel]) -> None:
         """What somebody saved is what that person set, whether or not they meant it."""
         was, now = ({(each.sample, each.label_id): each for each in labels} for labels in (before, self.sides.labels()))
@@ -541,39 +480,6 @@ class TrustMachine(RuleBasedStateMachine):
             self.history.cleared.add((label.annotation_id, name))
         else:
             self.history.edited_label(label, name, value)
-
-    def _note_what_came_and_went(self, side: Side, before: Books) -> None:
-        was, now = _subjects(side, before.labels, before.rows), self._subjects(side)
-        for label in before.labels:
-            if side is Side.FIFTYONE and label.label_id not in now:
-                self.history.touched(label)
-                self.history.erased.add(label.annotation_id)
-        for each in was.keys() - now.keys():
-            self.history.removed(side, each)
-        for each in now.keys() - was.keys():
-            self._touched_by_backup(side, each)
-            self.history.made[side, each] = self.history.next()
-
-    def _take_for_edits(self, side: Side, before: Books) -> None:
-        """What a side holds of an earlier time is an edit like any other, or a conflict."""
-        was = _subjects(side, before.labels, before.rows)
-        for subject, (annotation_id, values) in self._subjects(side).items():
-            _, known = was.get(subject, (None, {}))
-            for name, value in values.items():
-                if value is None and known.get(name) is not None:
-                    self.history.cleared.add((annotation_id, name))
-                elif value is not None and not same(known.get(name), value):
-                    self._touched_by_backup(side, subject)
-                    self.history.edited(side, subject, annotation_id, name, value)
-
-    def _touched_by_backup(self, side: Side, subject: str) -> None:
-        for label in self.sides.labels():
-            if side is Side.FIFTYONE and label.label_id == subject:
-                self.history.touched(label)
-
-    def _subjects(self, side: Side) -> dict[str, _Subject]:
-        rows = {each.annotation_id: each.values for each in self.sides.rows()}
-        return _subjects(side, self.sides.labels(), rows)
 
     def _run(
         self,
@@ -666,13 +572,6 @@ class TrustMachine(RuleBasedStateMachine):
     def _sample(self, pick: int) -> str:
         found = self.sides.samples()
         return found[pick % len(found)]
-
-
-def _subjects(side: Side, labels: list[SeenLabel], rows: dict[str, dict[str, Any]]) -> dict[str, _Subject]:
-    """What a side holds, by what its people call it: label ids, or annotation ids."""
-    if side is Side.DATABASE:
-        return {annotation_id: (annotation_id, values) for annotation_id, values in rows.items()}
-    return {each.label_id: (each.annotation_id, each.values) for each in labels}
 
 
 def _trouble(faults: Faults, cut: Cut, kind: str, nth: int) -> None:

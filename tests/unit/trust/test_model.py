@@ -15,6 +15,7 @@ from syncd.reconcile import reading
 from trust import many, tried
 from trust_model.machine import TrustMachine
 from trust_model.memory import MemorySides, Servers
+from trust_model.restores import RestoringMachine
 from trust_model.sides import Sides
 
 EXAMPLES, STEPS = many(8, 1_000), many(30, 40)
@@ -40,6 +41,16 @@ class TwoDatabases(MemoryMachine):
         return MemorySides(self.servers, apart=True)
 
 
+class Restored(RestoringMachine, MemoryMachine):
+    """Sides that are restored from backups in between: its stories are long, and told in full only."""
+
+    def make_sides(self) -> Sides:
+        return MemorySides(self.servers, apart=False)
+
+
+MACHINES: list[type[TrustMachine]] = [OneDatabase, TwoDatabases] + [Restored] * many(0, 1)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The databases of all stories."""
@@ -55,7 +66,7 @@ def documents_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.timeout(7_200)
-@pytest.mark.parametrize("machine", [OneDatabase, TwoDatabases])
+@pytest.mark.parametrize("machine", MACHINES)
 def test_whatever_happens_no_edit_is_lost_and_the_sides_agree_when_it_is_quiet(machine: type[TrustMachine]) -> None:
     machine.totals.clear()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
