@@ -198,7 +198,7 @@ def _rewound(inputs: Inputs, joined: pl.DataFrame, side: Side) -> Rewound | None
     untold = joined.join(open_whole(inputs.history).select(ID).unique(), on=ID, how="anti")
     known = untold.filter(pl.col("in_b") & pl.col(here))
     differing, earlier = _returned(inputs, known, side)
-    fields = _alone(earlier.filter("older"), differing)
+    fields = _alone(earlier.filter("known", "older"), differing)
     back = _back_again(inputs, untold.filter(~pl.col("in_b") & pl.col(here) & ~pl.col(there)), side)
     lacking = pl.col("in_b") & ~pl.col(here) & pl.col(there) & ~WITHOUT_SAMPLE & ~pl.col("hidden")
     missing = untold.filter(lacking) if inputs.complete else untold.clear()
@@ -215,18 +215,24 @@ def _rewound(inputs: Inputs, joined: pl.DataFrame, side: Side) -> Rewound | None
         # Without stamps a few earlier values are edits like any other.
         return None
     if enough and stamp is not None:
-        # Clocks are put back: of the same time is also what bears no newer stamp than that.
-        fields = _alone(earlier.filter(pl.col("older") | (pl.col("stamp") <= stamp)), differing)
+        # Of the same time is also what bears no newer stamp than that: clocks are put back, and a value that lost by a
+        # policy before it was agreed on is named by no entry.
+        of_that_time = (pl.col("stamp") <= stamp).fill_null(value=False)
+        by_value, by_stamp = pl.col("known") & (pl.col("older") | of_that_time), pl.col("older") & of_that_time
+        fields = _alone(earlier.filter(by_value | by_stamp), differing)
     lost = pl.concat([frame.select(*LOST) for frame in (fields, back, gone)])
     plain = (fields.select(ID, "field"), gone.select(ID), back.select(ID))
     return Rewound(side, *plain, total, _moment(lost["lost_at"].min()), stamp, enough)
 
 
 def _returned(inputs: Inputs, known: pl.DataFrame, side: Side) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What differs from what was agreed, by field; and what of it was agreed earlier (``older``: so says its stamp)."""
+    """What differs from what was agreed, by field; and what of it the log tells of.
+
+    ``known``: the value was agreed earlier; ``older``: the stamp is older than what was agreed last.
+    """
     prefix, history = PREFIXES[side], inputs.history
     differing = [NONE.with_columns(pl.lit(None, pl.String()).alias("field"))]
-    columns = {"field": pl.String(), "stamp": pl.Datetime("us", "UTC"), "older": pl.Boolean()}
+    columns = {"field": pl.String(), "stamp": pl.Datetime("us", "UTC"), "older": pl.Boolean(), "known": pl.Boolean()}
     returned = [pl.DataFrame(schema=LOST | columns)]
     for field in inputs.mapping.fields:
         told = history.open_conflicts.filter(pl.col("field") == field.name).select(ID).unique()
@@ -242,8 +248,9 @@ def _returned(inputs: Inputs, known: pl.DataFrame, side: Side) -> tuple[pl.DataF
         differing.append(rows.select(ID, pl.lit(field.name).alias("field")))
         entries = history.earlier.filter((pl.col("field") == field.name) & (pl.col("action") == Action.UPDATE.value))
         agreed = _agreed_at(entries, side)
-        earlier = rows.join(_matching(field, rows, entries), on=ID).join(agreed, on=ID)
-        earlier = earlier.with_columns(pl.lit(field.name).alias("field"), _is_older().alias("older"))
+        earlier = rows.join(_matching(field, rows, entries), on=ID, how="left").join(agreed, on=ID)
+        was_agreed = pl.col("lost_at").is_not_null().alias("known")
+        earlier = earlier.with_columns(pl.lit(field.name).alias("field"), _is_older().alias("older"), was_agreed)
         returned.append(earlier.select(*LOST, *columns))
     return pl.concat(differing), pl.concat(returned)
 

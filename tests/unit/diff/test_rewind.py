@@ -111,6 +111,21 @@ def test_what_bears_no_newer_stamp_than_what_went_back_is_brought_forward_with_i
     assert plan.held is not None and {each.annotation_id for each in plan.recovery[Side.FIFTYONE]} == set(names)
 
 
+def test_a_value_that_no_entry_names_is_brought_forward_with_what_went_back_if_its_stamp_is_as_old() -> None:
+    """A policy decided a conflict: the log names the value that lost, and not the one that was agreed before."""
+    log = [earlier(name, old="copepod", edited=NOON - timedelta(seconds=2)) for name in MANY]
+    for at, brought in ((YESTERDAY, True), (NOW, False)):
+        plan = plan_of(
+            b=[*_known(MANY), B("z", label="krill")],
+            f=[F(name, label="krill", at=NOON) for name in [*MANY, "z"]],
+            d=[*(D(name, at=YESTERDAY) for name in MANY), D("z", label="salp", at=at)],
+            log=[*log, earlier("z", old="medusa", way="to_fiftyone")],
+            brakes=LOOSE["brakes"],
+        )
+        assert plan.held is not None
+        assert ("z" in {each.annotation_id for each in plan.recovery[Side.DATABASE]}) is brought
+
+
 def test_a_stamp_of_whole_seconds_is_not_older_within_its_second() -> None:
     half = timedelta(milliseconds=500)
     given = {
