@@ -64,27 +64,35 @@ def test_a_refused_value_is_put_right_from_the_other_side(world: World) -> None:
     assert (world.conflicts(), world.disagreements()) == ([], {})
 
 
-def test_a_drawn_label_that_is_refused_keeps_its_id_until_it_is_taken(world: World) -> None:
+def mend(world: World, drawn: object) -> str:
+    """A reviewer gives the drawn label another class; returns the id that it bears after the next run."""
+    mended = {"$set": {f"{LIST}.$[it].label": "Good", "last_modified_at": utc()}}
+    world.samples.update_one({f"{LIST}._id": drawn}, mended, array_filters=[{"it._id": drawn}])
+    world.reconcile()
+    return str(next(each["annotation_id"] for each in world.raw_labels() if each["_id"] == drawn))
+
+
+def test_a_drawn_label_that_is_refused_bears_no_id_until_its_row_is_taken(world: World) -> None:
     world.sql("ALTER TABLE annotation ADD CONSTRAINT polite CHECK (label <> 'Bad')")
     drawn = world.draw(world.data.rows[0].image, "Bad")
-    world.reconcile()
-    own = next(each["annotation_id"] for each in world.raw_labels() if each["_id"] == drawn)
-    check_said_once(world, own, "polite")
-    assert own not in world.rows()
-    world.review(own, label="Good")
-    world.reconcile()
+    before = set(world.rows())
+    for full in (False, True, False):
+        world.reconcile(full=full)
+        assert next(each for each in world.raw_labels() if each["_id"] == drawn).get("annotation_id") is None
+        (conflict,) = world.conflicts()
+        assert conflict["kind"] == "refused_by_database" and "polite" in str(conflict["suggestions"])
+        assert set(world.rows()) == before
+    own = mend(world, drawn)
     assert world.rows()[own]["label"] == "Good"
     assert (world.conflicts(), world.disagreements()) == ([], {})
 
 
 def test_a_row_that_was_drawn_and_then_deleted_at_home_is_not_inserted_again(world: World) -> None:
-    """Its id was syncd's own, and an intent to insert it failed at first; but it has been in the database since."""
+    """An intent to insert it failed at first; but it has been in the database since."""
     world.sql("ALTER TABLE annotation ADD CONSTRAINT polite CHECK (label <> 'Bad')")
     drawn = world.draw(world.data.rows[0].image, "Bad")
     world.reconcile()
-    own = next(each["annotation_id"] for each in world.raw_labels() if each["_id"] == drawn)
-    world.review(own, label="Good")
-    world.reconcile()
+    own = mend(world, drawn)
     kept = next(each for each in world.raw_labels() if each["_id"] == drawn)
     world.remove_row(own)
     world.reconcile()
