@@ -200,9 +200,12 @@ def _to_rows(
 ) -> Iterator[Change | Conflict]:
     """Labels go to the samples of their rows' images."""
     targets = _targets(inputs, apart)
+    bearing = inputs.fiftyone.rows.join(apart, on="annotation_id", how="semi")
+    borne = frozenset(bearing.select("annotation_id", "sample_id").iter_rows())
     for row in apart.iter_rows(named=True):
         here = targets.get(row[D + inputs.mapping.image], [])
-        why = _why_not_moved(inputs, row, here, found, half=row["annotation_id"] in half_moved)
+        half = row["annotation_id"] in half_moved
+        why = _why_not_moved(inputs.mapping, row, here, found, borne, half=half)
         if why is None:
             found.taken.add(here[0]["sample_id"])
             yield _to_sample(row, here[0]["sample_id"])
@@ -264,10 +267,18 @@ def _targets(inputs: Inputs, apart: pl.DataFrame) -> dict[str | None, list[dict[
 
 
 def _why_not_moved(
-    inputs: Inputs, row: dict[str, Any], targets: list[dict[str, Any]], found: Findings, *, half: bool
+    mapping: Mapping,
+    row: dict[str, Any],
+    targets: list[dict[str, Any]],
+    found: Findings,
+    borne: frozenset[tuple[str, str]],
+    *,
+    half: bool,
 ) -> str | None:
-    """Why a label cannot go to the sample of its row's image; ``targets`` are the samples of that image."""
-    mapping = inputs.mapping
+    """Why a label cannot go to the sample of its row's image; ``targets`` are the samples of that image.
+
+    ``borne`` are the ids that labels bear, each with the label's sample.
+    """
     if mapping.image != "media":
         return CROP
     if len(targets) != 1:
@@ -276,8 +287,7 @@ def _why_not_moved(
     single = mapping.label_type.list_name is None
     if single and not half and (targets[0]["occupied"] or target in found.taken):
         return OCCUPIED
-    here = (pl.col("annotation_id") == row["annotation_id"]) & (pl.col("sample_id") == target)
-    if not half and not inputs.fiftyone.rows.filter(here).is_empty():
+    if not half and (row["annotation_id"], target) in borne:
         return BORNE
     return None
 
