@@ -41,7 +41,7 @@ def recover(session: Session, side: Side, options: Options, *, accept: bool = Fa
     everything = replace(options, full=True, force=False, tag=None, quiet=False, pace=Pace(options.pace.overlap))
     with clear_errors(), ExitStack() as until_done:
         decision = decide(session, everything, until_done)
-    behind = decision.behind is not None
+    behind = decision.marked.behind is not None
     changes = decision.plan.recovery.get(Side.FIFTYONE if behind else side, ())
     if (behind and side is Side.FIFTYONE) or not (behind or changes):
         return Recovered(side, accept, made_plan(session.mapping, ()), (), _nothing(session, side, options))

@@ -14,10 +14,10 @@ from syncd.capture.read import Captured, changed_since
 from syncd.diff import History, Inputs, Young, diff, rewind
 from syncd.diff.names import SIGNED_SCHEMA, edited_rows
 from syncd.diff.sift import Rules
-from syncd.model import Mark, Origin, Plan, Side
+from syncd.model import Origin, Plan, Side
 from syncd.model.snapshot import distinct
 from syncd.reconcile.amount import too_much
-from syncd.reconcile.marked import behind, is_older
+from syncd.reconcile.marked import Standing, standing
 from syncd.reconcile.mode import (
     FULL,
     INCREMENTAL,
@@ -44,17 +44,16 @@ log = structlog.get_logger(__name__)
 class Decision:
     """A plan and the reading it rests on.
 
-    ``met`` is what goes into the baseline beside what the plan moves: annotations that both sides hold alike. ``mark``
-    is what FiftyOne bears, and ``behind`` says that syncd's own tables are older than that.
+    ``met`` is what goes into the baseline beside what the plan moves: annotations that both sides hold alike.
+    ``marked`` says how the mark that FiftyOne bears stands to the change log.
     """
 
     plan: Plan
     mode: str
     why_full: str | None
     moved: tuple[Cursor, ...]
+    marked: Standing
     met: Met | None = None
-    mark: Mark | None = None
-    behind: str | None = None
 
 
 def decide(session: Session, options: Options, until_done: ExitStack) -> Decision:
@@ -71,10 +70,12 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
         ),
     }
     before = cursors.load(session.state, session.tables, session.mapping.binding)
-    mark = origins[Side.FIFTYONE].mark
-    is_behind = behind(session, mark) if before else None
+    marked = standing(session, origins[Side.FIFTYONE].mark)
+    if not before:
+        # Without cursors everything is met anew, whatever was agreed once.
+        marked = replace(marked, behind=None)
     captured = _captured(session, before)
-    reason = "asked for" if options.full else _why_full(session, options, before, origins)
+    reason = "asked for" if options.full else _why_full(session, options, before, origins, marked)
     if reason is None and captured is not None:
         reason = captured.gap
     if reason is None:
@@ -91,10 +92,10 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
             remembered = _remembered(session, reading.annotation_ids) if reading.any_rows else History()
             remembered = _with_earlier(session, reading, remembered)
             session.rest()
-            plan = _diff(session, options, reading, remembered, before, origins, is_behind)
+            plan = _diff(session, options, reading, remembered, before, origins, marked.behind)
             if not plan.hints:
                 after = _moved(session, reading, before, origins, plan, fresh, captured)
-                return Decision(plan, INCREMENTAL, None, after, mark=mark, behind=is_behind)
+                return Decision(plan, INCREMENTAL, None, after, marked)
             reason = plan.hints[0]
     log.debug("reading everything", binding=session.mapping.binding, why=reason)
     if origins[Side.DATABASE].rows is None:
@@ -109,19 +110,19 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
     reading = read_everything(session, rules_at, rows, familiar, options.progress, until_done)
     remembered = _with_earlier(session, reading, remembered)
     session.rest()
-    plan = _diff(session, options, reading, remembered, before, origins, is_behind)
+    plan = _diff(session, options, reading, remembered, before, origins, marked.behind)
     after = _moved(session, reading, before, origins, plan, None, captured)
-    return Decision(plan, FULL, reason, after, reading.met, mark, is_behind)
+    return Decision(plan, FULL, reason, after, marked, reading.met)
 
 
 def _why_full(
-    session: Session, options: Options, before: dict[Side, Cursor], origins: dict[Side, Origin]
+    session: Session, options: Options, before: dict[Side, Cursor], origins: dict[Side, Origin], marked: Standing
 ) -> str | None:
     now = session.database.now()
     stamped = session.database.stamped or session.capture is not None
     if held.mode(session.state, session.tables, session.mapping.binding) == FULL:
         return "what holds the binding was found by reading everything"
-    if is_older(session, origins[Side.FIFTYONE].mark):
+    if marked.is_older:
         return "FiftyOne bears an older mark than was left there"
     return why_full(before, origins, session.fingerprint, options.pace, now, stamped=stamped)
 

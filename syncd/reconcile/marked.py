@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import structlog
 
 from syncd.errors import LockLost
@@ -16,18 +18,38 @@ LOADS = ("ingest", "inbox")
 """Modes of runs that write to the log, and leave no mark."""
 
 
-def behind(session: Session, mark: Mark | None) -> str | None:
-    """Why syncd's own tables are older than the mark, and the ways out; ``None`` where they are not.
+@dataclass(frozen=True)
+class Standing:
+    """How the mark that a dataset bears stands to the change log.
 
-    A mark of another installation of syncd, or of tables that were made anew, says nothing.
+    ``behind`` says why syncd's own tables are older than the mark, and the ways out. ``is_older`` tells of a mark older
+    than the one that was left: FiftyOne may have been restored from a backup. ``is_newest``: no mark needs to be left.
     """
+
+    mark: Mark | None
+    behind: str | None = None
+    is_older: bool = False
+    is_newest: bool = False
+
+
+def standing(session: Session, mark: Mark | None) -> Standing:
+    """Compares a dataset's mark with the log."""
+    newest = changes.newest(session.state, session.tables, session.mapping.binding)
+    # What is so in nearly every poll needs no further question.
+    told = None if mark is None else (mark.seq, mark.hash)
+    if told == (None if newest is None else (newest.seq, newest.hash)):
+        return Standing(mark, is_newest=True)
+    return Standing(mark, _behind(session, mark, newest), _is_older(session, mark, newest))
+
+
+def _behind(session: Session, mark: Mark | None, newest: changes.Newest | None) -> str | None:
+    """A mark of another installation of syncd, or of tables that were made anew, says nothing."""
     state, tables, binding = session.state, session.tables, session.mapping.binding
     if mark is None or not mark.seq or changes.has(state, tables, mark.seq, mark.hash):
         return None
     if runs.first(state, tables, binding) != mark.first:
         return None
-    newest = changes.newest(state, tables, binding)
-    ends = f"their newest is {newest[0]}, of run {newest[2]}" if newest else "they have none"
+    ends = f"their newest is {newest.seq}, of run {newest.run_id}" if newest else "they have none"
     recover = f"`syncd recover {binding} --side database`"
     return (
         f"syncd's own tables went back in time: FiftyOne bears the mark of run {mark.run} and its change {mark.seq}, "
@@ -36,18 +58,12 @@ def behind(session: Session, mark: Mark | None) -> str | None:
     )
 
 
-def is_older(session: Session, mark: Mark | None) -> bool:
-    """Whether FiftyOne bears an older mark than was left there: then it may have been restored from a backup.
-
-    A run that died before it left its mark looks the same, so it is no more than a reason to read everything.
-    """
-    if mark is None:
-        return False
-    newest = changes.newest(session.state, session.tables, session.mapping.binding)
-    if newest is None or newest[0] <= mark.seq:
+def _is_older(session: Session, mark: Mark | None, newest: changes.Newest | None) -> bool:
+    """A run that died before it left its mark looks the same, so it is no more than a reason to read everything."""
+    if mark is None or newest is None or newest.seq <= mark.seq:
         return False
     # What was loaded from outside leaves no mark: the next run does.
-    return runs.mode(session.state, session.tables, newest[2]) not in LOADS
+    return runs.mode(session.state, session.tables, newest.run_id) not in LOADS
 
 
 def leave_mark(session: Session, before: Mark | None, *, accepted: bool = False) -> None:
@@ -62,7 +78,7 @@ def leave_mark(session: Session, before: Mark | None, *, accepted: bool = False)
         # The run is committed and done; where its mark is missing, the next one reads everything.
         log.warning("the mark is left by the next run", binding=binding, why=lost.message)
         return
-    seq, entry, run = changes.newest(state, tables, binding) or (0, "", "")
+    seq, entry, run = changes.newest(state, tables, binding) or changes.Newest(0, "", "")
     told = before is not None and (before.seq, before.hash) == (seq, entry)
     first = None if told or not (seq or accepted) else runs.first(state, tables, binding)
     session.rest()

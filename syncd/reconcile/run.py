@@ -147,11 +147,15 @@ def _run(session: Session, options: Options) -> RunResult:
 
 def _finds_nothing(session: Session, plan: Plan, settled: tuple[Recorded, ...]) -> bool:
     """Whether a run needs no row: it has nothing to do, and the last one that has a row ended well."""
-    if plan.changes or plan.dropped or plan.counts.first_met or settled:
+    if _may_log(plan) or settled:
         return False
     last = runs.latest(session.state, session.tables, plan.binding, modes=(INCREMENTAL, FULL))
     session.rest()
     return last is not None and last["status"] == runs.DONE
+
+
+def _may_log(plan: Plan) -> bool:
+    return bool(plan.changes or plan.dropped or plan.counts.first_met)
 
 
 def _apply(
@@ -197,7 +201,8 @@ def _apply(
     reached(Step.COMMITTED)
     result = complete(session, run_id, applied, result, _counts, options.progress)
     write_tags(session, plan, result.recorded)
-    leave_mark(session, decision.mark, accepted=decision.behind is not None)
+    if _may_log(plan) or not decision.marked.is_newest:
+        leave_mark(session, decision.marked.mark, accepted=decision.marked.behind is not None)
     return result
 
 

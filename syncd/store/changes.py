@@ -9,7 +9,7 @@ from collections.abc import Mapping as Mapping_
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -278,13 +278,21 @@ def any_applied(connection: Connection, tables: Tables, binding: str) -> bool:
     return connection.execute(chosen).first() is not None
 
 
-def newest(connection: Connection, tables: Tables, binding: str) -> tuple[int, str, str] | None:
-    """(number, hash, run) of the newest entry of which it is known what became."""
+class Newest(NamedTuple):
+    """Number, hash and run of an entry of the log."""
+
+    seq: int
+    hash: str
+    run_id: str
+
+
+def newest(connection: Connection, tables: Tables, binding: str) -> Newest | None:
+    """The newest entry of which it is known what became."""
     table = tables.change
     chosen = sa.select(table.c.seq, table.c.hash, table.c.run_id)
     chosen = chosen.where(table.c.binding == binding, table.c.hash.is_not(None))
     found = connection.execute(chosen.order_by(table.c.seq.desc()).limit(1)).first()
-    return None if found is None else (int(found[0]), str(found[1]), str(found[2]))
+    return None if found is None else Newest(int(found[0]), str(found[1]), str(found[2]))
 
 
 def has(connection: Connection, tables: Tables, seq: int, entry: str) -> bool:

@@ -9,26 +9,36 @@ IN, OF = " in database ", " of server "
 UNKNOWN = "?"
 """Stands for a server that does not tell its identifier."""
 
-_DATABASE = """
-SELECT current_database(), has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
-"""
+_DATABASE = "SELECT current_database()"
+_MAY_ASK = "SELECT has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"
+# The identifier that the server got when it was made, and that its standbys and physical copies share.
+_SERVER = "SELECT system_identifier::text FROM pg_catalog.pg_control_system()"
+_BOTH = f"SELECT current_database(), ({_SERVER})"
+_TELLS = "syncd.tells_server"
 
 
 def place_of(connection: Connection, table: str) -> str:
     """The table's identity. Of a database other than PostgreSQL it is the table's name alone."""
     if connection.dialect.name != "postgresql":
         return table
-    database, may_ask = connection.exec_driver_sql(_DATABASE).one()
-    server = _server(connection) if may_ask else None
+    # Each poll asks; that the server answers is found out once for each connection, which costs a savepoint.
+    if connection.info.get(_TELLS):
+        try:
+            database, server = connection.exec_driver_sql(_BOTH).one()
+        except DBAPIError:
+            del connection.info[_TELLS]
+            raise
+    else:
+        database = connection.exec_driver_sql(_DATABASE).scalar_one()
+        server = _server(connection) if connection.exec_driver_sql(_MAY_ASK).scalar_one() else None
+        connection.info[_TELLS] = server is not None
     return f"{table}{IN}{database}{OF}{server or UNKNOWN}"
 
 
 def _server(connection: Connection) -> str | None:
-    """The identifier that the server got when it was made, and that its standbys and physical copies share."""
     try:
         with connection.begin_nested():
-            found = connection.exec_driver_sql("SELECT system_identifier::text FROM pg_catalog.pg_control_system()")
-            return str(found.scalar_one())
+            return str(connection.exec_driver_sql(_SERVER).scalar_one())
     except DBAPIError:
         # A service that is like PostgreSQL without being it; the name and the database must do.
         return None

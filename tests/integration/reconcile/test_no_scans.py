@@ -14,6 +14,8 @@ from pymongo import monitoring
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.model import Action, Change, Direction
 from syncd.reconcile.mode import INCREMENTAL
+from syncd.reconcile.options import Options
+from syncd.reconcile.run import reconcile
 from syncd.session import open_session
 from syncd.store import changes
 from worlds import BINDING, LIST, World
@@ -154,6 +156,19 @@ def test_a_poll_scans_no_table_and_no_collection(world: World, monkeypatch: pyte
     for command in about:
         found = set(stages(world.mongo.command("explain", command, verbosity="queryPlanner")))
         assert found and "COLLSCAN" not in found, command
+
+
+def test_a_quiet_poll_of_the_daemon_asks_each_question_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_session(world.config(), BINDING) as session:
+        reconcile(session, Options(count_rows=False))
+        with queries(monkeypatch) as (statements, _):
+            result = reconcile(session, Options(count_rows=False))
+    assert (result.mode, result.recorded) == (INCREMENTAL, ())
+    asked = [each for each, _ in statements if each.startswith("SELECT") and "clock_timestamp" not in each]
+    assert sorted(set(asked)) == sorted(asked)
+    # Whether the server tells who it is costs a savepoint, and is found out once for each connection.
+    assert not [each for each, _ in statements if "SAVEPOINT" in each or "has_function_privilege" in each]
+    assert len([each for each in asked if "syncd.change" in each]) == 2, "what died, and the newest entry"
 
 
 def test_a_bulk_edit_scans_neither_the_table_nor_the_log(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
