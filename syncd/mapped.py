@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -130,6 +131,7 @@ def build_mapping(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo
         can_insert_in_database=table.writable(table.mapping.media_column) and not dataset.crops,
         image="frame" if dataset.crops else "media",
         image_key=f"{frame_key or sample_key}={table.mapping.image_column}",
+        source=hashlib.blake2b(repr(table.mapping).encode(), digest_size=8).hexdigest(),
         can_write_media=table.writable(table.mapping.image_column),
         no_new_ids=nobody(table.mapping, table.id) if table.owner is None else None,
     )

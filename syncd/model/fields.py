@@ -86,7 +86,7 @@ class Mapping:
     ``flag`` is the column that error tags set, where one is mapped: FiftyOne has no such field, and no baseline.
     ``image`` is the column of a snapshot that names the image: ``media``, of crops the ``frame`` that they were cut
     from. ``image_key`` says from what both sides read it; ``can_write_media`` whether the database's can be written.
-    ``no_new_ids`` says why a new row would get no id, and what to do about it, where nobody gives one.
+    ``source`` changes with what is read of the table: its columns, the view or the SELECT. ``no_new_ids`` says why a new row would get no id, and what to do about it, where nobody gives one.
     """
 
     binding: str
@@ -97,6 +97,7 @@ class Mapping:
     flag: Field | None = None
     image: str = "media"
     image_key: str = ""
+    source: str = ""
     can_write_media: bool = True
     names: tuple[str, ...] = field(init=False)
 
@@ -117,6 +118,6 @@ class Mapping:
 
     @property
     def fingerprint(self) -> str:
-        """Changes when fields are added, removed or change kind; a baseline is only as good as its mapping."""
-        parts = [f"{each.name}:{each.kind.value}" for each in self.fields]
-        return ",".join([self.label_type.value, f"image:{self.image_key}", *sorted(parts)])
+        """Changes with the fields, their kinds and directions, and with what is read; a baseline is only as good."""
+        parts = [f"{each.name}:{each.kind.value}:{each.direction.value}" for each in self.fields]
+        return ",".join([self.label_type.value, f"image:{self.image_key}", f"source:{self.source}", *sorted(parts)])

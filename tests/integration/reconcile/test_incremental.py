@@ -160,6 +160,18 @@ def test_a_changed_mapping_makes_a_run_read_everything(world: World) -> None:
     assert world.reconcile(full=True).recorded == ()
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"read": "SELECT * FROM annotation"}, {"directions": {"label": "to_fiftyone"}}],
+    ids=["read", "a direction"],
+)
+def test_what_is_read_otherwise_is_read_whole_once(world: World, changed: dict[str, Any]) -> None:
+    document = world.document()
+    document["bindings"][0] |= changed
+    config = world.parse(document)
+    assert world.reconcile(config=config, dry_run=True).why_full == "the mapping changed"
+
+
 def test_a_newly_mapped_attribute_is_met_and_not_taken_for_an_edit(world: World) -> None:
     narrow = world.document()
     narrow["bindings"][0]["attributes"] = {}
