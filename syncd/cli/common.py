@@ -18,6 +18,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from sqlalchemy.exc import SQLAlchemyError
 
+from syncd.cli.pulse import pulse
 from syncd.cli.render.values import INDENT, escape
 from syncd.config import Config, find_config, load_config
 from syncd.connect import first_line
@@ -174,11 +175,15 @@ def show_error(error: SyncdError) -> int:
 
 @contextmanager
 def progress(name: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Shows what a run is doing: a spinner on a terminal, lines on standard error elsewhere."""
-    if quiet:
+    """Shows what a run is doing: a spinner on a terminal, lines on standard error elsewhere.
+
+    ``quiet`` is for programs: only what takes long is told, and none of it on a terminal.
+    """
+    if quiet and err.is_terminal:
         yield lambda _: None
     elif err.is_terminal:
         with err.status(f"{escape(name)}: starting") as status:
             yield lambda phase: status.update(escape(f"{name}: {phase}"))
     else:
-        yield lambda phase: err.print(escape(f"{name}: {phase}"))
+        with pulse(lambda line: err.print(escape(line), soft_wrap=True), late=quiet) as told:
+            yield lambda phase: told(f"{name}: {phase}", "")

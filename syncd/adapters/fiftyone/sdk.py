@@ -15,6 +15,9 @@ from syncd.config import Config, redact_url
 from syncd.connect import durable_address, first_line, without_password
 from syncd.errors import FiftyOneUnavailable, SetupError
 
+CLEAN_UP = "_delete_non_persistent_datasets_if_allowed"
+"""What FiftyOne registers to be called at the end of a process."""
+
 URI, NAME = "FIFTYONE_DATABASE_URI", "FIFTYONE_DATABASE_NAME"
 
 
@@ -49,11 +52,7 @@ def fiftyone_for(config: Config) -> Any:
 
 
 def _connect() -> None:
-    """Connects FiftyOne, and takes back what it means to do at the end of the process.
-
-    It would delete all datasets that are not persistent if it took itself for the last user, such as those of people
-    whose notebook has just ended; and wait half a minute for a server that is gone.
-    """
+    """Connects FiftyOne, and takes back what it means to do at the end of the process."""
     try:
         with redirect_stdout(sys.stderr):
             from fiftyone.core.odm import database
@@ -61,7 +60,26 @@ def _connect() -> None:
             database.get_db_conn()
     except Exception as error:
         raise _unavailable(error) from error
-    atexit.unregister(database._delete_non_persistent_datasets_if_allowed)
+    keep_datasets_at_exit(database)
+
+
+def keep_datasets_at_exit(database: Any) -> None:
+    """Takes back what FiftyOne (its module ``core.odm.database``) means to do at the end of the process.
+
+    It would delete all datasets that are not persistent if it took itself for the last user, such as those of people
+    whose notebook has just ended; and wait half a minute for a server that is gone. ``SetupError`` where this FiftyOne
+    calls that otherwise, so that nobody can take it back.
+    """
+    hook = getattr(database, CLEAN_UP, None)
+    if hook is None:
+        import fiftyone
+
+        raise SetupError(
+            f"syncd does not know FiftyOne {fiftyone.__version__}: it has no {CLEAN_UP} in {database.__name__}, which "
+            "syncd keeps from deleting other people's datasets at the end of a command.",
+            remedy="Install a FiftyOne that this syncd is tested with: pip install 'fiftyone==1.22.*'",
+        )
+    atexit.unregister(hook)
 
 
 def _unavailable(error: Exception) -> FiftyOneUnavailable:
