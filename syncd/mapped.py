@@ -8,10 +8,11 @@ from typing import TypeAlias
 from syncd.adapters.fiftyone.dataset import DatasetInfo
 from syncd.adapters.fiftyone.layout import CROP_FRAME
 from syncd.adapters.fiftyone.mapping import LabelMapping, stored_kinds
-from syncd.adapters.sql.mapping import TableInfo, TableMapping
+from syncd.adapters.sql.mapping import Reference, TableInfo, TableMapping
 from syncd.adapters.sql.owner import nobody
 from syncd.config import BindingConfig
 from syncd.config.review import ReplaceTag
+from syncd.config.vocabulary import VocabularyTable
 from syncd.errors import MappingError
 from syncd.model import (
     BOX,
@@ -112,6 +113,7 @@ def build_mapping(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo
             faults.append((error.message, str(error.remedy)))
     draft = Mapping(binding.name, tuple(fields), dataset.label_type)
     faults += _flag_faults(table)
+    faults += _label_faults(binding, table)
     kinds = stored_kinds(draft, declared)
     faults += [fault for each in fields for fault in _field_faults(each, kinds[each.name], table, dataset)]
     if faults:
@@ -174,6 +176,32 @@ def _binding_faults(binding: BindingConfig, table: TableInfo, dataset: DatasetIn
             f"{number}, but column {column.name!r} of {table.mapping.table} is {column.type_name}.",
             "Mend `annotation_id` of the binding: name an attribute declared as StringField.",
         )
+
+
+def _label_faults(binding: BindingConfig, table: TableInfo) -> Iterator[Fault]:
+    """A label column that holds keys or numbers, where labels are to be names."""
+    if LABEL not in table.mapping.fields:
+        return
+    column = table.column(binding.columns.label)
+    keys = column.refers_to
+    if column.kind in (None, Kind.TEXT) or (keys is None and binding.vocabulary is None):
+        return
+    what = f"columns.label: {column.name!r} of {table.mapping.table} is {column.type_name}"
+    why = f"the keys of {keys}" if keys is not None else "no text, which the terms of the vocabulary are"
+    yield f"{what} and holds {why}: a label is the name itself.", name_beside_key(binding, keys, column.name)
+
+
+def name_beside_key(binding: BindingConfig, keys: Reference | None, column: str) -> str:
+    """What to write where a column of the table holds keys instead of the names of classes."""
+    if keys is None:
+        return "Map a column that holds the name of the class in `columns.label`."
+    terms = binding.vocabulary
+    name = terms.column if isinstance(terms, VocabularyTable) else "NAME"
+    return (
+        f"Read the name beside the key, and nothing of it is written: `read: SELECT a.*, k.{name} AS label_name FROM "
+        f"{binding.table} a JOIN {keys.table} k ON k.{keys.column} = a.{column}`, `columns.label: label_name`, "
+        "`directions.label: to_fiftyone` and `policy.on_new: quarantine`. Or map a column that holds the name."
+    )
 
 
 def _flag_faults(table: TableInfo) -> Iterator[Fault]:

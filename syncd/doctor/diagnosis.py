@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from syncd.config import BindingConfig, Config
 from syncd.doctor import (
+    boxes,
     capture,
     columns,
     dataset,
@@ -19,6 +20,7 @@ from syncd.doctor import (
     same_images,
     servers,
     table,
+    terms,
 )
 from syncd.doctor.finding import SERVERS, Check, Finding, run
 from syncd.doctor.secrets import Secrets
@@ -60,6 +62,8 @@ def _checks(subject: Subject) -> Iterator[Check]:
     yield from capture.checks(subject)
     yield from rights.checks_of_table(subject)
     yield from rows.checks(subject)
+    yield from boxes.checks(subject)
+    yield from terms.checks(subject)
     yield from hidden.checks(subject)
     yield from same_images.checks(subject)
     yield from read_back.checks(subject)

@@ -23,6 +23,7 @@ from syncd.adapters.sql.place import place_of
 from syncd.adapters.sql.quote import relation
 from syncd.adapters.sql.readback import Examiner, Found, NoAnswerError, raise_no_answers, read_back
 from syncd.adapters.sql.reader import Reader
+from syncd.adapters.sql.takes import values_taken
 from syncd.adapters.sql.values import editor, why_unsendable
 from syncd.adapters.sql.write_portable import Write
 from syncd.ahead import ahead, batches
@@ -147,6 +148,11 @@ class SqlAdapter:
     def writable(self, field: str) -> bool:
         """Whether the table that is written has all of the field's columns, and generates none of them."""
         return all(self.info.writable(each) for each in self.info.mapping.fields[field])
+
+    def values_taken(self) -> dict[str, tuple[frozenset[str], str]]:
+        """Of enums, of CHECKs that list values, and of the label's foreign key."""
+        with asking(READING):
+            return values_taken(self.connection, self.info)
 
     def read_committed(self, ids: Collection[str]) -> Snapshot:
         """As :meth:`read_ids`, over the connection that only reads: quicker, and blind to what is not committed."""
