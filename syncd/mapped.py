@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from syncd.adapters.fiftyone.dataset import DatasetInfo
@@ -10,6 +10,7 @@ from syncd.adapters.fiftyone.layout import CROP_FRAME
 from syncd.adapters.fiftyone.mapping import LabelMapping, stored_kinds
 from syncd.adapters.sql.mapping import Reference, TableInfo, TableMapping
 from syncd.adapters.sql.owner import nobody
+from syncd.canonical import other_forms
 from syncd.config import BindingConfig
 from syncd.config.review import ReplaceTag
 from syncd.config.vocabulary import VocabularyTable
@@ -90,8 +91,8 @@ def review_of(binding: BindingConfig) -> Review:
     replacement = review.after.tag if isinstance(review.after, ReplaceTag) else None
     return Review(
         mode=review.mode,
-        approve=tuple(review.approve),
-        error=tuple(review.error),
+        approve=_in_every_form(review.approve),
+        error=_in_every_form(review.error),
         class_tags=review.class_tags,
         after="replace" if isinstance(review.after, ReplaceTag) else review.after,
         replacement=replacement,
@@ -99,6 +100,11 @@ def review_of(binding: BindingConfig) -> Review:
         actor_prefix=review.actor_prefix,
         marks=Marks(review.marks.conflict, review.marks.unknown_label, review.marks.held),
     )
+
+
+def _in_every_form(tags: Iterable[str]) -> tuple[str, ...]:
+    """Tags in whatever Unicode normal form they were typed."""
+    return tuple(dict.fromkeys(form for each in tags for form in (each, *other_forms(each))))
 
 
 def build_mapping(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo) -> tuple[Mapping, LabelMapping]:

@@ -9,12 +9,13 @@ from functools import partial
 from syncd.adapters.fiftyone.dataset import KINDS
 from syncd.adapters.sql.describe import EXPECTED, IDS, describe
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
+from syncd.adapters.sql.quote import name_in_sql, table_in_sql
 from syncd.adapters.sql.takes import columns_taking
 from syncd.adapters.sql.values import ACTOR
-from syncd.config.nearest import nearest
+from syncd.config.nearest import nearest, other_form
 from syncd.doctor.finding import Check, Verdict, fault, ok, skipped, warning
 from syncd.doctor.subject import Subject
-from syncd.doctor.wording import count, in_sql, listed, name_in_sql, sdk, sdk_name, table_in_sql
+from syncd.doctor.wording import count, in_sql, listed, sdk, sdk_name
 from syncd.errors import MappingError
 from syncd.mapped import build_mapping
 from syncd.model import BOX, LABEL, Direction, Kind
@@ -130,7 +131,7 @@ def _stamp_refused(subject: Subject, role: Role) -> Verdict | None:
 
 def _missing(subject: Subject, role: Role) -> Verdict:
     read, table = subject.read.get(), subject.table.get()
-    meant = nearest(role.column, read.columns)
+    meant, other = nearest(role.column, read.columns), other_form(role.column, read.columns)
     mend = f"Write {role.place}: {meant}" if meant else f"Mend {role.place}"
     if role.column in table.columns:
         return fault(
@@ -141,7 +142,7 @@ def _missing(subject: Subject, role: Role) -> Verdict:
     dialect = subject.connection.dialect
     name, column = table_in_sql(dialect, subject.binding.table), name_in_sql(dialect, role.column)
     return fault(
-        f"{read.name} has no column {role.column!r}; it has {listed(read.columns, 20)}",
+        f"{read.name} has no column {role.column!r}; {other or f'it has {listed(read.columns, 20)}'}",
         f"{mend}   (or add it: ALTER TABLE {name} ADD COLUMN {column} {kind};)",
     )
 

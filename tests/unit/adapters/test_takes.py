@@ -11,7 +11,7 @@ from syncd.adapters.sql.takes import listed_values
     ("expression", "values"),
     [
         ("(label = ANY (ARRAY['a'::text, 'b'::text]))", {"a", "b"}),
-        ("((label)::text = ANY ((ARRAY['a'::character varying, 'it''s ] '::character varying])::text[]))", {"a", "it's ] "}),
+        ("((label)::text = ANY ((ARRAY['a'::character varying, 'b'']'::character varying])::text[]))", {"a", "b']"}),
         ("((label)::text = 'a'::text)", {"a"}),
         ("((label IS NULL) OR (label = ANY (ARRAY['a'::text])))", {"a"}),
         ("((label = 'a'::text) OR (label = ' b'::text) OR (label = ''::text))", {"a", " b", ""}),
