@@ -140,7 +140,7 @@ def handled(command: Callable[P, int | None]) -> Callable[P, None]:
         try:
             code = command(*args, **kwargs) or DONE
         except (SyncdError, SQLAlchemyError, PyMongoError) as error:
-            raise typer.Exit(show_error(_told(error))) from error
+            raise typer.Exit(show_error(told(error))) from error
         except KeyboardInterrupt:
             err.print("[yellow]Interrupted.[/yellow] Whatever was under way is settled by the next run.")
             raise typer.Exit(INTERRUPTED) from None
@@ -153,7 +153,7 @@ def handled(command: Callable[P, int | None]) -> Callable[P, None]:
     return run
 
 
-def _told(error: Exception) -> SyncdError:
+def told(error: Exception) -> SyncdError:
     """An error of a driver that nobody expected, as one of ours: the server failed while we were using it."""
     if isinstance(error, SyncdError):
         return error

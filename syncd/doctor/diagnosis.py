@@ -14,6 +14,7 @@ from syncd.doctor import (
     hidden,
     labels,
     loadable,
+    media,
     read_back,
     rights,
     rows,
@@ -69,3 +70,4 @@ def _checks(subject: Subject) -> Iterator[Check]:
     yield from read_back.checks(subject)
     yield from labels.checks_against_table(subject)
     yield from rights.checks_of_dataset(subject)
+    yield from media.checks(subject)
