@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, ParamSpec, TextIO
@@ -23,7 +24,7 @@ from syncd.cli.render.values import INDENT, escape
 from syncd.config import Config, find_config, load_config
 from syncd.connect import first_line
 from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable, SyncdError
-from syncd.model.kinds import Json
+from syncd.model.kinds import Json, iso
 from syncd.printable import printable_json, printable_lines
 
 P = ParamSpec("P")
@@ -95,15 +96,20 @@ def chosen(config: Config, names: list[str] | None) -> list[str]:
     return list(dict.fromkeys(config.binding(name).name for name in wanted))
 
 
+def _in_json(value: object) -> str:
+    """What JSON has no form for: times in the one form that every document has them in; ids as text."""
+    return iso(value) if isinstance(value, datetime) else str(value)
+
+
 def print_json(document: Json | Any) -> None:
     """One JSON document on standard output, and nothing else there."""
-    sys.stdout.write(printable_json(json.dumps(document, indent=2, ensure_ascii=False, default=str)) + "\n")
+    sys.stdout.write(printable_json(json.dumps(document, indent=2, ensure_ascii=False, default=_in_json)) + "\n")
 
 
 def print_json_lines(documents: Iterable[Json | Any]) -> None:
     """JSON documents that come one by one, each on a line, at once."""
     for each in documents:
-        sys.stdout.write(printable_json(json.dumps(each, ensure_ascii=False, default=str)) + "\n")
+        sys.stdout.write(printable_json(json.dumps(each, ensure_ascii=False, default=_in_json)) + "\n")
     sys.stdout.flush()
 
 
