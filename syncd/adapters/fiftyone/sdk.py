@@ -8,7 +8,9 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from contextlib import redirect_stdout
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from syncd.config import Config, redact_url
@@ -17,6 +19,9 @@ from syncd.errors import FiftyOneUnavailable, SetupError
 
 CLEAN_UP = "_delete_non_persistent_datasets_if_allowed"
 """What FiftyOne registers to be called at the end of a process."""
+
+TALKATIVE = ("fiftyone", "eta", "mongoengine")
+"""Modules whose warnings are for those who program with FiftyOne."""
 
 URI, NAME = "FIFTYONE_DATABASE_URI", "FIFTYONE_DATABASE_NAME"
 
@@ -32,9 +37,12 @@ def fiftyone_for(config: Config) -> Any:
         if name is not None:
             os.environ[NAME] = name
         os.environ.setdefault("FIFTYONE_DO_NOT_TRACK", "true")
+        # What it says of itself (an old MongoDB, a deprecated module) is not what the command was asked for.
+        os.environ.setdefault("FIFTYONE_LOGGING_LEVEL", "ERROR")
+        for name in TALKATIVE:
+            warnings.filterwarnings("ignore", module=rf"{name}\b")
     try:
-        # Its log goes to what is standard output at this moment; that belongs to the command's own document.
-        with redirect_stdout(sys.stderr):
+        with _quietly():
             import fiftyone
     except Exception as error:  # FiftyOne raises errors of many kinds here, each meaning the same
         raise _unavailable(error) from error
@@ -51,10 +59,21 @@ def fiftyone_for(config: Config) -> Any:
     return fiftyone
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keeps what FiftyOne says while it starts out of the command's own output.
+
+    Its log goes to what is standard output at this moment; warnings of the modules that it imports are theirs to mend.
+    """
+    with redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _connect() -> None:
     """Connects FiftyOne, and takes back what it means to do at the end of the process."""
     try:
-        with redirect_stdout(sys.stderr):
+        with _quietly():
             from fiftyone.core.odm import database
 
             database.get_db_conn()
