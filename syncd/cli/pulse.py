@@ -16,7 +16,7 @@ Report = Callable[[str, str], None]
 
 @contextmanager
 def pulse(say: Callable[[str], None], *, every_s: float = EVERY_S, late: bool = False) -> Iterator[Report]:
-    """Says what it is told: a phase at once when it begins, and while it lasts a line every ``every_s`` seconds.
+    """Says what it is told: a phase when it begins and how far it got; while it lasts, a line every ``every_s`` seconds.
 
     The lines come from a thread of their own, so that they also come where the phase waits for a server. ``late``: a
     phase is said only once it has lasted that long, for programs, whose short calls should stay silent.
@@ -29,6 +29,7 @@ def pulse(say: Callable[[str], None], *, every_s: float = EVERY_S, late: bool = 
     finally:
         lines.ended.set()
         thread.join()
+        lines.leave()
 
 
 class _Lines:
@@ -37,19 +38,25 @@ class _Lines:
         self._say, self._every_s, self._late = say, every_s, late
         self._guard = threading.Lock()
         self._phase: str | None = None
-        self._amount = ""
+        self._amount = self._said = ""
         self._began = monotonic()
         self._line_at = self._began
 
     def told(self, phase: str, amount: str) -> None:
         with self._guard:
-            is_new, self._amount = phase != self._phase, amount
-            if not is_new:
+            if phase == self._phase:
+                self._amount = amount
                 return
-            self._phase, self._began = phase, monotonic()
+            self.leave()
+            self._phase, self._amount, self._said, self._began = phase, amount, amount, monotonic()
             if not self._late:
                 self._line_at = self._began
                 self._say(_line(phase, amount))
+
+    def leave(self) -> None:
+        """Says how far the phase has got that ends."""
+        if self._phase is not None and self._amount != self._said and not self._late:
+            self._say(_line(self._phase, self._amount))
 
     def go_on(self) -> None:
         while not self.ended.wait(self._every_s / 10):
@@ -57,7 +64,7 @@ class _Lines:
                 now = monotonic()
                 if self._phase is None or now - self._line_at < self._every_s:
                     continue
-                self._line_at = now
+                self._line_at, self._said = now, self._amount
                 self._say(f"{_line(self._phase, self._amount)} ({duration(now - self._began)})")
 
 

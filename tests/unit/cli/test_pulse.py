@@ -9,13 +9,13 @@ import pytest
 from syncd.cli.pulse import duration, pulse
 
 
-def test_a_phase_is_said_when_it_begins_and_once() -> None:
+def test_a_phase_is_said_when_it_begins_and_how_far_it_got() -> None:
     lines: list[str] = []
     with pulse(lines.append) as told:
         for done in range(1_000):
             told("loading", f"{done} of 1,000")
         told("comparing", "")
-    assert lines == ["loading 0 of 1,000", "comparing"]
+    assert lines == ["loading 0 of 1,000", "loading 999 of 1,000", "comparing"]
 
 
 def test_a_phase_that_goes_on_without_a_word_is_said_again_with_how_far_it_is_and_how_long() -> None:
