@@ -16,7 +16,7 @@ Report = Callable[[str, str], None]
 
 @contextmanager
 def pulse(say: Callable[[str], None], *, every_s: float = EVERY_S, late: bool = False) -> Iterator[Report]:
-    """Says what it is told: a phase when it begins and how far it got; while it lasts, a line every ``every_s`` seconds.
+    """Says what it is told: a phase when it begins and how far it got; while it lasts a line every ``every_s`` seconds.
 
     The lines come from a thread of their own, so that they also come where the phase waits for a server. ``late``: a
     phase is said only once it has lasted that long, for programs, whose short calls should stay silent.
