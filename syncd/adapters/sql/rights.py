@@ -14,6 +14,8 @@ from syncd.adapters.sql.owner import sequence_behind
 from syncd.adapters.sql.quote import name_in_sql, quote, relation, table_in_sql
 from syncd.errors import RightMissing
 
+PATIENCE_S = 10
+
 _WRITES = re.compile(r"\b(?:(UPDATE)|(INSERT) INTO|(DELETE) FROM)\s")
 
 
@@ -62,8 +64,12 @@ def explained(error: RightMissing, connection: Connection, info: TableInfo) -> R
     """
     if connection.dialect.name != "postgresql":
         return error
+    # An engine of its own: that of a connection that holds a lock refuses to connect once more.
+    engine = sa.create_engine(
+        connection.engine.url, poolclass=sa.NullPool, connect_args={"connect_timeout": PATIENCE_S}
+    )
     try:
-        with connection.engine.connect() as fresh:
+        with engine.connect() as fresh:
             found = list(_missing(fresh, info, str(getattr(error.__cause__, "statement", None) or "")))
     except SQLAlchemyError:
         return error

@@ -318,8 +318,10 @@ def test_a_right_that_is_missing_is_named_with_what_grants_it_and_that_is_all_it
     edit: Callable[[World], object],
     binding: dict[str, Any],
 ) -> None:
-    world.overrides = {**dict(world.overrides), **binding}
-    config = as_role(world, grant(world.config(), without=without))
+    document = world.document()
+    document["bindings"][0] |= binding
+    document["database"]["url"] = grant(world.parse(document), without=without)
+    config = world.parse(document)
     edit(world)
     with pytest.raises(RightMissing) as denied:
         world.reconcile(config=config, full=True)
