@@ -83,7 +83,7 @@ def ways_of(question: Question, conflict: OpenConflict, present: Present) -> Way
     # Where one thing keeps all answers from being given, it is said once.
     said = {each.partition(" cannot be done: ")[2] or each: each for each in hints}
     if not ways and len(said) == 1:
-        hints = [next(iter(said)).removeprefix("`")]
+        hints = list(said)
     return Ways(tuple(ways), tuple(hints))
 
 
