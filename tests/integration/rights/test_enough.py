@@ -295,8 +295,8 @@ DENIED: list[tuple[str, str, Callable[[World], object], dict[str, Any]]] = [
         {},
     ),
     (
-        "REVOKE INSERT (label, depth_m) ON annotation FROM {role}",
-        "INSERT (depth_m, label)",
+        "REVOKE INSERT (label) ON annotation FROM {role}",
+        "INSERT (label)",
         lambda world: world.draw(world.data.rows[10].image, "Drawn"),
         {},
     ),
