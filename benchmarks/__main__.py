@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json as json_module
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +17,7 @@ from benchmarks.place import Shape
 from benchmarks.report import show
 from benchmarks.run import run
 from benchmarks.works import WORKS
+from syncd.cli.pulse import pulse
 from syncd.errors import SyncdError
 
 SIZES = [20_000, 100_000]
@@ -31,6 +34,17 @@ def _known(names: list[str]) -> list[str]:
         if name not in known:
             raise typer.BadParameter(f"{name!r} is not one of {', '.join(sorted(known))}")
     return names
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """What is being measured: a line that changes on a terminal, a line each elsewhere, and that it still goes on."""
+    if err.is_terminal:
+        with err.status("") as status:
+            yield status.update
+    else:
+        with pulse(lambda line: err.print(line, soft_wrap=True)) as told:
+            yield lambda phase: told(phase, "")
 
 
 def main(
@@ -58,8 +72,9 @@ def main(
     """
     names = _known(only or [])
     try:
-        with err.status("starting the servers") as status:
-            found = run(labels or SIZES, shape, repeat, names, status.update, scripts=scripts, traffic=traffic)
+        with _progress() as say:
+            say("starting the servers")
+            found = run(labels or SIZES, shape, repeat, names, say, scripts=scripts, traffic=traffic)
     except (BenchmarkError, SyncdError) as error:
         err.print(f"[red]error:[/red] {error}")
         raise typer.Exit(1) from None

@@ -7,6 +7,8 @@ mistaken for a cleared value.
 from __future__ import annotations
 
 import json
+import unicodedata
+from collections.abc import Iterable
 from decimal import Decimal
 
 import polars as pl
@@ -176,3 +178,21 @@ def _problems(found: dict[str, tuple[pl.Expr, pl.Expr]]) -> pl.Expr:
 def _quoted(raw: pl.Expr) -> pl.Expr:
     text = pl.struct(raw.cast(pl.String).fill_null("null").alias("v")).struct.json_encode()
     return text.str.strip_prefix('{"v":').str.strip_suffix("}")
+
+
+def other_forms(name: str) -> tuple[str, ...]:
+    """The same name in the other Unicode normal forms: a Mac decomposes characters, nearly all others compose them."""
+    if name.isascii():
+        return ()
+    forms = dict.fromkeys(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))
+    return tuple(each for each in forms if each != name)
+
+
+def respelt(found: Iterable[str], asked: Iterable[str]) -> dict[str, str]:
+    """{found: asked} of the names that were asked for, not found, and found in another Unicode normal form."""
+    wanted, there = set(asked), set(found)
+    lacking = {unicodedata.normalize("NFC", each): each for each in sorted(wanted - there) if not each.isascii()}
+    if not lacking:
+        return {}
+    others = ((each, unicodedata.normalize("NFC", each)) for each in sorted(there - wanted) if not each.isascii())
+    return {each: lacking[composed] for each, composed in others if composed in lacking}

@@ -4,6 +4,7 @@
     ├── ConfigError             exit 2; the configuration or the command line is wrong
     ├── ConnectionFailed        a server does not answer or refuses us
     │   ├── DatabaseUnavailable
+    │   │   └── RightMissing    the SQL server denies a right to syncd's role
     │   └── FiftyOneUnavailable
     ├── MappingError            a dataset, field, table or column is not as the configuration says
     ├── StateError              syncd's own tables are missing, old or damaged
@@ -47,6 +48,10 @@ class ConnectionFailed(SyncdError):
 
 class DatabaseUnavailable(ConnectionFailed):
     """The SQL server does not answer or refuses us."""
+
+
+class RightMissing(DatabaseUnavailable):
+    """The SQL server denies a right to syncd's role; the message names it where the catalogue does."""
 
 
 class FiftyOneUnavailable(ConnectionFailed):

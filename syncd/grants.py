@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from syncd.adapters.sql.describe import columns_of
 from syncd.adapters.sql.errors import READING, asking
 from syncd.adapters.sql.mapping import ColumnInfo
-from syncd.adapters.sql.owner import sequence_behind
+from syncd.adapters.sql.owner import find_owner, sequence_behind
 from syncd.adapters.sql.quote import quote, relation, split_name
 from syncd.config import BindingConfig, Config
 from syncd.config.vocabulary import VocabularyTable
@@ -162,8 +162,10 @@ def _of_binding(connection: Connection, binding: BindingConfig, role: str) -> It
     edited, rest = _written(binding, table)
     inserted = _inserted(binding, table)
     yield from granted("UPDATE", binding.table, edited, "to write what reviewers change")
-    if binding.policy.on_new == "create" and inserted:
-        yield from granted("INSERT", binding.table, inserted, "to add what reviewers draw")
+    with asking(READING):
+        added = bool(inserted) and rows_are_added(connection, binding, table)
+    if added:
+        yield from granted("INSERT", binding.table, inserted, "to add what reviewers draw, or the inbox brings")
         yield from _sequences(connection, binding, role, f"{own}: to number what is added")
     deletes = binding.policy.on_fiftyone_delete == "delete"
     yield from granted("UPDATE", binding.table, rest, "to write any mapped column", by_hand=True)
@@ -171,7 +173,7 @@ def _of_binding(connection: Connection, binding: BindingConfig, role: str) -> It
         tied = [each for each in inserted if each in (binding.columns.media, *_stamps(binding))]
         by_hand = binding.policy.on_moved != "fiftyone"
         yield from granted("UPDATE", binding.table, tied, "to tie rows to other images", by_hand=by_hand)
-    if not (binding.policy.on_new == "create" and inserted):
+    if not added:
         yield from granted("INSERT", binding.table, inserted, "to put rows back", by_hand=True)
     yield Grant(
         DATABASE,
@@ -179,6 +181,21 @@ def _of_binding(connection: Connection, binding: BindingConfig, role: str) -> It
         f"GRANT DELETE ON {relation(connection.dialect, binding.table)} TO {role}",
         by_hand=not deletes,
     )
+
+
+def rows_are_added(connection: Connection, binding: BindingConfig, table: dict[str, ColumnInfo]) -> bool:
+    """Whether the daemon adds rows to a table of these columns: for manifests of the inbox, for drawn labels.
+
+    The latter need an id of their own, and a frame to stand on, which a crop that somebody made has not.
+    """
+    mapping = table_mapping(binding, crops=binding.ingest.crops)
+    media, ids = table.get(mapping.image_column), table.get(mapping.id_column)
+    if media is None or media.generated or ids is None:
+        return False
+    if binding.ingest.inbox is not None:
+        return True
+    drawn = binding.policy.on_new == "create" and not binding.ingest.crops
+    return drawn and find_owner(connection, mapping, ids) is not None
 
 
 def _written(binding: BindingConfig, table: dict[str, ColumnInfo]) -> tuple[list[str], list[str]]:

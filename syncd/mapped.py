@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from syncd.adapters.fiftyone.dataset import DatasetInfo
 from syncd.adapters.fiftyone.layout import CROP_FRAME
 from syncd.adapters.fiftyone.mapping import LabelMapping, stored_kinds
-from syncd.adapters.sql.mapping import TableInfo, TableMapping
+from syncd.adapters.sql.mapping import Reference, TableInfo, TableMapping
 from syncd.adapters.sql.owner import nobody
+from syncd.canonical import other_forms
 from syncd.config import BindingConfig
 from syncd.config.review import ReplaceTag
+from syncd.config.vocabulary import VocabularyTable
 from syncd.errors import MappingError
 from syncd.model import (
     BOX,
@@ -90,8 +92,8 @@ def review_of(binding: BindingConfig) -> Review:
     replacement = review.after.tag if isinstance(review.after, ReplaceTag) else None
     return Review(
         mode=review.mode,
-        approve=tuple(review.approve),
-        error=tuple(review.error),
+        approve=_in_every_form(review.approve),
+        error=_in_every_form(review.error),
         class_tags=review.class_tags,
         after="replace" if isinstance(review.after, ReplaceTag) else review.after,
         replacement=replacement,
@@ -99,6 +101,11 @@ def review_of(binding: BindingConfig) -> Review:
         actor_prefix=review.actor_prefix,
         marks=Marks(review.marks.conflict, review.marks.unknown_label, review.marks.held),
     )
+
+
+def _in_every_form(tags: Iterable[str]) -> tuple[str, ...]:
+    """Tags in whatever Unicode normal form they were typed."""
+    return tuple(dict.fromkeys(form for each in tags for form in (each, *other_forms(each))))
 
 
 def build_mapping(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo) -> tuple[Mapping, LabelMapping]:
@@ -113,6 +120,7 @@ def build_mapping(binding: BindingConfig, table: TableInfo, dataset: DatasetInfo
             faults.append((error.message, str(error.remedy)))
     draft = Mapping(binding.name, tuple(fields), dataset.label_type)
     faults += _flag_faults(table)
+    faults += _label_faults(binding, table)
     kinds = stored_kinds(draft, declared)
     faults += [fault for each in fields for fault in _field_faults(each, kinds[each.name], table, dataset)]
     if faults:
@@ -176,6 +184,32 @@ def _binding_faults(binding: BindingConfig, table: TableInfo, dataset: DatasetIn
             f"{number}, but column {column.name!r} of {table.mapping.table} is {column.type_name}.",
             "Mend `annotation_id` of the binding: name an attribute declared as StringField.",
         )
+
+
+def _label_faults(binding: BindingConfig, table: TableInfo) -> Iterator[Fault]:
+    """A label column that holds keys or numbers, where labels are to be names."""
+    if LABEL not in table.mapping.fields:
+        return
+    column = table.column(binding.columns.label)
+    keys = column.refers_to
+    if column.kind in (None, Kind.TEXT) or (keys is None and binding.vocabulary is None):
+        return
+    what = f"columns.label: {column.name!r} of {table.mapping.table} is {column.type_name}"
+    why = f"the keys of {keys}" if keys is not None else "no text, which the terms of the vocabulary are"
+    yield f"{what} and holds {why}: a label is the name itself.", name_beside_key(binding, keys, column.name)
+
+
+def name_beside_key(binding: BindingConfig, keys: Reference | None, column: str) -> str:
+    """What to write where a column of the table holds keys instead of the names of classes."""
+    if keys is None:
+        return "Map a column that holds the name of the class in `columns.label`."
+    terms = binding.vocabulary
+    name = terms.column if isinstance(terms, VocabularyTable) else "NAME"
+    return (
+        f"Read the name beside the key, and nothing of it is written: `read: SELECT a.*, k.{name} AS label_name FROM "
+        f"{binding.table} a JOIN {keys.table} k ON k.{keys.column} = a.{column}`, `columns.label: label_name`, "
+        "`directions.label: to_fiftyone` and `policy.on_new: quarantine`. Or map a column that holds the name."
+    )
 
 
 def _flag_faults(table: TableInfo) -> Iterator[Fault]:

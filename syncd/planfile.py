@@ -11,7 +11,7 @@ from typing import Any
 
 from syncd.errors import ConfigError
 from syncd.model import Change, Kind, Mapping, Plan
-from syncd.model.kinds import Json, dumps, from_json, to_json
+from syncd.model.kinds import Json, dumps, from_json, iso, to_json
 from syncd.private_file import private_file
 from syncd.reconcile.result import change_json
 from syncd.store.changes import change_of
@@ -42,7 +42,7 @@ def save(path: Path, plans: Sequence[Plan], *, forced: bool, kind: str = RECONCI
     """Writes plans to a file for its owner alone, whole or not at all."""
     document: Json = {
         "syncd_plan": VERSION,
-        "made_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "made_at": iso(datetime.now(timezone.utc)),
         "forced": forced,
         "kind": kind,
         "plans": [plan_json(each) for each in plans],

@@ -23,6 +23,9 @@ _UNSEEN = (
 )
 _UNSEEN_CHARACTER = re.compile(f"[{_UNSEEN}]")
 
+_OTHER_BLANK = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+"""Blanks that are drawn like the usual one, or nearly so."""
+
 ZWNJ, ZWJ, KEYCAP = "\u200c", "\u200d", "\u20e3"
 _VIRAMA = 9
 """Combining class of the sign after which a joiner says how an Indic consonant is joined to the next."""
@@ -35,6 +38,19 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _UNSEEN_CHARACTER.sub(_replaced, text)
+
+
+def visible(text: str) -> str:
+    r"""As :func:`printable`, in quotes where nobody would see otherwise what blanks are in it.
+
+    A label with a blank at its end, with two where there should be one, or with one of another kind (``\xa0``) is
+    another label than the one that looks the same; so is an empty one.
+    """
+    line = _OTHER_BLANK.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), printable(text))
+    plain = line == line.strip(" ") and "  " not in line and line and not (line[0] == line[-1] == '"')
+    if plain and not _OTHER_BLANK.search(text):
+        return line
+    return '"' + line.replace('"', '\\"') + '"'
 
 
 def printable_lines(text: str, indent: str = "") -> str:

@@ -70,7 +70,9 @@ class Session:
         """Changes with the mapping, the vocabulary and what tags mean: then everything must be judged anew."""
         review = hashlib.blake2b(repr(self.policy.review).encode(), digest_size=8).hexdigest()
         terms = self.vocabulary.fingerprint if self.vocabulary is not None else "-"
-        return f"{self.mapping.fingerprint}{RULES}{review},vocabulary={terms}"
+        taken = [(each.name, sorted(each.database.values)) for each in self.mapping.fields if each.database.values]
+        values = f",values={hashlib.blake2b(repr(taken).encode(), digest_size=8).hexdigest()}" if taken else ""
+        return f"{self.mapping.fingerprint}{RULES}{review},vocabulary={terms}{values}"
 
     def rest(self) -> None:
         """Ends what has only been read, so that no transaction stays open while the other side is at work."""
@@ -167,13 +169,14 @@ def session_on(
 
 
 def renewed(session: Session, binding: BindingConfig, *, migrated: bool = True) -> Session:
-    """The session with the vocabulary and the capture of changes as they are now: some small questions."""
+    """The session with the vocabulary, the values that columns take, and the capture of changes as they are now."""
     writing = session.writing
     vocabulary = load_vocabulary(binding, writing)
+    mapping = session.mapping.taking(session.database.values_taken())
     capture = None
     if migrated and session.one_transaction and writing.dialect.name == "postgresql":
         capture = find_capture(writing, binding.table, binding.columns.id, session.schema)
     # Looking up types opened a transaction; the run begins its own.
     writing.rollback()
     session.state.rollback()
-    return replace(session, vocabulary=vocabulary, capture=capture)
+    return replace(session, mapping=mapping, vocabulary=vocabulary, capture=capture)

@@ -13,7 +13,7 @@ from syncd.adapters.sql.clock import clock
 from syncd.daemon.attendance import Attendance, attendance
 from syncd.daemon.state import State
 from syncd.model import Side
-from syncd.model.kinds import Json
+from syncd.model.kinds import Json, iso
 from syncd.model.plan import AWAITING, ERROR
 from syncd.reconcile.mode import FULL, INCREMENTAL
 from syncd.store import baseline, cursors, daemons, held, runs, waiting
@@ -74,7 +74,7 @@ class BindingStatus:
             "in_agreement": self.state == IN_AGREEMENT,
             "annotations": self.annotations,
             "lag_seconds": dict(self.lag_seconds),
-            "swept_at": self.swept_at.isoformat() if self.swept_at else None,
+            "swept_at": iso(self.swept_at) if self.swept_at else None,
             "conflicts": {"open": sum(self.open_conflicts.values()), "kinds": dict(self.open_conflicts)},
             "awaiting_review": self.awaiting_review,
             "flagged": self.flagged,
@@ -84,8 +84,8 @@ class BindingStatus:
                 "run_id": run["id"],
                 "mode": run["mode"],
                 "status": run["status"],
-                "started_at": run["started_at"].isoformat(),
-                "finished_at": run["finished_at"].isoformat() if run["finished_at"] else None,
+                "started_at": iso(run["started_at"]),
+                "finished_at": iso(run["finished_at"]) if run["finished_at"] else None,
                 "held": run["held"],
                 "error": run["error"],
                 "counts": run["counts"],
@@ -98,7 +98,7 @@ class BindingStatus:
 def _held_json(plan: HeldPlan) -> Json:
     return {
         "run_id": plan.run_id,
-        "since": plan.held_at.isoformat(),
+        "since": iso(plan.held_at),
         "reason": plan.reason,
         "changes": len(plan.changes),
     }

@@ -183,6 +183,10 @@ class RowStore(Adapter, Protocol):
         """Whether the field's columns can be written at all, whatever its direction."""
         ...
 
+    def values_taken(self) -> dict[str, tuple[frozenset[str], str]]:
+        """The values that columns take and no others, by field, each with what makes sure of that; as they are now."""
+        ...
+
     def read_committed(self, ids: Collection[str]) -> Snapshot:
         """As :meth:`read_ids`, but blind to what this side's own transaction has not committed; may be much quicker."""
         ...

@@ -17,10 +17,8 @@ from rich.progress import (
 )
 
 from syncd.cli.common import err
+from syncd.cli.pulse import pulse
 from syncd.cli.render.values import escape
-
-EVERY_S = 5.0
-"""Seconds between two lines of progress, where there is no terminal."""
 
 Report = Callable[[str, int, int], None]
 """Called with the phase, how much of it is done, and how much there is (0: nobody knows)."""
@@ -28,8 +26,11 @@ Report = Callable[[str, int, int], None]
 
 @contextmanager
 def counting(*, quiet: bool) -> Iterator[Report]:
-    """A bar with rate and time left on a terminal, lines on standard error elsewhere."""
-    if quiet:
+    """A bar with rate and time left on a terminal, lines on standard error elsewhere.
+
+    ``quiet`` is for programs: only what takes long is told, and none of it on a terminal.
+    """
+    if quiet and err.is_terminal:
         yield lambda *_: None
     elif err.is_terminal:
         columns = (
@@ -54,19 +55,9 @@ def counting(*, quiet: bool) -> Iterator[Report]:
 
             yield report
     else:
-        yield _lines()
+        with pulse(lambda line: err.print(escape(line), soft_wrap=True), late=quiet) as told:
 
+            def report_lines(phase: str, done: int, total: int) -> None:
+                told(phase, f"{done:,} of {total:,}" if total else f"{done:,}" if done else "")
 
-def _lines() -> Report:
-    phase_then, said_at = "", 0.0
-
-    def report(phase: str, done: int, total: int) -> None:
-        nonlocal phase_then, said_at
-        now = monotonic()
-        if phase == phase_then and now - said_at < EVERY_S and done != total:
-            return
-        phase_then, said_at = phase, now
-        amount = f" {done:,} of {total:,}" if total else f" {done:,}" if done else ""
-        err.print(escape(f"{phase}{amount}"))
-
-    return report
+            yield report_lines

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, ParamSpec, TextIO
@@ -18,11 +19,12 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from sqlalchemy.exc import SQLAlchemyError
 
+from syncd.cli.pulse import pulse
 from syncd.cli.render.values import INDENT, escape
 from syncd.config import Config, find_config, load_config
 from syncd.connect import first_line
 from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable, SyncdError
-from syncd.model.kinds import Json
+from syncd.model.kinds import Json, iso
 from syncd.printable import printable_json, printable_lines
 
 P = ParamSpec("P")
@@ -94,15 +96,20 @@ def chosen(config: Config, names: list[str] | None) -> list[str]:
     return list(dict.fromkeys(config.binding(name).name for name in wanted))
 
 
+def _in_json(value: object) -> str:
+    """What JSON has no form for: times in the one form that every document has them in; ids as text."""
+    return iso(value) if isinstance(value, datetime) else str(value)
+
+
 def print_json(document: Json | Any) -> None:
     """One JSON document on standard output, and nothing else there."""
-    sys.stdout.write(printable_json(json.dumps(document, indent=2, ensure_ascii=False, default=str)) + "\n")
+    sys.stdout.write(printable_json(json.dumps(document, indent=2, ensure_ascii=False, default=_in_json)) + "\n")
 
 
 def print_json_lines(documents: Iterable[Json | Any]) -> None:
     """JSON documents that come one by one, each on a line, at once."""
     for each in documents:
-        sys.stdout.write(printable_json(json.dumps(each, ensure_ascii=False, default=str)) + "\n")
+        sys.stdout.write(printable_json(json.dumps(each, ensure_ascii=False, default=_in_json)) + "\n")
     sys.stdout.flush()
 
 
@@ -139,7 +146,7 @@ def handled(command: Callable[P, int | None]) -> Callable[P, None]:
         try:
             code = command(*args, **kwargs) or DONE
         except (SyncdError, SQLAlchemyError, PyMongoError) as error:
-            raise typer.Exit(show_error(_told(error))) from error
+            raise typer.Exit(show_error(told(error))) from error
         except KeyboardInterrupt:
             err.print("[yellow]Interrupted.[/yellow] Whatever was under way is settled by the next run.")
             raise typer.Exit(INTERRUPTED) from None
@@ -152,7 +159,7 @@ def handled(command: Callable[P, int | None]) -> Callable[P, None]:
     return run
 
 
-def _told(error: Exception) -> SyncdError:
+def told(error: Exception) -> SyncdError:
     """An error of a driver that nobody expected, as one of ours: the server failed while we were using it."""
     if isinstance(error, SyncdError):
         return error
@@ -174,11 +181,15 @@ def show_error(error: SyncdError) -> int:
 
 @contextmanager
 def progress(name: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Shows what a run is doing: a spinner on a terminal, lines on standard error elsewhere."""
-    if quiet:
+    """Shows what a run is doing: a spinner on a terminal, lines on standard error elsewhere.
+
+    ``quiet`` is for programs: only what takes long is told, and none of it on a terminal.
+    """
+    if quiet and err.is_terminal:
         yield lambda _: None
     elif err.is_terminal:
         with err.status(f"{escape(name)}: starting") as status:
             yield lambda phase: status.update(escape(f"{name}: {phase}"))
     else:
-        yield lambda phase: err.print(escape(f"{name}: {phase}"))
+        with pulse(lambda line: err.print(escape(line), soft_wrap=True), late=quiet) as told:
+            yield lambda phase: told(f"{name}: {phase}", "")

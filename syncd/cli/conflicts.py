@@ -7,6 +7,8 @@ from datetime import datetime, timezone
 from typing import Annotated, Any
 
 import typer
+from pymongo.errors import PyMongoError
+from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.cli.common import (
     CONFLICTS,
@@ -19,17 +21,21 @@ from syncd.cli.common import (
     handled,
     out,
     print_json,
+    print_note,
     progress,
+    show_error,
+    told,
 )
 from syncd.cli.filters import check_field, check_kind, check_label
 from syncd.cli.render.conflicts import groups, show_conflict, show_conflicts
 from syncd.cli.render.resolved import resolved_json, show_resolved
 from syncd.cli.times import moment
 from syncd.config import Config
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, SyncdError
 from syncd.model import Side
 from syncd.resolve.answer import Take
-from syncd.resolve.run import Resolved, resolve
+from syncd.resolve.run import Resolved, look_for_ways, resolve
+from syncd.resolve.ways import Ways
 from syncd.session import open_session
 from syncd.state import open_state
 from syncd.store import changes, conflicts
@@ -92,7 +98,7 @@ def show(
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show conflicts in full: base, both values, who and when, and the commands that would resolve them."""
+    """Show conflicts in full: base, both values, who and when, and the commands that resolve them as things are now."""
     settings = configuration(config)
     with open_state(settings) as state:
         found = _by_id(conflicts.query(state.connection, state.tables, ids=ids, status=None), ids)
@@ -109,11 +115,33 @@ def show(
             else []
             for each in found
         ]
+    ways = _ways(settings, [each for each in found if each["status"] == conflicts.OPEN], quiet=json)
     if json:
-        print_json({"conflicts": [each | {"history": log} for each, log in zip(found, histories, strict=True)]})
+        documents = [
+            each | {"history": log, "ways": None if (known := ways.get(each["id"])) is None else known.as_json()}
+            for each, log in zip(found, histories, strict=True)
+        ]
+        print_json({"conflicts": documents})
         return
     for each, history in zip(found, histories, strict=True):
-        show_conflict(out, each, history)
+        show_conflict(out, each, history, ways.get(each["id"]))
+
+
+def _ways(settings: Config, open_ones: Sequence[dict[str, Any]], *, quiet: bool) -> dict[int, Ways]:
+    """By id, what can be answered to each; not where the sides of a binding cannot be looked at, which is said."""
+    found: dict[int, Ways] = {}
+    for name in dict.fromkeys(each["binding"] for each in open_ones):
+        mine = [each for each in open_ones if each["binding"] == name]
+        try:
+            with progress(name, quiet=quiet) as phase, open_session(settings, settings.binding(name).name) as session:
+                phase("looking at both sides")
+                ways = look_for_ways(session, mine, vocabulary=session.vocabulary)
+        except (SyncdError, SQLAlchemyError, PyMongoError) as error:
+            print_note(f"what can be answered is not known, since both sides of {name} cannot be looked at:")
+            show_error(told(error))
+            continue
+        found.update(zip((each["id"] for each in mine), ways, strict=True))
+    return found
 
 
 @app.command("resolve", epilog="Example: syncd conflicts resolve 12 13 --take database --note 'asked Ada'")

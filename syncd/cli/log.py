@@ -24,6 +24,7 @@ from syncd.cli.common import (
     out,
     print_json,
     print_json_lines,
+    progress,
 )
 from syncd.cli.filters import check_direction, check_field, check_status, note_unknown_actor, run_of
 from syncd.cli.paging import paged, pages
@@ -173,7 +174,11 @@ def _notes(state: State, entries: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 def _verify(state: State, names: Sequence[str], *, json: bool) -> int:
     """Recomputes every hash of the bindings' chains."""
-    found = {name: changes.verify(state.connection, state.tables, name) for name in names}
+    found: dict[str, Soundness] = {}
+    for name in names:
+        with progress(name, quiet=json) as phase:
+            phase("recomputing the hashes of its log")
+            found[name] = changes.verify(state.connection, state.tables, name)
     return _told(found, json=json)
 
 
@@ -185,7 +190,8 @@ def _export(state: State, names: Sequence[str], path: Path, *, json: bool) -> in
         done = export(state.connection, state.tables, names, sys.stdout)
         return FAILED if not all(each.chain.is_sound for each in done) else 0
     try:
-        with private_file(path) as file:
+        with private_file(path) as file, progress("log", quiet=json) as phase:
+            phase("writing it and recomputing its hashes")
             done = export(state.connection, state.tables, names, file)
     except OSError as error:
         raise ConfigError(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import SecretStr
+
+from syncd.model.kinds import iso
 
 
 @dataclass(frozen=True)
@@ -63,5 +65,5 @@ def issued_from(found: Any) -> Issued | None:
 
 
 def written(moment: datetime) -> str:
-    """A moment in UTC to the second: ``2026-11-23T12:00:00Z``."""
-    return f"{moment.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+    """A moment in UTC: ``2026-11-23T12:00:00.000000Z``."""
+    return iso(moment)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from syncd.daemon.state import State
-from syncd.model.kinds import Json
+from syncd.model.kinds import Json, iso
 from syncd.store.daemons import Daemon
 
 WORKING = frozenset({State.IN_AGREEMENT, State.RECONCILING, State.CONFLICTS, State.HELD})
@@ -45,7 +45,7 @@ class Attendance:
             "host": self.host,
             "pid": self.pid,
             "alive": self.alive,
-            "beat_at": self.beat_at.isoformat(),
+            "beat_at": iso(self.beat_at),
             "state": self.state,
             "since": self.since,
             "side": self.side,

@@ -34,6 +34,7 @@ from syncd.daemon import metrics
 from syncd.daemon.board import Board
 from syncd.daemon.state import State
 from syncd.errors import SyncdError
+from syncd.model.kinds import iso
 from syncd.notify.counts import NoticeCounts
 
 log = structlog.get_logger(__name__)
@@ -127,7 +128,7 @@ class _Pages:
     def _status(self) -> Answer:
         # Why a binding stands as it does may be told in the words of a server, or name a class: that is for the log.
         states = [{name: value for name, value in each.as_json().items() if name != "why"} for each in self.board.all()]
-        at = {"at": _now().isoformat(), "oldest_beat": self.board.oldest_beat().isoformat()}
+        at = {"at": iso(_now()), "oldest_beat": iso(self.board.oldest_beat())}
         return Answer(200, _JSON, _json({**at, "bindings": states}))
 
 

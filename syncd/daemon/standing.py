@@ -15,7 +15,7 @@ from syncd.daemon.board import Board
 from syncd.daemon.runlog import tell_run
 from syncd.daemon.state import BindingState, State
 from syncd.daemon.trouble import Cure, Trouble
-from syncd.model.kinds import Json
+from syncd.model.kinds import Json, iso
 from syncd.model.plan import AWAITING
 from syncd.reconcile.result import RunResult
 
@@ -141,7 +141,7 @@ class Standing:
                 side=trouble.side,
                 why=trouble.why,
                 remedy=trouble.remedy,
-                next_try=next_try.isoformat(timespec="seconds"),
+                next_try=iso(next_try),
             )
         self._trouble, self.failing = trouble, trouble.why
         if first:

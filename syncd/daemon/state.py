@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import Enum
 
-from syncd.model.kinds import Json
+from syncd.model.kinds import Json, iso
 
 
 class State(str, Enum):
@@ -54,7 +54,7 @@ class BindingState:
         return {
             "binding": self.binding,
             "state": self.state.value,
-            "since": self.since.isoformat(),
+            "since": iso(self.since),
             "side": self.side,
             "why": self.why,
             "next_try": _text(self.next_try),
@@ -67,4 +67,4 @@ class BindingState:
 
 
 def _text(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat()
+    return None if at is None else iso(at)

@@ -13,6 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from syncd.adapters.fiftyone.sdk import CLEAN_UP
 from syncd.demo.data import DemoData, DemoRow
 from syncd.demo.lab import ID_ATTRIBUTE, LABEL_FIELD
 from syncd.errors import SetupError
@@ -104,5 +105,6 @@ def disconnect() -> None:
     database = sys.modules.get("fiftyone.core.odm.database")
     if database is None:
         return
-    atexit.unregister(database._delete_non_persistent_datasets_if_allowed)
+    if hook := getattr(database, CLEAN_UP, None):
+        atexit.unregister(hook)
     database._disconnect()

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from syncd.diff.boxes import why_not_relative
 from syncd.diff.content import content_of, fiftyone_content, jsonable_content, problems_of, values_of
 from syncd.diff.findings import (
     Findings,
@@ -40,9 +41,10 @@ from syncd.diff.returns import ASK
 from syncd.diff.tags import PLACE, Place, with_actors
 from syncd.diff.unsafe import why_unsafe_whole
 from syncd.diff.vocabulary import UNKNOWN
-from syncd.model.fields import LABEL, Direction, Mapping, Side
+from syncd.model.fields import BOX, LABEL, Direction, Mapping, Side
 from syncd.model.kinds import Json
 from syncd.model.plan import Action, Change, Conflict, Waiting
+from syncd.model.snapshot import column
 
 
 def judge_newcomers(
@@ -144,6 +146,8 @@ def _new_in_database(inputs: Inputs, rows: pl.DataFrame, fresh: pl.DataFrame, fo
             found.add(whole_conflict(mapping, row, "occupied"))
         elif bad := why_unsafe_whole(mapping, Side.FIFTYONE, values_of(mapping, row, D), problems_of(row, D)):
             found.add(unsafe_row(row, sample_id, *bad))
+        elif not row["in_b"] and BOX in mapping.names and (far := why_not_relative(row[D + column(BOX)])):
+            found.add(unsafe_row(row, sample_id, BOX, far))
         else:
             found.taken.add(sample_id)
             found.add(into_fiftyone(mapping, row, sample_id, "restored" if row["in_b"] else "new_in_database"))

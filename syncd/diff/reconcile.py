@@ -10,7 +10,7 @@ from collections import Counter
 
 import polars as pl
 
-from syncd.diff import rewind
+from syncd.diff import boxes, rewind
 from syncd.diff.answers import Answers, Heard, answers, flagged, kept
 from syncd.diff.brakes import counted, held_by
 from syncd.diff.decisions import decide, next_baseline
@@ -86,7 +86,8 @@ def diff(inputs: Inputs) -> Plan:
     waiting = [*found.waiting, *flagged(review, tags, fiftyone)]
     scope = _scope(inputs, joined, held, left, images)
     doubted = _displaced(inputs, identified.held) + images.displaced
-    stop = images.held or rewind.held(inputs, joined, went_back) or _braked(inputs, found, changes, conflicts, doubted)
+    stop = images.held or rewind.held(inputs, joined, went_back) or boxes.held(inputs, joined)
+    stop = stop or _braked(inputs, found, changes, conflicts, doubted)
     answer = Answers((), frozenset())
     if stop is None:
         heard = Heard(changes, conflicts, found.waiting)

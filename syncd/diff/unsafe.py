@@ -11,6 +11,9 @@ from syncd.model.kinds import Kind, Value
 
 INT64 = 2**63
 
+SHOWN = 10
+"""Of the values that a column takes, how many are named to whoever gave another."""
+
 _DATE = re.compile(
     r"""(\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])      # 2024-01-01
        | \d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])        # 20240101
@@ -82,7 +85,15 @@ def _why_not_text(holds: Holds, text: str, side: Side) -> str | None:
         return f"{len(text)} characters, where the column holds {holds.max_length}"
     if side is Side.DATABASE and "\x00" in text:
         return "text with a NUL character, which the database cannot hold"
+    if holds.values is not None and text not in holds.values:
+        return f"{text!r} is none of the {len(holds.values):,} values that {holds.by} takes{_such_as(holds.values)}"
     return None
+
+
+def _such_as(values: frozenset[str]) -> str:
+    """Some of the values, of few all."""
+    shown = ", ".join(repr(each) for each in sorted(values)[:SHOWN])
+    return f": {shown}" + (" …" if len(values) > SHOWN else "") if values else ""
 
 
 def _why_not_integer(holds: Holds, value: Value) -> str | None:

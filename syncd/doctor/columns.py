@@ -8,11 +8,14 @@ from functools import partial
 
 from syncd.adapters.fiftyone.dataset import KINDS
 from syncd.adapters.sql.describe import EXPECTED, IDS, describe
-from syncd.adapters.sql.mapping import ColumnInfo
-from syncd.config.nearest import nearest
+from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
+from syncd.adapters.sql.quote import name_in_sql, table_in_sql
+from syncd.adapters.sql.takes import columns_taking
+from syncd.adapters.sql.values import ACTOR
+from syncd.config.nearest import nearest, other_form
 from syncd.doctor.finding import Check, Verdict, fault, ok, skipped, warning
 from syncd.doctor.subject import Subject
-from syncd.doctor.wording import listed, name_in_sql, sdk, sdk_name, table_in_sql
+from syncd.doctor.wording import count, in_sql, listed, sdk, sdk_name
 from syncd.errors import MappingError
 from syncd.mapped import build_mapping
 from syncd.model import BOX, LABEL, Direction, Kind
@@ -83,6 +86,8 @@ def _column(subject: Subject, role: Role) -> Verdict:
         return fault(
             f"{found.type_name}; it {why}, so no edit can be written to it", f"Write {role.fiftyone}: to_fiftyone"
         )
+    if role.name == "updated_by" and writable and (refused := _stamp_refused(subject, role)):
+        return refused
     null = "may be null" if found.nullable else "not null"
     stamp = role.name in ("updated_at", "updated_by")
     written = "written" if to_database else "read" if writable else "can only be read"
@@ -90,9 +95,43 @@ def _column(subject: Subject, role: Role) -> Verdict:
     return ok(f"{found.type_name}, {null}, {written}")
 
 
+def _stamp_refused(subject: Subject, role: Role) -> Verdict | None:
+    """Whether the names that syncd leaves in ``updated_by`` are refused: by an enum, a CHECK or a foreign key."""
+    found = subject.table.get().columns[role.column]
+    info = TableInfo(subject.mapping, subject.table.get().columns, subject.read.get().columns)
+    values, by = columns_taking(subject.connection, info, [role.column], [role.column]).get(role.column, (None, ""))
+    keys = found.refers_to
+    if values is None:
+        if keys is None or not subject.is_postgresql:
+            return None
+        return warning(
+            f"it refers to {keys}, and whether {ACTOR!r} is there cannot be seen: a name that is not is refused",
+            f"See to it that {keys} has {ACTOR!r} and all who edit, or leave {role.place} out.",
+        )
+    dialect = subject.connection.dialect
+    name = f"'{ACTOR}'"
+    mend = f"Have {by} take {name}"
+    if keys is not None and "foreign key" in by:
+        mend = in_sql(f"INSERT INTO {keys.table} ({name_in_sql(dialect, keys.column)}) VALUES ({name})")
+    if ACTOR not in values:
+        return fault(
+            f"{by} does not take {name}, which syncd writes there: every edit of which nobody knows who made it is "
+            "refused, and so is a name that is not there",
+            f"{mend}   (and the names of all who edit); or leave {role.place} out",
+        )
+    binding = subject.binding
+    if binding.actor_attribute is None:
+        return None
+    return warning(
+        f"{by} takes {count(len(values), 'name')}: an edit by anybody else (of the label's "
+        f"{binding.actor_attribute!r}) is refused",
+        f"Have it take the names of all who edit, or leave {role.place} out.",
+    )
+
+
 def _missing(subject: Subject, role: Role) -> Verdict:
     read, table = subject.read.get(), subject.table.get()
-    meant = nearest(role.column, read.columns)
+    meant, other = nearest(role.column, read.columns), other_form(role.column, read.columns)
     mend = f"Write {role.place}: {meant}" if meant else f"Mend {role.place}"
     if role.column in table.columns:
         return fault(
@@ -103,7 +142,7 @@ def _missing(subject: Subject, role: Role) -> Verdict:
     dialect = subject.connection.dialect
     name, column = table_in_sql(dialect, subject.binding.table), name_in_sql(dialect, role.column)
     return fault(
-        f"{read.name} has no column {role.column!r}; it has {listed(read.columns, 20)}",
+        f"{read.name} has no column {role.column!r}; {other or f'it has {listed(read.columns, 20)}'}",
         f"{mend}   (or add it: ALTER TABLE {name} ADD COLUMN {column} {kind};)",
     )
 

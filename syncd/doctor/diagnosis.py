@@ -7,18 +7,21 @@ from contextlib import ExitStack
 
 from syncd.config import BindingConfig, Config
 from syncd.doctor import (
+    boxes,
     capture,
     columns,
     dataset,
     hidden,
     labels,
     loadable,
+    media,
     read_back,
     rights,
     rows,
     same_images,
     servers,
     table,
+    terms,
 )
 from syncd.doctor.finding import SERVERS, Check, Finding, run
 from syncd.doctor.secrets import Secrets
@@ -60,8 +63,11 @@ def _checks(subject: Subject) -> Iterator[Check]:
     yield from capture.checks(subject)
     yield from rights.checks_of_table(subject)
     yield from rows.checks(subject)
+    yield from boxes.checks(subject)
+    yield from terms.checks(subject)
     yield from hidden.checks(subject)
     yield from same_images.checks(subject)
     yield from read_back.checks(subject)
     yield from labels.checks_against_table(subject)
     yield from rights.checks_of_dataset(subject)
+    yield from media.checks(subject)

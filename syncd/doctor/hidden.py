@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from syncd.adapters.sql.quote import relation, source
+from syncd.adapters.sql.quote import name_in_sql, relation, source
 from syncd.capture.read import installed
 from syncd.capture.target import find_target
 from syncd.doctor.finding import Check, Verdict, ok, skipped, warning
 from syncd.doctor.subject import Subject
-from syncd.doctor.wording import count, in_sql, listed, name_in_sql
+from syncd.doctor.wording import count, in_sql, listed
 from syncd.model import Kind
 
 AT_MOST = 100_000

@@ -6,14 +6,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import sqlalchemy as sa
-
-from syncd.adapters.sql.owner import sequence_behind
-from syncd.adapters.sql.quote import relation
+from syncd.adapters.sql.rights import grant, lacking, may_delete, role_in_sql, sequence_lacking
 from syncd.doctor.columns import roles
 from syncd.doctor.finding import Check, Verdict, fault, ok, skipped
 from syncd.doctor.subject import Subject
-from syncd.doctor.wording import in_sql, listed, name_in_sql, table_in_sql
+from syncd.doctor.wording import in_sql, listed
+from syncd.grants import rows_are_added
 from syncd.model import Direction
 
 NEEDED_IN_MONGODB = ("find", "update")
@@ -31,30 +29,6 @@ def checks_of_dataset(subject: Subject) -> Iterator[Check]:
     yield Check("Right to write the dataset", lambda: _dataset(subject))
 
 
-def _role(subject: Subject) -> str:
-    return str(subject.connection.execute(sa.text("SELECT current_user")).scalar_one())
-
-
-def _lacking(subject: Subject, table: str, right: str, columns: Iterable[str]) -> list[str]:
-    """Those of the columns that this role has no such right on, by itself or by the table."""
-    wanted = sorted(set(columns))
-    rows = subject.connection.execute(
-        sa.text(
-            "SELECT name FROM unnest(CAST(:columns AS text[])) AS name "
-            "WHERE NOT has_column_privilege(:table, name, :right) ORDER BY name"
-        ),
-        {"columns": wanted, "table": relation(subject.connection.dialect, table), "right": right},
-    )
-    return [str(row[0]) for row in rows]
-
-
-def _grant(subject: Subject, right: str, table: str, columns: Iterable[str] = ()) -> str:
-    dialect = subject.connection.dialect
-    named = ", ".join(name_in_sql(dialect, each) for each in columns)
-    what = f"{right} ({named})" if named else right
-    return f"GRANT {what} ON {table_in_sql(dialect, table)} TO {name_in_sql(dialect, _role(subject))}"
-
-
 def _read(subject: Subject) -> Verdict:
     if not subject.is_postgresql:
         return skipped("only PostgreSQL's rights are looked at")
@@ -62,17 +36,16 @@ def _read(subject: Subject) -> Verdict:
     wanted = set(subject.mapping.read_columns)
     missing: list[tuple[str, list[str]]] = []
     if not subject.binding.reads_select:
-        missing.append((read.name, _lacking(subject, read.name, "SELECT", wanted & set(read.columns))))
+        missing.append((read.name, lacking(subject.connection, read.name, "SELECT", wanted & set(read.columns))))
     if read.name != subject.binding.table:
         # A compare-and-set looks at the table itself.
-        missing.append(
-            (subject.binding.table, _lacking(subject, subject.binding.table, "SELECT", wanted & set(table.columns)))
-        )
+        of_table, name = wanted & set(table.columns), subject.binding.table
+        missing.append((name, lacking(subject.connection, name, "SELECT", of_table)))
     missing = [each for each in missing if each[1]]
     if missing:
         return fault(
             "; ".join(f"SELECT on {name} is refused for {listed(columns)}" for name, columns in missing),
-            in_sql("; ".join(_grant(subject, "SELECT", name, columns) for name, columns in missing)),
+            in_sql("; ".join(grant(subject.connection, "SELECT", name, columns) for name, columns in missing)),
         )
     return ok("SELECT on every mapped column")
 
@@ -84,19 +57,18 @@ def _write(subject: Subject) -> Verdict:
     missing = [
         (right, found)
         for right, columns in _needed(subject).items()
-        if (found := _lacking(subject, name, right, columns))
+        if (found := lacking(subject.connection, name, right, columns))
     ]
-    grants = [_grant(subject, right, name, columns) for right, columns in missing]
+    grants = [grant(subject.connection, right, name, columns) for right, columns in missing]
     refused = [f"{right} of {listed(columns)}" for right, columns in missing]
-    if policy.on_fiftyone_delete == "delete" and not _may_delete(subject):
-        grants.append(_grant(subject, "DELETE", name))
+    if policy.on_fiftyone_delete == "delete" and not may_delete(subject.connection, name):
+        grants.append(grant(subject.connection, "DELETE", name))
         refused.append("DELETE")
-    sequence = _sequence(subject) if policy.on_new == "create" else None
+    added = _needed(subject)["INSERT"]
+    sequence = sequence_lacking(subject.connection, name, subject.binding.columns.id) if added else None
     if sequence is not None:
         refused.append(f"USAGE of the sequence {sequence}")
-        grants.append(
-            f"GRANT USAGE ON SEQUENCE {sequence} TO {name_in_sql(subject.connection.dialect, _role(subject))}"
-        )
+        grants.append(f"GRANT USAGE ON SEQUENCE {sequence} TO {role_in_sql(subject.connection)}")
     if refused:
         return fault(f"refused on {name}: {'; '.join(refused)}", in_sql("; ".join(grants)))
     rights = [right for right, columns in _needed(subject).items() if columns]
@@ -111,25 +83,9 @@ def _needed(subject: Subject) -> dict[str, set[str]]:
     edited = {each.column for each in roles(subject) if each.direction and each.direction.allows(Direction.TO_DATABASE)}
     stamps = {subject.binding.columns.updated_at, subject.binding.columns.updated_by} - {None}
     updates = (edited | {str(each) for each in stamps}) & writable if edited else set[str]()
-    creates = subject.binding.policy.on_new == "create" and subject.mapping.media_column in writable
-    inserts = set(subject.mapping.read_columns) & writable if creates else set[str]()
+    added = rows_are_added(subject.connection, subject.binding, table.columns)
+    inserts = set(subject.mapping.read_columns) & writable if added else set[str]()
     return {"UPDATE": updates, "INSERT": inserts}
-
-
-def _may_delete(subject: Subject) -> bool:
-    table = relation(subject.connection.dialect, subject.binding.table)
-    return bool(
-        subject.connection.execute(sa.text("SELECT has_table_privilege(:table, 'DELETE')"), {"table": table}).scalar()
-    )
-
-
-def _sequence(subject: Subject) -> str | None:
-    """The sequence that numbers new rows, and that this role may not draw from."""
-    table, column = subject.table.get(), subject.binding.columns.id
-    if column not in table.columns or not subject.is_postgresql:
-        return None
-    found = sequence_behind(subject.connection, subject.binding.table, column)
-    return None if found is None or found[1] else found[0]
 
 
 def _dataset(subject: Subject) -> Verdict:

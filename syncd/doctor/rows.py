@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
-from syncd.adapters.sql.quote import query, quote, source
+from syncd.adapters.sql.quote import name_in_sql, query, quote, source, table_in_sql
 from syncd.doctor.finding import Check, Verdict, fault, ok, skipped, warning
 from syncd.doctor.subject import ROWS, Subject
-from syncd.doctor.wording import count, in_sql, listed, name_in_sql, short, table_in_sql
+from syncd.doctor.wording import count, in_sql, listed, short
 from syncd.model import Mapping
 
 LOOKED_AT = 100_000

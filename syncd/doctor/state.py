@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from syncd.adapters.sql.quote import name_in_sql
 from syncd.doctor.database import reach, where
 from syncd.doctor.finding import Check, Fact, Verdict, fault, ok, skipped
 from syncd.doctor.servers import STATE_ANSWERS, Servers
-from syncd.doctor.wording import count, in_sql, listed, name_in_sql
+from syncd.doctor.wording import count, in_sql, listed
 from syncd.store.migrate import current, newest, require_current
 from syncd.store.rights import RIGHTS, SEQUENCES
 from syncd.store.tables import tables_for

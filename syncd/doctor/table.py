@@ -10,14 +10,14 @@ from sqlalchemy.exc import ProgrammingError
 
 from syncd.adapters.sql.errors import sqlstate
 from syncd.adapters.sql.owner import find_owner, nobody
-from syncd.adapters.sql.quote import relation, split_name
+from syncd.adapters.sql.quote import name_in_sql, relation, split_name, table_in_sql
 from syncd.adapters.sql.zone import literal, stamp_zone
 from syncd.config.nearest import nearest
 from syncd.doctor.finding import NO_RIGHT, Check, Verdict, fault, ok, said, skipped, warning
 from syncd.doctor.subject import READ, TABLE, Relation, Subject
 from syncd.doctor.table_facts import TABLE as IS_TABLE
 from syncd.doctor.table_facts import look_up, query_columns, triggers_touching
-from syncd.doctor.wording import count, in_sql, listed, name_in_sql, table_in_config, table_in_sql
+from syncd.doctor.wording import count, in_sql, listed, table_in_config
 from syncd.model import Kind
 
 

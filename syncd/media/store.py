@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -14,6 +15,7 @@ import polars as pl
 from syncd.adapters.fiftyone.media import paths_under
 from syncd.adapters.s3.client import s3_client
 from syncd.adapters.s3.errors import Place
+from syncd.canonical import respelt
 from syncd.config import BindingConfig, Config, S3Prefix
 from syncd.connect import fiftyone_database
 from syncd.media import locate
@@ -34,10 +36,14 @@ What it raises ends the work.
 
 @dataclass(frozen=True)
 class Survey:
-    """Which locations are not there; how many media under the root no location names, None without a root."""
+    """Which locations are not there; how many media under the root no location names, None without a root.
+
+    ``spelt`` says where those are that are there in another Unicode normal form: a Mac decomposes the names of files.
+    """
 
     missing: frozenset[str]
     unnamed: int | None
+    spelt: Mapping[str, str] = field(default_factory=dict)
 
 
 class MediaStore(Protocol):
@@ -102,12 +108,15 @@ class Media:
         listing = self._files(wanted, progress)
         there = pl.concat([pl.Series("location", listing.files, pl.String), self._objects(wanted, progress)])
         absent = wanted.filter(~wanted.is_in(there.implode()))
-        missing = frozenset(each for each in absent if each.startswith(S3) or listing.lacks(each))
-        if self._root is None:
-            return Survey(missing, None)
         others = there.filter(~there.is_in(wanted.implode()))
-        suffixes = media_suffixes()
-        return Survey(missing, sum(PurePosixPath(each).suffix.lower() in suffixes for each in others))
+        spelt = _spelt(others, absent)
+        gone = (each for each in absent if each not in spelt)
+        missing = frozenset(each for each in gone if each.startswith(S3) or listing.lacks(each))
+        if self._root is None:
+            return Survey(missing, None, spelt)
+        suffixes, meant = media_suffixes(), set(spelt.values())
+        unnamed = (each for each in others if each not in meant)
+        return Survey(missing, sum(PurePosixPath(each).suffix.lower() in suffixes for each in unnamed), spelt)
 
     def fetch(self, located: pl.DataFrame, progress: Progress) -> pl.DataFrame:
         """As `MediaStore.fetch`."""
@@ -148,6 +157,15 @@ class Media:
         if not remote.len():
             return remote
         return self._bucket.survey(_prefixes(remote.to_list()), progress)
+
+
+def _spelt(there: pl.Series, absent: pl.Series) -> dict[str, str]:
+    """Where absent locations are in another Unicode normal form; not where two files could be meant."""
+    if absent.is_empty() or (absent.str.len_bytes() == absent.str.len_chars()).all():
+        return {}
+    found = respelt(there, absent)
+    several = Counter(found.values())
+    return {asked: each for each, asked in found.items() if several[asked] == 1}
 
 
 def _prefixes(uris: Sequence[str]) -> list[Place]:

@@ -43,7 +43,10 @@ class Direction(str, Enum):
 
 @dataclass(frozen=True)
 class Holds:
-    """What one side can hold exactly in one field; ``None`` means no limit."""
+    """What one side can hold exactly in one field; ``None`` means no limit.
+
+    ``values`` are the only ones that it takes, and ``by`` says what makes sure of that.
+    """
 
     kind: Kind
     nullable: bool = True
@@ -52,6 +55,8 @@ class Holds:
     maximum: int | None = None
     precision: int | None = None
     scale: int | None = None
+    values: frozenset[str] | None = None
+    by: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,16 @@ class Mapping:
     def in_database(self) -> Mapping:
         """The mapping as the database has it: with the flag as a field among the others."""
         return self if self.flag is None else replace(self, fields=(*self.fields, self.flag), flag=None)
+
+    def taking(self, allowed: dict[str, tuple[frozenset[str], str]]) -> Mapping:
+        """The mapping with the values that the database takes, and what makes sure of that, by field."""
+
+        def limited(field: Field) -> Field:
+            values, by = allowed.get(field.name, (None, ""))
+            return replace(field, database=replace(field.database, values=values, by=by))
+
+        flag = None if self.flag is None else limited(self.flag)
+        return replace(self, fields=tuple(map(limited, self.fields)), flag=flag)
 
     @property
     def fingerprint(self) -> str:

@@ -84,13 +84,31 @@ def to_json(value: Value | dict[str, Value]) -> Json:
     if isinstance(value, dict):
         return {name: to_json(part) for name, part in value.items()}
     if isinstance(value, datetime):
-        # Not strftime: it does not pad years to four digits everywhere.
-        return value.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return _iso(value, "milliseconds")
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, list):
         return [float(part) if type(part) is int else to_json(part) for part in value]
     return value
+
+
+def iso(moment: datetime) -> str:
+    """A moment as every document of syncd has it: ``2026-11-23T12:00:00.000000Z``.
+
+    Without a zone it is taken for UTC. Values of annotations have the same form, to their milliseconds.
+    """
+    return _iso(moment, "microseconds")
+
+
+def _iso(moment: datetime, precision: str) -> str:
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
+    # Not strftime: it does not pad years to four digits everywhere.
+    return aware.astimezone(timezone.utc).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def from_iso(text: str) -> datetime:
+    """The inverse of :func:`iso`; takes the offset of a zone too."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def from_json(kind: Kind, value: Json) -> Value:
@@ -100,8 +118,7 @@ def from_json(kind: Kind, value: Json) -> Value:
     if kind is Kind.DATE:
         return date.fromisoformat(str(value))
     if kind is Kind.TIMESTAMP:
-        text = str(value).replace("Z", "+00:00")
-        return datetime.fromisoformat(text)
+        return from_iso(str(value))
     if kind is Kind.FLOAT:
         return float(value)  # type: ignore[arg-type]
     if kind is Kind.BOX:

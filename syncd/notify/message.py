@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from syncd.config.daemon import Event
-from syncd.model.kinds import Json
+from syncd.model.kinds import Json, iso
 
 COUNTS = (
     "scanned",
@@ -44,7 +44,7 @@ def body_of(event: Event, delivery: str, at: datetime, binding: str | None, docu
     message: dict[str, Json] = {
         "event": event,
         "delivery": delivery,
-        "time": at.isoformat(),
+        "time": iso(at),
         "binding": binding,
         **words,
         "counts": counts,

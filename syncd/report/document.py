@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, is_dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import Any, TextIO
 
 import polars as pl
 
 from syncd.model import Json
+from syncd.model.kinds import iso
 from syncd.report.content import Report
 from syncd.report.links import in_the_app, undo_command
 from syncd.report.models import Model
@@ -62,7 +63,7 @@ def numbers(report: Report) -> dict[str, Json]:
 def changes(report: Report, app_url: str | None) -> Iterator[dict[str, Json]]:
     """The changes in order, each with its link and the command that takes it back."""
     for piece in report.changes.drop("old_label", "new_label").iter_slices(BATCH):
-        times = pl.col("edited_at", "applied_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00")
+        times = pl.col("edited_at", "applied_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
         for row in piece.with_columns(times).iter_rows(named=True):
             for side in ("old", "new"):
                 row[side] = None if row[side] is None else json.loads(row[side])
@@ -90,5 +91,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(part) for part in value]
     if isinstance(value, datetime):
-        return value.astimezone(timezone.utc).isoformat(timespec="microseconds")
+        return iso(value)
     return value.total_seconds() if isinstance(value, timedelta) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -67,8 +68,12 @@ def net(changes: pl.DataFrame) -> tuple[Net, ...]:
 
 
 def wavering(changes: pl.DataFrame) -> tuple[Wavering, ...]:
-    """Annotations whose label went away from a value and came back to it; the longest histories first."""
+    """Annotations whose label went away from a value and came back to it; the longest histories first.
+
+    What somebody has taken back is no part of that: an undo is not a second opinion.
+    """
     moved = _moved(changes).filter(pl.col("field") == LABEL, pl.col("annotation_id").is_not_null()).sort("seq")
+    moved = _without_undone(moved, changes)
     held = moved.select(*KEY, label=pl.concat_list("old_label", "new_label")).explode("label")
     # What a change found is mostly what the one before had left.
     first = pl.int_range(pl.len()).over(KEY) == 0
@@ -77,6 +82,30 @@ def wavering(changes: pl.DataFrame) -> tuple[Wavering, ...]:
     back = histories.filter(pl.col("labels").list.n_unique() < pl.col("labels").list.len())
     ordered = back.sort(pl.col("labels").list.len(), "binding", "annotation_id", descending=[True, False, False])
     return tuple(Wavering(binding, key, tuple(labels)) for binding, key, labels in ordered.iter_rows())
+
+
+def _without_undone(moved: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
+    """The labels given without those that were taken back, and without their taking back.
+
+    An undo takes back all since the label was last what it is again; where that was before the changes that are looked
+    at, it is as if the history began with the undo. An undo of an undo gives the label again.
+    """
+    undos = set(changes.filter(pl.col("undo_of").is_not_null())["seq"])
+    if not undos:
+        return moved
+    touched = moved.filter(pl.col("seq").is_in(list(undos))).select(KEY).unique()
+    gone: list[int] = []
+    for _, rows in moved.join(touched, on=KEY, how="semi").sort("seq").group_by(KEY, maintain_order=True):
+        kept: list[dict[str, Any]] = []
+        for row in rows.iter_rows(named=True):
+            kept.append(row)
+            if row["undo_of"] is None or row["undo_of"] in undos:
+                continue
+            were = [at for at, each in enumerate(kept[:-1]) if each["old_label"] == row["new_label"]]
+            first = were[-1] if were else 0
+            gone += [each["seq"] for each in kept[first:]]
+            del kept[first:]
+    return moved.filter(~pl.col("seq").is_in(gone))
 
 
 def _moved(changes: pl.DataFrame) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TextIO, TypeAlias
 
 from syncd.model import LABEL
-from syncd.printable import printable
+from syncd.printable import visible
 from syncd.report.content import Report
 from syncd.report.labels import Wavering
 from syncd.report.links import in_the_app, undo_command
@@ -51,7 +51,7 @@ def cell(value: str | int | None) -> str:
     """A value as text of a Markdown table: on one line, and nothing of it is markup or steers a terminal."""
     if value is None:
         return _NOTHING
-    return _SPECIAL.sub(r"\\\1", printable(" ".join(str(value).split())))
+    return _SPECIAL.sub(r"\\\1", visible(str(value)))
 
 
 def _head(report: Report) -> str:

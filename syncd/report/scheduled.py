@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from syncd.config import Config
 from syncd.config.daemon import ReportConfig
 from syncd.model import Json
+from syncd.model.kinds import iso
 from syncd.report.content import Report, gather
 from syncd.report.formats import THUMBNAILS, Format, write
 from syncd.report.periods import Period, file_name, last_period
@@ -33,8 +34,8 @@ class Written:
         """For the web hook: where it is and what it is about; no label, no value."""
         return {
             "to": self.link,
-            "since": self.period.since.isoformat(),
-            "until": self.period.until.isoformat(),
+            "since": iso(self.period.since),
+            "until": iso(self.period.until),
             "changes": self.changes,
             "annotations": self.annotations,
         }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from syncd.adapters.values import same_value
+from syncd.diff.content import problems_of
 from syncd.diff.images import is_other
+from syncd.diff.unsafe import why_unsafe
 from syncd.model import ID_FIELD, LABEL, Action, Direction, LabelType, Side
 from syncd.model.present import Present, Row, content
 from syncd.model.snapshot import column
-from syncd.resolve.answer import SETTLED, Answer, OpenConflict, Question, Take, change, moved_on, refuse
+from syncd.resolve.answer import SETTLED, Answer, OpenConflict, Question, Take, change, moved_on, no_term, refuse
 from syncd.resolve.images import answer_images
 from syncd.resolve.seen import is_seen_whole
 
@@ -77,10 +80,7 @@ def answer_moved(question: Question, conflict: OpenConflict, take: Take, present
 
 
 def answer_replaced(question: Question, conflict: OpenConflict, take: Take, present: Present) -> Answer:
-    """``fiftyone`` makes the new label the annotation, by its id; ``database`` removes it and puts the old one back.
-
-    What the new label holds otherwise is compared by the next run, as anybody's edit.
-    """
+    """``fiftyone`` makes the new label the annotation, as it is; ``database`` removes it and puts the old one back."""
     annotation_id = conflict["annotation_id"]
     label = present.label_at(conflict["sample_id"], conflict["label_id"])
     if label is None or label["annotation_id"] is not None or present.labels_of(annotation_id):
@@ -89,9 +89,9 @@ def answer_replaced(question: Question, conflict: OpenConflict, take: Take, pres
         return refuse(SIDES)
     if not is_seen_whole(question.mapping, conflict["fiftyone"], label):
         return moved_on("The label in FiftyOne", repr(label[column(LABEL)]))
-    if take.side is Side.FIFTYONE:
-        return _renamed(question, label, annotation_id, annotation_id)
     row = present.row(annotation_id)
+    if take.side is Side.FIFTYONE:
+        return _made_one(question, label, row, annotation_id)
     if row is None or row["problems"] is not None:
         return refuse("the database has no such row (any more) that could be put back: delete the label in FiftyOne")
     if question.mapping.label_type is LabelType.CLASSIFICATION:
@@ -116,11 +116,9 @@ def answer_occupied(question: Question, conflict: OpenConflict, take: Take, pres
         return refuse(SIDES)
     if not is_seen_whole(question.mapping, conflict["fiftyone"], label):
         return moved_on("The label in FiftyOne", repr(label[column(LABEL)]))
-    return (
-        _renamed(question, label, annotation_id, annotation_id)
-        if take.side is Side.FIFTYONE
-        else _without(question, label)
-    )
+    if take.side is Side.DATABASE:
+        return _without(question, label)
+    return _made_one(question, label, present.row(annotation_id), annotation_id)
 
 
 def _without(question: Question, label: Row) -> Answer:
@@ -129,6 +127,34 @@ def _without(question: Question, label: Row) -> Answer:
         return refuse("the label holds a value that cannot be read, and so cannot be logged: delete it in FiftyOne")
     values, name = content(question.mapping, label), label["annotation_id"]
     return Answer((change(question, Direction.TO_FIFTYONE, Action.DELETE, label, name, None, values, None),))
+
+
+def _made_one(question: Question, label: Row, row: Row | None, annotation_id: str) -> Answer:
+    """A label without an id becomes the annotation, as a person says: what it holds goes to the database.
+
+    What it lacks, and what the database's columns cannot be given, it gets from there; so nothing is left to be asked.
+    """
+    changes = list(_renamed(question, label, annotation_id, annotation_id).changes)
+    for field in question.mapping.fields if row is not None else ():
+        assert row is not None, "otherwise there is nothing to go through"
+        name = field.name
+        mine, theirs = label[column(name)], row[column(name)]
+        if name in problems_of(label) or name in problems_of(row) or same_value(field, mine, theirs):
+            continue
+        if name == LABEL and mine is not None:
+            why = no_term(question, str(mine))
+            if why is not None:
+                return refuse(why)
+            mine = question.vocabulary.meant(str(mine)) if question.vocabulary else mine
+        way = Direction.TO_FIFTYONE if mine is None or name in question.fixed else Direction.TO_DATABASE
+        side, old, new = (
+            (Side.FIFTYONE, mine, theirs) if way is Direction.TO_FIFTYONE else (Side.DATABASE, theirs, mine)
+        )
+        bad = why_unsafe(field, side, new)
+        if bad is not None:
+            return refuse(f"{name} cannot be carried over: {bad}. Correct it first")
+        changes.append(change(question, way, Action.UPDATE, label, annotation_id, name, old, new))
+    return Answer(tuple(changes))
 
 
 def _renamed(question: Question, label: Row, annotation_id: str, new: str | None) -> Answer:

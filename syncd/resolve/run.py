@@ -21,6 +21,7 @@ from syncd.reconcile.result import RunResult
 from syncd.reconcile.spoken import Spoken, spoken
 from syncd.resolve.answer import Answer, OpenConflict, Question, Take
 from syncd.resolve.decide import decide
+from syncd.resolve.ways import Ways, ways_of
 from syncd.session import Session
 from syncd.store import changes, conflicts
 from syncd.store.changes import APPLIED
@@ -99,6 +100,16 @@ def resolve(
     result = apply_made(session, plan, options)
     said = {} if dry_run else _said(plan.changes, result)
     return Resolved(_outcomes(asked, answers, statuses, said, dry_run=dry_run), result)
+
+
+def look_for_ways(session: Session, open_ones: Sequence[OpenConflict], *, vocabulary: Vocabulary | None) -> list[Ways]:
+    """Which answers to each of these open conflicts can be carried out as both sides are now; changes nothing."""
+    present = look(session, (each["annotation_id"] for each in open_ones), (each["sample_id"] for each in open_ones))
+    heard = spoken(session, present, vocabulary)
+    question = _question(session, open_ones, Take(Side.FIFTYONE), vocabulary)
+    session.rest()
+    question = replace(question, asked=heard.asked, meant=heard.meant)
+    return [ways_of(question, each, present) for each in open_ones]
 
 
 def _question(session: Session, asked: Sequence[OpenConflict], take: Take, vocabulary: Vocabulary | None) -> Question:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from syncd.canonical import other_forms
 from syncd.config import BindingConfig
 from syncd.config.nearest import did_you_mean
 from syncd.config.vocabulary import VocabularyFile, VocabularyTable
@@ -44,7 +45,10 @@ def load_with_notes(binding: BindingConfig, connection: Connection) -> Loaded | 
 
 
 def _vocabulary(binding: BindingConfig, terms: Terms) -> Vocabulary:
-    return Vocabulary(terms.terms, tuple(binding.extra_labels), dict(binding.aliases))
+    names = {*(each.name for each in terms.terms), *binding.extra_labels}
+    # The same name in another Unicode normal form, which nobody can see, means the term.
+    forms = {other: name for name in sorted(names) for other in other_forms(name) if other not in names}
+    return Vocabulary(terms.terms, tuple(binding.extra_labels), forms | dict(binding.aliases))
 
 
 def _terms(binding: BindingConfig, connection: Connection) -> Terms | None:

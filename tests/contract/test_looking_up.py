@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from contract.bench import Bench, item
 from syncd.model.snapshot import SAMPLES_SCHEMA
 
@@ -17,6 +19,19 @@ def test_samples_are_looked_up_by_their_ids(label_bench: Bench) -> None:
     occupied = dict(found.select("media", "occupied").iter_rows())
     assert occupied == {"/images/a.png": not label_bench.several, "/images/empty ü.png": False}
     assert label_bench.labels.look_up_samples([]).height == 0
+
+
+def test_a_sample_is_found_by_its_media_in_another_unicode_form_unless_one_has_just_that(label_bench: Bench) -> None:
+    assert label_bench.labels is not None
+    composed, decomposed = (unicodedata.normalize(form, "/images/Größe.png") for form in ("NFC", "NFD"))
+    label_bench.put_sample(decomposed)
+    label_bench.put_sample("/images/plain.png")
+    found = label_bench.labels.find_samples([composed, "/images/plain.png"])
+    assert sorted(found["media"]) == sorted([composed, "/images/plain.png"])
+    assert dict(found.schema) == SAMPLES_SCHEMA
+    label_bench.put_sample(composed)
+    assert label_bench.labels.find_samples([composed])["media"].to_list() == [composed]
+    assert label_bench.labels.find_samples([composed, decomposed]).height == 2
 
 
 def test_the_columns_of_every_field_of_a_plain_table_can_be_written(row_bench: Bench) -> None:

@@ -174,3 +174,12 @@ def test_faults_of_a_vocabulary_file_come_with_their_lines(lab: Lab, tmp_path: P
 def test_a_name_for_a_plan_that_nobody_asked_for_is_refused(lab: Lab) -> None:
     with_vocabulary(lab)
     assert lab.syncd("vocabulary", "check", name_of(lab), "-o", "x.json").code == 2
+
+
+def test_what_fiftyone_says_of_itself_is_not_in_the_output(lab: Lab) -> None:
+    with_vocabulary(lab)
+    talkative = {"FIFTYONE_DATABASE_VALIDATION": "true", "PYTHONWARNINGS": "default"}
+    done = lab.process("vocabulary", "push", name_of(lab), "--json", **talkative)
+    assert done.code == 0
+    json.loads(done.out)
+    assert not [line for line in done.err.splitlines() if "voxel51" in line or "fiftyone/" in line or "eta/" in line]

@@ -174,3 +174,15 @@ def test_the_example_configuration_is_valid(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("SYNCD_DATABASE_URL", "postgresql+psycopg2://syncd:x@postgres/annotations")
     (binding,) = load_config(ROOT / "deploy" / "syncd.yaml").bindings
     assert binding.dataset == "plankton"
+
+
+def test_nobody_is_told_to_install_syncd_from_an_index_that_lacks_it() -> None:
+    told = re.compile(r"pip3? install (?:-\S+ )*['\"]?syncd\b(?![/.])")
+    files = [ROOT / "README.md", ROOT / "Dockerfile", ROOT / "Makefile"]
+    for folder in ("docs", "deploy", "syncd", "benchmarks", "tools"):
+        files += [each for each in (ROOT / folder).rglob("*") if each.suffix in (".md", ".py", ".yaml", ".service", "")]
+    texts = {each: each.read_text(errors="replace") for each in files if each.is_file()}
+    assert [each for each, text in texts.items() if told.search(text)] == []
+    assert told.search("/opt/syncd/bin/pip install --upgrade syncd")
+    assert told.search("pip install 'syncd[demo]'")
+    assert not told.search("pip install /opt/src/syncd")

@@ -26,6 +26,7 @@ from syncd.adapters.fiftyone.write import Writer
 from syncd.adapters.fiftyone.write_tags import tag_operations
 from syncd.adapters.protocol import Meanwhile, Recogniser, Result, Sink
 from syncd.ahead import ahead
+from syncd.canonical import other_forms, respelt
 from syncd.model import ID_FIELD, SAMPLE_FIELD, Action, Change, Mapping, Mark, Origin, Side, Snapshot, TagEdit
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, distinct, empty
 
@@ -146,9 +147,13 @@ class FiftyOneAdapter:
         return self._partial({"_id": {"$in": chunk}} for chunk in _chunks(wanted))
 
     def find_samples(self, media: Collection[str]) -> pl.DataFrame:
-        """The samples with these media; ``occupied`` where a single-label field holds a label already."""
-        forms = (form for each in media for form in stored_forms(each))
-        return self._samples({self.labels.media_path: {"$in": chunk}} for chunk in _chunks(forms))
+        """The samples with these media; ``occupied`` where a single-label field holds a label already.
+
+        Those whose media are spelt in another Unicode normal form are found too, where no other is.
+        """
+        every = (form for each in media for name in (each, *other_forms(each)) for form in stored_forms(name))
+        found = self._samples({self.labels.media_path: {"$in": chunk}} for chunk in _chunks(every))
+        return _as_asked(found, media)
 
     def look_up_samples(self, sample_ids: Collection[str]) -> pl.DataFrame:
         """The same of the samples with these ids."""
@@ -275,6 +280,16 @@ def _once(rows: pl.DataFrame, frames: list[pl.DataFrame]) -> pl.DataFrame:
     part = pl.concat([pl.Series("part", [index] * frame.height, pl.Int32) for index, frame in enumerate(frames)])
     first = rows.with_columns(part).with_columns(pl.col("part").min().over("sample_id").alias("first"))
     return first.filter(pl.col("part") == pl.col("first")).drop("part", "first")
+
+
+def _as_asked(samples: pl.DataFrame, media: Collection[str]) -> pl.DataFrame:
+    """The samples that were asked for, by the names by which they were."""
+    wanted, names = set(media), samples["media"].drop_nulls()
+    if all(each in wanted for each in names):
+        return samples
+    meant = respelt(names, wanted)
+    known = samples.filter(pl.col("media").is_in([*wanted, *meant]))
+    return known.with_columns(pl.col("media").replace(meant))
 
 
 def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:

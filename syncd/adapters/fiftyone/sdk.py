@@ -8,12 +8,20 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from contextlib import redirect_stdout
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from syncd.config import Config, redact_url
 from syncd.connect import durable_address, first_line, without_password
 from syncd.errors import FiftyOneUnavailable, SetupError
+
+CLEAN_UP = "_delete_non_persistent_datasets_if_allowed"
+"""What FiftyOne registers to be called at the end of a process."""
+
+TALKATIVE = ("fiftyone", "eta", "mongoengine")
+"""Modules whose warnings are for those who program with FiftyOne."""
 
 URI, NAME = "FIFTYONE_DATABASE_URI", "FIFTYONE_DATABASE_NAME"
 
@@ -29,9 +37,12 @@ def fiftyone_for(config: Config) -> Any:
         if name is not None:
             os.environ[NAME] = name
         os.environ.setdefault("FIFTYONE_DO_NOT_TRACK", "true")
+        # What it says of itself (an old MongoDB, a deprecated module) is not what the command was asked for.
+        os.environ.setdefault("FIFTYONE_LOGGING_LEVEL", "ERROR")
+        for name in TALKATIVE:
+            warnings.filterwarnings("ignore", module=rf"{name}\b")
     try:
-        # Its log goes to what is standard output at this moment; that belongs to the command's own document.
-        with redirect_stdout(sys.stderr):
+        with _quietly():
             import fiftyone
     except Exception as error:  # FiftyOne raises errors of many kinds here, each meaning the same
         raise _unavailable(error) from error
@@ -48,20 +59,46 @@ def fiftyone_for(config: Config) -> Any:
     return fiftyone
 
 
-def _connect() -> None:
-    """Connects FiftyOne, and takes back what it means to do at the end of the process.
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keeps what FiftyOne says while it starts out of the command's own output.
 
-    It would delete all datasets that are not persistent if it took itself for the last user, such as those of people
-    whose notebook has just ended; and wait half a minute for a server that is gone.
+    Its log goes to what is standard output at this moment; warnings of the modules that it imports are theirs to mend.
     """
+    with redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _connect() -> None:
+    """Connects FiftyOne, and takes back what it means to do at the end of the process."""
     try:
-        with redirect_stdout(sys.stderr):
+        with _quietly():
             from fiftyone.core.odm import database
 
             database.get_db_conn()
     except Exception as error:
         raise _unavailable(error) from error
-    atexit.unregister(database._delete_non_persistent_datasets_if_allowed)
+    keep_datasets_at_exit(database)
+
+
+def keep_datasets_at_exit(database: Any) -> None:
+    """Takes back what FiftyOne (its module ``core.odm.database``) means to do at the end of the process.
+
+    It would delete all datasets that are not persistent if it took itself for the last user, such as those of people
+    whose notebook has just ended; and wait half a minute for a server that is gone. ``SetupError`` where this FiftyOne
+    calls that otherwise, so that nobody can take it back.
+    """
+    hook = getattr(database, CLEAN_UP, None)
+    if hook is None:
+        import fiftyone
+
+        raise SetupError(
+            f"syncd does not know FiftyOne {fiftyone.__version__}: it has no {CLEAN_UP} in {database.__name__}, which "
+            "syncd keeps from deleting other people's datasets at the end of a command.",
+            remedy="Install a FiftyOne that this syncd is tested with: pip install 'fiftyone==1.22.*'",
+        )
+    atexit.unregister(hook)
 
 
 def _unavailable(error: Exception) -> FiftyOneUnavailable:

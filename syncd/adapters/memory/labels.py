@@ -16,6 +16,7 @@ from syncd.adapters.memory.content import Content, canonical_values, problems_js
 from syncd.adapters.memory.documents import Documents
 from syncd.adapters.memory.faults import Faults
 from syncd.adapters.protocol import Meanwhile, Recogniser, Result, Sink
+from syncd.canonical import respelt
 from syncd.model import ID_FIELD, SAMPLE_FIELD, Action, Change, Mapping, Mark, Origin, Side, Snapshot, TagEdit, Value
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, schema
 
@@ -202,10 +203,12 @@ class MemoryLabels:
         return self._snapshot([each for each in self.samples.values() if each.sample_id in wanted], complete=False)
 
     def find_samples(self, media: Collection[str]) -> pl.DataFrame:
-        """The samples with these media."""
+        """The samples with these media, in whatever Unicode normal form, by the names that were asked for."""
         self.faults.called("find_samples")
         wanted = set(media)
-        return self._samples(each for each in self.samples.values() if each.media in wanted)
+        meant = respelt((each.media for each in self.samples.values() if each.media is not None), wanted)
+        chosen = (each for each in self.samples.values() if each.media in wanted or each.media in meant)
+        return self._samples(chosen).with_columns(pl.col("media").replace(meant))
 
     def look_up_samples(self, sample_ids: Collection[str]) -> pl.DataFrame:
         """The samples with these ids."""

@@ -165,6 +165,10 @@ class MemoryRows:
         self.faults.called("writable")
         return field in self.mapping.names
 
+    def values_taken(self) -> dict[str, tuple[frozenset[str], str]]:
+        """None: every field takes whatever is of its kind."""
+        return {}
+
     def signature(self, actor: str | None) -> str:
         """The actor, or syncd itself."""
         return actor or ACTOR

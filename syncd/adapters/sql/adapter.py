@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -23,9 +24,12 @@ from syncd.adapters.sql.place import place_of
 from syncd.adapters.sql.quote import relation
 from syncd.adapters.sql.readback import Examiner, Found, NoAnswerError, raise_no_answers, read_back
 from syncd.adapters.sql.reader import Reader
+from syncd.adapters.sql.rights import explained
+from syncd.adapters.sql.takes import values_taken
 from syncd.adapters.sql.values import editor, why_unsendable
 from syncd.adapters.sql.write_portable import Write
 from syncd.ahead import ahead, batches
+from syncd.errors import RightMissing
 from syncd.model import (
     MEDIA_FIELD,
     Action,
@@ -95,31 +99,31 @@ class SqlAdapter:
 
     def origin(self, *, count_rows: bool = True) -> Origin:
         """The table's name with its database and server, and its number of rows."""
-        with asking(READING):
+        with self._asking(READING):
             identity = place_of(self.connection, self.info.mapping.table)
         if not count_rows:
             return Origin(identity=identity)
         table = relation(self.connection.dialect, self.info.mapping.table)
-        with asking(READING):
+        with self._asking(READING):
             plain = self.connection.execution_options(no_parameters=True)
             rows = plain.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
         return Origin(identity=identity, rows=int(rows))
 
     def now(self) -> datetime:
         """The server's clock; of a database without one (SQLite), this machine's."""
-        with asking(READING):
+        with self._asking(READING):
             return clock(self.connection)
 
     def read_all(self) -> Snapshot:
         """Every row: one statement, and so one moment."""
         as_of = self.now()
-        with asking(READING):
+        with self._asking(READING):
             return Snapshot(self.side, self.reader.everything(), complete=True, as_of=as_of)
 
     def read_all_to(self, sink: Sink) -> datetime:
         """Every row, some at a time: still one statement, and so one moment."""
         as_of = self.now()
-        with asking(READING):
+        with self._asking(READING):
             for rows in self.reader.everything_in_parts():
                 sink.add(rows)
         return as_of
@@ -128,35 +132,49 @@ class SqlAdapter:
         """Rows stamped at or after ``since``; an indexed range read on ``updated_at``."""
         assert self.info.mapping.updated_at is not None, "a table without updated_at is read whole"
         as_of = self.now()
-        with asking(READING):
+        with self._asking(READING):
             rows = self.reader.since(self.info.mapping.updated_at, since)
         return Snapshot(self.side, rows, complete=False, as_of=as_of)
 
     def count_since(self, since: datetime, at_most: int) -> int:
         """The number of rows stamped at or after ``since``, from the index, up to ``at_most``."""
         assert self.info.mapping.updated_at is not None, "a table without updated_at is read whole"
-        with asking(READING):
+        with self._asking(READING):
             return self.reader.count_since(self.info.mapping.updated_at, since, at_most)
 
     def read_ids(self, ids: Collection[str]) -> Snapshot:
         """The rows with these ids; an id that the column cannot hold has no row."""
         as_of = self.now()
-        with asking(READING):
+        with self._asking(READING):
             return Snapshot(self.side, self.reader.with_ids(ids), complete=False, as_of=as_of)
+
+    @contextmanager
+    def _asking(self, doing: str) -> Iterator[None]:
+        """Translates what the driver raises; of a right that is denied, it names what grants it."""
+        try:
+            with asking(doing):
+                yield
+        except RightMissing as error:
+            raise explained(error, self.connection, self.info) from error.__cause__
 
     def writable(self, field: str) -> bool:
         """Whether the table that is written has all of the field's columns, and generates none of them."""
         return all(self.info.writable(each) for each in self.info.mapping.fields[field])
 
+    def values_taken(self) -> dict[str, tuple[frozenset[str], str]]:
+        """Of enums, of CHECKs that list values, and of the label's foreign key."""
+        with self._asking(READING):
+            return values_taken(self.connection, self.info)
+
     def read_committed(self, ids: Collection[str]) -> Snapshot:
         """As :meth:`read_ids`, over the connection that only reads: quicker, and blind to what is not committed."""
         as_of = self.now()
-        with asking(READING):
+        with self._asking(READING):
             return Snapshot(self.side, self.reader.with_ids_apart(ids), complete=False, as_of=as_of)
 
     def written_ids(self, ids: Collection[str]) -> Written:
         """Which of these ids, that were read and not found, the table has all the same."""
-        with asking(READING):
+        with self._asking(READING):
             certain = not self._row_security()
             if self.info.mapping.read == self.info.mapping.table:
                 return Written(frozenset(), certain)
@@ -195,7 +213,7 @@ class SqlAdapter:
             return []
         outcome = _Outcome()
         groups = self._groups(changes, outcome.refused)
-        with asking(WRITING):
+        with self._asking(WRITING):
             self.writer.prepare()
             examiner = Examiner(self.connection, self._written, self._writing, self.writer, self._read_back, judge)
             ready = (

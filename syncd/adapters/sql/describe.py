@@ -13,7 +13,7 @@ from sqlalchemy.sql import sqltypes
 
 from syncd.adapters.sql.describe_postgres import columns_of_query, columns_of_relation
 from syncd.adapters.sql.errors import READING, asking, said
-from syncd.adapters.sql.mapping import ColumnInfo, TableInfo, TableMapping
+from syncd.adapters.sql.mapping import ColumnInfo, Reference, TableInfo, TableMapping
 from syncd.adapters.sql.owner import IDENTITY, find_owner
 from syncd.adapters.sql.quote import query, relation, split_name
 from syncd.adapters.sql.zone import stamp_zone
@@ -149,6 +149,7 @@ def _reflected(connection: Connection, name: str) -> dict[str, ColumnInfo]:
         return {}
     found: dict[str, ColumnInfo] = {}
     numbered = _numbered(connection, table, schema)
+    references = _references(connection, table, schema)
     for each in columns:
         kind, holds = _kind(each["type"], nullable=bool(each["nullable"]))
         found[each["name"]] = ColumnInfo(
@@ -160,7 +161,25 @@ def _reflected(connection: Connection, name: str) -> dict[str, ColumnInfo]:
             nullable=bool(each["nullable"]),
             generated="computed" in each,
             default=IDENTITY if "identity" in each or each["name"] == numbered else each["default"],
+            refers_to=references.get(each["name"]),
         )
+    return found
+
+
+def _references(connection: Connection, table: str, schema: str | None) -> dict[str, Reference]:
+    """What the columns that have a foreign key of their own refer to."""
+    inspector, preparer = sa.inspect(connection), connection.dialect.identifier_preparer
+    if table in inspector.get_view_names(schema=schema):
+        return {}
+    found: dict[str, Reference] = {}
+    for each in inspector.get_foreign_keys(table, schema=schema):
+        if len(each["constrained_columns"]) == 1:
+            parts = [name for name in (each["referred_schema"], each["referred_table"]) if name]
+            named = ".".join(preparer.quote(name) for name in parts)
+            # SQLite need not name the column, and means the key.
+            columns = each["referred_columns"] or inspector.get_pk_constraint(parts[-1])["constrained_columns"]
+            if columns:
+                found.setdefault(each["constrained_columns"][0], Reference(named, columns[0]))
     return found
 
 

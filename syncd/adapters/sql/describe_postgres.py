@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from syncd.adapters.sql.mapping import ColumnInfo
+from syncd.adapters.sql.mapping import ColumnInfo, Reference
 from syncd.adapters.sql.quote import query as as_source
 from syncd.adapters.sql.quote import relation
 from syncd.model import Holds, Kind
@@ -60,11 +60,17 @@ SELECT a.attname AS name, types.cast_name, format_type(a.atttypid, a.atttypmod) 
        types.category, a.attnotnull OR types.not_null AS not_null,
        CASE WHEN a.atttypmod = -1 THEN types.typmod ELSE a.atttypmod END AS typmod,
        a.attgenerated <> '' AS generated, pg_get_expr(d.adbin, d.adrelid) AS default_expression,
-       a.attidentity <> '' AS identity
+       a.attidentity <> '' AS identity, f.refers_to
 FROM pg_attribute a
 JOIN types ON types.oid = a.atttypid
 JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+LEFT JOIN LATERAL (
+    SELECT ARRAY[quote_ident(n.nspname) || '.' || quote_ident(o.relname), r.attname] AS refers_to
+    FROM pg_constraint k JOIN pg_class o ON o.oid = k.confrelid JOIN pg_namespace n ON n.oid = o.relnamespace
+    JOIN pg_attribute r ON r.attrelid = k.confrelid AND r.attnum = k.confkey[1]
+    WHERE k.contype = 'f' AND k.conrelid = a.attrelid AND k.conkey = ARRAY[a.attnum] ORDER BY k.oid LIMIT 1
+) f ON true
 WHERE a.attrelid = to_regclass(:name) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
 """
@@ -89,7 +95,8 @@ def columns_of_query(connection: Connection, query: str) -> dict[str, ColumnInfo
     described = [(each[0], each[1]) for each in result.cursor.description]
     rows = connection.execute(sa.text(_TYPES), {"oids": [oid for _, oid in described]}).mappings()
     types = {row["oid"]: dict(row) for row in rows}
-    unknown = {"not_null": False, "typmod": -1, "generated": False, "default_expression": None, "identity": False}
+    unknown = {"not_null": False, "typmod": -1, "generated": False, "default_expression": None}
+    unknown |= {"identity": False, "refers_to": None}
     return {name: _column(types[oid] | unknown | {"name": name}) for name, oid in described}
 
 
@@ -110,6 +117,7 @@ def _column(row: dict[str, Any]) -> ColumnInfo:
         plain_text=base in PLAIN_TEXT and row["category"] != "e",
         zoned=base != "timestamp",
         default="identity" if row["identity"] else row["default_expression"],
+        refers_to=Reference(*row["refers_to"]) if row["refers_to"] else None,
     )
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
-from syncd.errors import DatabaseUnavailable, MappingError, SyncdError
+from syncd.errors import DatabaseUnavailable, MappingError, RightMissing, SyncdError
 
 SHOWN = 300
 READING, WRITING = "Reading from", "Writing to"
@@ -39,7 +39,11 @@ def failure(doing: str, message: str, state: str) -> SyncdError:
     if state in _NOT_AS_CONFIGURED or "no such table" in message or "no such column" in message:
         return MappingError(text, remedy="Mend `table`, `read` or `columns` of the binding, then run `syncd doctor`.")
     if state == _DENIED:
-        return DatabaseUnavailable(text, remedy="Grant this right to syncd's role, then run `syncd doctor`.")
+        return RightMissing(
+            text,
+            remedy="Run `syncd doctor`: it names each right that is missing, with its GRANT. `syncd database grants` "
+            "prints all that syncd needs.",
+        )
     return DatabaseUnavailable(text, remedy="Run `syncd doctor`.")
 
 

@@ -46,11 +46,23 @@ class TableMapping:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """What a foreign key of one column refers to: ``table`` as SQL names it, and the column there."""
+
+    table: str
+    column: str
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.column}"
+
+
+@dataclass(frozen=True)
 class ColumnInfo:
     """One column as the database describes it.
 
     ``cast`` is the type's name for an SQL cast, without its length. ``plain_text``: text is assigned to it without a
     cast, which would cut what is too long. ``default`` is the expression of its default (or of its identity).
+    ``refers_to`` is where its values must be found, where it has a foreign key of its own.
     """
 
     name: str
@@ -64,6 +76,7 @@ class ColumnInfo:
     plain_text: bool = False
     zoned: bool = True
     default: str | None = None
+    refers_to: Reference | None = None
 
     @property
     def given_as(self) -> str:

@@ -41,3 +41,17 @@ def query(text: str) -> str:
 def source(dialect: Dialect, mapping: TableMapping) -> str:
     """What stands behind FROM when annotations are read."""
     return query(mapping.read) if mapping.read_is_query else relation(dialect, mapping.read)
+
+
+def name_in_sql(dialect: Dialect, name: str) -> str:
+    """A column's or role's name as SQL, in quotes only where it needs them."""
+    plain: str = dialect.identifier_preparer.quote(name)
+    # Percent signs are doubled for drivers; a person pastes it into psql.
+    return plain.replace("%%", "%") if dialect.paramstyle in ("format", "pyformat") else plain
+
+
+def table_in_sql(dialect: Dialect, name: str, ending: str = "") -> str:
+    """A table's name as SQL, schema and all, in quotes only where it needs them; or of what is named after it."""
+    schema, table = split_name(name)
+    plain = name_in_sql(dialect, table + ending)
+    return f"{name_in_sql(dialect, schema)}.{plain}" if schema else plain

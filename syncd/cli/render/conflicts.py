@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from syncd.cli.render.values import ago, arrow, escape, in_full, marked, plural, short_id, shown, versus, when, words
-from syncd.model import LABEL
-from syncd.resolve.decide import BY_HAND
+from syncd.resolve.ways import Ways
 
 MEANINGS = {
     "edit_edit": "both sides changed it, to different values",
@@ -113,8 +112,13 @@ def _show_groups(console: Console, conflicts: Sequence[dict[str, Any]]) -> None:
     console.print("[dim]One answer for many: syncd conflicts resolve --kind K --field F --label L --take …[/dim]\n")
 
 
-def show_conflict(console: Console, conflict: dict[str, Any], history: Sequence[dict[str, Any]] = ()) -> None:
-    """Prints one conflict in full; ``history`` are the newest log entries about the same annotation and field."""
+def show_conflict(
+    console: Console, conflict: dict[str, Any], history: Sequence[dict[str, Any]] = (), ways: Ways | None = None
+) -> None:
+    """Prints one conflict in full; ``history`` are the newest log entries about the same annotation and field.
+
+    ``ways`` are the answers that can be given; ``None`` where nobody could look.
+    """
     title = f"Conflict {conflict['id']}: [yellow]{words(conflict['kind'])}[/yellow]"
     console.print(f"[bold]{title}[/bold]  {MEANINGS.get(conflict['kind'], '')}")
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
@@ -131,8 +135,8 @@ def show_conflict(console: Console, conflict: dict[str, Any], history: Sequence[
     for entry in history:
         table.add_row("  [dim]logged[/dim]", _entry(entry))
     console.print(table)
-    if conflict["status"] == "open":
-        _show_ways(console, conflict)
+    if ways is not None:
+        _show_ways(console, conflict, ways)
 
 
 def _edited(conflict: dict[str, Any], side: str) -> str:
@@ -148,33 +152,15 @@ def _entry(entry: dict[str, Any]) -> str:
     return f"{when(entry['applied_at'])} {what} [dim]{words(entry['reason'])}{by}, change {entry['seq']}[/dim]"
 
 
-def _show_ways(console: Console, conflict: dict[str, Any]) -> None:
-    """Prints the commands that would resolve it."""
-    command = f"syncd conflicts resolve {conflict['id']}"
-    if conflict["kind"] in BY_HAND:
-        console.print(f"  [dim]Only by hand; `{command} --take database` says how.[/dim]")
-        return
-    about_field = conflict["field"] is not None
-    ways = {"fiftyone": "what FiftyOne has is right", "database": "what the database has is right"}
-    if conflict["kind"] in ("unknown_label", "hidden"):
-        # Its label is no term; its row cannot be compared or written: that is what it is about.
-        del ways["fiftyone"]
-    # A label cannot be empty.
-    ways = {side: says for side, says in ways.items() if conflict["field"] != LABEL or conflict[side] is not None}
-    if conflict["kind"] == "hidden":
-        console.print("  [dim]Show the row again, and the next complete run closes this.[/dim]")
-        ways = {"database": "the label goes, as its row did"}
-    for side, meaning in ways.items():
-        console.print(f"  [bold]{command} --take {side}[/bold]  [dim]{meaning}[/dim]", soft_wrap=True)
-    if conflict["kind"] == "unknown_label" and conflict["suggestions"]:
-        best = shlex.quote(str(conflict["suggestions"][0]))
-        console.print(f"  [bold]{command} --value {escape(best)}[/bold]  [dim]the term that is nearest[/dim]")
-    elif conflict["kind"] == "ambiguous_tags":
-        for each in conflict["suggestions"]:
-            term = escape(shlex.quote(str(each)))
-            console.print(f"  [bold]{command} --value {term}[/bold]  [dim]what this tag says[/dim]", soft_wrap=True)
-    elif about_field:
-        console.print(f"  [bold]{command} --value TEXT[/bold]  [dim]neither: this, on both sides[/dim]")
+def _show_ways(console: Console, conflict: dict[str, Any], ways: Ways) -> None:
+    """Prints the commands that resolve it, and why others do not."""
+    for each in ways.ways:
+        text = each.take.text if each.take is not None else None
+        given = each.given if text is None else f"--value {shlex.quote(text)}"
+        command = f"[bold]syncd conflicts resolve {conflict['id']} {escape(given)}[/bold]"
+        console.print(f"  {command}  [dim]{escape(each.does)}[/dim]", soft_wrap=True)
+    for hint in ways.hints:
+        console.print(f"  [dim]{escape(hint[0].upper() + hint[1:])}.[/dim]", soft_wrap=True)
 
 
 def summary(conflicts: dict[str, int]) -> str:

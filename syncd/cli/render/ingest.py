@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from syncd.cli.render.values import escape, plural
+from syncd.cli.render.values import escape, plural, shown
 from syncd.ingest.result import SHOWN, IngestResult
 
 FEW = 5
@@ -97,7 +97,7 @@ def _show_unknown(out: Console, result: IngestResult) -> None:
     table = Table(box=None, padding=(0, 2, 0, 4), show_header=False)
     for each in result.unknown[:FEW]:
         near = f"[dim]near: {escape(', '.join(each.nearest))}[/dim]" if each.nearest else ""
-        table.add_row(f"{each.rows:,}", escape(each.label), near)
+        table.add_row(f"{each.rows:,}", escape(shown(each.label)), near)
     out.print(table)
     out.print(f"    [bold]syncd vocabulary check {escape(result.binding)}[/bold] lists them all")
 

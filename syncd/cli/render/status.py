@@ -10,6 +10,7 @@ from rich.console import Console
 from syncd.cli.render.conflicts import summary
 from syncd.cli.render.values import ago, escape, escape_lines, plural
 from syncd.daemon.attendance import Attendance
+from syncd.model.kinds import from_iso
 from syncd.status import BindingStatus
 
 STYLES = {
@@ -67,7 +68,7 @@ def _show_daemon(console: Console, daemon: Attendance, now: datetime) -> None:
     if daemon.why is not None and daemon.state in ("degraded", "stopped"):
         side = f"{daemon.side}: " if daemon.side else ""
         tries = f"; next try {daemon.next_try[11:19]} UTC" if daemon.next_try else ""
-        since = datetime.fromisoformat(daemon.since)
+        since = from_iso(daemon.since)
         console.print(f"  [red]{escape_lines(side + daemon.why)}[/red]", soft_wrap=True)
         console.print(f"  since {since:%Y-%m-%d %H:%M:%S} UTC, {ago(since, now)}{tries}", soft_wrap=True)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from rich.markup import escape as literally
 
 from syncd.model import to_json
-from syncd.printable import printable, printable_lines
+from syncd.printable import printable, printable_lines, visible
 
 LONGEST = 60
 INDENT = "    "
@@ -41,7 +42,7 @@ def shown(value: Any) -> str:
     if plain is None:
         return "∅"
     if isinstance(plain, str):
-        text = plain or '""'
+        text = visible(plain)
     elif isinstance(plain, float):
         text = f"{plain:.6g}"
     elif isinstance(plain, list):
@@ -50,8 +51,6 @@ def shown(value: Any) -> str:
         text = shown(plain.get("label")) if plain.get("label") is not None else "(no label)"
     else:
         text = json.dumps(plain)
-    text = printable(text)
-    text = " ".join(text.split()) if text == text.strip() else f'"{text}"'
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
@@ -59,7 +58,22 @@ def in_full(value: Any) -> str:
     """A value with nothing left out: a whole annotation field by field."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {in_full(part)}" for name, part in value.items())
-    return "∅" if value is None else value if isinstance(value, str) else json.dumps(to_json(value), ensure_ascii=False)
+    if isinstance(value, str):
+        return visible(value)
+    return "∅" if value is None else json.dumps(to_json(value), ensure_ascii=False)
+
+
+def told_apart(one: Any, other: Any) -> tuple[str, str]:
+    """Two values as :func:`shown`; exactly, where they would look the same and are not.
+
+    So do letters that are composed and those that are not, and numbers that differ in their last digits.
+    """
+    texts = shown(one), shown(other)
+    alike = unicodedata.normalize("NFC", texts[0]) == unicodedata.normalize("NFC", texts[1])
+    if not alike or one == other or isinstance(one, dict) or isinstance(other, dict):
+        return texts
+    exact = [each if isinstance(each, str) else json.dumps(to_json(each)) for each in (one, other)]
+    return ascii(exact[0])[1:-1], ascii(exact[1])[1:-1]
 
 
 def marked(value: Any, style: str) -> str:
@@ -69,12 +83,14 @@ def marked(value: Any, style: str) -> str:
 
 def arrow(old: Any, new: Any) -> str:
     """Old → new, as Rich markup."""
-    return f"{marked(old, 'red')} [dim]→[/dim] {marked(new, 'green')}"
+    was, now = told_apart(old, new)
+    return f"[red]{escape(was)}[/red] [dim]→[/dim] [green]{escape(now)}[/green]"
 
 
 def versus(conflict: Any) -> str:
     """FiftyOne's value ≠ the database's (and what it was), as Rich markup; from anything with the three values."""
-    sides = f"{marked(conflict['fiftyone'], 'cyan')} [dim]≠[/dim] {marked(conflict['database'], 'magenta')}"
+    here, there = told_apart(conflict["fiftyone"], conflict["database"])
+    sides = f"[cyan]{escape(here)}[/cyan] [dim]≠[/dim] [magenta]{escape(there)}[/magenta]"
     base = conflict.get("base")
     if base is None or isinstance(base, dict):
         return sides

@@ -51,14 +51,9 @@ def _strays(strays: Sequence[Stray]) -> Table:
     table.add_column("database", justify="right")
     table.add_column("")
     for each in strays:
-        label = f"[yellow]{escape(_exact(each.label))}[/yellow]"
+        label = f"[yellow]{escape(shown(each.label))}[/yellow]"
         table.add_row(label, f"{each.fiftyone:,}", f"{each.database:,}", _meaning(each))
     return table
-
-
-def _exact(label: str) -> str:
-    """A label as text; in quotes where only its spaces may tell it from a term."""
-    return shown(label) if label == " ".join(label.split()) else repr(label)
 
 
 def _meaning(stray: Stray) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from syncd.printable import printable
+from syncd.printable import visible
 
 LONGEST = 160
 """Characters of a value that are shown; the log has all of it."""
@@ -69,7 +69,7 @@ def _coded(texts: pl.Series) -> Column:
     counted = texts.drop_nulls().value_counts(name="n").sort("n", name, descending=[True, False])
     codes = counted.select(pl.col(name), code=pl.int_range(pl.len(), dtype=pl.Int32))
     joined = texts.to_frame().join(codes, on=name, how="left", maintain_order="left")
-    return {"values": list(map(printable, counted[name])), "codes": joined["code"].fill_null(-1).to_list()}
+    return {"values": list(map(visible, counted[name])), "codes": joined["code"].fill_null(-1).to_list()}
 
 
 def script_json(value: object) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from syncd.ingest.evaluation import Cell
-from syncd.printable import printable
+from syncd.printable import visible
 from syncd.report.html.data import LONGEST as SHOWN
 from syncd.report.html.data import ordered
 from syncd.report.html.text import LONGEST, plotted
@@ -272,7 +272,7 @@ def _heat(
 
 def _cut(label: str | None) -> str | None:
     """The label as the list of changes has it."""
-    return None if label is None else printable(label[:SHOWN])
+    return None if label is None else visible(label[:SHOWN])
 
 
 def _axis(weighted: Sequence[tuple[str | None, int]], order: Sequence[str]) -> list[str | None]:

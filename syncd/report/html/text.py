@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from datetime import datetime
 
-from syncd.printable import printable
+from syncd.printable import visible
 
 LONGEST = 30
 """Characters of a name on an axis."""
@@ -17,7 +17,7 @@ def plotted(text: str | None, none: str = NO_LABEL, longest: int = 400) -> str:
     """The text as a plot shows it: literally, on one line, with nothing unseen, its direction of writing its own."""
     if text is None:
         return f"({none})"
-    line = printable(" ".join(text.split()))
+    line = visible(text)
     cut = line if len(line) <= longest else line[: longest - 1] + "…"
     return f"\u2068{html.escape(cut)}\u2069"
 

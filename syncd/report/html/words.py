@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from syncd.printable import printable
+from syncd.printable import visible
 from syncd.report.content import Report
 from syncd.report.html.text import NO_LABEL, counted, moment
 from syncd.report.totals import Tally
@@ -70,7 +70,7 @@ def bdi(text: str | None, none: str = NO_LABEL) -> Markup:
     """A text that people wrote: escaped, with nothing unseen in it, and its direction of writing kept to itself."""
     if text is None:
         return Markup('<span class="none">{}</span>').format(none)
-    return Markup("<bdi>{}</bdi>").format(printable(text))
+    return Markup("<bdi>{}</bdi>").format(visible(text))
 
 
 def _how_much(report: Report) -> Markup:

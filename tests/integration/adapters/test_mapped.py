@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from syncd.adapters.fiftyone.dataset import DatasetInfo
 from syncd.adapters.fiftyone.mapping import LabelMapping
-from syncd.adapters.sql.mapping import ColumnInfo, IdOwner, TableInfo
+from syncd.adapters.sql.mapping import ColumnInfo, IdOwner, Reference, TableInfo
 from syncd.config import BindingConfig, parse_config
 from syncd.errors import MappingError
 from syncd.mapped import EXACT_DOUBLE, EXACT_SINGLE, build_mapping, policy_of, table_mapping
@@ -234,3 +235,54 @@ def test_the_sample_key_is_a_field_of_the_samples(sample_key: str) -> None:
 def test_policies_and_brakes_are_those_of_the_configuration() -> None:
     policy = policy_of(_binding(policy={"on_conflict": "database"}, brakes={"min_rows": 3}))
     assert (policy.on_conflict, policy.brakes.min_rows, policy.first_sync) == ("database", 3, "quarantine")
+
+
+KEY = ColumnInfo("label", Kind.INTEGER, "integer", "integer", Holds(Kind.INTEGER))
+TAXON = {"vocabulary": {"table": "public.taxon", "column": "name"}}
+
+
+@pytest.mark.parametrize(
+    ("column", "over", "says"),
+    [
+        (replace(KEY, refers_to=Reference("public.taxon", "taxon_id")), {}, "holds the keys of public.taxon.taxon_id"),
+        (
+            replace(KEY, refers_to=Reference("public.taxon", "taxon_id")),
+            TAXON,
+            "holds the keys of public.taxon.taxon_id",
+        ),
+        (KEY, TAXON, "holds no text, which the terms of the vocabulary are"),
+        (replace(KEY, kind=Kind.UUID, type_name="uuid"), TAXON, "is uuid and holds no text"),
+    ],
+)
+def test_a_label_column_that_holds_keys_is_named(column: ColumnInfo, over: dict[str, Any], says: str) -> None:
+    binding = _binding(**over)
+    with pytest.raises(MappingError) as refused:
+        build_mapping(binding, _table(binding, label=column), DATASET)
+    assert says in refused.value.message
+    assert "columns.label" in str(refused.value.remedy) + refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("column", "over"),
+    [
+        (KEY, {}),
+        (
+            ColumnInfo(
+                "label", Kind.TEXT, "text", "text", Holds(Kind.TEXT), refers_to=Reference("public.taxon", "name")
+            ),
+            TAXON,
+        ),
+    ],
+    ids=["numbers as classes", "a foreign key of names"],
+)
+def test_a_label_column_of_names_or_numbers_is_none_of_these(column: ColumnInfo, over: dict[str, Any]) -> None:
+    binding = _binding(**over)
+    mapping, _ = build_mapping(binding, _table(binding, label=column), DATASET)
+    assert mapping.field(LABEL).kind is column.kind
+
+
+def test_what_tags_say_is_heard_in_either_unicode_form() -> None:
+    composed, decomposed = (unicodedata.normalize(form, "geprüft") for form in ("NFC", "NFD"))
+    review = policy_of(_binding(review={"approve": [composed, "ok"], "error": [decomposed + "?"]})).review
+    assert review.approve == (composed, decomposed, "ok")
+    assert set(review.error) == {composed + "?", decomposed + "?"}

@@ -111,5 +111,5 @@ def test_a_report_is_written_by_schedule_and_told_with_its_place(
     told = got[0]
     written = json.loads(Path(told["report"]["to"]).read_text())
     assert (told["event"], told["binding"]) == ("report", None)
-    assert written["selection"]["until"].startswith(told["report"]["until"].removesuffix("+00:00"))
+    assert written["selection"]["until"].startswith(told["report"]["until"].removesuffix("Z"))
     assert daemon.until_said("a report was written")["to"] == told["report"]["to"]

@@ -9,6 +9,9 @@ import pytest
 from integration.doctor.cases import Case, column, edit, on_table, view
 from integration.doctor.lab import Lab, copy_dataset, find, remove_dataset, wanting
 
+USERS = "CREATE TABLE users (login text PRIMARY KEY); INSERT INTO users VALUES ('ada'); "
+COMPOSED = {"id": "annotation_id", "label": "gr\u00f6\u00dfe", "media": "media_uri"}
+
 CASES = [
     Case("no table", on_table(table="anotation"), "Table", "fault", "no table 'anotation'", "].table: annotation"),
     Case("view as table", on_table(table="annotation_with_media"), "Table", "fault", "is a view", "read: annotation_w"),
@@ -76,6 +79,76 @@ CASES = [
         "fault",
         "integer, expected text",
         "leave it out",
+    ),
+    Case(
+        "names where a user is meant",
+        on_table(USERS + "ALTER TABLE annotation ADD FOREIGN KEY (updated_by) REFERENCES users"),
+        "Column 'updated_by' (updated_by)",
+        "fault",
+        "the foreign key of 'updated_by' to public.users.login does not take 'syncd'",
+        "INSERT INTO public.users (login) VALUES ('syncd');",
+    ),
+    Case(
+        "names that a list lacks",
+        on_table("ALTER TABLE annotation ADD CHECK (updated_by IN ('ada', 'ben'))"),
+        "Column 'updated_by' (updated_by)",
+        "fault",
+        "the CHECK of 'updated_by' does not take 'syncd'",
+        "or leave ",
+    ),
+    Case(
+        "an enum of people",
+        on_table(
+            "CREATE TYPE people AS ENUM ('ada'); ALTER TABLE annotation ALTER updated_by TYPE people USING NULL::people"
+        ),
+        "Column 'updated_by' (updated_by)",
+        "fault",
+        "the type people of 'updated_by' does not take 'syncd'",
+        "or leave ",
+    ),
+    Case(
+        "keys for labels",
+        on_table(
+            "CREATE TABLE taxon (taxon_id int PRIMARY KEY, name text); ALTER TABLE annotation DROP label, "
+            "ADD label int REFERENCES taxon",
+            vocabulary={"table": "taxon", "column": "name"},
+        ),
+        "Label fits both sides",
+        "fault",
+        "'label' of public.annotation is integer and holds the keys of public.taxon.taxon_id",
+        "k.name AS label_name FROM public.annotation a JOIN public.taxon k ON k.taxon_id = a.label",
+    ),
+    Case(
+        "codes for labels",
+        on_table(
+            "CREATE TABLE taxon (code text PRIMARY KEY, name text); INSERT INTO taxon VALUES ('T1', 'Copepoda'); "
+            "UPDATE annotation SET label = 'T1'; ALTER TABLE annotation ADD FOREIGN KEY (label) REFERENCES taxon",
+            vocabulary={"table": "taxon", "column": "name"},
+        ),
+        "Labels of the rows are terms",
+        "fault",
+        "holds e.g. 'T1', the keys of public.taxon.code; the vocabulary has e.g. 'Copepoda'",
+        "k.name AS label_name FROM public.annotation a JOIN public.taxon k ON k.code = a.label",
+    ),
+    Case(
+        "a term that the column does not take",
+        on_table(
+            "UPDATE annotation SET label = 'Copepoda'; ALTER TABLE annotation ADD CHECK (label IN ('Copepoda'))",
+            vocabulary={"classes": ["Copepoda"]},
+            extra_labels=["noise"],
+        ),
+        "Values that columns take",
+        "warning",
+        "the CHECK of 'label' does not take 'noise'",
+        ".extra_labels",
+    ),
+    Case(
+        "a column in another unicode form",
+        on_table('ALTER TABLE annotation RENAME label TO "gro\u0308\u00dfe"', columns=COMPOSED),
+        "Column 'gr\u00f6\u00dfe' (label)",
+        "fault",
+        "written with decomposed characters (NFD), and asked for with composed characters (NFC)",
+        "columns.label: gro\u0308\u00dfe",
     ),
     Case(
         "of another type where it is read",
@@ -149,3 +222,39 @@ def test_a_table_that_is_gone_skips_what_needs_it_and_nothing_else(broken_lab: L
     assert find(findings, "Labels", "other").status == "ok"
     skipped = find(findings, "Column 'label' (label)", "other")
     assert (skipped.status, skipped.detail) == ("skipped", "needs “Table” to be well")
+
+
+def test_a_table_of_users_that_has_syncd_is_well(broken_lab: Lab) -> None:
+    on_table(
+        USERS + "INSERT INTO users VALUES ('syncd'); UPDATE annotation SET updated_by = NULL; "
+        "ALTER TABLE annotation ADD FOREIGN KEY (updated_by) REFERENCES users"
+    )(broken_lab)
+    assert broken_lab.finding("Column 'updated_by' (updated_by)").status == "ok"
+
+
+def test_a_foreign_key_of_names_is_what_a_label_should_have(broken_lab: Lab) -> None:
+    vocabulary = {"table": "taxon", "column": "name"}
+    on_table(
+        "CREATE TABLE taxon (name text PRIMARY KEY); INSERT INTO taxon SELECT DISTINCT label FROM annotation; "
+        "ALTER TABLE annotation ADD FOREIGN KEY (label) REFERENCES taxon",
+        vocabulary=vocabulary,
+    )(broken_lab)
+    findings = broken_lab.diagnose()
+    assert wanting(findings) == []
+    assert "every term among them" in find(findings, "Values that columns take", "plankton").detail
+
+
+def test_what_doctor_says_of_keys_helps(broken_lab: Lab) -> None:
+    """The query that it names, taken as it stands, shows the names and lets the rest of the mapping be well."""
+    on_table(
+        "CREATE TABLE taxon (taxon_id serial PRIMARY KEY, name text UNIQUE); INSERT INTO taxon (name) SELECT DISTINCT "
+        "label FROM annotation; ALTER TABLE annotation ADD k int REFERENCES taxon; UPDATE annotation SET k = taxon_id "
+        "FROM taxon WHERE name = label; ALTER TABLE annotation DROP label",
+        vocabulary={"table": "taxon", "column": "name"},
+    )(broken_lab)
+    broken_lab.binding["columns"]["label"] = "k"
+    remedy = str(broken_lab.finding("Label fits both sides").remedy)
+    read = remedy.partition("`read: ")[2].partition("`")[0]
+    broken_lab.binding |= {"read": read, "directions": {"label": "to_fiftyone"}, "policy": {"on_new": "quarantine"}}
+    broken_lab.binding["columns"]["label"] = "label_name"
+    assert wanting(broken_lab.diagnose(), "fault") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from pymongo.errors import OperationFailure
 
 import servers
 from integration.doctor.lab import PASSWORD, Lab, find, wanting
+from syncd.grants import as_text, grants
 
 ALL = """
 GRANT USAGE ON SCHEMA public, syncd TO {role};
@@ -177,3 +179,38 @@ def test_a_user_who_may_not_write_the_dataset(lab: Lab, user: str) -> None:
     assert f'grantRolesToUser("{user}", [{{role: "readWrite"' in str(found.remedy)
     lab.mongo.command("grantRolesToUser", user, roles=[{"role": "readWrite", "db": lab.mongo.name}])
     assert lab.finding("Right to write the dataset").status == "ok"
+
+
+def test_inserting_is_asked_for_where_an_inbox_brings_rows(broken_lab: Lab, role: str, tmp_path: Path) -> None:
+    broken_lab.sql(f"REVOKE INSERT ON annotation FROM {role}")
+    broken_lab.binding |= {
+        "policy": {"on_new": "quarantine"},
+        "ingest": {"inbox": str(tmp_path), "media": str(tmp_path)},
+    }
+    found = broken_lab.finding("Right to write the table")
+    assert (found.status, "INSERT" in found.detail) == ("fault", True)
+    broken_lab.follow(found)
+    assert broken_lab.finding("Right to write the table").status == "ok"
+
+
+def test_inserting_is_not_asked_for_where_nobody_gives_a_new_row_its_id(broken_lab: Lab, role: str) -> None:
+    broken_lab.sql(
+        f"REVOKE INSERT ON annotation FROM {role}; DROP VIEW annotation_with_media; ALTER TABLE annotation "
+        f"DROP annotation_id, ADD annotation_id int; UPDATE annotation SET annotation_id = x * 100; "
+    )
+    broken_lab.binding["read"] = None
+    assert broken_lab.finding("Right to write the table").status == "ok"
+    text = as_text(grants(broken_lab.config, ["plankton"]))
+    assert next(each for each in text.splitlines() if "GRANT INSERT" in each and "annotation" in each).startswith(
+        "-- GRANT"
+    )
+
+
+def test_what_the_grants_give_is_what_doctor_asks_for(broken_lab: Lab, role: str, tmp_path: Path) -> None:
+    broken_lab.sql(f"REVOKE ALL ON annotation, annotation_with_media FROM {role}")
+    broken_lab.binding |= {"ingest": {"inbox": str(tmp_path), "media": str(tmp_path)}}
+    broken_lab.binding["policy"] = {"on_new": "quarantine", "on_fiftyone_delete": "delete"}
+    name = role.strip('"')
+    broken_lab.sql(as_text(grants(broken_lab.config, ["plankton"], name)))
+    assert broken_lab.finding("Right to read the rows").status == "ok"
+    assert broken_lab.finding("Right to write the table").status == "ok"

@@ -50,6 +50,30 @@ CASES = [
         "shows rows by 'deleted_at' (1 row of the table not shown)",
         "policy.on_hidden: remove",
     ),
+    Case(
+        "pixels for boxes",
+        sql("UPDATE annotation SET x = 100, y = 50, w = 200, h = 100"),
+        "Boxes are relative to their image",
+        "fault",
+        "6 of 6 boxes lie far out of their image, such as 100, 50, 200, 100: these seem to be pixels",
+        "/ IMAGE_WIDTH AS rel_x",
+    ),
+    Case(
+        "pixels in one row",
+        sql(f"UPDATE annotation SET x = 100, y = 50, w = 20, h = 10 WHERE annotation_id = '{IDS[0]}'"),
+        "Boxes are relative to their image",
+        "warning",
+        "1 of 6 boxes lie far out of their image, such as 100, 50, 20, 10",
+        "Correct",
+    ),
+    Case(
+        "corners for boxes",
+        sql("UPDATE annotation SET x = 0.4, y = 0.4, w = 0.9, h = 0.8"),
+        "Boxes are relative to their image",
+        "warning",
+        "6 of 6 boxes reach out of their image",
+        "columns.box",
+    ),
     Case("no rows", sql("TRUNCATE annotation"), "Rows", "warning", "none", "Fill it"),
     Case(
         "row without sample",
@@ -118,3 +142,23 @@ def test_of_many_rows_a_part_is_looked_up(broken_lab: Lab, monkeypatch: pytest.M
     found = broken_lab.finding("Rows have samples")
     assert found.status == "warning"
     assert "(of 606, chosen by chance) have none, such as /images/" in found.detail
+
+
+def test_boxes_that_reach_out_of_their_image_are_boxes(broken_lab: Lab) -> None:
+    broken_lab.sql(f"UPDATE annotation SET x = -0.2, w = 1.4 WHERE annotation_id = '{IDS[0]}'")
+    assert broken_lab.finding("Boxes are relative to their image").status == "ok"
+
+
+def test_the_query_that_makes_pixels_relative_does(broken_lab: Lab) -> None:
+    broken_lab.sql(
+        "DROP VIEW annotation_with_media; ALTER TABLE annotation ADD wide int DEFAULT 1000, ADD high int DEFAULT 500; "
+        "UPDATE annotation SET x = 100, y = 50, w = 200, h = 100"
+    )
+    broken_lab.binding |= {"read": None, "ingest": {"size": ["wide", "high"]}}
+    remedy = str(broken_lab.finding("Boxes are relative to their image").remedy)
+    read = remedy.partition(".read: ")[2].partition(", and ")[0]
+    broken_lab.binding["read"] = read
+    broken_lab.binding["columns"]["box"] = ["rel_x", "rel_y", "rel_w", "rel_h"]
+    findings = {each.check: each for each in broken_lab.diagnose()}
+    assert findings["Boxes are relative to their image"].status == "ok"
+    assert findings["Box fits both sides"].status == "ok"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,35 @@ def test_each_image_becomes_a_sample_with_its_labels_ids_attributes_and_metadata
     assert (first["depth"], first["verified"]) == (3.25, True)
     assert (second.label, second["annotation_id"], second.has_attribute("depth")) == ("Diatom", "id-2", False)
     check_agreement(lab)
+
+
+@pytest.mark.parametrize("key", ["media_uri", "filepath"])
+def test_an_image_that_a_mac_has_named_is_loaded_for_the_composed_name_of_its_row(lab: IngestLab, key: str) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "Größe.png") for form in ("NFC", "NFD"))
+    lab.image(decomposed)
+    lab.row("id-1", composed if key == "media_uri" else f"{lab.folder}/{composed}")
+    result = lab.ingest(lab.config(sample_key=key))
+    assert (result.samples, result.recorded, result.faults.height, result.removed) == (1, 1, 0, ())
+    assert lab.loaded().first().filepath == f"{lab.folder}/{decomposed}"
+    check_agreement(lab, sample_key=key)
+    again = lab.ingest(lab.config(sample_key=key))
+    assert (again.new, again.samples, again.removed) == (0, 0, ())
+
+
+def test_boxes_that_are_pixels_are_named_and_the_others_loaded(lab: IngestLab) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        lab.image(name)
+    lab.row("id-1", "a.png", box=(100, 50, 200, 100))
+    lab.row("id-2", "b.png", box=(-0.1, 0.2, 1.3, 0.5))
+    lab.row("id-3", "c.png")
+    result = lab.ingest()
+    assert (result.samples, result.recorded) == (2, 2)
+    (fault,) = result.faults.rows(named=True)
+    assert (fault["annotation_id"], fault["kind"]) == ("id-1", "pixels for a box")
+    assert "the box (100, 50, 200, 100) is not relative to its image" in fault["reason"]
+    check = lab.reconcile(full=True)
+    assert check.plan is not None
+    assert [(each.kind, each.annotation_id) for each in check.plan.conflicts] == []
 
 
 def test_what_is_stored_is_what_the_sdk_itself_would_store(lab: IngestLab) -> None:

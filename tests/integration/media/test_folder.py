@@ -44,6 +44,16 @@ def test_composed_and_decomposed_names_are_two_files(tmp_path: Path) -> None:
     assert found == Survey(frozenset({f"{tmp_path}/{decomposed}"}), 0)
 
 
+def test_a_file_that_a_mac_has_named_is_found_by_its_composed_name(tmp_path: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "Proben/é.png") for form in ("NFC", "NFD"))
+    (tmp_path / "Proben").mkdir()
+    (tmp_path / decomposed).write_bytes(image())
+    (tmp_path / "Proben" / "other.png").write_bytes(image())
+    found = surveyed(open_store(tmp_path, tmp_path / "cache"), composed, "ö.png")
+    spelt = {f"{tmp_path}/{composed}": f"{tmp_path}/{decomposed}"}
+    assert found == Survey(frozenset({f"{tmp_path}/ö.png"}), 1, spelt)
+
+
 def test_links_lead_anywhere_but_not_in_circles(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "c.png").write_bytes(image())

@@ -22,6 +22,7 @@ from structlog.testing import capture_logs
 from integration.notify.certificate import make
 from integration.notify.receiver import Answer, Receiver, receiving
 from syncd.config import NotifyConfig
+from syncd.model.kinds import from_iso
 from syncd.notify import NoticeCounts, Notifier
 from syncd.notify.notifier import Persistence
 
@@ -75,7 +76,7 @@ def test_a_message_says_what_happened_and_nothing_of_labels() -> None:
     assert request.headers["Content-Type"] == "application/json"
     assert request.headers["X-Syncd-Event"] == message["event"] == "held"
     assert request.headers["X-Syncd-Delivery"] == message["delivery"] == str(uuid.UUID(message["delivery"]))
-    assert abs(datetime.fromisoformat(message["time"]) - datetime.now(timezone.utc)) < timedelta(seconds=10)
+    assert abs(from_iso(message["time"]) - datetime.now(timezone.utc)) < timedelta(seconds=10)
     assert (message["binding"], message["run_id"], message["mode"]) == ("one", "20261123-093000-abcdef", "full")
     assert (message["state"], message["side"], message["seconds"]) == ("held", None, 0.5)
     assert message["counts"] == {

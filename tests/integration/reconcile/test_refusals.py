@@ -54,6 +54,42 @@ def test_a_refused_value_costs_no_other_change(world: World) -> None:
     assert [each["resolution"] for each in world.conflicts("resolved")] == ["settled"]
 
 
+@pytest.mark.parametrize("kind", ["enum", "list", "foreign key"])
+def test_a_value_that_the_column_does_not_take_is_foreseen_by_the_dry_run_and_goes_once_it_is_taken(
+    world: World, kind: str
+) -> None:
+    labels = sorted({row.label for row in world.data.rows} | {"Known"})
+    listed = ", ".join(f"'{each}'" for each in labels)
+    if kind == "enum":
+        world.sql(f"CREATE TYPE class AS ENUM ({listed})")
+        world.sql("ALTER TABLE annotation ALTER label TYPE class USING label::class")
+    elif kind == "list":
+        world.sql(f"ALTER TABLE annotation ADD CONSTRAINT listed CHECK (label IN ({listed}))")
+    else:
+        world.sql("CREATE TABLE class (name text PRIMARY KEY)")
+        world.sql("INSERT INTO class VALUES " + ", ".join(f"('{each}')" for each in labels))
+        world.sql("ALTER TABLE annotation ADD FOREIGN KEY (label) REFERENCES class")
+    world.reconcile(full=True)
+    one, two = ids(world)[:2]
+    world.review(one, label="Unheard")
+    world.review(two, label="Known")
+    plan = world.reconcile(dry_run=True).plan
+    assert plan is not None
+    (conflict,) = plan.conflicts
+    assert (conflict.kind, conflict.annotation_id, conflict.fiftyone) == ("unsafe_value", one, "Unheard")
+    assert "'Unheard' is none of the" in conflict.suggestions[0]
+    assert [each.annotation_id for each in plan.changes] == [two]
+    assert world.reconcile().to_database == 1
+    add = {
+        "enum": "ALTER TYPE class ADD VALUE 'Unheard'",
+        "list": "ALTER TABLE annotation DROP CONSTRAINT listed",
+        "foreign key": "INSERT INTO class VALUES ('Unheard')",
+    }
+    world.sql(add[kind])
+    assert world.reconcile().to_database == 1
+    assert world.conflicts() == []
+
+
 def test_a_refused_value_is_put_right_from_the_other_side(world: World) -> None:
     world.sql("ALTER TABLE annotation ADD CONSTRAINT polite CHECK (label <> 'Bad')")
     one = ids(world)[0]

@@ -282,7 +282,8 @@ def test_a_label_drawn_anew_in_its_place(world: World, take: Take) -> None:
     one = ids(world)[0]
     row = world.data.rows[0]
     world.erase(one)
-    drawn = world.draw(row.image, "Redrawn", bounding_box=list(row.box), depth=row.depth_m)
+    x, y, w, h = row.box
+    drawn = world.draw(row.image, "Redrawn", bounding_box=[x, y, w * 0.9, h])
     world.reconcile()
     assert [each["kind"] for each in world.conflicts()] == ["replaced"]
     assert statuses(answer(world, take)) == ["resolved"]
@@ -292,6 +293,8 @@ def test_a_label_drawn_anew_in_its_place(world: World, take: Take) -> None:
     assert len(world.raw_labels()) == len(world.data.rows)
     wanted = "Redrawn" if take is FIFTYONE else row.label
     assert [each["label"] for each in both(world, one)] == [wanted, wanted]
+    assert len({tuple(each["box"]) for each in both(world, one)}) == 1
+    assert len({each["depth"] for each in both(world, one)}) == 1
     quiet(world)
 
 
@@ -318,8 +321,8 @@ def test_a_label_without_id_where_a_new_rows_label_would_go(world: World, take: 
     assert statuses(answer(world, take)) == ["resolved"]
     world.reconcile()
     assert (world.place(new)[1] == drawn) == (take is FIFTYONE)
-    # Of a label that was made the annotation, what differs is a question of its own.
-    assert [each["kind"] for each in world.conflicts()] == (["no_baseline"] if take is FIFTYONE else [])
+    assert world.conflicts() == []
+    assert [each["label"] for each in both(world, new)] == ["Drawn" if take is FIFTYONE else "Added"] * 2
 
 
 def test_several_samples_of_one_medium_are_for_hands(world: World) -> None:

@@ -14,8 +14,13 @@ from integration.capture.lab import CaptureLab
 from integration.rights.conftest import run
 from syncd.config import Config
 from syncd.doctor import diagnose
+from syncd.errors import RightMissing
 from syncd.grants import as_text, grants
+from syncd.model import Side
+from syncd.resolve.answer import Take
+from syncd.resolve.run import resolve
 from syncd.session import open_session
+from syncd.store import conflicts
 from syncd.verify import verify
 from worlds import BINDING, NO_BRAKES, World, fresh_database
 
@@ -279,3 +284,62 @@ def test_without_any_one_of_the_rights_something_fails(world: World, grant: Gran
     edit_everything(world)
     with pytest.raises(Exception, match=r"(?s)permission denied|may not|refused"):
         world.until_quiet(config=config)
+
+
+DENIED: list[tuple[str, str, Callable[[World], object], dict[str, Any]]] = [
+    ("REVOKE SELECT (label) ON annotation FROM {role}", "SELECT (label)", lambda world: None, {}),
+    (
+        "REVOKE UPDATE (label) ON annotation FROM {role}",
+        "UPDATE (label)",
+        lambda world: world.review(ids(world)[0], label="Reviewed"),
+        {},
+    ),
+    (
+        "REVOKE INSERT (label) ON annotation FROM {role}",
+        "INSERT (label)",
+        lambda world: world.draw(world.data.rows[10].image, "Drawn"),
+        {},
+    ),
+    (
+        "REVOKE DELETE ON annotation FROM {role}",
+        "DELETE",
+        lambda world: world.erase(ids(world)[0]),
+        {"policy": {"on_fiftyone_delete": "delete"}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("without", "right", "edit", "binding"), DENIED, ids=[each[1] for each in DENIED])
+def test_a_right_that_is_missing_is_named_with_what_grants_it_and_that_is_all_it_takes(
+    world: World,
+    grant: Grant,
+    without: str,
+    right: str,
+    edit: Callable[[World], object],
+    binding: dict[str, Any],
+) -> None:
+    document = world.document()
+    document["bindings"][0] |= binding
+    document["database"]["url"] = grant(world.parse(document), without=without)
+    config = world.parse(document)
+    edit(world)
+    with pytest.raises(RightMissing) as denied:
+        world.reconcile(config=config, full=True)
+    told = denied.value.message
+    assert f"What is missing: GRANT {right} ON " in told
+    run(world.url, told.partition("What is missing: ")[2])
+    assert world.reconcile(config=config, full=True).plan is not None
+    assert agrees(config)
+    failed = [each["error"] for each in world.sql("SELECT error FROM syncd.run WHERE status = 'failed'")]
+    assert failed == ([told] if right[:6] != "SELECT" else failed)
+
+
+def test_a_person_who_may_not_delete_is_told_what_is_missing(world: World, grant: Grant) -> None:
+    config = as_role(world, grant(world.config()))
+    world.erase(ids(world)[0])
+    world.reconcile(config=config)
+    with open_session(config, BINDING) as session:
+        asked = conflicts.query(session.state, session.tables, bindings=[BINDING])
+        session.rest()
+        with pytest.raises(RightMissing, match=r"What is missing: GRANT DELETE ON .*annotation TO"):
+            resolve(session, asked, Take(Side.FIFTYONE), vocabulary=session.vocabulary)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from syncd.adapters.fiftyone.sdk import CLEAN_UP
 from syncd.errors import MappingError, SetupError
 from syncd.model.vocabulary import Term, Vocabulary
 from syncd.vocabulary.push import MOST_CLASSES, Pushed, ontology_name, push_vocabulary
@@ -272,3 +273,12 @@ def test_another_database_than_fiftyone_is_connected_to_is_refused(world: World)
             push_vocabulary(config, config.bindings[0], FLAT)
     finally:
         world.mongo.client.drop_database(other)
+
+
+def test_a_fiftyone_whose_clean_up_is_called_otherwise_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fiftyone.core.odm import database
+
+    monkeypatch.delattr(database, CLEAN_UP)
+    with pytest.raises(SetupError, match="syncd does not know FiftyOne") as refused:
+        push(world, FLAT)
+    assert "pip install 'fiftyone==" in str(refused.value.remedy)

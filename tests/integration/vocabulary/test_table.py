@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,19 @@ def test_names_parents_ranks_and_codes_are_read(database: Connection) -> None:
         ("unknown",),
         {"Copepda": "Copepoda"},
     )
+
+
+def test_a_term_is_known_in_either_unicode_form(database: Connection) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "Größe") for form in ("NFC", "NFD"))
+    fill(database, (decomposed, None, None, 7))
+    found = load_vocabulary(binding(vocabulary={"table": '"Taxon list"', "column": "Name"}), database)
+    assert found is not None
+    assert (found.meant(composed), found.meant(decomposed)) == (decomposed, decomposed)
+    assert found.meant("Grosse") is None
+    fill(database, (composed, None, None, 8))
+    both = load_vocabulary(binding(vocabulary={"table": '"Taxon list"', "column": "Name"}), database)
+    assert both is not None
+    assert (both.meant(composed), both.meant(decomposed)) == (composed, decomposed)
 
 
 def test_names_alone_are_enough(database: Connection) -> None:

@@ -39,6 +39,42 @@ def stored_as(name: str, stored: Kind) -> Field:
     return replace(field(name), fiftyone=Holds(stored))
 
 
+TAKES = {"values": frozenset({"copepod", "krill"}), "by": "the CHECK of 'label'"}
+
+
+@pytest.mark.parametrize("new", ["salp", "Krill", "krill ", ""])
+def test_a_value_that_the_column_does_not_take_is_foreseen(new: str) -> None:
+    conflict = only(homeward(LABEL, new, "copepod", **TAKES))
+    assert (conflict.kind, conflict.field) == ("unsafe_value", LABEL)
+    (why,) = conflict.suggestions
+    assert why == f"{new!r} is none of the 2 values that the CHECK of 'label' takes: 'copepod', 'krill'"
+
+
+def test_a_value_that_the_column_takes_goes_through() -> None:
+    assert [each[4:6] for each in changes(homeward(LABEL, "krill", "copepod", **TAKES))] == [("copepod", "krill")]
+
+
+def test_a_drawn_label_that_the_column_does_not_take_is_foreseen() -> None:
+    plan = plan_of(
+        field(LABEL, **TAKES), f=[F(None, label_id="new", label="salp"), F(None, label_id="l2", label="krill")]
+    )
+    (conflict,) = plan.conflicts
+    assert (conflict.kind, conflict.label_id) == ("unsafe_value", "new")
+    assert len(changes(plan)) == 1
+
+
+def test_what_the_database_says_itself_goes_to_fiftyone_whatever_its_column_takes() -> None:
+    made = field(LABEL, **TAKES)
+    plan = plan_of(made, b=[B("a")], f=[F("a")], d=[D("a", label="salp")])
+    assert [each[0] for each in changes(plan)] == ["fo"]
+
+
+def test_of_many_values_some_are_named() -> None:
+    many = {"values": frozenset(f"t{index:02}" for index in range(40)), "by": "the type taxon of 'label'"}
+    (why,) = only(homeward(LABEL, "x", "t01", **many)).suggestions
+    assert why.endswith("'t08', 't09' …")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "base", "limits", "why"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.canonical import canonical, canonical_id, with_problems
+from syncd.canonical import canonical, canonical_id, other_forms, respelt, with_problems
 from syncd.model import Kind
 from syncd.model.kinds import TIMESTAMP_DTYPE, dtype
 
@@ -201,3 +202,13 @@ def test_problems_name_in_each_row_what_is_broken_with_its_raw_value(
     for at, text in enumerate(texts):
         expected = {name: "null" if rows[at][1] is None else rows[at][1] for name, rows in found.items() if rows[at][0]}
         assert (json.loads(text) if text is not None else {}) == expected
+
+
+def test_a_name_is_found_in_the_other_unicode_form_and_where_it_is_as_it_was_asked_for_only_there() -> None:
+    composed, decomposed = (unicodedata.normalize(form, "é.png") for form in ("NFC", "NFD"))
+    assert respelt([decomposed, "b.png"], [composed, "b.png"]) == {decomposed: composed}
+    assert respelt([composed], [decomposed]) == {composed: decomposed}
+    assert respelt([composed, decomposed], [composed]) == {}
+    assert respelt(["a.png"], ["b.png"]) == {}
+    assert other_forms(composed) == (decomposed,)
+    assert other_forms("plain.png") == ()

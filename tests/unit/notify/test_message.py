@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.daemon.state import BindingState, State
+from syncd.model.kinds import from_iso
 from syncd.notify.deliver import judged
 from syncd.notify.message import COUNTS, body_of
 from syncd.reconcile.result import RunResult
@@ -46,7 +47,7 @@ def test_a_binding_that_fails_is_told_by_its_state() -> None:
     assert (message["state"], message["side"], message["run_id"]) == ("degraded", "database", None)
     assert message["counts"] == {"conflicts": {"open": 3}, "awaiting_review": 0}
     assert (message["event"], message["delivery"], message["binding"]) == ("applied", "d", "one")
-    assert datetime.fromisoformat(message["time"]) == NOW
+    assert from_iso(message["time"]) == NOW
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_every_change_is_there_with_its_values_as_they_were_logged() -> None:
     assert [each["seq"] for each in changes] == [1, 2, 3, 4, 5, 6]
     assert changes[2]["new"] == "海</script>"
     assert changes[4]["new"] == {"label": "x", "box": [0.5, 1]}
-    assert changes[0]["applied_at"] == "2026-11-01T23:31:00.000005+00:00"
+    assert changes[0]["applied_at"] == "2026-11-01T23:31:00.000005Z"
 
 
 def test_a_change_has_its_way_back_and_its_link() -> None:

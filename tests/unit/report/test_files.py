@@ -31,7 +31,7 @@ def test_one_change_is_not_spoken_of_as_many() -> None:
 
 def test_a_label_is_text_in_markdown_and_stays_in_its_cell() -> None:
     text = markdown(report(change(new_label=EVIL)))
-    assert r"| x | \<script\>alert(1)\</script\> \| \*海\* second | 1 |" in text.splitlines()
+    assert r"| x | \<script\>alert(1)\</script\> \| \*海\*\\nsecond | 1 |" in text.splitlines()
     assert "<script>" not in text.replace("\\<", "")
 
 

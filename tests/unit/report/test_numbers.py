@@ -10,6 +10,7 @@ import polars as pl
 from syncd.report.labels import Net, Transition, Wavering, net, transitions, wavering
 from syncd.report.read import CHANGES
 from syncd.report.totals import Tally, totals
+from unit.report.logs import moved
 
 
 def changed(*rows: dict[str, Any]) -> pl.DataFrame:
@@ -87,6 +88,28 @@ def test_a_third_label_that_settled_a_conflict_replaces_the_one_at_home() -> Non
     )
     assert transitions(found) == (Transition("d", "c", 1),)
     assert net(found) == (Net("c", 1, 0), Net("d", 0, 1))
+
+
+def test_what_is_taken_back_is_not_called_back_and_forth() -> None:
+    steps = [moved(1, "1", "a", "b"), moved(2, "1", "b", "c")]
+    undo = moved(3, "1", "c", "a") | {"undo_of": 2, "run_id": "u"}
+    assert wavering(changed(*steps, undo)) == ()
+    assert wavering(changed(undo)) == ()
+
+
+def test_what_people_changed_back_and_forth_is_so_whatever_is_taken_back_besides() -> None:
+    steps = [moved(1, "1", "a", "b"), moved(2, "1", "b", "a"), moved(3, "1", "a", "b")]
+    undo = moved(4, "1", "b", "a") | {"undo_of": 3, "run_id": "u"}
+    assert wavering(changed(*steps, undo)) == (Wavering("b", "1", ("a", "b", "a")),)
+    later = [moved(5, "1", "a", "b")]
+    assert wavering(changed(*steps, undo, *later)) == (Wavering("b", "1", ("a", "b", "a", "b")),)
+
+
+def test_an_undo_that_is_taken_back_gives_the_label_again() -> None:
+    steps = [moved(1, "1", "a", "b"), moved(2, "1", "b", "a") | {"undo_of": 1, "run_id": "u"}]
+    again = moved(3, "1", "a", "b") | {"undo_of": 2, "run_id": "v"}
+    assert wavering(changed(*steps, again)) == ()
+    assert wavering(changed(*steps, again, moved(4, "1", "b", "a"))) == (Wavering("b", "1", ("a", "b", "a")),)
 
 
 def test_what_fiftyone_alone_is_given_back_is_no_gain_but_goes_back_and_forth() -> None:

@@ -259,11 +259,32 @@ def test_a_label_drawn_where_a_known_one_was() -> None:
         "f": [F(None, label_id="l-new", sample="s-a", box=box)],
         "d": [D("a", box=box)],
     }
-    (stamped,) = answer(FIFTYONE, **replaced).changes
+    (stamped,) = answer(FIFTYONE, **replaced).changes  # all else is alike
     assert (stamped.annotation_id, stamped.label_id, stamped.field, stamped.new) == ("a", "l-new", ID_FIELD, "a")
     gone, back = answer(DATABASE, **replaced).changes
     assert (gone.action.value, gone.label_id, gone.annotation_id) == ("delete", "l-new", None)
     assert (back.action.value, back.sample_id, back.annotation_id) == ("insert", "s-a", "a")
+
+
+def test_what_a_label_that_becomes_the_annotation_holds_goes_to_the_database_and_the_rest_comes() -> None:
+    box, other = [0.1, 0.1, 0.2, 0.2], [0.1, 0.1, 0.2, 0.21]
+    replaced = {
+        "b": [B("a", box=box, depth=1.0, verified=True)],
+        "f": [F(None, label_id="l-new", sample="s-a", box=other, label="krill", depth=2.0)],
+        "d": [D("a", box=box, depth=1.0, verified=True)],
+    }
+    assert told(answer(FIFTYONE, **replaced)) == [
+        ("fo", "update", "a", ID_FIELD, None, "a"),
+        ("db", "update", "a", LABEL, "copepod", "krill"),
+        ("db", "update", "a", "box", box, other),
+        ("db", "update", "a", "depth", 1.0, 2.0),
+        ("fo", "update", "a", "verified", None, True),
+    ]
+    fixed = told(answer(FIFTYONE, **replaced, fixed=("box",)))
+    assert ("fo", "update", "a", "box", other, box) in fixed
+    assert "not in the vocabulary" in str(
+        answer(FIFTYONE, **replaced, vocabulary=Vocabulary((Term("copepod"),))).refusal
+    )
 
 
 def test_class_tags_that_disagree_are_answered_even_where_the_sides_agree() -> None:

@@ -1,0 +1,103 @@
+"""Whether the boxes in the database are what FiftyOne takes them for: x, y, width, height, relative to their image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from syncd.adapters.sql.quote import quote, table_in_sql
+from syncd.diff.boxes import BEYOND, MEANT, MOST_OF_THEM
+from syncd.doctor.finding import Check, Verdict, fault, ok, skipped, warning
+from syncd.doctor.rows import LOOKED_AT, column_in_sql, source_in_sql
+from syncd.doctor.subject import Subject
+from syncd.model import Kind
+
+ROUNDING = 0.01
+"""How far a box may stand out of its image before it counts as one that reaches out of it."""
+
+PARTS = ("x", "y", "w", "h")
+
+
+def checks(subject: Subject) -> Iterator[Check]:
+    """Of a binding that maps boxes."""
+    if subject.binding.columns.box is not None:
+        yield Check("Boxes are relative to their image", lambda: _relative(subject))
+
+
+def _relative(subject: Subject) -> Verdict:
+    """Of a large table a part is looked at, chosen by chance."""
+    number, read, names = subject.rows.get(), subject.read.get(), subject.binding.columns.box or ()
+    found = [read.columns.get(each) for each in names]
+    if any(each is None or each.kind not in (Kind.FLOAT, Kind.DECIMAL, Kind.INTEGER) for each in found):
+        return skipped("its columns are not all there, or hold no numbers")
+    boxes, beyond, out, example = _counted(subject, number)
+    if not boxes:
+        return ok("there are none")
+    shown = f"such as {', '.join(f'{float(each):g}' for each in example)}" if example else ""
+    if beyond > MOST_OF_THEM * boxes:
+        return fault(
+            f"{beyond:,} of {boxes:,} boxes lie far out of their image, {shown}: these seem to be pixels ({MEANT})",
+            _divided(subject, names),
+        )
+    if beyond:
+        return warning(
+            f"{beyond:,} of {boxes:,} boxes lie far out of their image, {shown}: such a row is not loaded",
+            f"Correct these rows: {MEANT}.",
+        )
+    if out > MOST_OF_THEM * boxes:
+        return warning(
+            f"{out:,} of {boxes:,} boxes reach out of their image, {shown}: these may be corners, or centre and "
+            "size (expected x and y of the upper left corner, width, height)",
+            f"Write in {subject.place}.columns.box four columns that hold these, or have `read` compute them.",
+        )
+    return ok(f"{boxes:,} looked at")
+
+
+def _counted(subject: Subject, number: int) -> tuple[int, int, int, tuple[float, ...]]:
+    """Boxes; those far out of their image; those that reach out of it at the right or below; an example of either."""
+    columns = [column_in_sql(subject, each) for each in subject.binding.columns.box or ()]
+    named = ", ".join(f"{each} AS {part}" for each, part in zip(columns, PARTS, strict=True))
+    there = " AND ".join(f"{each} IS NOT NULL" for each in columns)
+    inner = f"SELECT {named} FROM {source_in_sql(subject)} AS src WHERE {there}"
+    parameters: dict[str, object] = {}
+    if number > LOOKED_AT:
+        inner += " AND random() < :share" if subject.is_postgresql else " LIMIT :most"
+        parameters = {"share": LOOKED_AT / number} if subject.is_postgresql else {"most": LOOKED_AT}
+    beyond = " OR ".join(f"abs({part}) > {BEYOND}" for part in PARTS)
+    out = f"x + w > 1 + {ROUNDING} OR y + h > 1 + {ROUNDING}"
+    row = subject.connection.execute(
+        sa.text(
+            f"SELECT count(*), coalesce(sum(CASE WHEN {beyond} THEN 1 ELSE 0 END), 0), "
+            f"coalesce(sum(CASE WHEN {out} THEN 1 ELSE 0 END), 0) FROM ({inner}) AS b"
+        ),
+        parameters,
+    ).one()
+    if not row[2] and not row[1]:
+        return int(row[0]), 0, 0, ()
+    chosen = beyond if row[1] else out
+    example = subject.connection.execute(
+        sa.text(f"SELECT x, y, w, h FROM ({inner}) AS b WHERE {chosen} LIMIT 1"), parameters
+    ).first()
+    return int(row[0]), int(row[1]), int(row[2]), () if example is None else tuple(example)
+
+
+def _divided(subject: Subject, names: tuple[str, ...]) -> str:
+    """A query that makes boxes of pixels relative."""
+    dialect = subject.connection.dialect
+    size = subject.binding.ingest.size or ("IMAGE_WIDTH", "IMAGE_HEIGHT")
+    by = [quote(dialect, each) if subject.binding.ingest.size else each for each in size]
+    parts = [
+        f"{quote(dialect, name)}::float8 / {by[at % 2]} AS rel_{part}"
+        for at, (name, part) in enumerate(zip(names, PARTS, strict=True))
+    ]
+    plain = ", ".join(parts)
+    if not subject.is_postgresql:
+        plain = plain.replace("::float8", " * 1.0")
+    read = subject.binding.read_from
+    source = f"({read.strip().rstrip(';')}) AS own" if subject.binding.reads_select else table_in_sql(dialect, read)
+    where = "" if subject.binding.ingest.size else " (with the columns that hold the size of the image)"
+    return (
+        f"Write {subject.place}.read: SELECT *, {plain} FROM {source}{where}, and {subject.place}.columns.box: "
+        f"[{', '.join(f'rel_{part}' for part in PARTS)}]"
+    )
