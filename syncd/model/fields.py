@@ -43,7 +43,10 @@ class Direction(str, Enum):
 
 @dataclass(frozen=True)
 class Holds:
-    """What one side can hold exactly in one field; ``None`` means no limit."""
+    """What one side can hold exactly in one field; ``None`` means no limit.
+
+    ``encoding`` is Python's name for the one that a text must have its characters in.
+    """
 
     kind: Kind
     nullable: bool = True
@@ -52,6 +55,7 @@ class Holds:
     maximum: int | None = None
     precision: int | None = None
     scale: int | None = None
+    encoding: str | None = None
 
 
 @dataclass(frozen=True)

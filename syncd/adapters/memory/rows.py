@@ -165,6 +165,10 @@ class MemoryRows:
         self.faults.called("writable")
         return field in self.mapping.names
 
+    def rules(self) -> str | None:
+        """Nothing decides about values but faults, which are told by nobody."""
+        return None
+
     def signature(self, actor: str | None) -> str:
         """The actor, or syncd itself."""
         return actor or ACTOR

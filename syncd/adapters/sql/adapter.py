@@ -15,7 +15,7 @@ from syncd.adapters.protocol import Result, Sink, Written
 from syncd.adapters.sql import ids, write_portable, write_postgres
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.clock import clock
-from syncd.adapters.sql.errors import READING, WRITING, asking, is_refusal, said
+from syncd.adapters.sql.errors import READING, WRITING, asking, may_pass_later, said
 from syncd.adapters.sql.inserting import Inserter
 from syncd.adapters.sql.limits import Limits
 from syncd.adapters.sql.mapping import TableInfo
@@ -23,6 +23,8 @@ from syncd.adapters.sql.place import place_of
 from syncd.adapters.sql.quote import relation
 from syncd.adapters.sql.readback import Examiner, Found, NoAnswerError, raise_no_answers, read_back
 from syncd.adapters.sql.reader import Reader
+from syncd.adapters.sql.refusal import Refusals
+from syncd.adapters.sql.rules import rules_of
 from syncd.adapters.sql.values import editor, why_unsendable
 from syncd.adapters.sql.write_portable import Write
 from syncd.ahead import ahead, batches
@@ -55,11 +57,13 @@ MEDIA = Field(MEDIA_FIELD, Kind.TEXT, Direction.BOTH, Holds(Kind.TEXT), Holds(Ki
 class _Outcome:
     """What became of the changes of one call, by their position.
 
-    ``seen`` was read back of what was written; ``given`` are the ids under which rows were inserted.
+    ``seen`` was read back of what was written; ``given`` are the ids under which rows were inserted; ``in_the_way``
+    are the refused ones that other rows may be in the way of.
     """
 
     matched: set[int] = field(default_factory=set)
     refused: dict[int, str] = field(default_factory=dict)
+    in_the_way: set[int] = field(default_factory=set)
     seen: dict[int, Found] = field(default_factory=dict)
     given: dict[int, str] = field(default_factory=dict)
 
@@ -144,6 +148,11 @@ class SqlAdapter:
         with asking(READING):
             return Snapshot(self.side, self.reader.with_ids(ids), complete=False, as_of=as_of)
 
+    def rules(self) -> str | None:
+        """The table's columns, constraints, triggers, rules, policies and rights, as one fingerprint."""
+        with asking(READING):
+            return rules_of(self.connection, self.info.mapping.table)
+
     def writable(self, field: str) -> bool:
         """Whether the table that is written has all of the field's columns, and generates none of them."""
         return all(self.info.writable(each) for each in self.info.mapping.fields[field])
@@ -183,8 +192,7 @@ class SqlAdapter:
         by = self.info.mapping.updated_by
         if by is None or not self.info.writable(by):
             return None
-        holds = self.info.written[by].holds
-        return editor(actor, holds.max_length if holds else None)
+        return editor(actor, self.info.written[by].holds)
 
     def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
         """Compare-and-sets in batches, then what is there now; a refused value costs its own change and no other.
@@ -197,7 +205,10 @@ class SqlAdapter:
         groups = self._groups(changes, outcome.refused)
         with asking(WRITING):
             self.writer.prepare()
-            examiner = Examiner(self.connection, self._written, self._writing, self.writer, self._read_back, judge)
+            refusals = Refusals(self.connection, self.writer)
+            examiner = Examiner(
+                self.connection, self._written, self._writing, self.writer, refusals, self._read_back, judge
+            )
             ready = (
                 (action, field, batch, self._ready(action, field, [changes[each] for each in batch]))
                 for (action, field, _), positions in groups.items()
@@ -214,6 +225,7 @@ class SqlAdapter:
                 for each in ready:
                     carry_out(each)
             inserter = Inserter(self.connection, self.info, self.reader, self.writer, examiner, outcome.refused)
+            inserter.in_the_way = outcome.in_the_way
             for (action, _, _), positions in groups.items():
                 if action is Action.INSERT:
                     inserter.insert({each: changes[each] for each in positions})
@@ -267,9 +279,9 @@ class SqlAdapter:
                 seen = dict(zip(done, examiner.look([changes[each] for each in done]), strict=True))
                 raise_no_answers(seen)
         except DBAPIError as error:
-            if not is_refusal(error):
+            if not examiner.refusals.is_refusal(error, changes[positions[0]]):
                 raise
-            why = said(error)
+            why, in_the_way = said(error), may_pass_later(error)
         except NoAnswerError as no_answer:
             outcome.refused |= no_answer.why
             rest = [each for each in positions if each not in no_answer.why]
@@ -282,6 +294,8 @@ class SqlAdapter:
             return set(done)
         if len(positions) == 1:
             outcome.refused[positions[0]] = why
+            if in_the_way:
+                outcome.in_the_way.add(positions[0])
             return set()
         # One of the batch was refused: find out which, by halves.
         middle = len(positions) // 2
@@ -347,6 +361,7 @@ class SqlAdapter:
                 seen[position].after,
                 matched=position in outcome.matched,
                 refused=outcome.refused.get(position),
+                in_the_way=position in outcome.in_the_way and position in outcome.refused,
                 answered=seen[position].answered,
                 annotation_id=outcome.given.get(position),
             )
