@@ -12,9 +12,10 @@ import structlog
 
 from syncd.capture.read import Captured, changed_since
 from syncd.diff import History, Inputs, Young, diff, rewind
+from syncd.diff.memory import any_refused, without_refusals
 from syncd.diff.names import SIGNED_SCHEMA, edited_rows
 from syncd.diff.sift import Rules
-from syncd.model import Mark, Origin, Plan, Side
+from syncd.model import Direction, Mark, Origin, Plan, Side
 from syncd.model.snapshot import distinct
 from syncd.reconcile.amount import too_much
 from syncd.reconcile.marked import behind, is_older
@@ -26,6 +27,7 @@ from syncd.reconcile.mode import (
     moved,
     new_rows,
     rows_unexplained,
+    takes_otherwise,
     why_full,
     why_held,
 )
@@ -93,7 +95,8 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
             session.rest()
             plan = _diff(session, options, reading, remembered, before, origins, is_behind)
             if not plan.hints:
-                after = _moved(session, reading, before, origins, plan, fresh, captured)
+                takes = _takes(session, remembered, plan)
+                after = _moved(session, reading, before, origins, plan, fresh, captured, takes)
                 return Decision(plan, INCREMENTAL, None, after, mark=mark, behind=is_behind)
             reason = plan.hints[0]
     log.debug("reading everything", binding=session.mapping.binding, why=reason)
@@ -101,6 +104,9 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
         origins[Side.DATABASE] = session.database.origin(count_rows=True)
     session.rest()
     remembered = _remembered(session, None)
+    takes = session.database.rules()
+    if takes_otherwise(before, takes):
+        remembered = without_refusals(remembered)
     session.rest()
     rules_at = partial(_rules, session, options, remembered)
     rows = origins[Side.DATABASE].rows
@@ -110,7 +116,7 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
     remembered = _with_earlier(session, reading, remembered)
     session.rest()
     plan = _diff(session, options, reading, remembered, before, origins, is_behind)
-    after = _moved(session, reading, before, origins, plan, None, captured)
+    after = _moved(session, reading, before, origins, plan, None, captured, takes)
     return Decision(plan, FULL, reason, after, reading.met, mark, is_behind)
 
 
@@ -190,6 +196,15 @@ def _diff(
     return left_out(plan, session.policy, options.tag)
 
 
+def _takes(session: Session, remembered: History, plan: Plan) -> str | None:
+    """What the table takes, where nothing was refused before and something may be now: it is then refused by that."""
+    if not plan.count(Direction.TO_DATABASE) or any_refused(remembered):
+        return None
+    rules = session.database.rules()
+    session.rest()
+    return rules
+
+
 def _starts(session: Session, reading: Reading) -> bool:
     """Whether the table that is written is empty and nothing was ever agreed; asked only where there may be a start."""
     if reading.baseline_size or reading.database.size or reading.fiftyone.rows.is_empty():
@@ -258,6 +273,7 @@ def _moved(
     plan: Plan,
     fresh: NewRows | None,
     captured: Captured | None,
+    takes: str | None = None,
 ) -> tuple[Cursor, ...]:
     left = reading.fiftyone.rows.filter(pl.col("label_id").is_in(list(plan.scope.left_alone)))
     oldest = left["edited_at"].min() if left.height else None
@@ -265,4 +281,5 @@ def _moved(
     oldest_left = oldest if isinstance(oldest, datetime) else None
     position = captured.position if captured is not None else None
     left_ids = plan.scope.left_alone & distinct("annotation_id", reading.fiftyone.rows, reading.baseline)
-    return tuple(moved(session.fingerprint, origins, snapshots, before, oldest_left, fresh, position, left_ids))
+    fingerprint = session.fingerprint
+    return tuple(moved(fingerprint, origins, snapshots, before, oldest_left, fresh, position, left_ids, takes))
