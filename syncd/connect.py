@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from syncd.adapters.sql.encoding import SPOKEN, note_encoding
 from syncd.adapters.sql.limits import Limits, keepalive
 from syncd.config import Config, redact_url
 from syncd.config.login import HINT, is_clear_mongodb_uri
@@ -48,6 +49,9 @@ _OVERRULED = frozenset(
 )
 """Options of an address that would have it otherwise, in lower case."""
 
+_UNREADABLE = "backslashreplace"
+"""How text that is not UTF-8 is decoded: it shows its bytes, and costs no other text of what is read."""
+
 DOCTOR = "Start it or mend its address, then run `syncd doctor`."
 
 
@@ -60,10 +64,12 @@ def engine_for(url: str, limits: Limits | None = None) -> Engine:
             parsed = parsed.set(drivername="postgresql+psycopg2")
         arguments: dict[str, Any] = {}
         if parsed.get_backend_name() == "postgresql":
-            arguments = {"connect_timeout": PATIENCE_S, "application_name": "syncd"} | keepalive(parsed)
+            arguments = {"connect_timeout": PATIENCE_S, "application_name": "syncd"} | keepalive(parsed) | SPOKEN
         engine = sa.create_engine(parsed, poolclass=NullPool, connect_args=arguments)
         if limits is not None and parsed.get_backend_name() == "postgresql":
             _limit(engine, limits)
+        if parsed.get_backend_name() == "postgresql":
+            note_encoding(engine)
         if parsed.get_backend_name() == "sqlite":
             _begin_for_real(engine)
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
@@ -85,10 +91,19 @@ def _begin_for_real(engine: Engine) -> None:
     @sa.event.listens_for(engine, "connect")
     def leave_it_to_us(connection: Any, _: object) -> None:
         connection.isolation_level = None
+        # Its columns hold any bytes; those that are no text cost their own row, and not all that is read with it.
+        connection.text_factory = _text_or_bytes
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
+
+
+def _text_or_bytes(held: bytes) -> str | bytes:
+    try:
+        return held.decode()
+    except UnicodeDecodeError:
+        return held
 
 
 def _limit(engine: Engine, limits: Limits) -> None:
@@ -174,7 +189,7 @@ def open_fiftyone(config: Config, *, answer_s: float | None = None) -> Database[
         ) from error
     try:
         client.admin.command("ping")
-        return client[name]
+        return _readable(client[name])
     except PyMongoError as error:
         client.close()
         said = without_password(address, first_line(error))
@@ -222,11 +237,16 @@ def _is_overruled(option: str) -> bool:
 
 def durable(database: Database[dict[str, Any]]) -> Database[dict[str, Any]]:
     """The same over a connection that somebody else has made."""
-    return database.with_options(
+    return _readable(database).with_options(
         read_preference=ReadPreference.PRIMARY,
         write_concern=WriteConcern(w="majority", j=True),
         read_concern=ReadConcern("majority"),
     )
+
+
+def _readable(database: Database[dict[str, Any]]) -> Database[dict[str, Any]]:
+    """The same, of which every document can be decoded."""
+    return database.with_options(database.codec_options.with_options(unicode_decode_error_handler=_UNREADABLE))
 
 
 def without_password(address: str, text: str) -> str:

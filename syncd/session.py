@@ -19,6 +19,7 @@ from syncd.adapters.protocol import LabelStore, RowStore
 from syncd.adapters.sql.adapter import SqlAdapter
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.describe import describe as describe_table
+from syncd.adapters.sql.encoding import codec_of
 from syncd.adapters.sql.limits import Limits
 from syncd.capture.read import find_capture
 from syncd.capture.target import Target
@@ -154,7 +155,9 @@ def session_on(
         session = Session(
             mapping=mapping,
             policy=policy_of(binding),
-            fiftyone=FiftyOneAdapter(mongo, binding.dataset, dataset.identity, labels, mapping),
+            fiftyone=FiftyOneAdapter(
+                mongo, binding.dataset, dataset.identity, labels, mapping, encoding=codec_of(state)
+            ),
             database=database,
             writing=writing,
             state=state,

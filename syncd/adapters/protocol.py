@@ -24,7 +24,8 @@ class Result:
     ``after`` is what is there now, as read back: the value of the field, or the whole annotation after an insert;
     ``None`` too where the annotation is not there. ``matched`` says whether the compare-and-set found the value it
     expected (``None``: the side cannot tell, judge by ``after``). ``refused`` says why the side would not take the
-    value: nothing of the change is there then. ``answered`` are the fields of which the side made something else of
+    value: nothing of the change is there then; and ``in_the_way`` that it may do so for what other annotations hold as
+    yet. ``answered`` are the fields of which the side made something else of
     what was written, for good. ``annotation_id`` is the id under which a row was inserted, of which the change may not
     know.
     """
@@ -35,6 +36,7 @@ class Result:
     matched: bool | None = None
     label_id: str | None = None
     refused: str | None = None
+    in_the_way: bool = False
     answered: frozenset[str] = frozenset()
     annotation_id: str | None = None
 
@@ -177,6 +179,10 @@ class RowStore(Adapter, Protocol):
 
     def origin(self, *, count_rows: bool = True) -> Origin:
         """As of any adapter; counting the rows may be left out."""
+        ...
+
+    def rules(self) -> str | None:
+        """A fingerprint of what decides which values are taken; ``None`` where the side does not tell."""
         ...
 
     def writable(self, field: str) -> bool:

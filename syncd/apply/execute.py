@@ -23,6 +23,7 @@ from syncd.apply.stamps import Owed, is_drawn, is_nameless, write_stamps
 from syncd.apply.steps import Step, reached
 from syncd.diff.readback import why_no_answer
 from syncd.model import Action, Change, Direction, Mapping, Plan
+from syncd.model.readback import Judge
 from syncd.session import Session
 from syncd.store import answered, baseline, changes, conflicts, waiting
 from syncd.store.changes import APPLIED, PENDING, SUPERSEDED, Outcome
@@ -145,6 +146,28 @@ def _write_database(session: Session, changes: Sequence[Change], progress: Calla
         if start:
             progress("applying")
         results += session.database.write(changes[start : start + HOME_SLICE], judge)
+    return _in_another_order(session, results, judge, progress)
+
+
+def _in_another_order(
+    session: Session, results: list[Result], judge: Judge, progress: Callable[[str], None]
+) -> list[Result]:
+    """Takes up again what other rows were in the way of, as long as any of it gets through.
+
+    Where there is an order in which the table takes all changes, each finds its turn; of those that wait for each other
+    none does. The direction changes each time, so that a row of them gets through at once whichever way it goes.
+    """
+    done = any(each.matched for each in results)
+    while done:
+        left = [at for at, each in enumerate(results) if each.in_the_way][::-1]
+        done = False
+        for start in range(0, len(left), HOME_SLICE):
+            progress("applying")
+            positions = left[start : start + HOME_SLICE]
+            again = session.database.write([results[at].change for at in positions], judge)
+            done = done or any(each.matched for each in again)
+            for at, each in zip(positions, again, strict=True):
+                results[at] = each
     return results
 
 

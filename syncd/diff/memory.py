@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -108,6 +109,17 @@ def open_fields(history: History) -> list[str]:
     """The annotations with an open conflict about one of their fields."""
     about = history.open_conflicts.filter(pl.col("field").is_not_null())
     return about["annotation_id"].unique().to_list()
+
+
+def any_refused(history: History) -> bool:
+    """Whether the database has refused anything that nobody has settled since."""
+    return history.refused.height > 0 or bool((history.open_conflicts["kind"] == REFUSED).any())
+
+
+def without_refusals(history: History) -> History:
+    """What is remembered, without what the database has refused: each of it is asked for once more."""
+    others = history.open_conflicts.filter(pl.col("kind") != REFUSED)
+    return replace(history, open_conflicts=others, refused=history.refused.clear())
 
 
 def refused_whole(inputs: Inputs, ids: Iterable[str]) -> dict[str, dict[str, Json]]:

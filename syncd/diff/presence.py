@@ -14,7 +14,7 @@ from syncd.diff.gone import WITHOUT_SAMPLE
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, D, F, any_difference
 from syncd.diff.lost import is_edited
-from syncd.diff.memory import STALE, open_whole, with_presence_memory
+from syncd.diff.memory import REFUSED, STALE, open_whole, with_presence_memory
 from syncd.diff.returns import ASK, WINDOW
 from syncd.diff.tags import PLACE, with_actors
 from syncd.diff.unsafe import why_unsafe_whole
@@ -87,6 +87,7 @@ def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFr
     rows = rows.with_columns(any_difference(mapping, B, D).alias("edited")).sort("annotation_id")
     slots = _slots_taken(inputs, rows)
     # Whoever confirms a rebuilt dataset accepts its labels; nobody has removed those that it lacks.
+    refused = set(open_whole(inputs.history).filter(pl.col("kind") == REFUSED)["annotation_id"])
     choice = "quarantine" if inputs.adopt and policy.on_fiftyone_delete == "delete" else policy.on_fiftyone_delete
     for row in rows.iter_rows(named=True):
         again = row["reapplied"] or policy.on_stale_revert != "reapply"
@@ -98,6 +99,9 @@ def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFr
             found.add(whole_conflict(mapping, row, "deleted_in_fiftyone"))
         elif choice == "restore":
             _put_back(inputs, row, RESTORED, slots, found)
+        elif row["annotation_id"] in refused:
+            # It would only be refused again.
+            found.add(whole_conflict(mapping, row, REFUSED))
         else:
             way = Direction.TO_DATABASE
             found.add(whole_change(mapping, row, way, "deleted_in_fiftyone", seen=D, place=B))

@@ -107,7 +107,7 @@ def diff(inputs: Inputs) -> Plan:
         scope=scope,
         held=stop,
         hints=(*found.hints, *_relabelled(inputs, joined)),
-        notes=notes,
+        notes=(*notes, *_left_out(inputs)),
         waiting=tuple(sorted(waiting, key=lambda each: each.subject)),
         tags=tuple(sorted([*answer.edits, *marked], key=lambda each: each.sort_key)),
         answered=answer.answered | kept(known_tags, labels, held),
@@ -193,6 +193,13 @@ def _sound(rows: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...], dict[str,
             is_copy=True,
         )
     return rows.filter(~shared), notes, conflicts
+
+
+def _left_out(inputs: Inputs) -> tuple[str, ...]:
+    """A note about what of the vocabulary's source is no term."""
+    found = () if inputs.vocabulary is None else inputs.vocabulary.left_out
+    more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
+    return (found[0] + more,) if found else ()
 
 
 def _counts(

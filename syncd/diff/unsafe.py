@@ -87,6 +87,17 @@ def _why_not_text(holds: Holds, text: str, side: Side) -> str | None:
         return "text with a NUL character, which the database cannot hold"
     if holds.values is not None and text not in holds.values:
         return f"{text!r} is none of the {len(holds.values):,} values that {holds.by} takes{_such_as(holds.values)}"
+    if holds.encoding is not None and (lacking := _lacking(holds.encoding, text)):
+        return f"text with {lacking!r}, a character that the database's encoding ({holds.encoding}) does not have"
+    return None
+
+
+def _lacking(encoding: str, text: str) -> str | None:
+    """The first character that an encoding does not have."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError as error:
+        return text[error.start]
     return None
 
 

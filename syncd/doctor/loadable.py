@@ -8,7 +8,9 @@ from typing import Any
 
 from bson import ObjectId
 
+from syncd.adapters.fiftyone.hashed import ID_AT, ID_BYTES, documents
 from syncd.adapters.fiftyone.mapping import LabelMapping
+from syncd.adapters.fiftyone.texts import first_unreadable, split_by_text
 from syncd.doctor.finding import Check, Verdict, fault, ok
 from syncd.doctor.subject import Subject
 from syncd.doctor.unreadable import (
@@ -45,6 +47,7 @@ def checks(subject: Subject) -> Iterator[Check]:
     yield Check("Labels can be loaded", lambda: _labels(subject))
     yield Check("Samples can be loaded", lambda: _samples(subject))
     yield Check("Samples have no undeclared field", lambda: _undeclared(subject))
+    yield Check("Texts are UTF-8", lambda: _texts(subject))
 
 
 def unwound(mapping: LabelMapping) -> list[dict[str, Any]]:
@@ -166,6 +169,25 @@ def _samples(subject: Subject) -> Verdict:
     return fault(
         f"{count(found['totals'][0]['n'], 'sample')} that FiftyOne cannot load, and so neither its dataset: {shown}",
         _update(subject, first["_id"], f"$set: {{{json.dumps(first['k'][0])}: {RIGHT}}}"),
+    )
+
+
+def _texts(subject: Subject) -> Verdict:
+    """Text that drivers of other languages have written, which the server keeps, and Python cannot decode."""
+    mapping = subject.label_mapping
+    wanted = {mapping.label_field: 1, mapping.media_path.partition(".")[0]: 1, "filepath": 1, "tags": 1}
+    found: list[bytes] = []
+    for batch in subject.samples.find_raw_batches({}, wanted):
+        found += split_by_text(documents([batch])["document"])[1]
+    if not found:
+        return ok("labels, names and tags are")
+    sample_ids = [ObjectId(each[ID_AT : ID_AT + ID_BYTES]) for each in found]
+    places = [first_unreadable(each) for each in found[:EXAMPLES]]
+    shown = [f"{path} is {text} in sample {name}" for (path, text), name in zip(places, sample_ids, strict=False)]
+    return fault(
+        f"{count(len(found), 'sample')} with text that is not UTF-8 in its labels, name or tags, which FiftyOne cannot "
+        f"load, and so neither its dataset: {', '.join(shown)}",
+        _update(subject, sample_ids[0], f"$set: {{{json.dumps(places[0][0])}: {RIGHT}}}"),
     )
 
 

@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
+from syncd.adapters.sql.encoding import decoded, doubtful_encoding
 from syncd.adapters.sql.quote import name_in_sql, query, quote, source, table_in_sql
 from syncd.doctor.finding import Check, Verdict, fault, ok, skipped, warning
 from syncd.doctor.subject import ROWS, Subject
 from syncd.doctor.wording import count, in_sql, listed, short
-from syncd.model import Mapping
+from syncd.model import Kind, Mapping
 
 LOOKED_AT = 100_000
 """Rows whose media are looked up among the samples; of more, about as many are chosen by chance."""
@@ -23,6 +24,8 @@ def checks(subject: Subject) -> Iterator[Check]:
     yield Check(ROWS, lambda: _rows(subject))
     yield Check("Row ids", lambda: _ids(subject))
     yield Check("Rows have samples", lambda: _media(subject))
+    if subject.is_postgresql:
+        yield Check("Texts of rows can be read", lambda: _texts(subject))
 
 
 def source_in_sql(subject: Subject) -> str:
@@ -123,6 +126,36 @@ def _media(subject: Subject) -> Verdict:
             ingest,
         )
     return ok(f"every one of {count(total, 'row')}{whole}")
+
+
+def _texts(subject: Subject) -> Verdict:
+    """Of a database in whose encoding bytes can stand that are no text: the server would not send such a row."""
+    encoding = doubtful_encoding(subject.connection)
+    if encoding is None:
+        return ok("whatever the database's encoding holds can be translated")
+    read = subject.read.get().columns
+    names = [each for each in subject.mapping.read_columns if each in read and read[each].kind is Kind.TEXT]
+    if not names:
+        return ok("no text is mapped")
+    raw = ", ".join(f"convert_to(CAST({column_in_sql(subject, each)} AS text), '{encoding}')" for each in names)
+    if not names:
+        return ok("no text is mapped")
+    rows = subject.connection.execute(sa.text(f"SELECT {raw} FROM {source_in_sql(subject)} AS src"))
+    shown = (
+        f"{name} {decoded(encoding, bytes(held))[1]}"
+        for row in rows
+        for name, held in zip(names, row, strict=True)
+        if held is not None and decoded(encoding, bytes(held))[0] is None
+    )
+    found = list(shown)
+    if not found:
+        return ok(f"every text is one ({encoding})")
+    table = table_in_sql(subject.connection.dialect, subject.binding.table)
+    return fault(
+        f"{count(len(found), 'value')} in a database of encoding {encoding} with bytes that are no text in it: "
+        f"{listed(found, 3)}. Each is a conflict, and an id or a medium of this kind is none",
+        in_sql(f"UPDATE {table} SET … = 'THE RIGHT TEXT' WHERE …"),
+    )
 
 
 def _dig(document: object, path: str) -> object:

@@ -31,6 +31,8 @@ def checks(subject: Subject) -> Iterator[Check]:
 def checks_of_columns(subject: Subject) -> Iterator[Check]:
     """Of what the columns need besides their types."""
     yield Check("Id column is unique", lambda: _id_is_unique(subject))
+    if subject.is_postgresql:
+        yield Check("Rules of the table", lambda: _rules(subject))
     yield Check("updated_at is mapped", lambda: _updated_at(subject))
     if subject.binding.columns.updated_at is not None:
         yield Check("Index on updated_at", lambda: _index(subject, str(subject.binding.columns.updated_at)))
@@ -141,6 +143,33 @@ def _id_is_unique(subject: Subject) -> Verdict:
             in_sql(f"ALTER TABLE {name} ALTER COLUMN {quoted} SET NOT NULL"),
         )
     return ok(f"{column!r} is unique and not null")
+
+
+def _rules(subject: Subject) -> Verdict:
+    """Rules that do something else instead: what becomes of a row is only seen when it is read back."""
+    subject.table.get()
+    name = relation(subject.connection.dialect, subject.binding.table)
+    rows = subject.connection.execute(sa.text(_INSTEAD), {"name": name}).all()
+    if not rows:
+        return ok("none does anything instead of what is asked")
+    shown = listed(f"{rule} (on {event})" for rule, event in rows)
+    deletes = any(event == "DELETE" for _, event in rows)
+    if (
+        deletes
+        and subject.binding.policy.on_fiftyone_delete == "delete"
+        and subject.mapping.read == subject.binding.table
+    ):
+        return warning(
+            f"{shown}: a deleted row that the rule keeps is still read, and its deletion a conflict",
+            f"Write {subject.place}.read: A VIEW THAT LEAVES OUT WHAT THE RULE MARKS AS DELETED",
+        )
+    return ok(f"{shown}: what becomes of a row is read back")
+
+
+_INSTEAD = """
+SELECT rulename, CASE ev_type WHEN '2' THEN 'UPDATE' WHEN '3' THEN 'INSERT' ELSE 'DELETE' END
+FROM pg_rewrite WHERE ev_class = to_regclass(:name) AND is_instead AND ev_type IN ('2', '3', '4') ORDER BY 1
+"""
 
 
 def _partitions(subject: Subject) -> str | None:

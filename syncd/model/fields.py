@@ -46,6 +46,7 @@ class Holds:
     """What one side can hold exactly in one field; ``None`` means no limit.
 
     ``values`` are the only ones that it takes, and ``by`` says what makes sure of that.
+    ``encoding`` is Python's name for the one that a text must have its characters in.
     """
 
     kind: Kind
@@ -57,6 +58,7 @@ class Holds:
     scale: int | None = None
     values: frozenset[str] | None = None
     by: str = ""
+    encoding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ class Mapping:
     ``flag`` is the column that error tags set, where one is mapped: FiftyOne has no such field, and no baseline.
     ``image`` is the column of a snapshot that names the image: ``media``, of crops the ``frame`` that they were cut
     from. ``image_key`` says from what both sides read it; ``can_write_media`` whether the database's can be written.
-    ``source`` changes with what is read of the table: its columns, the view or the SELECT. ``no_new_ids`` says why a new row would get no id, and what to do about it, where nobody gives one.
+    ``source`` changes with what is read of the table: its columns, the view or the SELECT. ``no_new_ids`` says why a
+    new row would get no id, and what to do about it, where nobody gives one.
     """
 
     binding: str

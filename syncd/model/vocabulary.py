@@ -23,11 +23,15 @@ class Term:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Terms, labels that are allowed whatever the terms say, and spellings that mean a term."""
+    """Terms, labels that are allowed whatever the terms say, and spellings that mean a term.
+
+    ``left_out`` says what of its source is no term; it changes nothing.
+    """
 
     terms: tuple[Term, ...]
     extra_labels: tuple[str, ...] = ()
     aliases: Mapping[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = field(default=(), compare=False)
 
     @cached_property
     def names(self) -> frozenset[str]:

@@ -104,6 +104,12 @@ def another_table(cursors: dict[Side, Cursor], origin: Origin) -> str | None:
     return f"the table is {origin.identity}, and what was agreed on was {cursor.identity}"
 
 
+def takes_otherwise(cursors: dict[Side, Cursor], rules: str | None) -> bool:
+    """Whether the table may take by now what it refused: its constraints, triggers or policies have changed."""
+    cursor = cursors.get(Side.DATABASE)
+    return cursor is not None and None not in (cursor.rules, rules) and cursor.rules != rules
+
+
 def moved(
     fingerprint: str,
     origins: dict[Side, Origin],
@@ -113,13 +119,14 @@ def moved(
     found: NewRows | None,
     captured: str | None = None,
     left_alone: frozenset[str] = frozenset(),
+    rules: str | None = None,
 ) -> list[Cursor]:
     """The cursors after a run; never past an edit that was left for the next one.
 
     Of the database's side they name the annotations that were ``left_alone``: what it says of them has been read.
 
     Where the rows were not counted, their number is what it was plus those ``found``. ``captured`` is how far what
-    triggers record was read.
+    triggers record was read. ``rules`` is what the table takes, where the whole was judged by that.
     """
     result = []
     for snapshot in snapshots:
@@ -143,9 +150,14 @@ def moved(
                 swept_at=swept,
                 captured=captured if snapshot.side is Side.DATABASE else None,
                 left_alone=left_alone if snapshot.side is Side.DATABASE else frozenset(),
+                rules=_rules(rules, before) if snapshot.side is Side.DATABASE else None,
             )
         )
     return result
+
+
+def _rules(found: str | None, before: Cursor | None) -> str | None:
+    return found if found is not None or before is None else before.rules
 
 
 def recounted(cursors: list[Cursor], rows: int) -> list[Cursor]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import Connection
 
 from syncd.diff.vocabulary import UNKNOWN
-from syncd.model import LABEL
+from syncd.model import LABEL, Json
 from syncd.report.read import MOMENT
 from syncd.report.selection import Selection
 from syncd.report.totals import Tally, tally
@@ -45,20 +44,11 @@ class Refused:
 def refusals(connection: Connection, tables: Tables, selection: Selection) -> pl.DataFrame:
     """The refusals opened in the selection's span, with the columns of :data:`REFUSALS`."""
     table = tables.conflict
-    value = table.c.fiftyone
-    text: ColumnElement[Any]
-    # What was typed stands alone, or within the content of a label that was drawn.
-    if connection.dialect.name == "postgresql":
-        text = sa.func.coalesce(
-            value.op("->>")(sa.literal_column(f"'{LABEL}'")), value.op("#>>")(sa.literal_column("'{}'"))
-        )
-    else:
-        text = sa.func.coalesce(sa.func.json_extract(value, f"$.{LABEL}"), sa.func.json_extract(value, "$"))
     chosen = (
         sa.select(
             table.c.binding,
             table.c.annotation_id,
-            text.label("label"),
+            table.c.fiftyone,
             table.c.status,
             table.c.opened_at,
             table.c.resolved_at,
@@ -72,7 +62,15 @@ def refusals(connection: Connection, tables: Tables, selection: Selection) -> pl
         chosen = chosen.where(table.c.opened_at >= selection.since)
     if selection.until is not None:
         chosen = chosen.where(table.c.opened_at < selection.until)
-    return pl.DataFrame([tuple(row) for row in connection.execute(chosen)], schema=REFUSALS, orient="row")
+    rows = [(*row[:2], _typed(row.fiftyone), *row[3:]) for row in connection.execute(chosen)]
+    return pl.DataFrame(rows, schema=REFUSALS, orient="row")
+
+
+def _typed(value: Json) -> str | None:
+    """What was typed: it stands alone, or within the content of a label that was drawn."""
+    # Not asked of the database: one of another encoding than UTF-8 has no text of what it lacks characters for.
+    typed = value.get(LABEL) if isinstance(value, dict) else value
+    return None if typed is None else str(typed)
 
 
 def refused(found: pl.DataFrame, changes: pl.DataFrame) -> tuple[Refused, ...]:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import array
+from syncd.adapters.sql.encoding import codec_of, escaped
 from syncd.ahead import ahead, batches
 from syncd.diff.readback import ANSWERED
 from syncd.model import Action, Change, Direction, Mapping, to_json
@@ -55,12 +56,12 @@ def record_intents(
         return []
     if connection.dialect.name == "postgresql":
         return _copy_intents(connection, tables, binding, run_id, changes)
-    rows = [_row(binding, run_id, each) for each in changes]
+    rows = [_row(connection, binding, run_id, each) for each in changes]
     insert = sa.insert(tables.change).returning(tables.change.c.seq, sort_by_parameter_order=True)
     return [int(row[0]) for row in connection.execute(insert, rows)]
 
 
-def _row(binding: str, run_id: str, change: Change) -> dict[str, Any]:
+def _row(connection: Connection, binding: str, run_id: str, change: Change) -> dict[str, Any]:
     """An intent as it is logged."""
     return {
         "run_id": run_id,
@@ -74,7 +75,7 @@ def _row(binding: str, run_id: str, change: Change) -> dict[str, Any]:
         "old": storable(to_json(change.old)),
         "new": storable(to_json(change.new)),
         "reason": change.reason,
-        "actor": change.actor,
+        "actor": None if change.actor is None else escaped(codec_of(connection), change.actor),
         "edited_at": change.edited_at,
         "status": PENDING,
         "undo_of": change.undo_of,
@@ -86,8 +87,8 @@ def _copy_intents(
 ) -> list[int]:
     """The same by COPY, which numbers the rows as they come."""
     target = f'"{tables.schema}"."{tables.change.name}"'
-    columns = ", ".join(f'"{name}"' for name in _row(binding, run_id, changes[0]))
-    rows = (tuple(_copied(_row(binding, run_id, each))) for each in changes)
+    columns = ", ".join(f'"{name}"' for name in _row(connection, binding, run_id, changes[0]))
+    rows = (tuple(_copied(_row(connection, binding, run_id, each))) for each in changes)
     copy_in(connection, f"COPY {target} ({columns}) FROM STDIN", TextRows(rows))
     given = connection.exec_driver_sql(
         f"SELECT string_agg(seq::text, ',') FROM (SELECT seq FROM {target} "
@@ -215,7 +216,9 @@ def finish(
         known = _entries(connection, tables, [each.seq for each in outcomes])
         finished = _finished(previous, ((known[each.seq], each) for each in outcomes), at)
     else:
-        finished = _finished(previous, ((_row(binding, run_id, each.change), each) for each in outcomes), at)
+        finished = _finished(
+            previous, ((_row(connection, binding, run_id, each.change), each) for each in outcomes), at
+        )
     if connection.dialect.name == "postgresql":
         ahead(batches(finished, OUTCOMES), partial(_update_batch, connection, tables, at))
         return

@@ -19,7 +19,8 @@ class Cursor:
     ``position`` is the server's clock when the last read began; ``swept_at`` the last time the whole side was read;
     ``identity``, ``rows`` and ``deleted_at`` are its origin then. ``captured`` is how far what triggers record was read
     (:mod:`syncd.capture.read`); ``None`` where none do. ``left_alone`` are the annotations that were not judged: what
-    named them may not name them again.
+    named them may not name them again. ``rules`` is the fingerprint of what the table takes, by
+    which it has refused what it refused; it stands behind the mapping's.
     """
 
     side: Side
@@ -31,6 +32,11 @@ class Cursor:
     swept_at: datetime | None
     captured: str | None = None
     left_alone: frozenset[str] = frozenset()
+    rules: str | None = None
+
+
+TAKES = ";takes="
+"""What stands between the fingerprint of a mapping and that of what the table takes."""
 
 
 def load(connection: Connection, tables: Tables, binding: str) -> dict[Side, Cursor]:
@@ -44,10 +50,11 @@ def load(connection: Connection, tables: Tables, binding: str) -> dict[Side, Cur
             identity=row["identity"],
             rows=row["rows"],
             deleted_at=_aware(row["deleted_at"]),
-            mapping=row["mapping"],
+            mapping=row["mapping"].partition(TAKES)[0],
             swept_at=_aware(row["swept_at"]),
             captured=row["captured"],
             left_alone=frozenset(row["left_alone"] or ()),
+            rules=row["mapping"].partition(TAKES)[2] or None,
         )
         for row in found
     }
@@ -65,7 +72,7 @@ def save(connection: Connection, tables: Tables, binding: str, cursor: Cursor) -
             identity=cursor.identity,
             rows=cursor.rows,
             deleted_at=cursor.deleted_at,
-            mapping=cursor.mapping,
+            mapping=cursor.mapping if cursor.rules is None else f"{cursor.mapping}{TAKES}{cursor.rules}",
             swept_at=cursor.swept_at,
             captured=cursor.captured,
             left_alone=sorted(cursor.left_alone) or None,

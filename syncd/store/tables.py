@@ -12,11 +12,27 @@ import sqlalchemy as sa
 from sqlalchemy import Column, Connection, Index, MetaData, Table, text
 from sqlalchemy.dialects import postgresql
 
+from syncd.adapters.sql.encoding import CODEC, escaped
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+class HeldText(sa.types.TypeDecorator[str]):
+    """Text as the database can hold it: what it has no character for stands by its number, and stops nothing."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        """What the database is given."""
+        return None if value is None else escaped(getattr(dialect, CODEC, None), value)
+
+
+TEXT = HeldText()
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.DateTime(timezone=True).with_variant(postgresql.TIMESTAMP(timezone=True), "postgresql")
 
@@ -70,18 +86,18 @@ def _run(metadata: MetaData, prefix: str) -> Table:
     return Table(
         prefix + "run",
         metadata,
-        Column("id", sa.Text, primary_key=True),
-        Column("binding", sa.Text, nullable=False),
-        Column("mode", sa.Text, nullable=False),
-        Column("status", sa.Text, nullable=False),
+        Column("id", TEXT, primary_key=True),
+        Column("binding", TEXT, nullable=False),
+        Column("mode", TEXT, nullable=False),
+        Column("status", TEXT, nullable=False),
         Column("started_at", MOMENT, nullable=False),
         Column("finished_at", MOMENT),
-        Column("host", sa.Text),
+        Column("host", TEXT),
         Column("pid", sa.Integer),
-        Column("held", sa.Text),
-        Column("error", sa.Text),
+        Column("held", TEXT),
+        Column("error", TEXT),
         Column("counts", sa.JSON, nullable=False),
-        Column("head", sa.Text),
+        Column("head", TEXT),
         Index(None, "binding", "started_at"),
     )
 
@@ -94,12 +110,12 @@ def _baseline(metadata: MetaData, prefix: str) -> Table:
     return Table(
         prefix + "baseline",
         metadata,
-        Column("binding", sa.Text, primary_key=True),
-        Column("annotation_id", sa.Text, primary_key=True),
-        Column("label_id", sa.Text),
-        Column("sample_id", sa.Text),
+        Column("binding", TEXT, primary_key=True),
+        Column("annotation_id", TEXT, primary_key=True),
+        Column("label_id", TEXT),
+        Column("sample_id", TEXT),
         Column("fields", sa.JSON, nullable=False),
-        Column("image", sa.Text),
+        Column("image", TEXT),
         Index(None, "binding", "label_id"),
         Index(None, "binding", "sample_id"),
         postgresql_with={"fillfactor": BASELINE_FILL},
@@ -111,23 +127,23 @@ def _change(metadata: MetaData, prefix: str) -> Table:
         prefix + "change",
         metadata,
         Column("seq", BIG, primary_key=True, autoincrement=True),
-        Column("run_id", sa.Text, nullable=False),
-        Column("binding", sa.Text, nullable=False),
-        Column("annotation_id", sa.Text),
-        Column("sample_id", sa.Text),
-        Column("label_id", sa.Text),
-        Column("direction", sa.Text),
-        Column("action", sa.Text, nullable=False),
-        Column("field", sa.Text),
+        Column("run_id", TEXT, nullable=False),
+        Column("binding", TEXT, nullable=False),
+        Column("annotation_id", TEXT),
+        Column("sample_id", TEXT),
+        Column("label_id", TEXT),
+        Column("direction", TEXT),
+        Column("action", TEXT, nullable=False),
+        Column("field", TEXT),
         Column("old", sa.JSON(none_as_null=True)),
         Column("new", sa.JSON(none_as_null=True)),
-        Column("reason", sa.Text, nullable=False),
-        Column("actor", sa.Text),
+        Column("reason", TEXT, nullable=False),
+        Column("actor", TEXT),
         Column("edited_at", MOMENT),
         Column("applied_at", MOMENT),
-        Column("status", sa.Text, nullable=False),
+        Column("status", TEXT, nullable=False),
         Column("undo_of", BIG),
-        Column("hash", sa.Text),
+        Column("hash", TEXT),
         Index(None, "binding", "seq"),
         Index(None, "binding", "annotation_id"),
         Index(None, "binding", "run_id"),
@@ -154,24 +170,24 @@ def _conflict(metadata: MetaData, prefix: str) -> Table:
         prefix + "conflict",
         metadata,
         Column("id", BIG, primary_key=True, autoincrement=True),
-        Column("binding", sa.Text, nullable=False),
-        Column("subject", sa.Text, nullable=False),
-        Column("annotation_id", sa.Text),
-        Column("sample_id", sa.Text),
-        Column("label_id", sa.Text),
-        Column("kind", sa.Text, nullable=False),
-        Column("field", sa.Text),
+        Column("binding", TEXT, nullable=False),
+        Column("subject", TEXT, nullable=False),
+        Column("annotation_id", TEXT),
+        Column("sample_id", TEXT),
+        Column("label_id", TEXT),
+        Column("kind", TEXT, nullable=False),
+        Column("field", TEXT),
         Column("base", sa.JSON(none_as_null=True)),
         Column("fiftyone", sa.JSON(none_as_null=True)),
         Column("database", sa.JSON(none_as_null=True)),
-        Column("fiftyone_by", sa.Text),
+        Column("fiftyone_by", TEXT),
         Column("fiftyone_at", MOMENT),
-        Column("database_by", sa.Text),
+        Column("database_by", TEXT),
         Column("database_at", MOMENT),
         Column("suggestions", sa.JSON, nullable=False),
-        Column("status", sa.Text, nullable=False),
-        Column("resolution", sa.Text),
-        Column("run_id", sa.Text, nullable=False),
+        Column("status", TEXT, nullable=False),
+        Column("resolution", TEXT),
+        Column("run_id", TEXT, nullable=False),
         Column("opened_at", MOMENT, nullable=False),
         Column("updated_at", MOMENT, nullable=False),
         Column("resolved_at", MOMENT),
@@ -191,15 +207,15 @@ def _cursor(metadata: MetaData, prefix: str) -> Table:
     return Table(
         prefix + "cursor",
         metadata,
-        Column("binding", sa.Text, primary_key=True),
-        Column("side", sa.Text, primary_key=True),
+        Column("binding", TEXT, primary_key=True),
+        Column("side", TEXT, primary_key=True),
         Column("position", MOMENT),
-        Column("identity", sa.Text, nullable=False),
+        Column("identity", TEXT, nullable=False),
         Column("rows", BIG),
         Column("deleted_at", MOMENT),
-        Column("mapping", sa.Text, nullable=False),
+        Column("mapping", TEXT, nullable=False),
         Column("swept_at", MOMENT),
-        Column("captured", sa.Text),
+        Column("captured", TEXT),
         Column("left_alone", sa.JSON(none_as_null=True)),
     )
 
@@ -208,12 +224,12 @@ def _held(metadata: MetaData, prefix: str) -> Table:
     return Table(
         prefix + "held",
         metadata,
-        Column("binding", sa.Text, primary_key=True),
-        Column("run_id", sa.Text, nullable=False),
+        Column("binding", TEXT, primary_key=True),
+        Column("run_id", TEXT, nullable=False),
         Column("held_at", MOMENT, nullable=False),
-        Column("reason", sa.Text, nullable=False),
-        Column("noticed", sa.Text, nullable=False),
-        Column("digest", sa.Text, nullable=False),
+        Column("reason", TEXT, nullable=False),
+        Column("noticed", TEXT, nullable=False),
+        Column("digest", TEXT, nullable=False),
         Column("plan", sa.JSON, nullable=False),
     )
 
@@ -223,16 +239,16 @@ def _waiting(metadata: MetaData, prefix: str) -> Table:
         prefix + "waiting",
         metadata,
         Column("id", BIG, primary_key=True, autoincrement=True),
-        Column("binding", sa.Text, nullable=False),
-        Column("subject", sa.Text, nullable=False),
-        Column("kind", sa.Text, nullable=False),
-        Column("annotation_id", sa.Text),
-        Column("sample_id", sa.Text),
-        Column("label_id", sa.Text),
-        Column("field", sa.Text),
+        Column("binding", TEXT, nullable=False),
+        Column("subject", TEXT, nullable=False),
+        Column("kind", TEXT, nullable=False),
+        Column("annotation_id", TEXT),
+        Column("sample_id", TEXT),
+        Column("label_id", TEXT),
+        Column("field", TEXT),
         Column("old", sa.JSON(none_as_null=True)),
         Column("new", sa.JSON(none_as_null=True)),
-        Column("actor", sa.Text),
+        Column("actor", TEXT),
         Column("edited_at", MOMENT),
         Column("since", MOMENT, nullable=False),
         Index(None, "binding", "subject", unique=True),
@@ -243,9 +259,9 @@ def _answered(metadata: MetaData, prefix: str) -> Table:
     return Table(
         prefix + "answered",
         metadata,
-        Column("binding", sa.Text, primary_key=True),
-        Column("annotation_id", sa.Text, primary_key=True),
-        Column("tag", sa.Text, primary_key=True),
+        Column("binding", TEXT, primary_key=True),
+        Column("annotation_id", TEXT, primary_key=True),
+        Column("tag", TEXT, primary_key=True),
     )
 
 
@@ -254,8 +270,8 @@ def _captured(metadata: MetaData, prefix: str) -> Table:
         prefix + "captured",
         metadata,
         Column("seq", BIG, primary_key=True, autoincrement=True),
-        Column("binding_table", sa.Text, nullable=False),
-        Column("annotation_id", sa.Text),
+        Column("binding_table", TEXT, nullable=False),
+        Column("annotation_id", TEXT),
         Column("op", sa.CHAR(1), nullable=False),
         Column("at", MOMENT, nullable=False),
         Column("txid", BIG, nullable=False),
@@ -268,8 +284,8 @@ def _daemon(metadata: MetaData, prefix: str) -> Table:
     return Table(
         prefix + "daemon",
         metadata,
-        Column("id", sa.Text, primary_key=True),
-        Column("host", sa.Text, nullable=False),
+        Column("id", TEXT, primary_key=True),
+        Column("host", TEXT, nullable=False),
         Column("pid", sa.Integer, nullable=False),
         Column("started_at", MOMENT, nullable=False),
         Column("beat_at", MOMENT, nullable=False),

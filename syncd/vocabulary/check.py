@@ -52,7 +52,8 @@ class Stray:
 class Checked:
     """What a check found. ``strays`` are ordered by how often they are used, the most frequent first.
 
-    ``no_text`` counts labels in FiftyOne that are a date or a number; ``unused`` terms that no side uses.
+    ``no_text`` counts labels in FiftyOne that are a date or a number; ``unused`` terms that no side uses;
+    ``left_out`` entries of the vocabulary that are no terms, as the notes say.
     """
 
     binding: str
@@ -62,6 +63,7 @@ class Checked:
     unused: int
     no_text: int
     notes: tuple[str, ...]
+    left_out: int = 0
 
     @property
     def unknown(self) -> tuple[Stray, ...]:
@@ -75,8 +77,8 @@ class Checked:
 
     @property
     def exit_code(self) -> int:
-        """0 all is well; 3 something is not in the vocabulary, or the vocabulary holds what must not be pushed."""
-        return 3 if self.unknown or self.poison or self.no_text else 0
+        """0 all is well; 3 a label is not in the vocabulary, or this holds what is no term or must not be pushed."""
+        return 3 if self.unknown or self.poison or self.no_text or self.left_out else 0
 
     def as_json(self) -> dict[str, Json]:
         """The documented form."""
@@ -88,6 +90,7 @@ class Checked:
             "poison": [{"term": each.term, "why": each.why} for each in self.poison],
             "unused": self.unused,
             "not_text": self.no_text,
+            "left_out": self.left_out,
             "notes": list(self.notes),
         }
 
@@ -146,4 +149,5 @@ def compare(binding: str, loaded: Loaded, in_fiftyone: LabelCounts, in_database:
         unused=sum(each not in used for each in terms),
         no_text=in_fiftyone.no_text,
         notes=loaded.notes,
+        left_out=loaded.left_out,
     )

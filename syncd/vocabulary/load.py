@@ -19,16 +19,17 @@ from syncd.vocabulary.terms import Entry, Terms, build_terms
 
 @dataclass(frozen=True)
 class Loaded:
-    """A vocabulary, and what is odd about it and does no harm."""
+    """A vocabulary, what is odd about it and does no harm, and how many entries of its source are no terms."""
 
     vocabulary: Vocabulary
     notes: tuple[str, ...]
+    left_out: int = 0
 
 
 def load_vocabulary(binding: BindingConfig, connection: Connection) -> Vocabulary | None:
     """The vocabulary of a binding, ``None`` where it has none.
 
-    The connection is read where the vocabulary is a table. Raises InvalidVocabulary for terms that cannot be used,
+    The connection is read where the vocabulary is a table. Raises InvalidVocabulary where there is no term,
     MappingError for a table or column that is not there.
     """
     terms = _terms(binding, connection)
@@ -41,14 +42,15 @@ def load_with_notes(binding: BindingConfig, connection: Connection) -> Loaded | 
     if terms is None:
         return None
     vocabulary = _vocabulary(binding, terms)
-    return Loaded(vocabulary, (*terms.notes(), *_aliases(vocabulary)))
+    return Loaded(vocabulary, (*terms.notes(), *_aliases(vocabulary)), len(terms.left_out))
 
 
 def _vocabulary(binding: BindingConfig, terms: Terms) -> Vocabulary:
     names = {*(each.name for each in terms.terms), *binding.extra_labels}
     # The same name in another Unicode normal form, which nobody can see, means the term.
     forms = {other: name for name in sorted(names) for other in other_forms(name) if other not in names}
-    return Vocabulary(terms.terms, tuple(binding.extra_labels), forms | dict(binding.aliases))
+    left_out = tuple(f"{terms.source}: {each}" for each in terms.left_out)
+    return Vocabulary(terms.terms, tuple(binding.extra_labels), forms | dict(binding.aliases), left_out)
 
 
 def _terms(binding: BindingConfig, connection: Connection) -> Terms | None:

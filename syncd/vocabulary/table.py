@@ -26,7 +26,7 @@ UNTYPED = "NULL"
 def read_vocabulary_table(binding: BindingConfig, table: VocabularyTable, connection: Connection) -> Terms:
     """The terms of a table, by name; rows that are the same in all that is read count once.
 
-    Raises MappingError where the table or a column is not there, InvalidVocabulary where the terms are wrong.
+    Raises MappingError where the table or a column is not there, InvalidVocabulary where there is no term.
     """
     columns = {key: name for key in ("column", "parent", "rank", "code") if (name := getattr(table, key)) is not None}
     try:
@@ -35,8 +35,14 @@ def read_vocabulary_table(binding: BindingConfig, table: VocabularyTable, connec
         raise MappingError(error.message, remedy=f"Mend `vocabulary.table` of the binding {binding.name!r}.") from error
     _check(binding, table, columns, there)
     rows = read_distinct(connection, table.table, list(columns.values()))
-    entries = sorted(_entries(table, list(columns), rows), key=lambda each: (each.name.casefold(), each.name))
+    entries = sorted(_entries(table, list(columns), rows), key=_order)
     return build_terms(entries, table.table)
+
+
+def _order(entry: Entry) -> tuple[str, ...]:
+    """By name; of those that are the same the same one comes first each time."""
+    name = entry.name.strip()
+    return name.casefold(), name, entry.name, entry.parent or "", entry.rank or "", entry.code or ""
 
 
 def _check(

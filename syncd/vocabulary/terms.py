@@ -1,9 +1,10 @@
-"""From entries, wherever they were read, to terms; or to one error that names all that is wrong with them."""
+"""From entries, wherever they were read, to terms; what is none is left out and named."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -13,6 +14,8 @@ from syncd.vocabulary.faults import SHOWN, InvalidVocabulary
 
 MISSPELT = 0.85
 """Share of letters from which on a parent was probably meant to be a term."""
+
+_UNHOLDABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -28,33 +31,50 @@ class Entry:
 
 @dataclass(frozen=True)
 class Terms:
-    """Terms in the order of their source, and the entries that they were."""
+    """Terms in the order of their source, and the entries that they were.
+
+    ``left_out`` says, with its place, what is no term, or no parent, and costs nothing but itself.
+    """
 
     terms: tuple[Term, ...]
     entries: tuple[Entry, ...]
     source: str
+    left_out: tuple[str, ...] = ()
 
     def notes(self) -> tuple[str, ...]:
         """What is odd about them and does no harm. Takes longer than the reading, so it is done when asked for."""
-        return tuple(f"{self.source}: {note}" for note in [*_spaces(self.entries), *_headers(self.terms)])
+        found = [*self.left_out[:SHOWN], *_spaces(self.entries), *_headers(self.terms)]
+        if len(self.left_out) > SHOWN:
+            found.insert(SHOWN, f"and {len(self.left_out) - SHOWN:,} more that are no terms")
+        return tuple(f"{self.source}: {note}" for note in found)
 
 
 def build_terms(entries: Iterable[Entry], source: str, faults: Sequence[str] = ()) -> Terms:
-    """Checks entries and makes terms of them.
+    """Makes terms of entries; one that is blank, there already, or no text is left out, and so are parents in a circle.
 
     ``faults`` are what was found in reading. A parent that is no term is a header: a group that is not itself a class.
-    Raises InvalidVocabulary: no terms, blank or repeated ones, parents in a circle.
+    Raises InvalidVocabulary for these faults, and where there is no term at all.
     """
     read = list(entries)
-    found = [*faults, *_faults(read)]
-    terms = tuple(Term(_plain(e.name), _text(e.parent), _text(e.rank), _text(e.code)) for e in read)
-    if not found:
-        found = list(_circles(terms))
+    terms: dict[str, Term] = {}
+    left_out: list[str] = []
+    places: dict[str, str] = {}
+    for each in read:
+        name = _plain(each.name)
+        why = _why_no_term(name) or (f"found {name!r} a second time (first: {places[name]})" if name in terms else None)
+        if why is not None:
+            left_out.append(f"{each.place}: {why}, which was left out")
+            continue
+        terms[name], places[name] = Term(name, _text(each.parent), _text(each.rank), _text(each.code)), each.place
+    for circle in _circles(terms.values()):
+        left_out.append(f"found a circle of parents, {' → '.join([*circle, circle[0]])}: these have no parent")
+        terms |= {name: replace(terms[name], parent=None) for name in circle}
+    found = list(faults)
     if not found and not terms:
-        found = ["found no term, expected at least one"]
+        found = [*left_out, "found no term, expected at least one"]
     if found:
         raise InvalidVocabulary(source, found)
-    return Terms(terms, tuple(read), source)
+    return Terms(tuple(terms.values()), tuple(read), source, tuple(left_out))
 
 
 def _plain(text: str) -> str:
@@ -65,19 +85,14 @@ def _text(text: str | None) -> str | None:
     return (_plain(text) or None) if text is not None else None
 
 
-def _faults(entries: Sequence[Entry]) -> Iterator[str]:
-    first: dict[str, str] = {}
-    for each in entries:
-        name = _plain(each.name)
-        if not name:
-            yield f"{each.place}: found a blank, expected a term"
-        elif name in first:
-            yield f"{each.place}: found {name!r} a second time (first: {first[name]}), expected each term once"
-        else:
-            first[name] = each.place
+def _why_no_term(name: str) -> str | None:
+    """Why a name can be no label of anything."""
+    if not name:
+        return "found a blank"
+    return "found half of a surrogate pair, or a NUL" if _UNHOLDABLE.search(name) else None
 
 
-def _circles(terms: Sequence[Term]) -> Iterator[str]:
+def _circles(terms: Iterable[Term]) -> Iterator[list[str]]:
     above = {each.name: each.parent for each in terms if each.parent is not None}
     seen: set[str] = set()
     for start in above:
@@ -87,14 +102,13 @@ def _circles(terms: Sequence[Term]) -> Iterator[str]:
             path[name] = None
             name = above.get(name)
         if name is not None and name in path:
-            circle = list(path)[list(path).index(name) :]
-            yield f"found a circle of parents, {' → '.join([*circle, name])}, expected a tree"
+            yield list(path)[list(path).index(name) :]
         seen.update(path)
 
 
 def _spaces(entries: Sequence[Entry]) -> Iterator[str]:
     for each in entries:
-        if each.name != _plain(each.name):
+        if _plain(each.name) and each.name != _plain(each.name):
             yield f"{each.place}: {each.name!r} has spaces around it, which were left out"
 
 

@@ -20,6 +20,7 @@ from syncd.adapters.fiftyone.mark import leave_mark
 from syncd.adapters.fiftyone.read import one_moment, read_labels
 from syncd.adapters.fiftyone.read_all import decode, read_all_labels
 from syncd.adapters.fiftyone.send import send
+from syncd.adapters.fiftyone.texts import exact, is_text, shown_by_bytes, within
 from syncd.adapters.fiftyone.users import with_users
 from syncd.adapters.fiftyone.values import stored_forms, stored_id_forms
 from syncd.adapters.fiftyone.write import Writer
@@ -44,9 +45,17 @@ class FiftyOneAdapter:
     side = Side.FIFTYONE
 
     def __init__(
-        self, database: Database[dict[str, Any]], dataset: str, identity: str, labels: LabelMapping, mapping: Mapping
+        self,
+        database: Database[dict[str, Any]],
+        dataset: str,
+        identity: str,
+        labels: LabelMapping,
+        mapping: Mapping,
+        encoding: str | None = None,
     ) -> None:
-        self.database = database
+        """``encoding`` is that of the database which is to hold ids and names, where it does not hold every text."""
+        self.encoding = encoding
+        self.database = database = shown_by_bytes(database)
         self.dataset = dataset
         self.identity = identity
         self.labels = labels
@@ -166,10 +175,12 @@ class FiftyOneAdapter:
         projection = {path: 1, f"{self.labels.label_field}._cls": 1, "last_modified_at": 1}
         for match in matches:
             with asking(READING):
-                found = list(self.samples.find(match, projection))
+                found = list(exact(self.samples).find(match, projection))
             for document in found:
                 held = document.get(self.labels.label_field) is not None
                 medium, stamp = _dig(document, path), document.get("last_modified_at")
+                if isinstance(medium, str) and not is_text(medium):
+                    medium = None
                 rows.append(
                     {
                         "sample_id": str(document["_id"]),
@@ -260,7 +271,8 @@ class FiftyOneAdapter:
             return self._with_users(rows)
 
     def _with_users(self, rows: pl.DataFrame) -> pl.DataFrame:
-        return with_users(self.database, self.identity.partition("/")[0], rows)
+        rows = with_users(self.database, self.identity.partition("/")[0], rows)
+        return rows if self.encoding is None else within(self.encoding, rows)
 
     def _check_identity(self) -> None:
         found = describe(self.database, self.dataset, self.labels.label_field).identity

@@ -16,6 +16,7 @@ from pymongo.database import Database
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.lists import BUMP
 from syncd.adapters.fiftyone.send import BATCH
+from syncd.adapters.fiftyone.texts import as_frame
 from syncd.errors import MappingError
 
 FILEPATH = "filepath"
@@ -34,7 +35,7 @@ def paths_under(database: Database[dict[str, Any]], folder: Path) -> frozenset[s
     with asking("Reading from"):
         for collection in database["datasets"].distinct("sample_collection_name"):
             table = find_arrow_all(database[collection], below, schema=Schema({FILEPATH: pa.string()}))
-            found.update(table.column(FILEPATH).to_pylist())
+            found.update(as_frame(table)[0][FILEPATH].drop_nulls())
     return frozenset(found)
 
 
@@ -45,8 +46,7 @@ def sample_media(samples: Documents, uri: str, etag: str) -> pl.DataFrame:
     wanted = {"_id": ObjectId, FILEPATH: pa.string(), uri: pa.string(), etag: pa.string()}
     with asking("Reading from"):
         table = find_arrow_all(samples, {}, schema=Schema(wanted))
-    frame = pl.DataFrame(pl.from_arrow(table))
-    return frame.select(
+    return as_frame(table)[0].select(
         sample_id=pl.col("_id").ext.storage().bin.encode("hex"),
         path=FILEPATH,
         uri=uri,

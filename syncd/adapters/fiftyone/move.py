@@ -12,12 +12,14 @@ from typing import Any
 
 import bson
 from bson import ObjectId
+from bson.errors import BSONError
 from pymongo import UpdateOne
 from pymongo.collection import Collection
 
 from syncd.adapters.fiftyone.lists import BUMP, empty_lists
 from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.fiftyone.send import Operation, send
+from syncd.adapters.fiftyone.texts import exact
 from syncd.adapters.fiftyone.values import id_condition
 from syncd.model import Change, Kind
 
@@ -29,7 +31,17 @@ Label = dict[str, Any]
 UUID_MARKS = str.maketrans("", "", "{}-")
 """What may be left out of a UUID."""
 
+NO_TEXT = "the label holds text that is not UTF-8, which cannot be written again as it is"
 DIFFERENT = "the sample of the row's image holds another label under this id"
+
+
+def _can_be_written(label: Label) -> bool:
+    """Whether the label holds nothing but text where it holds text."""
+    try:
+        bson.encode(label)
+    except (BSONError, UnicodeEncodeError):
+        return False
+    return True
 
 
 def move(samples: Collection[dict[str, Any]], labels: LabelMapping, changes: Mapping[int, Change]) -> dict[int, str]:
@@ -43,21 +55,23 @@ class _Mover:
     def __init__(
         self, samples: Collection[dict[str, Any]], labels: LabelMapping, changes: Mapping[int, Change]
     ) -> None:
-        self.samples = samples
+        self.samples = exact(samples)
         self.labels = labels
         self.changes = changes
 
     def move(self) -> dict[int, str]:
         there = self._labels(str(each.sample_id) for each in self.changes.values())
         leaving = {at: label for at, each in self.changes.items() if (label := self._old(there, each)) is not None}
+        unwritable = {at: NO_TEXT for at, label in leaving.items() if not _can_be_written(label)}
+        leaving = {at: label for at, label in leaving.items() if at not in unwritable}
         if self.labels.is_list:
             send(self.samples, empty_lists(self.labels, (str(self.changes[at].new) for at in leaving)))
-        refused = send(self.samples, (self._put(at, label) for at, label in leaving.items()))
+        refused = unwritable | send(self.samples, (self._put(at, label) for at, label in leaving.items()))
         there = self._labels(str(self.changes[at].new) for at in leaving)
         arrived: dict[int, Label] = {}
         for at, label in leaving.items():
             found = self._at(there, str(self.changes[at].new), self.changes[at].label_id)
-            if found is not None and bson.encode(found) == bson.encode(label):
+            if found is not None and _can_be_written(found) and bson.encode(found) == bson.encode(label):
                 arrived[at] = label
             elif found is not None:
                 refused.setdefault(at, DIFFERENT)

@@ -14,6 +14,7 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 
 from syncd.adapters.fiftyone.mapping import LabelMapping, key
+from syncd.adapters.fiftyone.texts import as_shown, exact, is_text
 from syncd.canonical import DAY, FIRST_DAY, LAST_DAY
 from syncd.model import Kind
 
@@ -47,7 +48,7 @@ def texts_of_odd_values(
     types = {"sample_id": pl.String(), "position": pl.Int64()} | {f"text_{name}": pl.String() for name in names}
     rows: list[dict[str, Any]] = []
     if sample_ids:
-        found = samples.with_options(codec_options=_TOLERANT)
+        found = exact(samples.with_options(codec_options=_TOLERANT))
         for document in found.find({"_id": {"$in": sample_ids}}, {labels.path: 1}, session=session):
             for position, label in enumerate(_labels_of(labels, document)):
                 rows.append({"sample_id": str(document["_id"]), "position": position} | _texts(labels, label))
@@ -72,7 +73,9 @@ def _texts(labels: LabelMapping, label: Any) -> dict[str, str | None]:
 
 
 def _is_plain_id(value: Any) -> bool:
-    return value is None or (isinstance(value, str | int | ObjectId) and not isinstance(value, bool))
+    if isinstance(value, str):
+        return is_text(value)
+    return value is None or (isinstance(value, int | ObjectId) and not isinstance(value, bool))
 
 
 def _is_plain(kind: Kind, value: Any) -> bool:
@@ -83,6 +86,8 @@ def _is_plain(kind: Kind, value: Any) -> bool:
         return _is_number(value)
     if kind is Kind.INTEGER:
         return isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(value, str) and not is_text(value):
+        return False
     expected = {Kind.TEXT: str, Kind.BOOLEAN: bool}.get(kind, datetime)
     return isinstance(value, expected)
 
@@ -94,4 +99,6 @@ def _is_number(value: Any) -> bool:
 def _shown(value: Any) -> str:
     if isinstance(value, DatetimeMS):
         return f"{int(value)} ms after 1970"
+    if isinstance(value, str) and not is_text(value):
+        return as_shown(value)
     return str(value) if isinstance(value, float) else dumps(value, json_options=RELAXED_JSON_OPTIONS)

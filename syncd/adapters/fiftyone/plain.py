@@ -6,7 +6,7 @@ sending them; it is left for the samples that hold anything of an unexpected typ
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,10 @@ from bson import ObjectId
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 
+from syncd.adapters.fiftyone.hashed import ID_AT, ID_BYTES, documents
 from syncd.adapters.fiftyone.mapping import LabelMapping, key
 from syncd.adapters.fiftyone.pipeline import ALLOWED, ARROW, NOTHING, raw_column
+from syncd.adapters.fiftyone.texts import holds_only_text, split_by_text
 from syncd.model import Kind
 
 EDITED_AT, TAGS, USER = "last_modified_at", "tags", "last_modified_by"
@@ -85,23 +87,38 @@ def fetch(
     return list(samples.find_raw_batches(match, wanted, session=session, **options))
 
 
-def plain(batches: Iterable[bytes], labels: LabelMapping) -> Plain:
-    """The labels of documents that were fetched. Where the server was not asked, none is taken for strange."""
+def plain(batches: Sequence[bytes], labels: LabelMapping) -> Plain:
+    """The labels of documents that were fetched. Where the server was not asked, none is taken for strange.
+
+    Text that is not UTF-8 is strange whoever was asked: the server does not look.
+    """
+    table = _decoded(batches, labels)
+    unreadable: list[ObjectId] = []
+    if not holds_only_text(table):
+        sound, others = split_by_text(documents(batches)["document"])
+        table = _decoded([b"".join(sound)], labels)
+        unreadable = [ObjectId(each[ID_AT : ID_AT + ID_BYTES]) for each in others]
+    frame = pl.DataFrame(pl.from_arrow(table))
+    ids = frame.select(pl.col("_id").ext.storage()).to_series()
+    strange = frame[STRANGE].fill_null(value=False)
+    last = [ObjectId(ids[-1])] if frame.height else []
+    return Plain(
+        rows=_flat(frame.filter(~strange), labels),
+        others=[*(ObjectId(each) for each in ids.filter(strange)), *unreadable],
+        read=frame.height + len(unreadable),
+        # Where samples are read in order, they are so by their ids.
+        last=max([*last, *unreadable], default=None),
+    )
+
+
+def _decoded(batches: Iterable[bytes], labels: LabelMapping) -> pa.Table:
     from pymongoarrow.context import PyMongoArrowContext
     from pymongoarrow.schema import Schema
 
     context = PyMongoArrowContext(Schema(columns(labels)), allow_invalid=True)
     for batch in batches:
         context.process_bson_stream(batch)
-    frame = pl.DataFrame(pl.from_arrow(context.finish()))
-    ids = frame.select(pl.col("_id").ext.storage()).to_series()
-    strange = frame[STRANGE].fill_null(value=False)
-    return Plain(
-        rows=_flat(frame.filter(~strange), labels),
-        others=[ObjectId(each) for each in ids.filter(strange)],
-        read=frame.height,
-        last=ObjectId(ids[-1]) if frame.height else None,
-    )
+    return context.finish()
 
 
 def _label_columns(labels: LabelMapping) -> dict[str, tuple[str, pa.DataType]]:

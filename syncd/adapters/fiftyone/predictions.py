@@ -22,6 +22,7 @@ from syncd.adapters.fiftyone.lists import BUMP
 from syncd.adapters.fiftyone.mapping import key
 from syncd.adapters.fiftyone.samples import Predicted
 from syncd.adapters.fiftyone.send import BATCH
+from syncd.adapters.fiftyone.texts import as_frame
 from syncd.adapters.fiftyone.values import encode_id
 from syncd.canonical import canonical_id
 from syncd.model import BOX, ID_FIELD, LABEL, Direction, Field, Holds, Kind
@@ -68,7 +69,7 @@ class PredictionField:
                 self.adapter.samples, [*stages, {"$project": project}], schema=Schema(types), allow_invalid=True
             )
         return (
-            pl.DataFrame(pl.from_arrow(table))
+            as_frame(table)[0]
             .filter(pl.col(ID_FIELD).is_not_null(), pl.col("label_id").is_not_null())
             .select(
                 canonical_id(self.adapter.labels.id_kind, pl.col(ID_FIELD)),

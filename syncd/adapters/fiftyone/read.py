@@ -16,6 +16,7 @@ from syncd.adapters.fiftyone import pipeline
 from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.fiftyone.odd import PLACE, is_sound_box, texts_of_odd_values, within_python
 from syncd.adapters.fiftyone.plain import Plain, can_be_plain, read_plain
+from syncd.adapters.fiftyone.texts import as_frame
 from syncd.adapters.fiftyone.values import TEXT_OF
 from syncd.canonical import canonical, canonical_id, with_problems
 from syncd.model import Field, Kind, Mapping, Side, dtype
@@ -26,6 +27,9 @@ Documents = Collection[dict[str, Any]]
 
 CHUNK = 10_000
 """Ids per ``$in``: well below MongoDB's 16 MB for one command."""
+
+NOT_UTF8 = "text that is not UTF-8"
+"""What the type of a text is called that is none."""
 
 SNAPSHOT_UNAVAILABLE = (239, 246)
 """MongoDB's codes for a snapshot that it cannot serve (too old; the collection was just created or indexed)."""
@@ -103,9 +107,26 @@ def flattened(
         allow_invalid=True,
         session=session,
     )
-    return pl.DataFrame(pl.from_arrow(table)).with_columns(
+    frame, unreadable = as_frame(table)
+    return _with_unreadable(labels, frame, unreadable).with_columns(
         pl.col("sample_id", "label_id").ext.storage().bin.encode("hex"), pl.col("position").fill_null(0)
     )
+
+
+def _with_unreadable(labels: LabelMapping, frame: pl.DataFrame, unreadable: dict[str, pl.Series]) -> pl.DataFrame:
+    """Names text that is not UTF-8 among the values that are not as expected. A name or a tag of that kind is none."""
+    order = ["annotation_id", *map(pipeline.raw_column, labels.kinds)]
+    of_values = {order.index(name): lost for name, lost in unreadable.items() if name in order}
+    if not of_values:
+        return frame
+    expected = [known[0] for known in pipeline.allowed(labels)]
+    odd: list[list[str] | None] = frame["odd"].to_list()
+    for position, lost in of_values.items():
+        for at in lost.arg_true():
+            types = list(odd[at] or expected)
+            types[position] = NOT_UTF8
+            odd[at] = types
+    return frame.with_columns(pl.Series("odd", odd, pl.List(pl.String)))
 
 
 def _latest(raw: pl.DataFrame) -> pl.DataFrame:

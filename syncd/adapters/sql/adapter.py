@@ -16,15 +16,18 @@ from syncd.adapters.protocol import Result, Sink, Written
 from syncd.adapters.sql import ids, write_portable, write_postgres
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.clock import clock
-from syncd.adapters.sql.errors import READING, WRITING, asking, is_refusal, said
+from syncd.adapters.sql.errors import READING, WRITING, asking, may_pass_later, said
 from syncd.adapters.sql.inserting import Inserter
-from syncd.adapters.sql.limits import Limits
+from syncd.adapters.sql.limits import LIMITS, Limits
 from syncd.adapters.sql.mapping import TableInfo
+from syncd.adapters.sql.owner import not_given_yet
 from syncd.adapters.sql.place import place_of
 from syncd.adapters.sql.quote import relation
 from syncd.adapters.sql.readback import Examiner, Found, NoAnswerError, raise_no_answers, read_back
 from syncd.adapters.sql.reader import Reader
+from syncd.adapters.sql.refusal import Refusals
 from syncd.adapters.sql.rights import explained
+from syncd.adapters.sql.rules import rules_of
 from syncd.adapters.sql.takes import values_taken
 from syncd.adapters.sql.values import editor, why_unsendable
 from syncd.adapters.sql.write_portable import Write
@@ -59,11 +62,13 @@ MEDIA = Field(MEDIA_FIELD, Kind.TEXT, Direction.BOTH, Holds(Kind.TEXT), Holds(Ki
 class _Outcome:
     """What became of the changes of one call, by their position.
 
-    ``seen`` was read back of what was written; ``given`` are the ids under which rows were inserted.
+    ``seen`` was read back of what was written; ``given`` are the ids under which rows were inserted; ``in_the_way``
+    are the refused ones that other rows may be in the way of.
     """
 
     matched: set[int] = field(default_factory=set)
     refused: dict[int, str] = field(default_factory=dict)
+    in_the_way: set[int] = field(default_factory=set)
     seen: dict[int, Found] = field(default_factory=dict)
     given: dict[int, str] = field(default_factory=dict)
 
@@ -73,7 +78,7 @@ class SqlAdapter:
 
     side = Side.DATABASE
 
-    def __init__(self, connection: Connection, info: TableInfo, mapping: Mapping, limits: Limits | None = None) -> None:
+    def __init__(self, connection: Connection, info: TableInfo, mapping: Mapping, limits: Limits = LIMITS) -> None:
         self.connection = connection
         self.info = info
         self.mapping = mapping
@@ -157,6 +162,11 @@ class SqlAdapter:
         except RightMissing as error:
             raise explained(error, self.connection, self.info) from error.__cause__
 
+    def rules(self) -> str | None:
+        """The table's columns, constraints, triggers, rules, policies and rights, as one fingerprint."""
+        with asking(READING):
+            return rules_of(self.connection, self.info.mapping.table)
+
     def writable(self, field: str) -> bool:
         """Whether the table that is written has all of the field's columns, and generates none of them."""
         return all(self.info.writable(each) for each in self.info.mapping.fields[field])
@@ -181,6 +191,16 @@ class SqlAdapter:
             found = self._reader_of_table(()).with_ids_apart(ids)["annotation_id"]
         return Written(frozenset(found), certain)
 
+    def not_given_yet(self, given: Collection[str]) -> frozenset[str]:
+        """Which of these ids a sequence is still to give."""
+        column = self.info.id
+        numbers = {int(each): each for each in given if column.kind is Kind.INTEGER and ids.could_be_id(column, each)}
+        if not self.is_postgres or not numbers:
+            return frozenset()
+        with asking(READING):
+            found = not_given_yet(self.connection, self.info.mapping.table, column.name, numbers)
+        return frozenset(numbers[each] for each in found)
+
     def _row_security(self) -> bool:
         """Whether policies of the table keep rows from this role: that may change at any time."""
         if not self.is_postgres:
@@ -201,8 +221,7 @@ class SqlAdapter:
         by = self.info.mapping.updated_by
         if by is None or not self.info.writable(by):
             return None
-        holds = self.info.written[by].holds
-        return editor(actor, holds.max_length if holds else None)
+        return editor(actor, self.info.written[by].holds)
 
     def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
         """Compare-and-sets in batches, then what is there now; a refused value costs its own change and no other.
@@ -215,7 +234,10 @@ class SqlAdapter:
         groups = self._groups(changes, outcome.refused)
         with self._asking(WRITING):
             self.writer.prepare()
-            examiner = Examiner(self.connection, self._written, self._writing, self.writer, self._read_back, judge)
+            refusals = Refusals(self.connection, self.writer)
+            examiner = Examiner(
+                self.connection, self._written, self._writing, self.writer, refusals, self._read_back, judge
+            )
             ready = (
                 (action, field, batch, self._ready(action, field, [changes[each] for each in batch]))
                 for (action, field, _), positions in groups.items()
@@ -232,6 +254,7 @@ class SqlAdapter:
                 for each in ready:
                     carry_out(each)
             inserter = Inserter(self.connection, self.info, self.reader, self.writer, examiner, outcome.refused)
+            inserter.in_the_way = outcome.in_the_way
             for (action, _, _), positions in groups.items():
                 if action is Action.INSERT:
                     inserter.insert({each: changes[each] for each in positions})
@@ -285,9 +308,9 @@ class SqlAdapter:
                 seen = dict(zip(done, examiner.look([changes[each] for each in done]), strict=True))
                 raise_no_answers(seen)
         except DBAPIError as error:
-            if not is_refusal(error):
+            if not examiner.refusals.is_refusal(error, changes[positions[0]]):
                 raise
-            why = said(error)
+            why, in_the_way = said(error), may_pass_later(error)
         except NoAnswerError as no_answer:
             outcome.refused |= no_answer.why
             rest = [each for each in positions if each not in no_answer.why]
@@ -300,6 +323,8 @@ class SqlAdapter:
             return set(done)
         if len(positions) == 1:
             outcome.refused[positions[0]] = why
+            if in_the_way:
+                outcome.in_the_way.add(positions[0])
             return set()
         # One of the batch was refused: find out which, by halves.
         middle = len(positions) // 2
@@ -365,6 +390,7 @@ class SqlAdapter:
                 seen[position].after,
                 matched=position in outcome.matched,
                 refused=outcome.refused.get(position),
+                in_the_way=position in outcome.in_the_way and position in outcome.refused,
                 answered=seen[position].answered,
                 annotation_id=outcome.given.get(position),
             )

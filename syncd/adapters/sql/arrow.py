@@ -12,6 +12,7 @@ from psycopg2.extensions import make_dsn
 from sqlalchemy import URL
 from sqlalchemy.dialects.postgresql import psycopg2
 
+from syncd.adapters.sql.encoding import SPOKEN
 from syncd.adapters.sql.errors import READING, SHOWN, failure
 from syncd.adapters.sql.limits import KEEPALIVE, Limits
 
@@ -118,7 +119,9 @@ def dsn(url: URL) -> str:
     """The address for libpq, with all that the URL says, as SQLAlchemy's own driver would pass it on."""
     dialect: Any = psycopg2.dialect
     _, arguments = dialect().create_connect_args(url.set(drivername="postgresql+psycopg2"))
-    text: str = make_dsn(**KEEPALIVE | {"connect_timeout": PATIENCE_S, "application_name": "syncd reader"} | arguments)
+    text: str = make_dsn(
+        **KEEPALIVE | {"connect_timeout": PATIENCE_S, "application_name": "syncd reader"} | arguments | SPOKEN
+    )
     return text
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import NoSuchTableError, ProgrammingError
 from sqlalchemy.sql import sqltypes
 
 from syncd.adapters.sql.describe_postgres import columns_of_query, columns_of_relation
+from syncd.adapters.sql.encoding import codec_of, doubtful_encoding
 from syncd.adapters.sql.errors import READING, asking, said
 from syncd.adapters.sql.mapping import ColumnInfo, Reference, TableInfo, TableMapping
 from syncd.adapters.sql.owner import IDENTITY, find_owner
@@ -40,6 +41,9 @@ def describe(connection: Connection, mapping: TableMapping) -> TableInfo:
             read = _query(connection, mapping, written)
         else:
             read = columns_of(connection, mapping.read)
+        codec = codec_of(connection)
+        if codec is not None:
+            written, read = _encoded(written, codec), _encoded(read, codec)
         stamps = [each[mapping.updated_at] for each in (read, written) if mapping.updated_at in each]
         naive = connection.dialect.name == "postgresql" and not all(each.zoned for each in stamps)
         zone = stamp_zone(connection) if naive else None
@@ -49,7 +53,22 @@ def describe(connection: Connection, mapping: TableMapping) -> TableInfo:
         raise MappingError("The mapping does not fit the database: " + "; ".join(faults) + ".", remedy=MEND)
     with asking(READING):
         owner = find_owner(connection, mapping, info.id)
-        return replace(info, owner=owner, is_view=_is_view(connection, mapping.table))
+        return replace(
+            info,
+            owner=owner,
+            is_view=_is_view(connection, mapping.table),
+            encoding=doubtful_encoding(connection),
+        )
+
+
+def _encoded(columns: dict[str, ColumnInfo], codec: str) -> dict[str, ColumnInfo]:
+    """The columns, of which those of text hold what the database's encoding has characters for."""
+    return {
+        name: replace(each, holds=replace(each.holds, encoding=codec))
+        if each.kind is Kind.TEXT and each.holds
+        else each
+        for name, each in columns.items()
+    }
 
 
 def _is_view(connection: Connection, name: str) -> bool:

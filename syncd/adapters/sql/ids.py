@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import array
+from syncd.adapters.sql.encoding import can_hold
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import quote, relation
 from syncd.model import Kind
@@ -31,7 +32,7 @@ def could_be_id(column: ColumnInfo, text: str) -> bool:
             low = low if column.holds.minimum is None else column.holds.minimum
             high = high if column.holds.maximum is None else column.holds.maximum
         return _INTEGER.fullmatch(text) is not None and low <= int(text) <= high
-    return is_sendable(text)
+    return is_sendable(text) and (column.holds is None or can_hold(column.holds.encoding, text))
 
 
 def is_sendable(text: str) -> bool:

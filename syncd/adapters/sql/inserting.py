@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from syncd.adapters.sql import ids, write_portable, write_postgres
-from syncd.adapters.sql.errors import is_refusal, said, sqlstate
+from syncd.adapters.sql.errors import Meaning, may_pass_later, meaning, said, sqlstate
 from syncd.adapters.sql.mapping import IdOwner, TableInfo
 from syncd.adapters.sql.owner import nobody
 from syncd.adapters.sql.readback import Examiner, Found, NoAnswerError, raise_no_answers
@@ -31,7 +31,7 @@ ATTEMPTS = 3
 """How often a row whose id somebody else took meanwhile is given another one."""
 
 KEPT_NOTHING = "the database took the row and kept nothing of it (a trigger, a rule or a row security policy?)"
-_NOT_NULL, _NOT_UNIQUE, _DENIED = "23502", "23505", "42501"
+_NOT_NULL, _NOT_UNIQUE = "23502", "23505"
 
 
 class _UndoneError(Exception):
@@ -64,6 +64,8 @@ class Inserter:
         """The ids of the rows that are there now, by position."""
         self.seen: dict[int, Found] = {}
         """What was read back of these rows."""
+        self.in_the_way: set[int] = set()
+        """The refused ones that other rows may be in the way of."""
         self._clashed: dict[int, str] = {}
 
     def insert(self, changes: Mapping[int, Change]) -> None:
@@ -94,7 +96,7 @@ class Inserter:
                     made = ids.draw(self.connection, self.info, expression, len(left))
             except DBAPIError as error:
                 # That this role may not draw a number must not stop everything else.
-                if not is_refusal(error) and sqlstate(error) != _DENIED:
+                if meaning(error) is Meaning.FAILURE:
                     raise
                 self.refused.update(dict.fromkeys(left, said(error)))
                 return
@@ -157,7 +159,7 @@ class Inserter:
                 given = {wanted[each]: each for each in told if each is not None}
                 seen = self._look({each: asked[each] for each in given})
         except DBAPIError as error:
-            if not is_refusal(error):
+            if not self.examiner.refusals.is_refusal(error, asked[positions[0]]):
                 raise
         except _UndoneError:
             pass
@@ -186,11 +188,13 @@ class Inserter:
                 if told and told[0] is not None:
                     seen = self._look({position: replace(change, annotation_id=told[0])})
         except DBAPIError as error:
-            if not is_refusal(error):
+            if not self.examiner.refusals.is_refusal(error, change):
                 raise
             # Somebody else has taken the number since it was drawn.
             clash = sqlstate(error) == _NOT_UNIQUE and f"=({change.annotation_id})" in str(error.orig)
             (self._clashed if nameless and clash else self.refused)[position] = said(error)
+            if may_pass_later(error):
+                self.in_the_way.add(position)
             return error
         except _UndoneError as error:
             self.refused[position] = str(error)

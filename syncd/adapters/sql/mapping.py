@@ -103,7 +103,8 @@ class TableInfo:
     """The columns of the written table and of the relation that is read, by name.
 
     ``zone`` is the time zone of the stamps in ``updated_at``, where that column has none. ``owner`` is ``None``
-    where nobody gives new rows an id; ``is_view``: what is written is a view.
+    where nobody gives new rows an id; ``is_view``: what is written is a view. ``encoding`` is PostgreSQL's name for
+    that of a database that may hold text which is none in it: its texts are read as bytes.
     """
 
     mapping: TableMapping
@@ -112,6 +113,7 @@ class TableInfo:
     zone: str | None = None
     owner: IdOwner | None = None
     is_view: bool = False
+    encoding: str | None = None
 
     def column(self, name: str) -> ColumnInfo:
         """A mapped column: as the written table has it, else as it is read."""

@@ -20,6 +20,8 @@ from syncd.model.kinds import TIMESTAMP_DTYPE
 INT64 = range(-(2**63), 2**63)
 TEXTS = {str, type(None)}
 """Types of what is text as it comes: most columns, and nothing to parse."""
+BYTES = memoryview
+"""Type of PostgreSQL's bytes."""
 
 
 def frame_of_rows(columns: Sequence[RawColumn], rows: Sequence[Sequence[Any]]) -> pl.DataFrame:
@@ -27,6 +29,12 @@ def frame_of_rows(columns: Sequence[RawColumn], rows: Sequence[Sequence[Any]]) -
     frame: dict[str, pl.Series] = {}
     for position, each in enumerate(columns):
         values = [row[position] for row in rows]
+        if each.kind is Kind.TEXT and BYTES in set(map(type, values)) <= {BYTES, type(None)}:
+            # Read as bytes on purpose (:func:`syncd.adapters.sql.read.finish`).
+            frame[each.alias] = pl.Series(
+                [None if value is None else bytes(value) for value in values], dtype=pl.Binary()
+            )
+            continue
         if each.text is None and each.kind in (Kind.TEXT, Kind.UUID) and set(map(type, values)) <= TEXTS:
             frame[each.alias] = pl.Series(values, dtype=pl.String())
             continue

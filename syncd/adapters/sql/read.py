@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 from sqlalchemy.engine import Dialect
 
+from syncd.adapters.sql.encoding import decoded
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import quote
 from syncd.adapters.sql.zone import in_utc
@@ -62,6 +63,8 @@ def select_list(dialect: Dialect, info: TableInfo, mapping: Mapping) -> str:
             parts.append(f"{_stamp(source, info)} AS {quote(dialect, each.alias)}")
             continue
         value, beyond = _readable(source, each.kind, info.read[each.name])
+        if each.kind is Kind.TEXT and info.encoding is not None:
+            value = f"convert_to({value}, '{info.encoding}')"
         parts.append(f"{value} AS {quote(dialect, each.alias)}")
         if each.text is not None and beyond is not None:
             parts.append(f"{beyond} AS {quote(dialect, each.text)}")
@@ -100,6 +103,8 @@ def _readable(source: str, kind: Kind, info: ColumnInfo) -> tuple[str, str | Non
 
 def finish(raw: pl.DataFrame, info: TableInfo, mapping: Mapping) -> pl.DataFrame:
     """A raw frame as a snapshot's frame: canonical values, and the problems of those that have none."""
+    if info.encoding is not None:
+        raw = _of_bytes(raw, info, mapping)
     absent = {FRAME: pl.String(), EDITED_AT: TIMESTAMP_DTYPE, ACTOR: pl.String()}
     absent |= {each.text: pl.String() for each in raw_columns(info, mapping) if each.text is not None}
     raw = raw.with_columns(pl.lit(None, type_).alias(name) for name, type_ in absent.items() if name not in raw.columns)
@@ -112,6 +117,20 @@ def finish(raw: pl.DataFrame, info: TableInfo, mapping: Mapping) -> pl.DataFrame
     id_kind = info.id.kind or Kind.TEXT
     framed = raw.with_columns(canonical_id(id_kind, pl.col(ID)), _utc(raw, EDITED_AT).cast(TIMESTAMP_DTYPE), *values)
     return with_problems(framed, broken).select(list(schema(Side.DATABASE, mapping)))
+
+
+def _of_bytes(raw: pl.DataFrame, info: TableInfo, mapping: Mapping) -> pl.DataFrame:
+    """Texts that were read as bytes. What is none is shown where it is a value; an id, a name or an image it is not."""
+    assert info.encoding is not None, "texts come as bytes where the encoding is doubtful"
+    for each in raw_columns(info, mapping):
+        if raw.schema[each.alias] != pl.Binary():
+            continue
+        known = {held: decoded(info.encoding, held) for held in raw[each.alias].drop_nulls().unique()}
+        texts = [(None, None) if held is None else known[held] for held in raw[each.alias]]
+        raw = raw.with_columns(pl.Series(each.alias, [text for text, _ in texts], pl.String()))
+        if each.text is not None:
+            raw = raw.with_columns(pl.Series(each.text, [shown for _, shown in texts], pl.String()))
+    return raw
 
 
 def _value(raw: pl.DataFrame, field: Field, parts: list[str]) -> tuple[pl.Expr, pl.Expr, pl.Expr]:

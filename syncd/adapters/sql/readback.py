@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from syncd.adapters.sql import write_portable, write_postgres
-from syncd.adapters.sql.errors import is_refusal
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.reader import Reader
+from syncd.adapters.sql.refusal import Refusals
 from syncd.adapters.sql.values import part_of
 from syncd.adapters.values import same_content
 from syncd.model import Action, Change, Content, Mapping, Value
@@ -81,12 +81,14 @@ class Examiner:
         info: TableInfo,
         mapping: Mapping,
         writer: Writer,
+        refusals: Refusals,
         read: Callable[[str | None, Sequence[Change]], list[Found]],
         judge: Judge | None,
     ) -> None:
         self.connection = connection
         self.mapping = mapping
         self.writer = writer
+        self.refusals = refusals
         self.read = read
         self.judge = judge
         self.is_apart = info.mapping.read != info.mapping.table
@@ -100,6 +102,7 @@ class Examiner:
         """What is read of changes of one action and field that were carried out; and what the judge says of it."""
         if not changes:
             return []
+        self.writer.ask_what_waits()
         found = self.read(changes[0].field, changes)
         if self.judge is None:
             return found
@@ -170,7 +173,7 @@ class Examiner:
                     hit &= {str(each.annotation_id) for each in still}
                 trial.rollback()
         except DBAPIError as error:
-            if not is_refusal(error):
+            if not self.refusals.is_refusal(error, again[0]):
                 raise
         else:
             return hit

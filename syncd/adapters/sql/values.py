@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from decimal import Decimal
 
+from syncd.adapters.sql.encoding import can_hold
 from syncd.adapters.sql.ids import is_sendable
-from syncd.model import Change, Content, Kind, Value
+from syncd.model import Change, Content, Holds, Kind, Value
 
 ACTOR = "syncd"
 """Who wrote it, in the lab's own column, where nobody knows who edited it."""
@@ -27,9 +28,10 @@ def to_driver(kind: Kind, value: Value, *, naive: bool = False) -> object:
     return value
 
 
-def editor(actor: str | None, longest: int | None) -> str:
+def editor(actor: str | None, holds: Holds | None) -> str:
     """Who the lab's own column says has edited it; a name longer than the column is cut."""
-    known = actor if actor and is_sendable(actor) else ACTOR
+    encoding, longest = (None, None) if holds is None else (holds.encoding, holds.max_length)
+    known = actor if actor and is_sendable(actor) and can_hold(encoding, actor) else ACTOR
     return known if longest is None else known[:longest]
 
 

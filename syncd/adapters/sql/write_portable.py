@@ -14,7 +14,7 @@ from sqlalchemy.sql import sqltypes
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.quote import split_name
 from syncd.adapters.sql.values import editor, part_of, to_driver
-from syncd.model import BOX, FLAG, MEDIA_FIELD, Change, Content, Kind, Mapping
+from syncd.model import BOX, FLAG, MEDIA_FIELD, Action, Change, Content, Kind, Mapping
 
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -39,15 +39,32 @@ class Writer:
     def prepare(self) -> None:
         """Nothing to prepare."""
 
+    def ask_what_waits(self) -> None:
+        """Nothing waits."""
+
+    def on_no_row(self, change: Change) -> Callable[[], object]:
+        """A statement like the one that carries out this change, for no row at all."""
+        if change.action is Action.UPDATE:
+            statement: sa.Executable = (
+                sa.update(self.table).where(sa.false()).values(self._new(change) | self._stamps(change))
+            )
+        elif change.action is Action.DELETE:
+            statement = sa.delete(self.table).where(sa.false())
+        else:
+            given = self._given(change) | self._stamps(change)
+            values = sa.select(*(sa.literal(value, self.table.c[name].type) for name, value in given.items()))
+            statement = sa.insert(self.table).from_select(list(given), values.where(sa.false()))
+        return lambda: self.connection.execute(statement)
+
     def update(self, field: str, changes: Sequence[Change]) -> Write:
         """Sets one field where it still holds what the diff saw."""
         columns = self.info.mapping.fields[field]
 
         def one(change: Change) -> int:
-            new = {name: self._part(field, change.new, index) for index, name in enumerate(columns)}
+            new = self._new(change)
             guards = [self._unchanged(field, name, change.old, index) for index, name in enumerate(columns)]
             statement = sa.update(self.table).where(self._is(change), *guards).values(new | self._stamps(change))
-            return self.connection.execute(statement).rowcount
+            return self._count(statement, change, guards)
 
         return partial(_hit, changes, one)
 
@@ -62,9 +79,18 @@ class Writer:
                 for index, column in enumerate(self.info.mapping.fields[name])
                 if column in self.info.written
             ]
-            return self.connection.execute(sa.delete(self.table).where(self._is(change), *guards)).rowcount
+            return self._count(sa.delete(self.table).where(self._is(change), *guards), change, guards)
 
         return partial(_hit, changes, one)
+
+    def _count(self, statement: sa.Update | sa.Delete, change: Change, guards: Sequence[ColumnElement[bool]]) -> int:
+        """Carries out a statement; how many rows it was about, which of a view only the rows themselves say."""
+        if not self.info.is_view:
+            return self.connection.execute(statement).rowcount
+        about = sa.select(sa.func.count()).select_from(self.table).where(self._is(change), *guards)
+        found = int(self.connection.execute(about).scalar_one())
+        self.connection.execute(statement)
+        return found
 
     def insert(self, changes: Sequence[Change]) -> Inserted:
         """Inserts rows; missing values are left to the columns' defaults. A row with that id is never touched."""
@@ -87,6 +113,11 @@ class Writer:
         else:
             told = list(self.connection.execute(inserting).inserted_primary_key or ())
         return [None if each is None else str(each) for each in told]
+
+    def _new(self, change: Change) -> dict[str, object]:
+        """What an update sets its columns to."""
+        columns = self.info.mapping.fields[str(change.field)]
+        return {name: self._part(str(change.field), change.new, index) for index, name in enumerate(columns)}
 
     def _given(self, change: Change) -> dict[str, object]:
         media = self.info.mapping.media_column
@@ -137,8 +168,7 @@ class Writer:
         if at and self.info.writable(at):
             stamps[at] = datetime.now(timezone.utc).replace(tzinfo=None)
         if by and self.info.writable(by):
-            holds = self.info.written[by].holds
-            stamps[by] = editor(change.actor, holds.max_length if holds else None)
+            stamps[by] = editor(change.actor, self.info.written[by].holds)
         return stamps
 
 

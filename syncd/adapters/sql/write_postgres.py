@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from syncd.adapters.sql.arrays import array
+from syncd.adapters.sql.errors import sqlstate
+from syncd.adapters.sql.ids import taken
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import quote, relation
 from syncd.adapters.sql.values import editor, part_of, to_driver
 from syncd.adapters.sql.write_portable import Inserted, Write
 from syncd.adapters.sql.zone import literal
-from syncd.model import BOX, FLAG, MEDIA_FIELD, Change, Content, Kind, Mapping
+from syncd.model import BOX, FLAG, MEDIA_FIELD, Action, Change, Content, Kind, Mapping
 
 _SEEN: dict[Kind, tuple[str, str]] = {
     Kind.TEXT: ('{}::text COLLATE "C"', "text"),
@@ -33,6 +36,18 @@ _SEEN: dict[Kind, tuple[str, str]] = {
 Text is compared byte by byte, whatever the column makes of it (citext, a collation of its own); single precision is
 widened, as it was read.
 """
+
+_AT_ONCE = "SET CONSTRAINTS ALL IMMEDIATE"
+
+_WAITS_AND_RULES = """
+SELECT EXISTS (SELECT FROM pg_constraint WHERE condeferrable),
+       ARRAY(SELECT DISTINCT ev_type::text FROM pg_rewrite
+             WHERE ev_class = to_regclass(%s) AND is_instead AND ev_type IN ('2', '3', '4'))
+"""
+_EVENTS = {"2": Action.UPDATE, "3": Action.INSERT, "4": Action.DELETE}
+"""What ``pg_rewrite`` calls the events of rules."""
+
+_UNSUPPORTED = "0A000"
 
 EDITOR = "editor"
 """Name of the array of who edited what."""
@@ -59,15 +74,42 @@ class Writer:
         self.mapping = mapping
         self.table = relation(connection.dialect, info.mapping.table).replace("%", "%%")
         self.id = self._quote(info.mapping.id_column)
+        self._may_wait = True
+        self._untold: frozenset[Action] = frozenset()
 
     def prepare(self) -> None:
         """Has constraints that wait for the commit checked at once, while a refusal costs its own change only.
 
         Stamps without a zone, which triggers may set, are to be in the zone of all others.
         """
-        self.connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
+        self.connection.exec_driver_sql(_AT_ONCE)
+        asked = self.connection.exec_driver_sql(_WAITS_AND_RULES, (self.table.replace("%%", "%"),))
+        self._may_wait, rules = asked.one()
+        self._untold = frozenset(each for each in map(_EVENTS.__getitem__, rules) if not self._tells(each))
         if self.info.zone is not None:
             self.connection.exec_driver_sql("SELECT set_config('timezone', %s, true)", (self.info.zone,))
+
+    def _tells(self, action: Action) -> bool:
+        """Whether a table whose rules do something else instead says which rows that concerned (``RETURNING``)."""
+        if action is Action.INSERT:
+            statement = f"INSERT INTO {self.table} ({self.id}) SELECT NULL WHERE false"
+        elif action is Action.UPDATE:
+            statement = f"UPDATE {self.table} SET {self.id} = {self.id} WHERE false"
+        else:
+            statement = f"DELETE FROM {self.table} WHERE false"
+        try:
+            with self.connection.begin_nested():
+                self.connection.exec_driver_sql(f"EXPLAIN {statement} RETURNING {self.id}")
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise
+            return sqlstate(error) != _UNSUPPORTED
+        return True
+
+    def ask_what_waits(self) -> None:
+        """Has checked what a trigger has put off until the commit all the same."""
+        if self._may_wait:
+            self.connection.exec_driver_sql(_AT_ONCE)
 
     def update(self, field: str, changes: Sequence[Change]) -> Write:
         """Sets one field where it still holds what the diff saw."""
@@ -79,11 +121,10 @@ class Writer:
             sets.append(f"{self._quote(name)} = v.n{index}")
             guards.append(self._guard(slots, field, index, column, [each.old for each in changes]))
         slots += self._editors(changes)
-        statement = (
-            f"UPDATE {self.table} AS t SET {', '.join([*sets, *self._stamps()])} FROM {self._arrays(slots)} "
-            f"WHERE {self._named()} AND {' AND '.join(guards)} RETURNING t.{self.id}::text"
-        )
-        return self._ready(statement, slots, named=True)
+        which = " AND ".join([self._named(), *guards])
+        setting = ", ".join([*sets, *self._stamps()])
+        statement = f"UPDATE {self.table} AS t SET {setting} FROM {self._arrays(slots)} WHERE {which}"
+        return self._ready(Action.UPDATE, statement, which, slots)
 
     def delete(self, changes: Sequence[Change]) -> Write:
         """Deletes rows that still hold every value the diff saw."""
@@ -93,11 +134,9 @@ class Writer:
             self._guard(slots, name, index, column, [part_of(each.old, name) for each in changes])
             for name, index, column in self._columns(seen)
         ]
-        statement = (
-            f"DELETE FROM {self.table} AS t USING {self._arrays(slots)} "
-            f"WHERE {' AND '.join([self._named(), *guards])} RETURNING t.{self.id}::text"
-        )
-        return self._ready(statement, slots, named=True)
+        which = " AND ".join([self._named(), *guards])
+        statement = f"DELETE FROM {self.table} AS t USING {self._arrays(slots)} WHERE {which}"
+        return self._ready(Action.DELETE, statement, which, slots)
 
     def insert(self, changes: Sequence[Change]) -> Inserted:
         """Inserts rows; missing values are left to the columns' defaults. A row with that id is never touched."""
@@ -117,15 +156,34 @@ class Writer:
         del row[self.info.mapping.id_column]
         return self._insert(tuple(row), [change], [row], named=False)
 
+    def on_no_row(self, change: Change) -> Callable[[], object]:
+        """A statement like the one that carries out this change, for no row at all."""
+        if change.action is Action.UPDATE:
+            return self.update(str(change.field), ())
+        if change.action is Action.DELETE:
+            return self.delete(())
+        row = dict(self._given(change))
+        if change.annotation_id is None:
+            del row[self.info.mapping.id_column]
+        return self._insert(tuple(row), [change], [row], named=change.annotation_id is not None, empty=True)
+
     def _insert(
-        self, names: tuple[str, ...], changes: list[Change], rows: list[dict[str, _Given]], *, named: bool = True
+        self,
+        names: tuple[str, ...],
+        changes: list[Change],
+        rows: list[dict[str, _Given]],
+        *,
+        named: bool = True,
+        empty: bool = False,
     ) -> Inserted:
-        """``named``: the first column is the id."""
+        """``named``: the first column is the id. ``empty``: of these rows none."""
         slots = [
             _Slot(f"n{index}", rows[0][name].type, [row[name].value for row in rows])
             for index, name in enumerate(names)
         ]
         slots += self._editors(changes)
+        if empty:
+            slots = [replace(each, values=[]) for each in slots]
         stamps = [each.split(" = ", 1) for each in self._stamps()]
         columns = [self._quote(name) for name in names] + [name for name, _ in stamps]
         values = [f"v.n{index}" for index in range(len(names))] + [value for _, value in stamps]
@@ -136,9 +194,14 @@ class Writer:
         else:
             # Nothing is given: the row is made of its defaults.
             chosen = f"({', '.join(columns)}) VALUES ({', '.join(values)})" if columns else "DEFAULT VALUES"
+            if empty:
+                chosen = f"({', '.join(columns or [self.id])}) SELECT {', '.join(values or ['NULL'])} WHERE false"
         absent = f" WHERE NOT EXISTS (SELECT 1 FROM {self.table} AS o WHERE o.{self.id} = v.n0)" if named else ""
-        statement = f"INSERT INTO {self.table} AS t {chosen}{absent} RETURNING t.{self.id}::text"
-        return partial(self._told, statement, tuple(array(slot.values) for slot in slots))
+        statement = f"INSERT INTO {self.table} AS t {chosen}{absent}"
+        given = tuple(array(slot.values) for slot in slots)
+        if Action.INSERT in self._untold:
+            return partial(self._found, statement, given, [each.annotation_id for each in changes])
+        return partial(self._told, f"{statement} RETURNING t.{self.id}::text", given)
 
     def _given(self, change: Change) -> Iterator[tuple[str, _Given]]:
         """The columns of a new row that are given a value; the id first."""
@@ -174,16 +237,36 @@ class Writer:
         arrays = ", ".join(f"%s::{slot.type.replace('%', '%%')}[]" for slot in slots)
         return f"unnest({arrays}) AS v({', '.join(slot.name for slot in slots)})"
 
-    def _ready(self, statement: str, slots: Sequence[_Slot], *, named: bool = False) -> Write:
-        """``named``: the statement ends by asking for the ids, which are in the first slot, once more."""
+    def _ready(self, action: Action, statement: str, which: str, slots: Sequence[_Slot]) -> Write:
+        """The statement ends with the condition ``which``, that asks for the ids (in the first slot) once more."""
         given = [array(slot.values) for slot in slots]
-        return partial(self._run, statement, tuple([*given, given[0]] if named else given))
+        parameters = (*given, given[0])
+        if action not in self._untold:
+            return partial(self._run, f"{statement} RETURNING t.{self.id}::text", parameters)
+        # Which rows it is about is asked before: what becomes of them is seen when they are read back.
+        lock = "" if self.info.is_view else " FOR UPDATE OF t"
+        asked = f"SELECT t.{self.id}::text FROM {self.table} AS t, {self._arrays(slots)} WHERE {which}{lock}"
+
+        def carry_out() -> set[str]:
+            about = self._run(asked, parameters)
+            self.connection.exec_driver_sql(statement, parameters)
+            return about
+
+        return carry_out
 
     def _run(self, statement: str, given: tuple[str, ...]) -> set[str]:
         return {str(row[0]) for row in self.connection.exec_driver_sql(statement, given)}
 
     def _told(self, statement: str, given: tuple[str, ...]) -> list[str | None]:
         return [row[0] for row in self.connection.exec_driver_sql(statement, given)]
+
+    def _found(self, statement: str, given: tuple[str, ...], ids: list[str | None]) -> list[str | None]:
+        """The ids of new rows, of which the statement itself tells nothing: those that are there now."""
+        asked = [each for each in ids if each is not None]
+        before = taken(self.connection, self.info, asked)
+        self.connection.exec_driver_sql(statement, given)
+        now = taken(self.connection, self.info, asked)
+        return [each for each in ids if each is None or (each in now and each not in before)]
 
     def _columns(self, fields: Iterable[str]) -> Iterator[tuple[str, int, ColumnInfo]]:
         """(field, index within the field, column) of the columns of these fields that the written table has."""
@@ -220,8 +303,7 @@ class Writer:
         if not by or not self.info.writable(by):
             return []
         column = self.info.written[by]
-        longest = column.holds.max_length if column.holds else None
-        return [_Slot(EDITOR, column.given_as, [editor(each.actor, longest) for each in changes])]
+        return [_Slot(EDITOR, column.given_as, [editor(each.actor, column.holds) for each in changes])]
 
     def _quote(self, name: str) -> str:
         # A percent sign in a name would be taken for a parameter.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ import sqlalchemy as sa
 from integration.adapters.support import change, rows_of, table_of
 from syncd.adapters.protocol import Written
 from syncd.adapters.sql.zone import earliest
+from syncd.diff.readback import why_no_answer
 from syncd.errors import MappingError
-from syncd.model import Action, Kind
+from syncd.model import Action, Change, Kind
 
 LAB = (
     "CREATE TABLE media (media_id integer PRIMARY KEY, uri text, station text)",
@@ -257,3 +259,100 @@ def test_stamps_with_a_zone_need_no_other(database_url: str) -> None:
     in_zone(database_url, "America/Los_Angeles")
     with table_of(database_url, [NAIVE.replace("stamp timestamp", "stamp timestamptz")], updated_at="stamp") as table:
         assert table.info.zone is None
+
+
+RULES = (
+    "CREATE TABLE annotation (id text PRIMARY KEY, media text, label text, note text, gone boolean DEFAULT false)",
+    "INSERT INTO annotation SELECT n::text, '/' || n || '.png', 'old', 'old' FROM generate_series(1, 6) n",
+    "CREATE VIEW live AS SELECT * FROM annotation WHERE NOT gone",
+)
+SOFT = "CREATE RULE soft AS ON DELETE TO annotation DO INSTEAD UPDATE annotation SET gone = true WHERE id = OLD.id"
+
+
+def _gone(id_: str, label: str = "old") -> Change:
+    return change(Action.DELETE, id_, old={"label": label, "note": "old"})
+
+
+@pytest.mark.parametrize("read", ["live", "annotation"])
+def test_a_rule_that_keeps_deleted_rows_is_believed_where_they_are_hidden(database_url: str, read: str) -> None:
+    with table_of(database_url, [*RULES, SOFT], read=read, label="label", note="note") as table:
+        wanted = [_gone("1"), _gone("2", "another"), change(Action.UPDATE, "3", "label", "old", "new")]
+        results = table.adapter.write(wanted, partial(why_no_answer, table.mapping, None))
+        table.connection.commit()
+        hidden = read == "live"
+        assert [each.refused is None for each in results] == [hidden, True, True]
+        assert [each.matched for each in results] == [hidden, False, True]
+        assert table.sql("SELECT id FROM annotation WHERE gone") == ([("1",)] if hidden else [])
+        assert table.sql("SELECT label FROM annotation WHERE id = '3'") == [("new",)]
+
+
+def test_rules_that_do_something_else_or_nothing_for_some_rows(database_url: str) -> None:
+    rules = [
+        "CREATE RULE closed AS ON UPDATE TO annotation WHERE OLD.id = '2' DO INSTEAD NOTHING",
+        "CREATE RULE kept AS ON DELETE TO annotation WHERE OLD.id = '4' DO INSTEAD NOTHING",
+        "CREATE RULE no_more AS ON INSERT TO annotation WHERE NEW.label = 'bad' DO INSTEAD NOTHING",
+    ]
+    with table_of(database_url, [*RULES, *rules], label="label", note="note") as table:
+        wanted = [change(Action.UPDATE, each, "label", "old", "new") for each in "12"]
+        wanted += [change(Action.UPDATE, "3", "label", "another", "new"), _gone("4"), _gone("5")]
+        wanted += [
+            change(Action.INSERT, name, new={"label": label, "note": None}, media="/n.png")
+            for name, label in (("n", "new"), ("m", "bad"), ("6", "new"))
+        ]
+        results = table.adapter.write(wanted, partial(why_no_answer, table.mapping, None))
+        table.connection.commit()
+        assert [each.matched and each.refused is None for each in results] == [
+            True,
+            False,
+            False,
+            False,
+            True,
+            True,
+            False,
+            False,
+        ]
+        assert [each.refused is not None for each in results] == [
+            False,
+            True,
+            False,
+            True,
+            False,
+            False,
+            True,
+            False,
+        ]
+        held = dict(table.sql("SELECT id, label FROM annotation"))
+        assert held == {"1": "new", "2": "old", "3": "old", "4": "old", "6": "old", "n": "new"}
+
+
+def test_rules_that_also_do_something_and_rules_that_tell_are_no_trouble(database_url: str) -> None:
+    rules = [
+        "CREATE TABLE history (id text, label text)",
+        "CREATE RULE noted AS ON UPDATE TO annotation DO ALSO INSERT INTO history VALUES (OLD.id, OLD.label)",
+        f"{SOFT} RETURNING OLD.*",
+    ]
+    with table_of(database_url, [*RULES, *rules], read="live", label="label", note="note") as table:
+        assert table.update("1", "label", "old", "new").matched
+        assert table.sql("SELECT * FROM history") == [("1", "old")]
+        result = table.delete("2")
+        assert (result.matched, result.present) == (True, False)
+
+
+def test_a_view_that_is_written_by_rules(database_url: str) -> None:
+    rules = [
+        """CREATE RULE ins AS ON INSERT TO live DO INSTEAD INSERT INTO annotation (id, media, label, note)
+           VALUES (NEW.id, NEW.media, NEW.label, NEW.note)""",
+        "CREATE RULE upd AS ON UPDATE TO live DO INSTEAD UPDATE annotation SET label = NEW.label WHERE id = OLD.id",
+        "CREATE RULE del AS ON DELETE TO live DO INSTEAD UPDATE annotation SET gone = true WHERE id = OLD.id",
+    ]
+    with table_of(database_url, [*RULES, *rules], table="live", label="label", note="note") as table:
+        results = table.write(
+            change(Action.UPDATE, "1", "label", "old", "new"),
+            change(Action.UPDATE, "2", "label", "another", "new"),
+            _gone("3"),
+            change(Action.INSERT, "n", new={"label": "new", "note": None}, media="/n.png"),
+            change(Action.INSERT, None, new={"label": "named", "note": None}, media="/m.png"),
+        )
+        assert [each.matched for each in results] == [True, False, True, True, True]
+        assert table.sql("SELECT label FROM annotation WHERE id = 'n'") == [("new",)]
+        assert len(str(results[4].annotation_id)) == 36

@@ -184,3 +184,50 @@ def test_what_the_database_makes_of_a_value_is_its_answer_if_it_stays(url: str) 
         assert [(each.after, each.refused) for each in results] == [("NEW", None), ("old", "no answer")]
         assert [each.answered for each in results] == [frozenset(["label"]), frozenset()]
         assert {each: row["label"] for each, row in table.rows().items()} == {"1": "NEW", "2": "old"}
+
+
+PLAIN = (
+    "CREATE TABLE annotation (id TEXT PRIMARY KEY, media TEXT, label TEXT, note TEXT)",
+    *(f"INSERT INTO annotation VALUES ('{number}', '/{number}.png', 'old', '{{}}')" for number in range(5)),
+)
+
+
+def test_a_text_that_is_none_costs_its_own_row_and_no_other(url: str) -> None:
+    with table_of(url, PLAIN, label="label", note="note") as table:
+        table.sql("UPDATE annotation SET label = CAST(x'41ff' AS TEXT) WHERE id = '1'")
+        table.sql("UPDATE annotation SET media = CAST(x'41ff' AS TEXT), label = 'new' WHERE id = '2'")
+        rows = table.rows()
+        assert list(json.loads(rows["1"]["problems"] or "{}")) == ["label"]
+        assert (rows["2"]["media"], rows["2"]["label"], rows["3"]["label"]) == (None, "new", "old")
+        assert table.update("3", "label", "old", "new").matched
+
+
+def test_a_trigger_that_fails_at_one_value_refuses_it(url: str) -> None:
+    broken = "CREATE TRIGGER t AFTER UPDATE ON annotation BEGIN SELECT json_extract(NEW.note, '$.a'); END"
+    with table_of(url, [*PLAIN, broken], label="label", note="note") as table:
+        results = table.write(
+            *(change(Action.UPDATE, each, "note", "{}", "[]" if each != "2" else "no JSON") for each in "123")
+        )
+        assert [each.refused is None for each in results] == [True, False, True]
+        assert "malformed JSON" in str(results[1].refused)
+        table.sql("DROP TRIGGER t")
+        table.sql("CREATE TRIGGER t AFTER UPDATE ON annotation BEGIN DELETE FROM nowhere; END")
+        with pytest.raises((MappingError, DatabaseUnavailable), match="nowhere"):
+            table.adapter.write([change(Action.UPDATE, "1", "label", "old", "new")])
+
+
+def test_rows_behind_a_view_with_triggers_are_told_from_those_that_were_changed_since(url: str) -> None:
+    view = (
+        *(each.replace("annotation", "base") for each in PLAIN),
+        "CREATE VIEW annotation AS SELECT * FROM base",
+        """CREATE TRIGGER u INSTEAD OF UPDATE ON annotation
+           BEGIN UPDATE base SET label = NEW.label WHERE id = OLD.id; END""",
+        "CREATE TRIGGER d INSTEAD OF DELETE ON annotation BEGIN DELETE FROM base WHERE id = OLD.id; END",
+    )
+    with table_of(url, view, label="label", note="note") as table:
+        gone = [
+            change(Action.DELETE, each, old={"label": "old", "note": note}) for each, note in (("3", "{}"), ("4", ""))
+        ]
+        edits = [change(Action.UPDATE, each, "label", old, "new") for each, old in (("1", "old"), ("2", "older"))]
+        assert [each.matched for each in table.write(*edits, *gone)] == [True, False, True, False]
+        assert dict(table.sql("SELECT id, label FROM base")) == {"0": "old", "1": "new", "2": "old", "4": "old"}

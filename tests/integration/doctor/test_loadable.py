@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Any
 
+import bson
 import pytest
+from bson import CodecOptions
+from bson.raw_bson import RawBSONDocument
 
 from integration.doctor.lab import IDS, MEDIA, PATH, Lab, change, find, wanting
 
@@ -102,3 +106,20 @@ def test_values_that_only_look_odd(lab: Lab) -> None:
         lab.samples.update_one({"filepath": MEDIA[index % len(MEDIA)]}, {"$set": {f"{PATH}.0.{key}": value}})
     assert loads(lab)
     assert wanting(lab.diagnose()) == []
+
+
+@pytest.mark.parametrize("path", [f"{PATH}.0.label", f"{PATH}.0.annotation_id", "filepath", "tags.0"])
+def test_text_that_is_not_utf_8_is_found_and_mended(lab: Lab, path: str) -> None:
+    right = IDS[0] if path.endswith("annotation_id") else MEDIA[0] if path == "filepath" else "Copepod"
+    lab.samples.update_one({"filepath": MEDIA[0]}, {"$set": {path: "XXXX"} if path != "tags.0" else {"tags": ["XXXX"]}})
+    document = lab.samples.find_one({path.removesuffix(".0"): "XXXX"})
+    assert document is not None
+    raw = bson.encode(document).replace(b"XXXX", b"A\xff\xfeB")
+    options: Any = CodecOptions(document_class=RawBSONDocument, unicode_decode_error_handler="backslashreplace")
+    lab.samples.with_options(options).replace_one({"_id": document["_id"]}, RawBSONDocument(raw, options))
+    assert not loads(lab)
+    found = lab.finding("Texts are UTF-8")
+    assert (found.status, f"{path} is A\\xff\\xfeB in sample {document['_id']}" in found.detail) == ("fault", True)
+    lab.follow(found, right)
+    assert loads(lab)
+    assert lab.finding("Texts are UTF-8").status == "ok"

@@ -25,6 +25,18 @@ def without_updated_at(lab: Lab) -> None:
 
 CASES = [
     Case(
+        "rule that keeps deleted rows",
+        on_table(
+            "CREATE RULE kept AS ON DELETE TO annotation DO INSTEAD UPDATE annotation SET label = 'gone' "
+            "WHERE annotation_id = OLD.annotation_id",
+            policy={"on_fiftyone_delete": "delete"},
+        ),
+        "Rules of the table",
+        "warning",
+        "kept (on DELETE)",
+        "A VIEW THAT LEAVES OUT",
+    ),
+    Case(
         "no key", on_table(NO_KEY), "Id column is unique", "fault", "neither a primary key", "ADD UNIQUE", mends=False
     ),
     Case(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+import bson
 import pytest
-from bson import ObjectId
+from bson import CodecOptions, ObjectId
+from bson.raw_bson import RawBSONDocument
 
 from syncd.demo.lab import LABEL_FIELD
 from worlds import LIST, NO_BRAKES, World, utc
@@ -189,6 +192,95 @@ def test_text_that_no_database_can_hold_is_named(world: World) -> None:
     world.draw(world.data.rows[5].image, "nul\x00")
     check_the_rest_goes_on(world, one, *(each for each in world.labels() if each.startswith("label:")))
     assert [each["kind"] for each in world.conflicts()] == ["unsafe_value"] * 2
+
+
+NOT_UTF8 = {"bytes": b"A\xff\xfeB", "half a surrogate pair": b"A\xed\xa0\x80", "cut off": b"AAA\xc3"}
+"""Of four bytes each, as which :func:`write_bytes` has MongoDB hold them."""
+
+
+def write_bytes(world: World, annotation_id: str, held: bytes, /, **values: Any) -> None:
+    """Has a label's sample hold bytes that are no text where ``values`` say XXXX, as drivers of other languages do."""
+    sample, label = world.place(annotation_id)
+    document = world.samples.find_one({"_id": sample})
+    document |= values.pop("sample", {}) | {"last_modified_at": utc()}
+    next(each for each in document[LABEL_FIELD]["detections"] if each["_id"] == label).update(values)
+    raw = bson.encode(document).replace(b"XXXX", held.ljust(4)[:4])
+    options: Any = CodecOptions(document_class=RawBSONDocument, unicode_decode_error_handler="backslashreplace")
+    world.samples.with_options(options).replace_one({"_id": sample}, RawBSONDocument(raw, options))
+
+
+def text_again(world: World, annotation_id: str, text: str, *paths: str) -> None:
+    """Mends it by a raw write."""
+    sample, label = world.place(annotation_id)
+    sets: dict[str, Any] = dict.fromkeys(paths, text) | {"last_modified_at": utc()}
+    filters = [{"it._id": label}] if any("[it]" in each for each in paths) else None
+    world.samples.update_one({"_id": sample}, {"$set": sets}, array_filters=filters)
+
+
+def tolerant(world: World) -> World:
+    """The same, of which people may look at every document."""
+    options = world.mongo.codec_options.with_options(unicode_decode_error_handler="backslashreplace")
+    return replace(world, mongo=world.mongo.with_options(codec_options=options))
+
+
+@pytest.mark.parametrize("held", NOT_UTF8.values(), ids=list(NOT_UTF8))
+def test_a_label_that_is_not_utf_8_is_named_and_stops_nothing(world: World, held: bytes) -> None:
+    world = tolerant(world)
+    one = ids(world)[0]
+    write_bytes(world, one, held, label="XXXX")
+    check_the_rest_goes_on(world, one)
+    (conflict,) = world.conflicts()
+    assert (conflict["kind"], conflict["annotation_id"], conflict["field"]) == ("unsafe_value", one, "label")
+    assert conflict["fiftyone"] == held.ljust(4)[:4].decode("utf-8", "backslashreplace")
+    assert world.rows()[one]["label"] == world.data.rows[0].label
+    text_again(world, one, "Copepod", f"{LIST}.$[it].label")
+    world.reconcile()
+    assert (world.conflicts(), world.disagreements()) == ([], {})
+    assert world.rows()[one]["label"] == "Copepod"
+
+
+def test_an_id_that_is_not_utf_8_is_none_that_the_database_has(world: World) -> None:
+    world = tolerant(world)
+    one = ids(world)[0]
+    sample, label = world.place(one)
+    write_bytes(world, one, b"\xff\xfe", annotation_id="XXXX")
+    rows = world.rows()
+    check_the_rest_goes_on(world, one, "\\xff\\xfe  ")
+    assert {each["kind"] for each in world.conflicts()} <= {"unknown_id", "moved"}
+    assert one in world.rows() and rows.keys() == world.rows().keys()
+    mended = {"$set": {f"{LIST}.$[it].annotation_id": one, "last_modified_at": utc()}}
+    world.samples.update_one({"_id": sample}, mended, array_filters=[{"it._id": label}])
+    world.reconcile(full=True)
+    assert (world.conflicts(), world.disagreements()) == ([], {})
+
+
+def test_tags_and_names_that_are_not_utf_8_keep_no_edit_from_arriving(world: World) -> None:
+    world = tolerant(world)
+    one, two, three, four = ids(world)[:4]
+    write_bytes(world, one, b"\xff\xfe", label="Reviewed", tags=["XXXX", "checked"])
+    write_bytes(world, two, b"\xff\xfe", label="Reviewed", sample={"tags": ["XXXX"], "last_modified_by": "XXXX"})
+    write_bytes(world, three, b"\xff\xfe", label="Reviewed", sample={"filepath": "XXXX"})
+    write_bytes(world, four, b"\xff\xfe", label="Reviewed", unmapped="XXXX")
+    world.draw(world.data.rows[10].image, "Drawn")
+    check_the_rest_goes_on(world)
+    assert world.conflicts() == []
+    assert [world.rows()[each]["label"] for each in (one, two, three, four)] == ["Reviewed"] * 4
+    # A label that is drawn on a sample without a readable name has no image to be tied to.
+    sample, _ = world.place(three)
+    new = {"_id": ObjectId(), "_cls": "Detection", "label": "Drawn", "bounding_box": [0.5, 0.5, 0.2, 0.2]}
+    world.samples.update_one({"_id": sample}, {"$push": {LIST: new}, "$set": {"last_modified_at": utc()}})
+    before = world.rows().keys()
+    world.reconcile()
+    assert kinds(world) == [("unsafe_value", None)]
+    assert world.rows().keys() == before
+
+
+def test_a_name_with_a_nul_is_logged_without_it(world: World) -> None:
+    one = ids(world)[0]
+    world.review(one, label="Reviewed", tags=["by:an\x00na"])
+    world.reconcile()
+    (entry,) = world.log()
+    assert (entry["status"], entry["actor"]) == ("applied", "an\u2400na")
 
 
 def test_an_id_that_was_lost_is_put_back(world: World) -> None:

@@ -167,6 +167,42 @@ def test_a_trigger_that_drops_the_write_has_refused_it(world: World) -> None:
     check_said_once(world, one, "left the row as it was")
 
 
+@pytest.mark.parametrize("world", [{"brakes": NO_BRAKES, "policy": {"on_fiftyone_delete": "delete"}}], indirect=True)
+def test_what_was_refused_is_tried_once_more_when_the_table_takes_something_else(world: World) -> None:
+    one, two, three = ids(world)[:3]
+    world.sql("CREATE TABLE measured (annotation_id uuid CONSTRAINT kept REFERENCES annotation)")
+    world.sql("INSERT INTO measured VALUES (:id)", id=two)
+    world.sql("ALTER TABLE annotation ADD CONSTRAINT polite CHECK (label NOT LIKE 'Bad%')")
+    trigger(world, "IF NEW.label = 'Worse' THEN RAISE 'no worse'; END IF; RETURN NEW;")
+    world.reconcile(full=True)
+    world.review(one, label="Bad")
+    world.erase(two)
+    world.review(three, label="Worse")
+    drawn = world.draw(world.data.rows[9].image, "Bad too")
+    world.reconcile()
+    assert [each["kind"] for each in world.conflicts()] == ["refused_by_database"] * 4
+    # What has nothing to do with it, and a run that does not read everything, is no reason to try.
+    world.sql("CREATE TABLE elsewhere (id int); CREATE INDEX ON annotation (depth_m)")
+    log = world.log()
+    world.reconcile(full=True)
+    world.sql("ALTER TABLE annotation DROP CONSTRAINT polite")
+    world.reconcile()
+    assert world.log() == log
+    world.reconcile(full=True)
+    assert {each["annotation_id"] for each in world.conflicts()} == {two, three}
+    assert world.rows()[one]["label"] == "Bad"
+    assert next(each for each in world.raw_labels() if each["_id"] == drawn)["annotation_id"] in world.rows()
+    # They were tried, too, and once.
+    tried = [each for each in world.log("refused") if each["annotation_id"] in (two, three)]
+    world.reconcile(full=True)
+    assert len(tried) == 4 and len(world.log("refused")) == 6
+    world.sql("ALTER TABLE measured DROP CONSTRAINT kept")
+    world.sql("CREATE OR REPLACE FUNCTION lab_rule() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
+    world.reconcile(full=True)
+    assert (world.conflicts(), world.disagreements()) == ([], {})
+    assert two not in world.rows() and world.rows()[three]["label"] == "Worse"
+
+
 def test_a_column_default_is_taken_over_by_the_label(world: World) -> None:
     world.sql("ALTER TABLE annotation ALTER depth_m SET DEFAULT 42")
     world.draw(world.data.rows[0].image, "Drawn")
@@ -189,4 +225,9 @@ def test_a_row_that_may_not_be_deleted_stays(world: World, how: str) -> None:
     assert one in world.rows()
     (conflict,) = world.conflicts()
     assert (conflict["kind"], conflict["field"]) == ("refused_by_database", None)
+    log = world.log()
+    for full in (False, True):
+        world.reconcile(full=full)
+        (still,) = world.conflicts()
+        assert (world.log(), still["id"], still["suggestions"]) == (log, conflict["id"], conflict["suggestions"])
     assert ("left the row as it was" if how == "trigger" else "measured") in conflict["suggestions"][0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from integration.reconcile.test_review_tags import VOCABULARY, ids, other_term, tags
+from syncd.doctor import diagnose
 from worlds import World
 
 
@@ -100,3 +101,22 @@ def test_an_unknown_label_in_the_database_is_its_own_business(world: World) -> N
     assert world.reconcile().to_fiftyone == 1
     assert world.labels()[one]["label"] == "Whatever it is"
     assert world.reconcile(full=True).recorded == ()
+
+
+@pytest.mark.parametrize("bad", ["", "  ", "Padded ", "twice"])
+@pytest.mark.parametrize("world", [VOCABULARY], indirect=True)
+def test_an_entry_that_is_no_term_stops_nothing_and_is_named(world: World, bad: str) -> None:
+    home, reviewed = ids(world)[:2]
+    terms = other_term(world, home), other_term(world, reviewed)
+    world.sql("ALTER TABLE taxon DROP CONSTRAINT IF EXISTS taxon_pkey CASCADE")
+    world.sql("ALTER TABLE taxon ALTER name DROP NOT NULL")
+    names = [row["name"] for row in world.sql("SELECT name FROM taxon")]
+    bad = {"Padded ": f"{names[0]} ", "twice": f" {names[0]}"}.get(bad, bad)
+    world.sql("INSERT INTO taxon (name) VALUES (:name)", name=bad)
+    world.correct(home, label=terms[0])
+    world.review(reviewed, label=terms[1])
+    result = world.reconcile()
+    assert (result.to_database, result.to_fiftyone, world.conflicts()) == (1, 1, [])
+    assert len(result.notes) == 1 and "was left out" in result.notes[0]
+    (found,) = (each for each in diagnose(world.config()) if each.check == "Vocabulary")
+    assert found.status == "warning" and "and 1 fault in their source" in found.detail

@@ -360,3 +360,10 @@ def test_a_value_that_is_refused_moves_no_row_of_the_baseline() -> None:
     plan = plan_of(field(LABEL), **sides)
     assert (kinds(plan), plan.changes) == ([("unsafe_value", "a", LABEL)], ())
     assert plan.baseline.is_empty()
+
+
+@pytest.mark.parametrize(("text", "lacking"), [("Méduse", None), ("plain", None), ("水母", "水"), ("Łysa", "Ł")])
+def test_a_character_that_the_databases_encoding_does_not_have_is_named(text: str, lacking: str | None) -> None:
+    why = why_unsafe(replace(field("label"), database=Holds(Kind.TEXT, encoding="iso8859_1")), Side.DATABASE, text)
+    assert why is None if lacking is None else (lacking in str(why) and "iso8859_1" in str(why))
+    assert why_unsafe(field("label"), Side.DATABASE, text) is None
