@@ -17,7 +17,7 @@ from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.clock import clock
 from syncd.adapters.sql.errors import READING, WRITING, asking, is_refusal, said
 from syncd.adapters.sql.inserting import Inserter
-from syncd.adapters.sql.limits import Limits
+from syncd.adapters.sql.limits import LIMITS, Limits
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.place import place_of
 from syncd.adapters.sql.quote import relation
@@ -69,7 +69,7 @@ class SqlAdapter:
 
     side = Side.DATABASE
 
-    def __init__(self, connection: Connection, info: TableInfo, mapping: Mapping, limits: Limits | None = None) -> None:
+    def __init__(self, connection: Connection, info: TableInfo, mapping: Mapping, limits: Limits = LIMITS) -> None:
         self.connection = connection
         self.info = info
         self.mapping = mapping
