@@ -14,7 +14,7 @@ from syncd.diff.gone import WITHOUT_SAMPLE
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, D, F, any_difference
 from syncd.diff.lost import is_edited
-from syncd.diff.memory import STALE, open_whole, with_presence_memory
+from syncd.diff.memory import REFUSED_THERE, STALE, is_refused_again, open_whole, refused_there, with_presence_memory
 from syncd.diff.returns import ASK, WINDOW
 from syncd.diff.tags import PLACE, with_actors
 from syncd.diff.unsafe import why_unsafe_whole
@@ -86,6 +86,7 @@ def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFr
     rows = with_presence_memory(inputs.history, rows, Action.INSERT, returned)
     rows = rows.with_columns(any_difference(mapping, B, D).alias("edited")).sort("annotation_id")
     slots = _slots_taken(inputs, rows)
+    refused = refused_there(inputs, rows["annotation_id"])
     # Whoever confirms a rebuilt dataset accepts its labels; nobody has removed those that it lacks.
     choice = "quarantine" if inputs.adopt and policy.on_fiftyone_delete == "delete" else policy.on_fiftyone_delete
     for row in rows.iter_rows(named=True):
@@ -94,6 +95,8 @@ def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFr
             found.add(whole_conflict(mapping, row, STALE))
         elif row["returned"] == WINDOW:
             _put_back(inputs, row, STALE, slots, found)
+        elif is_refused_again(mapping, refused, row):
+            found.add(whole_conflict(mapping, row, REFUSED_THERE))
         elif row["edited"] or choice == "quarantine":
             found.add(whole_conflict(mapping, row, "deleted_in_fiftyone"))
         elif choice == "restore":
