@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import polars as pl
 import structlog
 
+from syncd.adapters.sql.clock import UNLIKE
 from syncd.capture.read import Captured, changed_since
 from syncd.diff import History, Inputs, Young, diff, rewind
 from syncd.diff.names import SIGNED_SCHEMA, edited_rows
@@ -22,6 +23,7 @@ from syncd.reconcile.mode import (
     FULL,
     INCREMENTAL,
     NewRows,
+    Pace,
     another_table,
     moved,
     new_rows,
@@ -102,7 +104,7 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
     session.rest()
     remembered = _remembered(session, None)
     session.rest()
-    rules_at = partial(_rules, session, options, remembered)
+    rules_at = partial(_rules, session, options, remembered, before)
     rows = origins[Side.DATABASE].rows
     # For one run's own tag other labels are spoken of than those of which documents were learnt not to speak.
     familiar = session.familiar if options.tag is None else None
@@ -117,7 +119,7 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
 def _why_full(
     session: Session, options: Options, before: dict[Side, Cursor], origins: dict[Side, Origin]
 ) -> str | None:
-    now = session.database.now()
+    now = {Side.FIFTYONE: session.fiftyone.now(), Side.DATABASE: session.database.now()}
     stamped = session.database.stamped or session.capture is not None
     if held.mode(session.state, session.tables, session.mapping.binding) == FULL:
         return "what holds the binding was found by reading everything"
@@ -171,7 +173,7 @@ def _diff(
             alongside=reading.alongside,
             away=_are_away(session, reading),
             history=remembered,
-            young=_young(reading.fiftyone.as_of, options.pace.quiet_period),
+            young=_young(reading.fiftyone.as_of, options.pace, before),
             vocabulary=session.vocabulary,
             met_besides=first_besides,
             starts=_starts(session, reading),
@@ -200,17 +202,20 @@ def _starts(session: Session, reading: Reading) -> bool:
     return starts
 
 
-def _rules(session: Session, options: Options, remembered: History, as_of: datetime) -> Rules:
+def _rules(
+    session: Session, options: Options, remembered: History, before: dict[Side, Cursor], as_of: datetime
+) -> Rules:
     """What tells the annotations that need no further look."""
     policy = narrowed(session.policy, options.tag)
-    young = _young(as_of, options.pace.quiet_period)
+    young = _young(as_of, options.pace, before)
     return Rules(session.mapping, policy, session.vocabulary, remembered, young, as_of)
 
 
 def _remembered(session: Session, ids: set[str] | None) -> History:
     """What syncd did lately; of these annotations and of labels without an id, or of all (``None``)."""
-    since = session.database.now() - session.stale_window
-    return history.load(session.state, session.tables, session.mapping.binding, since, ids)
+    now = session.database.now()
+    since, until = now - session.stale_window, now + UNLIKE
+    return history.load(session.state, session.tables, session.mapping.binding, since, until, ids)
 
 
 def _are_away(session: Session, reading: Reading) -> bool:
@@ -239,15 +244,20 @@ def _with_earlier(session: Session, reading: Reading, remembered: History) -> Hi
     if all(each.is_empty() for each in frames):
         return remembered
     state, tables, binding = session.state, session.tables, session.mapping.binding
-    newest = history.newest(state, tables, binding)
+    until = session.database.now() + UNLIKE
+    newest = history.newest(state, tables, binding, until)
     ids = rewind.asked_for(session.mapping, *frames, complete=reading.complete, newest=newest)
-    return history.with_earlier(state, tables, binding, remembered, ids) if ids else remembered
+    return history.with_earlier(state, tables, binding, remembered, ids, until) if ids else remembered
 
 
-def _young(as_of: datetime, quiet_period: timedelta) -> Young | None:
-    if not quiet_period:
+def _young(as_of: datetime, pace: Pace, before: dict[Side, Cursor]) -> Young | None:
+    quiet = pace.quiet_period
+    if not quiet:
         return None
-    return Young(after=as_of - quiet_period, until=as_of + quiet_period)
+    cursor = before.get(Side.FIFTYONE)
+    put_off = cursor.put_off if cursor is not None else {}
+    overdue = frozenset(each for each, since in put_off.items() if as_of - since >= pace.longest_quiet)
+    return Young(after=as_of - quiet, until=as_of + quiet, overdue=overdue)
 
 
 def _moved(
@@ -264,5 +274,19 @@ def _moved(
     snapshots = (reading.fiftyone, reading.database)
     oldest_left = oldest if isinstance(oldest, datetime) else None
     position = captured.position if captured is not None else None
-    left_ids = plan.scope.left_alone & distinct("annotation_id", reading.fiftyone.rows, reading.baseline)
-    return tuple(moved(session.fingerprint, origins, snapshots, before, oldest_left, fresh, position, left_ids))
+    left_ids = plan.scope.left_alone & distinct(
+        "annotation_id", reading.fiftyone.rows, reading.baseline, reading.database.rows
+    )
+    return tuple(
+        moved(
+            session.fingerprint,
+            origins,
+            snapshots,
+            before,
+            oldest_left,
+            fresh,
+            position,
+            left_ids,
+            plan.scope.samples_left,
+        )
+    )

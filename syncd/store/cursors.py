@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 import sqlalchemy as sa
@@ -19,7 +20,8 @@ class Cursor:
     ``position`` is the server's clock when the last read began; ``swept_at`` the last time the whole side was read;
     ``identity``, ``rows`` and ``deleted_at`` are its origin then. ``captured`` is how far what triggers record was read
     (:mod:`syncd.capture.read`); ``None`` where none do. ``left_alone`` are the annotations that were not judged: what
-    named them may not name them again.
+    named them may not name them again. ``put_off`` are the samples where that was so, each with the time since which it
+    is: of the former the database's cursor tells, of the latter FiftyOne's.
     """
 
     side: Side
@@ -31,6 +33,7 @@ class Cursor:
     swept_at: datetime | None
     captured: str | None = None
     left_alone: frozenset[str] = frozenset()
+    put_off: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def load(connection: Connection, tables: Tables, binding: str) -> dict[Side, Cursor]:
@@ -47,7 +50,8 @@ def load(connection: Connection, tables: Tables, binding: str) -> dict[Side, Cur
             mapping=row["mapping"],
             swept_at=_aware(row["swept_at"]),
             captured=row["captured"],
-            left_alone=frozenset(row["left_alone"] or ()),
+            left_alone=frozenset(row["left_alone"] if isinstance(row["left_alone"], list) else ()),
+            put_off=_moments(row["left_alone"]),
         )
         for row in found
     }
@@ -68,7 +72,7 @@ def save(connection: Connection, tables: Tables, binding: str, cursor: Cursor) -
             mapping=cursor.mapping,
             swept_at=cursor.swept_at,
             captured=cursor.captured,
-            left_alone=sorted(cursor.left_alone) or None,
+            left_alone=sorted(cursor.left_alone) or _texts(cursor.put_off) or None,
         )
     )
 
@@ -76,6 +80,15 @@ def save(connection: Connection, tables: Tables, binding: str, cursor: Cursor) -
 def forget(connection: Connection, tables: Tables, binding: str) -> None:
     """Forgets how far the binding was read, inside the caller's transaction: the next run is a first one."""
     connection.execute(sa.delete(tables.cursor).where(tables.cursor.c.binding == binding))
+
+
+def _moments(left: object) -> dict[str, datetime]:
+    """Samples and times, of a cursor that holds them."""
+    return {sample: datetime.fromisoformat(at) for sample, at in left.items()} if isinstance(left, dict) else {}
+
+
+def _texts(put_off: Mapping[str, datetime]) -> dict[str, str]:
+    return {sample: put_off[sample].isoformat() for sample in sorted(put_off)}
 
 
 def _aware(moment: datetime | None) -> datetime | None:
