@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from syncd.adapters.sql.encoding import SPOKEN, note_encoding
-from syncd.adapters.sql.limits import Limits, keepalive
+from syncd.adapters.sql.limits import LIMITS, Limits, keepalive
 from syncd.config import Config, redact_url
 from syncd.config.login import HINT, is_clear_mongodb_uri
 from syncd.config.redact import without_secrets
@@ -55,7 +55,7 @@ _UNREADABLE = "backslashreplace"
 DOCTOR = "Start it or mend its address, then run `syncd doctor`."
 
 
-def engine_for(url: str, limits: Limits | None = None) -> Engine:
+def engine_for(url: str, limits: Limits = LIMITS) -> Engine:
     """An engine without a pool: every connection is one that somebody asked for."""
     try:
         parsed = sa.make_url(url)
@@ -66,7 +66,7 @@ def engine_for(url: str, limits: Limits | None = None) -> Engine:
         if parsed.get_backend_name() == "postgresql":
             arguments = {"connect_timeout": PATIENCE_S, "application_name": "syncd"} | keepalive(parsed) | SPOKEN
         engine = sa.create_engine(parsed, poolclass=NullPool, connect_args=arguments)
-        if limits is not None and parsed.get_backend_name() == "postgresql":
+        if parsed.get_backend_name() == "postgresql":
             _limit(engine, limits)
         if parsed.get_backend_name() == "postgresql":
             note_encoding(engine)
@@ -115,8 +115,11 @@ def _limit(engine: Engine, limits: Limits) -> None:
         connection.commit()
 
 
-def open_database(url: str, limits: Limits | None = None) -> Connection:
-    """Connects to the database; ``DatabaseUnavailable`` where it does not answer."""
+def open_database(url: str, limits: Limits = LIMITS) -> Connection:
+    """Connects to the database; ``DatabaseUnavailable`` where it does not answer.
+
+    PostgreSQL is told for how long it is to put up with us, whoever asks (``limits``).
+    """
     try:
         return engine_for(url, limits).connect()
     except SQLAlchemyError as error:

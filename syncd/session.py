@@ -20,7 +20,7 @@ from syncd.adapters.sql.adapter import SqlAdapter
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.describe import describe as describe_table
 from syncd.adapters.sql.encoding import codec_of
-from syncd.adapters.sql.limits import Limits
+from syncd.adapters.sql.limits import LIMITS, Limits
 from syncd.capture.read import find_capture
 from syncd.capture.target import Target
 from syncd.collector import spare_the_libraries
@@ -90,11 +90,11 @@ class Connections:
     writing: Connection
     state: Connection
     mongo: Database[dict[str, Any]]
-    limits: Limits | None = None
+    limits: Limits = LIMITS
 
 
 @contextmanager
-def open_connections(config: Config, *, limits: Limits | None = None) -> Iterator[Connections]:
+def open_connections(config: Config, *, limits: Limits = LIMITS) -> Iterator[Connections]:
     """Connects to the servers of a configuration."""
     with ExitStack() as stack:
         writing = stack.enter_context(open_database(config.database.url.get_secret_value(), limits))
@@ -103,14 +103,18 @@ def open_connections(config: Config, *, limits: Limits | None = None) -> Iterato
         if config.state.url is not None:
             state = stack.enter_context(open_database(config.state.url.get_secret_value(), limits))
             stack.callback(state.engine.dispose)
-        answer_s = None if limits is None else limits.statement_s
-        mongo = stack.enter_context(fiftyone_database(config, answer_s=answer_s))
+        mongo = stack.enter_context(fiftyone_database(config, answer_s=limits.statement_s))
         yield Connections(writing, state, mongo, limits)
 
 
 @contextmanager
 def open_session(
-    config: Config, name: str, *, migrated: bool = True, planned: DatasetInfo | None = None
+    config: Config,
+    name: str,
+    *,
+    migrated: bool = True,
+    planned: DatasetInfo | None = None,
+    limits: Limits = LIMITS,
 ) -> Iterator[Session]:
     """Opens a binding. Faults of the configuration, the servers and the mapping come out here, in that order.
 
@@ -119,7 +123,7 @@ def open_session(
     """
     config.binding(name)
     with (
-        open_connections(config) as connections,
+        open_connections(config, limits=limits) as connections,
         session_on(connections, config, name, migrated=migrated, planned=planned) as session,
     ):
         yield session

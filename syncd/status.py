@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
@@ -41,7 +42,8 @@ JUDGING = (INCREMENTAL, FULL)
 class BindingStatus:
     """One binding's state. ``lag_seconds`` is how far behind now each side was last read.
 
-    ``daemon`` is the one that attends to it, or else the one last heard of.
+    ``put_off`` are the samples that somebody, or something, was still at when they were last read, each with the time
+    since which its edits wait for that. ``daemon`` is the one that attends to it, or else the one last heard of.
     """
 
     binding: str
@@ -55,6 +57,7 @@ class BindingStatus:
     last_run: dict[str, Any] | None
     held_plan: HeldPlan | None = None
     daemon: Attendance | None = None
+    put_off: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -78,6 +81,9 @@ class BindingStatus:
             "conflicts": {"open": sum(self.open_conflicts.values()), "kinds": dict(self.open_conflicts)},
             "awaiting_review": self.awaiting_review,
             "flagged": self.flagged,
+            "put_off": None
+            if not self.put_off
+            else {"samples": len(self.put_off), "since": min(self.put_off.values()).isoformat()},
             "last_run": None
             if run is None
             else {
@@ -134,6 +140,7 @@ def status_of(connection: Connection, tables: Tables, binding: str, now: datetim
         last_run=_aware(run),
         held_plan=held.load(connection, tables, binding),
         daemon=daemon,
+        put_off=positions[Side.FIFTYONE].put_off if Side.FIFTYONE in positions else {},
     )
 
 

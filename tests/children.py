@@ -8,9 +8,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 context = multiprocessing.get_context("forkserver")
@@ -41,6 +43,49 @@ def kill_at(
     child.join(PATIENCE_S)
     assert not child.is_alive(), "the child hangs"
     return child.exitcode
+
+
+def suspend_at(document: Mapping[str, Any], binding: str, step: str, seconds: int) -> None:
+    """Reconciles and suspends itself, as Ctrl-Z would, at the first time the step is reached.
+
+    The server puts up with that for so many seconds.
+    """
+    from functools import partial
+
+    from syncd.adapters.sql.limits import Limits
+    from syncd.apply.steps import observed
+    from syncd.config import parse_config
+    from syncd.reconcile import binding as by_name
+    from syncd.reconcile.options import Options
+
+    limits = Limits(transaction_s=seconds)
+    by_name.open_session = partial(by_name.open_session, limits=limits)  # type: ignore[assignment]
+    with observed(lambda reached: os.kill(os.getpid(), signal.SIGSTOP) if reached.value == step else None):
+        by_name.reconcile_binding(parse_config(dict(document)), binding, Options())
+
+
+def _state(pid: int | None) -> str:
+    """The letter by which Linux tells what a process does; T where it is suspended."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.read_text().rpartition(")")[2].split()[0] if stat.exists() else ""
+
+
+@contextmanager
+def suspended_at(document: Mapping[str, Any], binding: str, step: str, *, seconds: int) -> Iterator[Any]:
+    """A child that is suspended at the step; it is woken when the context ends, and has to end by itself."""
+    child = context.Process(target=suspend_at, args=(document, binding, step, seconds), daemon=True)
+    child.start()
+    deadline = time.monotonic() + PATIENCE_S
+    while _state(child.pid) != "T":
+        assert child.is_alive() and time.monotonic() < deadline, "the child never came to the step"
+        time.sleep(0.05)
+    try:
+        yield child
+    finally:
+        assert child.pid is not None
+        os.kill(child.pid, signal.SIGCONT)
+        child.join(PATIENCE_S)
+    assert not child.is_alive(), "the child hangs"
 
 
 def stop_at(document: Mapping[str, Any], binding: str, step: str, line: Connection) -> None:

@@ -26,7 +26,8 @@ from syncd.model import Action, Change, Direction, Mapping, Plan
 from syncd.model.readback import Judge
 from syncd.session import Session
 from syncd.store import answered, baseline, changes, conflicts, waiting
-from syncd.store.changes import APPLIED, PENDING, SUPERSEDED, Outcome
+from syncd.store.changes import APPLIED, PENDING, SUPERSEDED, Intent, Outcome
+from syncd.store.left import take_up
 from syncd.store.lock import make_sure
 
 HOME_SLICE = 10_000
@@ -49,14 +50,22 @@ def _silent(_: str) -> None:
     """No progress is shown."""
 
 
-def apply(session: Session, plan: Plan, run_id: str, progress: Callable[[str], None] = _silent) -> Applied:
+def apply(
+    session: Session,
+    plan: Plan,
+    run_id: str,
+    progress: Callable[[str], None] = _silent,
+    left: Sequence[Intent] = (),
+) -> Applied:
     """Carries out a plan that no brake holds, up to the last commit, which is the caller's: cursors belong to it.
 
-    ``progress`` is told between two slices; what it raises ends the run there, to be settled by the next one.
+    ``left`` are intents of a run that failed: those that the plan has too are not logged anew. ``progress`` is told
+    between two slices; what it raises ends the run there, to be settled by the next one.
     """
     # An insert that bears its label's id can be told from the same label put there by somebody else.
     intended = [replace(each, label_id=str(ObjectId())) if _is_new_label(each) else each for each in plan.changes]
-    seqs = changes.record_intents(session.state, session.tables, plan.binding, run_id, intended)
+    at = session.database.now()
+    intended, seqs = take_up(session.state, session.tables, plan.binding, run_id, intended, left, at)
     session.state.commit()
     reached(Step.INTENTS_COMMITTED)
 
@@ -131,12 +140,30 @@ def _write_fiftyone(session: Session, changes: Sequence[Change], progress: Calla
 
 def _slices(session: Session, changes: Sequence[Change], progress: Callable[[str], None]) -> Iterator[Sequence[Change]]:
     """The changes in slices, none of them without the lock: FiftyOne itself would take them from anybody."""
-    for start in range(0, len(changes), SLICE):
-        if start:
+    for number, piece in enumerate(sliced(changes, SLICE)):
+        if number:
             reached(Step.FIFTYONE_PARTLY_WRITTEN)
             progress("applying")
         make_sure(session.writing, session.schema, session.mapping.binding)
-        yield changes[start : start + SLICE]
+        yield piece
+
+
+def sliced(changes: Sequence[Change], size: int) -> Iterator[Sequence[Change]]:
+    """Changes to FiftyOne in slices of about ``size``. Those of one sample stay together: its labels are read as one.
+
+    What puts a label somewhere comes after all the others, as in the plan: its place may be another's before.
+    """
+    together: dict[tuple[bool, str | None], list[Change]] = {}
+    for each in changes:
+        together.setdefault((each.brings_label, each.sample_id), []).append(each)
+    piece: list[Change] = []
+    for _, group in sorted(together.items(), key=lambda each: each[0][0]):
+        piece += group
+        if len(piece) >= size:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
 
 
 def _write_database(session: Session, changes: Sequence[Change], progress: Callable[[str], None]) -> list[Result]:

@@ -6,7 +6,7 @@ Done before anything else, so that the diff never mistakes syncd's own half-done
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -14,24 +14,39 @@ import polars as pl
 from syncd.adapters.protocol import Result
 from syncd.adapters.values import same_content
 from syncd.apply.execute import bring, intend_answers
-from syncd.apply.outcomes import Recorded, forgotten, held, next_baseline
+from syncd.apply.outcomes import Recorded, answers, forgotten, held, next_baseline
 from syncd.apply.stamps import is_drawn, write_stamps
 from syncd.diff.images import is_other
 from syncd.diff.readback import ANSWERED
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Content, Direction, Value
 from syncd.session import Session
 from syncd.store import baseline, changes
-from syncd.store.changes import ABANDONED, APPLIED, SUPERSEDED, Outcome
+from syncd.store.changes import ABANDONED, APPLIED, SUPERSEDED, Intent, Outcome
+from syncd.store.left import arranged
 from syncd.store.lock import make_sure
 
 
-def settle(session: Session) -> tuple[Recorded, ...]:
-    """Records outcomes for every pending intent of the binding, in one transaction; empty where there is none."""
+@dataclass(frozen=True)
+class Settled:
+    """What was recorded of a dead run, and the intents ``left`` of which nothing came: the next plan may want them."""
+
+    recorded: tuple[Recorded, ...] = ()
+    left: tuple[Intent, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.recorded or self.left)
+
+
+def settle(session: Session, *, keep: bool = False) -> Settled:
+    """Records outcomes for every pending intent of the binding, in one transaction; nothing where there is none.
+
+    ``keep`` leaves those pending of which nothing came, for :func:`syncd.store.left.take_up`.
+    """
     left = changes.pending(session.state, session.tables, session.mapping)
     if not left:
-        return ()
+        return Settled()
     session.rest()
-    intended = [change for _, change in left]
+    intended = [each.change for each in left]
     # What became of a field that is not mapped any more cannot be seen, and matters to nobody.
     known_fields = (None, ID_FIELD, SAMPLE_FIELD, MEDIA_FIELD, *session.mapping.in_database.names)
     visible = [each for each in intended if each.field in known_fields]
@@ -44,7 +59,7 @@ def settle(session: Session) -> tuple[Recorded, ...]:
     seen = _seen_in_database(session, homeward)
     drawn = {
         id(each): _judge_drawn(session, each, seen.get(id(each)), known)
-        for seq, each in left
+        for seq, _, each in left
         if seq in noted and is_drawn(each)
     }
     session.rest()
@@ -54,19 +69,36 @@ def settle(session: Session) -> tuple[Recorded, ...]:
     recorded = [drawn.get(id(each)) or _judge(session, each, seen.get(id(each))) for each in intended]
 
     at = session.database.now()
-    outcomes = [Outcome(seq, each.change, each.status) for (seq, _), each in zip(left, recorded, strict=True)]
+    # What the database answered is brought to FiftyOne next, by entries that come after all of these.
+    keep = keep and not answers(mapping, recorded)
+    pairs = list(zip(left, recorded, strict=True))
+    stay = {intent.seq for intent, each in pairs if keep and each.status == ABANDONED and intent.seq not in noted}
+    finished = [each for intent, each in pairs if intent.seq not in stay]
+    first, then = arranged(
+        state,
+        tables,
+        [each for each in left if each.seq not in stay],
+        [each for each in left if each.seq in stay],
+    )
+    outcomes = [Outcome(seq, each.change, each.status) for (seq, *_), each in zip(first, finished, strict=True)]
     changes.finish(state, tables, mapping.binding, outcomes, at)
     # What is agreed of a row that was recorded before the run died is in the baseline already.
     agreed = [each for each in recorded if each.result is not None or each.status != APPLIED]
     baseline.save(state, tables, mapping, next_baseline(mapping, known, agreed))
     baseline.drop(state, tables, mapping.binding, forgotten((), recorded, known))
-    run_id = changes.run_of(state, tables, left[0][0])
-    owed = intend_answers(session, recorded, run_id)
+    owed = intend_answers(session, recorded, left[0].run_id)
     state.commit()
     if owed:
-        recorded += bring(session, owed, run_id)
+        finished += bring(session, owed, left[0].run_id)
         state.commit()
-    return tuple(recorded)
+    return Settled(tuple(finished), tuple(then))
+
+
+def abandon(session: Session, left: Sequence[Intent]) -> None:
+    """Records that nothing comes of intents that were left, where no plan is carried out; the caller commits."""
+    outcomes = [Outcome(each.seq, each.change, ABANDONED) for each in left]
+    if outcomes:
+        changes.finish(session.state, session.tables, session.mapping.binding, outcomes, session.database.now())
 
 
 def _complete(session: Session, owed: Sequence[Change]) -> None:

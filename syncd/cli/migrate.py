@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from syncd.adapters.sql.limits import Limits
 from syncd.cli.common import ConfigOption, JsonOption, configuration, handled, out, print_json
 from syncd.connect import open_database
 from syncd.store.migrate import migrate as bring_up_to_date
@@ -12,7 +13,8 @@ def migrate(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Create or upgrade syncd's own tables. Harmless when they are current."""
     settings = configuration(config)
     schema = settings.state.schema_name
-    with open_database(settings.state_url.get_secret_value()) as connection:
+    # An index on a large log takes as long as it takes.
+    with open_database(settings.state_url.get_secret_value(), Limits(statement_s=0)) as connection:
         done = bring_up_to_date(connection, schema)
     if json:
         print_json({"schema": schema, "before": done.before, "after": done.after})

@@ -22,7 +22,7 @@ daemon:
   poll_interval: 30s                           # how often each binding is looked at
   full_scan_interval: 1h                       # a complete sweep, whatever the timestamps say
   overlap: 10m                                 # how far behind its cursor an incremental read starts
-  quiet_period: 5s                             # an edit younger than this waits for the next poll
+  quiet_period: 5s                             # an edit younger than this waits; never for more than ten times this
   http: 127.0.0.1:9095                         # /healthz, /readyz, /metrics; null: none
 
 bindings:                                      # each ties one label field to one table

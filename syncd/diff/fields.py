@@ -16,7 +16,7 @@ import polars as pl
 from syncd.diff.compare import differs
 from syncd.diff.inputs import History
 from syncd.diff.joined import EXPRESSIONS, B, D, F, differ, is_known, not_finite, unreadable
-from syncd.diff.memory import REFUSED, STALE, about_column, with_memory
+from syncd.diff.memory import REFUSED, REFUSED_THERE, STALE, about_column, with_memory
 from syncd.diff.returns import WINDOW
 from syncd.diff.rewind import rewound_column
 from syncd.diff.vocabulary import UNKNOWN
@@ -141,9 +141,9 @@ def _verdict(field: Field, policy: Policy) -> pl.Expr:
 
 
 def _unless_refused(field: Field) -> pl.Expr:
-    """Asking the database again would only be refused again: a person, or another value, must come first.
+    """Asking a side again would only be refused again: a person, or another value, must come first.
 
-    Nor is it ever asked to hold what is no term.
+    Nor is the database ever asked to hold what is no term.
     """
     verdict = pl.col(verdict_column(field.name))
     asks = verdict == Direction.TO_DATABASE.value
@@ -152,6 +152,8 @@ def _unless_refused(field: Field) -> pl.Expr:
         .then(pl.lit(UNKNOWN))
         .when(asks & _about(field, "refused"))
         .then(pl.lit(REFUSED))
+        .when((verdict == Direction.TO_FIFTYONE.value) & _about(field, "refused_there"))
+        .then(pl.lit(REFUSED_THERE))
         .otherwise(verdict)
         .alias(verdict_column(field.name))
     )

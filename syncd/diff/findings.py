@@ -23,7 +23,8 @@ DRAWN = "drawn_in_fiftyone"
 class Findings:
     """What one look at the rows found. ``taken`` are the samples that get a label by one of the changes.
 
-    ``away`` is the next baseline of annotations whose samples have left the dataset.
+    ``away`` is the next baseline of annotations whose samples have left the dataset. ``put_off`` are annotations that
+    are to be looked at in the next run; ``blocked`` those of new rows whose samples hold a label, each with its sample.
     """
 
     changes: list[Change] = field(default_factory=list)
@@ -33,6 +34,8 @@ class Findings:
     hints: list[str] = field(default_factory=list)
     away: list[pl.DataFrame] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
+    put_off: set[str] = field(default_factory=set)
+    blocked: dict[str, str] = field(default_factory=dict)
     not_ingested: int = 0
     ignored: int = 0
     vanished_in_fiftyone: int = 0
@@ -46,6 +49,11 @@ class Findings:
             self.waiting.append(outcome)
         else:
             self.conflicts.append(outcome)
+
+    @property
+    def freed(self) -> frozenset[str]:
+        """The samples from which a label is removed: where a field holds one label, there is room for another."""
+        return frozenset(str(each.sample_id) for each in self.changes if each.removes_label)
 
 
 DRAWN = "drawn_in_fiftyone"

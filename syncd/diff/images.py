@@ -199,13 +199,13 @@ def _to_rows(
     inputs: Inputs, apart: pl.DataFrame, half_moved: frozenset[str], found: Findings
 ) -> Iterator[Change | Conflict]:
     """Labels go to the samples of their rows' images."""
-    targets = _targets(inputs, apart)
+    targets, freed = _targets(inputs, apart), found.freed
     bearing = inputs.fiftyone.rows.join(apart, on="annotation_id", how="semi")
     borne = frozenset(bearing.select("annotation_id", "sample_id").iter_rows())
     for row in apart.iter_rows(named=True):
         here = targets.get(row[D + inputs.mapping.image], [])
         half = row["annotation_id"] in half_moved
-        why = _why_not_moved(inputs.mapping, row, here, found, borne, half=half)
+        why = _why_not_moved(inputs.mapping, row, here, found, borne, freed, half=half)
         if why is None:
             found.taken.add(here[0]["sample_id"])
             yield _to_sample(row, here[0]["sample_id"])
@@ -272,12 +272,13 @@ def _why_not_moved(
     targets: list[dict[str, Any]],
     found: Findings,
     borne: frozenset[tuple[str, str]],
+    freed: frozenset[str],
     *,
     half: bool,
 ) -> str | None:
     """Why a label cannot go to the sample of its row's image; ``targets`` are the samples of that image.
 
-    ``borne`` are the ids that labels bear, each with the label's sample.
+    ``borne`` are the ids that labels bear, each with the label's sample; from the samples ``freed`` a label goes.
     """
     if mapping.image != "media":
         return CROP
@@ -285,7 +286,7 @@ def _why_not_moved(
         return SEVERAL if targets else NOT_THERE
     target = targets[0]["sample_id"]
     single = mapping.label_type.list_name is None
-    if single and not half and (targets[0]["occupied"] or target in found.taken):
+    if single and not half and ((targets[0]["occupied"] and target not in freed) or target in found.taken):
         return OCCUPIED
     if not half and (row["annotation_id"], target) in borne:
         return BORNE

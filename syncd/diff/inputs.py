@@ -30,6 +30,7 @@ OPEN_SCHEMA: dict[str, pl.DataType] = {
     "field": pl.String(),
     "kind": pl.String(),
     "fiftyone": pl.String(),
+    "database": pl.String(),
 }
 HALF_SCHEMA: dict[str, pl.DataType] = {
     "annotation_id": pl.String(),
@@ -128,11 +129,14 @@ class History:
 class Young:
     """Edits stamped within ``[after, until]`` are left for the next poll (the App saves while people type).
 
-    A stamp beyond ``until`` comes from a clock that runs ahead; waiting for it could mean waiting for ever.
+    A stamp beyond ``until`` comes from a clock that runs ahead; waiting for it could mean waiting for ever. So could
+    waiting for a sample that a job touches all the time: ``overdue`` are the samples that have been left for so long
+    that they are looked at as they are.
     """
 
     after: datetime
     until: datetime
+    overdue: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from syncd.model.snapshot import column, distinct
 STICKY = ("edit_edit", "no_baseline", "stale_revert", "box_changed", "wrong_direction")
 """Conflicts that stay open until both sides agree or somebody resolves them, whatever the clocks say meanwhile."""
 
-REFUSED = "refused_by_database"
+REFUSED, REFUSED_THERE = "refused_by_database", "refused_by_fiftyone"
 STALE = "stale_revert"
 
 
@@ -34,7 +34,8 @@ def with_memory(mapping: Mapping, history: History, returned: pl.DataFrame, rows
 
     ``returned``: by what FiftyOne is back at what syncd replaced lately, where that was no edit
     (:mod:`syncd.diff.returns`; ``reapplied``: not for the first time).
-    ``refused``: the database would not take the very value that FiftyOne holds. ``open_kind``: an open conflict.
+    ``refused``: the database would not take the very value that FiftyOne holds; ``refused_there``: FiftyOne not that of
+    the database. ``open_kind``: an open conflict.
     """
     remembered = distinct("field", history.written, history.open_conflicts)
     for each in mapping.fields:
@@ -45,7 +46,7 @@ def with_memory(mapping: Mapping, history: History, returned: pl.DataFrame, rows
 
 @lru_cache(EXPRESSIONS)
 def _nothing_remembered(fields: tuple[Field, ...]) -> list[pl.Expr]:
-    flags = [about_column(each, name) for each in fields for name in ("reapplied", "refused")]
+    flags = [about_column(each, name) for each in fields for name in ("reapplied", "refused", "refused_there")]
     kinds = [about_column(each, name) for each in fields for name in ("open_kind", "returned")]
     nothing = [pl.lit(value=False).alias(name) for name in flags]
     return nothing + [pl.lit(None, pl.String()).alias(name) for name in kinds]
@@ -55,7 +56,7 @@ def _with_memory(field: Field, history: History, returned: pl.DataFrame, rows: p
     of_field = pl.col("field") == field.name
     written = history.written.filter(of_field & (pl.col("action") == Action.UPDATE.value))
     open_here = history.open_conflicts.filter(of_field)
-    refused = open_here.filter(pl.col("kind") == REFUSED)
+    refused, there = (open_here.filter(pl.col("kind") == kind) for kind in (REFUSED, REFUSED_THERE))
     waiting = open_here.filter(pl.col("kind").is_in(STICKY)).sort("kind").unique("annotation_id", keep="first")
     levels = returned.filter(of_field)
     for frame, name, about in ((waiting, "kind", "open_kind"), (levels, "level", "returned")):
@@ -64,6 +65,7 @@ def _with_memory(field: Field, history: History, returned: pl.DataFrame, rows: p
     flags = {
         "reapplied": written.filter(pl.col("reason") == STALE),
         "refused": ids_holding(field, rows, refused, "fiftyone") if refused.height else refused,
+        "refused_there": ids_holding(field, rows, there, "database", D) if there.height else there,
     }
     return _flagged(rows, {about_column(field, name): frame for name, frame in flags.items()})
 
@@ -122,11 +124,26 @@ def without_refusals(history: History) -> History:
     return replace(history, open_conflicts=others, refused=history.refused.clear())
 
 
+def refused_there(inputs: Inputs, ids: Iterable[str]) -> dict[str, dict[str, Json]]:
+    """{id: content} of those rows whose label FiftyOne would not take."""
+    about = pl.col("annotation_id").is_in(list(ids)) & (pl.col("kind") == REFUSED_THERE)
+    refused = open_whole(inputs.history).filter(about)
+    contents = ((name, json.loads(text)) for name, text in refused.select("annotation_id", "database").iter_rows())
+    return {name: content for name, content in contents if isinstance(content, dict)}
+
+
 def refused_whole(inputs: Inputs, ids: Iterable[str]) -> dict[str, dict[str, Json]]:
     """{id: content} of those labels whose row the database would not take."""
     refused = open_whole(inputs.history).filter(pl.col("annotation_id").is_in(list(ids)) & (pl.col("kind") == REFUSED))
     contents = ((name, json.loads(text)) for name, text in refused.select("annotation_id", "fiftyone").iter_rows())
     return {name: content for name, content in contents if isinstance(content, dict)}
+
+
+def is_refused_again(mapping: Mapping, refused: dict[str, dict[str, Json]], row: dict[str, Any]) -> bool:
+    """Whether a row (of a joined frame) still holds what FiftyOne would not take as a label."""
+    content = refused.get(row["annotation_id"])
+    values = {name: row[D + column(name)] for name in mapping.names}
+    return content is not None and holds_remembered(mapping, content, values)
 
 
 def refused_drawn(history: History) -> dict[tuple[str, str], dict[str, Json]]:

@@ -27,15 +27,18 @@ from syncd.diff.inputs import History, Inputs
 from syncd.diff.joined import D, F, not_finite, unreadable
 from syncd.diff.memory import (
     REFUSED,
+    REFUSED_THERE,
     STALE,
     holds_remembered,
+    is_refused_again,
     open_whole,
     refused_drawn,
+    refused_there,
     refused_whole,
     removed_lately,
     with_presence_memory,
 )
-from syncd.diff.places import occupant
+from syncd.diff.places import Occupants
 from syncd.diff.presence import HIDDEN
 from syncd.diff.returns import ASK
 from syncd.diff.tags import PLACE, Place, with_actors
@@ -46,6 +49,9 @@ from syncd.model.kinds import Json
 from syncd.model.plan import Action, Change, Conflict, Waiting
 from syncd.model.snapshot import column
 
+OCCUPIED = "occupied"
+"""Kind of the conflict about a row whose label has no place."""
+
 
 def judge_newcomers(
     inputs: Inputs,
@@ -54,18 +60,20 @@ def judge_newcomers(
     approved: frozenset[Place],
     asked: pl.DataFrame,
     returned: pl.DataFrame,
+    busy: frozenset[str],
     found: Findings,
 ) -> None:
     """Decides what only one side has and the baseline does not know, and every fresh label.
 
     ``approved`` are the labels that bear an approving tag, ``asked`` those of which a tag asks for something;
-    ``returned`` those that are back, and not by an edit (:attr:`syncd.diff.returns.Returns.back`).
+    ``returned`` those that are back, and not by an edit (:attr:`syncd.diff.returns.Returns.back`). ``busy`` are the
+    samples that somebody is at, whose labels are left alone.
     """
     unknown = rows.filter(~pl.col("in_b"))
     lone = with_actors(unknown.filter(pl.col("in_f") & ~pl.col("in_d")), inputs.policy.review, F)
     _unknown_id(inputs, lone, asked, returned, found)
     new = rows.filter((~pl.col("in_b") & ~pl.col("in_f") & pl.col("in_d")) | WITHOUT_SAMPLE)
-    fresh = _new_in_database(inputs, new, fresh, found)
+    fresh = _new_in_database(inputs, new, fresh, busy, found)
     _drawn(inputs, fresh if inputs.complete else _unasked(inputs, fresh, found), approved, found)
 
 
@@ -114,9 +122,13 @@ def _holds_any(mapping: Mapping, row: dict[str, Any], contents: list[dict[str, J
     return any(holds_remembered(mapping, each, values_of(mapping, row, F)) for each in contents)
 
 
-def _new_in_database(inputs: Inputs, rows: pl.DataFrame, fresh: pl.DataFrame, found: Findings) -> pl.DataFrame:
+def _new_in_database(
+    inputs: Inputs, rows: pl.DataFrame, fresh: pl.DataFrame, busy: frozenset[str], found: Findings
+) -> pl.DataFrame:
     """Rows that FiftyOne does not have yet: inserted where their sample is in the dataset.
 
+    Where a field holds one label, a row that replaces another takes the place of the label that goes with it: that is
+    known once the other row was looked for, and once nobody is at the label.
     Returns the fresh labels without those that stand where a new row's label would go.
     """
     if rows.is_empty():
@@ -132,18 +144,26 @@ def _new_in_database(inputs: Inputs, rows: pl.DataFrame, fresh: pl.DataFrame, fo
     found.not_ingested += absent.height
     rows = rows.filter(pl.col("samples").is_not_null()).sort("annotation_id")
     nameless = _by_sample(inputs, fresh, rows)
+    freed, told = found.freed, frozenset(open_whole(inputs.history)["annotation_id"])
+    refused = refused_there(inputs, rows["annotation_id"])
+    unexplained = 0
     explained: list[tuple[str, str]] = []
     for row in rows.iter_rows(named=True):
         sample_id = row["sample_id"]
-        here = nameless.get(sample_id, [])
+        here = nameless.get(sample_id)
         if row["samples"] > 1:
             found.add(whole_conflict(mapping, row, "ambiguous_media"))
-        elif here and (label := occupant(mapping, here, _values_of_row(row))) is not None:
-            here.remove(label)
+        elif here is not None and (label := here.take(_values_of_row(row))) is not None:
             explained.append((sample_id, label["label_id"]))
             found.add(_occupied_by(inputs, row, label))
-        elif single and (row["occupied"] or sample_id in found.taken):
-            found.add(whole_conflict(mapping, row, "occupied"))
+        elif single and row["occupied"] and sample_id in busy:
+            found.put_off.add(row["annotation_id"])
+        elif single and ((row["occupied"] and sample_id not in freed) or sample_id in found.taken):
+            unexplained += row["annotation_id"] not in told
+            found.blocked[row["annotation_id"]] = sample_id
+            found.add(whole_conflict(mapping, row, OCCUPIED))
+        elif is_refused_again(mapping, refused, row):
+            found.add(whole_conflict(mapping, row, REFUSED_THERE))
         elif bad := why_unsafe_whole(mapping, Side.FIFTYONE, values_of(mapping, row, D), problems_of(row, D)):
             found.add(unsafe_row(row, sample_id, *bad))
         elif not row["in_b"] and BOX in mapping.names and (far := why_not_relative(row[D + column(BOX)])):
@@ -151,6 +171,8 @@ def _new_in_database(inputs: Inputs, rows: pl.DataFrame, fresh: pl.DataFrame, fo
         else:
             found.taken.add(sample_id)
             found.add(into_fiftyone(mapping, row, sample_id, "restored" if row["in_b"] else "new_in_database"))
+    if unexplained and not inputs.complete:
+        found.hints.append(f"{unexplained} new rows are of samples that hold a label, whose row may be gone")
     if not explained:
         return fresh
     schema = {"sample_id": pl.String(), "label_id": pl.String()}
@@ -180,7 +202,7 @@ def _unasked(inputs: Inputs, fresh: pl.DataFrame, found: Findings) -> pl.DataFra
 
 def _asked_about(history: History) -> Iterator[tuple[str, str]]:
     """The labels without an id that open conflicts about other annotations name."""
-    about = open_whole(history).filter(pl.col("kind").is_in(["replaced", "occupied"]))
+    about = open_whole(history).filter(pl.col("kind").is_in(["replaced", OCCUPIED]))
     for text in about["fiftyone"].to_list():
         label = json.loads(text)
         if isinstance(label, dict):
@@ -192,7 +214,7 @@ def _values_of_row(row: dict[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(D): value for name, value in row.items() if name.startswith(D)}
 
 
-def _by_sample(inputs: Inputs, fresh: pl.DataFrame, rows: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+def _by_sample(inputs: Inputs, fresh: pl.DataFrame, rows: pl.DataFrame) -> dict[str, Occupants]:
     """Fresh labels on the samples of new rows; none where drawn labels are nobody's business."""
     if inputs.policy.on_new == "ignore":
         return {}
@@ -200,13 +222,13 @@ def _by_sample(inputs: Inputs, fresh: pl.DataFrame, rows: pl.DataFrame) -> dict[
     near = fresh.join(rows.select("sample_id").unique(), on="sample_id", how="semi").sort("label_id")
     for label in near.iter_rows(named=True):
         here.setdefault(label["sample_id"], []).append(label)
-    return here
+    return {sample_id: Occupants(inputs.mapping, labels) for sample_id, labels in here.items()}
 
 
 def _occupied_by(inputs: Inputs, row: dict[str, Any], label: dict[str, Any]) -> Conflict:
     """A label without an id stands where the new row's label would go: perhaps the same annotation."""
     return Conflict(
-        kind="occupied",
+        kind=OCCUPIED,
         annotation_id=row["annotation_id"],
         sample_id=label["sample_id"],
         label_id=label["label_id"],

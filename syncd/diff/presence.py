@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
 from syncd.diff.content import problems_of, values_of
-from syncd.diff.findings import Findings, into_fiftyone, unsafe_row, whole_change, whole_conflict
+from syncd.diff.findings import Findings, edited, into_fiftyone, unsafe_row, whole_change, whole_conflict
 from syncd.diff.gone import WITHOUT_SAMPLE
+from syncd.diff.images import RETIED, is_retied
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, D, F, any_difference
 from syncd.diff.lost import is_edited
-from syncd.diff.memory import REFUSED, STALE, open_whole, with_presence_memory
+from syncd.diff.memory import (
+    REFUSED,
+    REFUSED_THERE,
+    STALE,
+    is_refused_again,
+    open_whole,
+    refused_there,
+    with_presence_memory,
+)
 from syncd.diff.returns import ASK, WINDOW
 from syncd.diff.tags import PLACE, with_actors
 from syncd.diff.unsafe import why_unsafe_whole
@@ -84,10 +93,12 @@ def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFr
         return
     mapping, policy = inputs.mapping, inputs.policy
     rows = with_presence_memory(inputs.history, rows, Action.INSERT, returned)
-    rows = rows.with_columns(any_difference(mapping, B, D).alias("edited")).sort("annotation_id")
+    rows = rows.with_columns(any_difference(mapping, B, D).alias("edited"), is_retied(mapping).alias("retied"))
+    rows = rows.sort("annotation_id")
     slots = _slots_taken(inputs, rows)
+    restored = refused_there(inputs, rows["annotation_id"])
+    deleted = set(open_whole(inputs.history).filter(pl.col("kind") == REFUSED)["annotation_id"])
     # Whoever confirms a rebuilt dataset accepts its labels; nobody has removed those that it lacks.
-    refused = set(open_whole(inputs.history).filter(pl.col("kind") == REFUSED)["annotation_id"])
     choice = "quarantine" if inputs.adopt and policy.on_fiftyone_delete == "delete" else policy.on_fiftyone_delete
     for row in rows.iter_rows(named=True):
         again = row["reapplied"] or policy.on_stale_revert != "reapply"
@@ -95,11 +106,16 @@ def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFr
             found.add(whole_conflict(mapping, row, STALE))
         elif row["returned"] == WINDOW:
             _put_back(inputs, row, STALE, slots, found)
-        elif row["edited"] or choice == "quarantine":
-            found.add(whole_conflict(mapping, row, "deleted_in_fiftyone"))
+        elif is_refused_again(mapping, restored, row):
+            found.add(whole_conflict(mapping, row, REFUSED_THERE))
+        elif row["edited"] or row["retied"] or choice == "quarantine":
+            conflict = whole_conflict(mapping, row, "deleted_in_fiftyone")
+            if row["retied"]:
+                conflict = replace(conflict, suggestions=(RETIED,), in_database=edited(row, D))
+            found.add(conflict)
         elif choice == "restore":
             _put_back(inputs, row, RESTORED, slots, found)
-        elif row["annotation_id"] in refused:
+        elif row["annotation_id"] in deleted:
             # It would only be refused again.
             found.add(whole_conflict(mapping, row, REFUSED))
         else:

@@ -13,11 +13,15 @@ from syncd.model.snapshot import distinct
 
 @dataclass(frozen=True)
 class LeftAlone:
-    """What is not judged this time. ``count`` is the number of annotations, labels without an id included."""
+    """What is not judged this time. ``count`` is the number of annotations, labels without an id included.
+
+    ``samples`` are those that somebody is at.
+    """
 
     ids: frozenset[str] = frozenset()
     labels: frozenset[str] = frozenset()
     count: int = 0
+    samples: frozenset[str] = frozenset()
 
 
 def without_young(rows: pl.DataFrame, baseline: pl.DataFrame, young: Young | None) -> tuple[pl.DataFrame, LeftAlone]:
@@ -29,9 +33,9 @@ def without_young(rows: pl.DataFrame, baseline: pl.DataFrame, young: Young | Non
     if young is None:
         return rows, LeftAlone()
     recent = rows.filter(pl.col("edited_at").is_between(young.after, young.until).fill_null(value=False))
-    if recent.is_empty():
+    samples = frozenset(distinct("sample_id", recent)) - young.overdue
+    if not samples:
         return rows, LeftAlone()
-    samples = frozenset(distinct("sample_id", recent))
     ids: set[str] = set()
     labels: set[str] = set()
     while True:
@@ -44,4 +48,4 @@ def without_young(rows: pl.DataFrame, baseline: pl.DataFrame, young: Young | Non
         ids, labels = more_ids, more_labels
     nameless = found[0].filter(pl.col("annotation_id").is_null())
     drawn = nameless.join(found[1].select("label_id"), on="label_id", how="anti").height
-    return rows.filter(~belongs), LeftAlone(frozenset(ids), frozenset(labels), len(ids) + drawn)
+    return rows.filter(~belongs), LeftAlone(frozenset(ids), frozenset(labels), len(ids) + drawn, samples)

@@ -27,7 +27,7 @@ from syncd.diff.lost import with_lost
 from syncd.diff.marks import conflict_marks, held_marks
 from syncd.diff.memory import open_fields, open_whole
 from syncd.diff.names import without_own_names
-from syncd.diff.newcomers import judge_newcomers
+from syncd.diff.newcomers import OCCUPIED, judge_newcomers
 from syncd.diff.presence import judge_missing
 from syncd.diff.quiet import LeftAlone, without_young
 from syncd.diff.returns import find_returns
@@ -37,7 +37,7 @@ from syncd.diff.stamps import without_orphans
 from syncd.diff.tags import approved_places, asking, known_answers, said, spent_names, voices, with_actors
 from syncd.diff.vocabulary import with_nearest
 from syncd.diff.wishes import verified_field, with_wishes
-from syncd.model.fields import Mapping, Side
+from syncd.model.fields import SAMPLE_FIELD, Mapping, Side
 from syncd.model.kinds import dumps
 from syncd.model.plan import AWAITING, ERROR, Change, Conflict, Counts, Plan, Scope, Waiting
 from syncd.model.snapshot import distinct
@@ -65,9 +65,10 @@ def diff(inputs: Inputs) -> Plan:
     found = Findings()
     returns = find_returns(inputs, joined, identified.fresh, identified.conflicts)
     judge_missing(inputs, joined, asked, returns.gone, found)
-    judge_newcomers(inputs, joined, identified.fresh, approved_places(voiced), asked, returns.back, found)
+    judge_newcomers(inputs, joined, identified.fresh, approved_places(voiced), asked, returns.back, left.samples, found)
     in_both = joined.filter(pl.col("in_f") & pl.col("in_d"))
     images = judge_images(inputs, in_both, identified.half_moved, found)
+    _put_off_what_waits_for_a_move(found)
     in_both = _without(in_both, images.ids)
     went_back = rewind.rewound(inputs, joined)
     found.hints.extend(rewind.hints(inputs, went_back))
@@ -84,7 +85,7 @@ def diff(inputs: Inputs) -> Plan:
     doubts += found.conflicts
     conflicts = _one_per_subject(with_nearest(inputs.vocabulary, doubts))
     waiting = [*found.waiting, *flagged(review, tags, fiftyone)]
-    scope = _scope(inputs, joined, held, left, images)
+    scope = _scope(inputs, joined, held, left, images, found)
     doubted = _displaced(inputs, identified.held) + images.displaced
     stop = images.held or rewind.held(inputs, joined, went_back) or boxes.held(inputs, joined)
     stop = stop or _braked(inputs, found, changes, conflicts, doubted)
@@ -224,7 +225,17 @@ def _counts(
     )
 
 
-def _scope(inputs: Inputs, joined: pl.DataFrame, held: frozenset[str], left: LeftAlone, images: Images) -> Scope:
+def _put_off_what_waits_for_a_move(found: Findings) -> None:
+    """A row whose place is taken by a label that is moved away takes it in the next run: nobody need be asked."""
+    leaving = {each.sample_id for each in found.changes if each.field == SAMPLE_FIELD and each.direction is not None}
+    passing = {name for name, sample_id in found.blocked.items() if sample_id in leaving}
+    found.put_off |= passing
+    found.conflicts = [each for each in found.conflicts if each.kind != OCCUPIED or each.annotation_id not in passing]
+
+
+def _scope(
+    inputs: Inputs, joined: pl.DataFrame, held: frozenset[str], left: LeftAlone, images: Images, found: Findings
+) -> Scope:
     """What was judged. Where not everything was read, an annotation that a side lacks was not, unless it is hidden.
 
     Fields were compared where both sides have them, on the same image. What the policy has moved to one is looked at
@@ -234,9 +245,9 @@ def _scope(inputs: Inputs, joined: pl.DataFrame, held: frozenset[str], left: Lef
     in_f, in_d = pl.col("in_f"), pl.col("in_d")
     one_side = joined.filter(pl.col("in_b") & (in_f != in_d))["annotation_id"]
     fields_left = held | frozenset(one_side) | images.ids
-    left_alone = left.ids | left.labels | images.decided
+    left_alone = left.ids | left.labels | images.decided | found.put_off
     if inputs.complete:
-        return Scope(everything=True, left_alone=left_alone, fields_left=fields_left)
+        return Scope(everything=True, left_alone=left_alone, fields_left=fields_left, samples_left=left.samples)
     judged = joined.filter(~pl.col("in_b") | (in_f & (in_d | pl.col("hidden"))))["annotation_id"]
     return Scope(
         everything=False,
@@ -244,6 +255,7 @@ def _scope(inputs: Inputs, joined: pl.DataFrame, held: frozenset[str], left: Lef
         label_ids=frozenset(distinct("label_id", inputs.fiftyone.rows)),
         left_alone=left_alone,
         fields_left=fields_left,
+        samples_left=left.samples,
     )
 
 

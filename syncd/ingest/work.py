@@ -14,6 +14,7 @@ from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
 from syncd.adapters.fiftyone.layout import Layout
 from syncd.adapters.fiftyone.media import paths_under
 from syncd.adapters.fiftyone.samples import Predicted
+from syncd.adapters.sql.limits import Limits
 from syncd.config import BindingConfig, Config
 from syncd.connect import fiftyone_database, open_database
 from syncd.errors import MappingError
@@ -27,6 +28,9 @@ from syncd.model.snapshot import column
 from syncd.model.vocabulary import Vocabulary
 from syncd.session import Session, open_session
 from syncd.vocabulary.load import load_vocabulary
+
+LIMITS = Limits(idle_s=4 * 3600)
+"""The database is left alone while the media of a batch come, from a slow link too."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,10 @@ def open_work(config: Config, name: str, *, crops: bool, dry_run: bool, anew: bo
             media.check()
             make(config, binding, layout, missing=there is None, anew=anew)
         planned = layout.as_info(binding.dataset) if there is None and dry_run else None
-        session = stack.enter_context(open_session(config, name, planned=planned))
+        session = stack.enter_context(open_session(config, name, planned=planned, limits=LIMITS))
         assert isinstance(session.fiftyone, FiftyOneAdapter), "an ingest is into FiftyOne"
         # A connection of its own: what comes next is read while what was read is being written.
-        reading = stack.enter_context(open_database(config.database.url.get_secret_value()))
+        reading = stack.enter_context(open_database(config.database.url.get_secret_value(), LIMITS))
         stack.callback(reading.engine.dispose)
         source = stack.enter_context(open_source(reading, binding, session.mapping, crops=crops))
         vocabulary = load_vocabulary(binding, session.writing)

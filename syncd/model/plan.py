@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import polars as pl
 
-from syncd.model.fields import ID_FIELD, Direction, Side
+from syncd.model.fields import ID_FIELD, SAMPLE_FIELD, Direction, Side
 from syncd.model.kinds import Json, Value, dumps
 
 Content: TypeAlias = "Value | dict[str, Value]"
@@ -58,11 +58,24 @@ class Change:
     seen_tags: tuple[str, ...] | None = None
 
     @property
+    def removes_label(self) -> bool:
+        """Whether a label goes from its sample."""
+        return self.action is Action.DELETE and self.direction is Direction.TO_FIFTYONE
+
+    @property
+    def brings_label(self) -> bool:
+        """Whether a label is put where it was not."""
+        to_fiftyone = self.direction is Direction.TO_FIFTYONE
+        return to_fiftyone and (self.action is Action.INSERT or self.field == SAMPLE_FIELD)
+
+    @property
     def sort_key(self) -> tuple[str, ...]:
         """Orders a plan independently of the order in which rows were read.
 
-        Drawn labels come last. An id is restored before its label is removed, which happens under its id; but what the
-        label has lost besides comes first: as long as the id is missing the next run sees that it was lost too.
+        Drawn labels come last, and before them labels that are put somewhere: where a field holds one label, the one
+        that has the place is removed first. An id is restored before its label is removed, which happens under its id;
+        but what the label has lost besides comes first: as long as the id is missing the next run sees that it was
+        lost too.
         """
         way = self.direction.value if self.direction else ""
         if self.field is None:
@@ -73,7 +86,7 @@ class Change:
             rank = "0" if self.reason == RESTORED else "3"
         label = (self.label_id or "", self.sample_id or "")
         return (
-            "~" if self.annotation_id is None else "",
+            "~" if self.annotation_id is None else "+" if self.brings_label else "",
             self.annotation_id or "",
             rank,
             self.field or "",
@@ -195,8 +208,9 @@ class Scope:
     """Which annotations the plan judged, so that conflicts outside of it are left as they are.
 
     ``everything`` is set after a complete read of both sides; ``left_alone`` are ids within it that were not
-    judged (edited a moment ago); ``fields_left`` are annotations of which only the whole was judged, because a side
-    lacks them or their identity is in doubt: conflicts about one of their fields were not looked for.
+    judged (edited a moment ago), and ``samples_left`` the samples where that was so; ``fields_left`` are annotations
+    of which only the whole was judged, because a side lacks them or their identity is in doubt: conflicts about one of
+    their fields were not looked for.
     """
 
     everything: bool
@@ -204,6 +218,7 @@ class Scope:
     label_ids: frozenset[str] = frozenset()
     left_alone: frozenset[str] = frozenset()
     fields_left: frozenset[str] = frozenset()
+    samples_left: frozenset[str] = frozenset()
 
     def judged(self, annotation_id: str | None, label_id: str | None, field: str | None = None) -> bool:
         """Whether a conflict of that annotation (or label without id), about that field, would have been found."""

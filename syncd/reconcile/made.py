@@ -114,7 +114,7 @@ def _shown(session: Session, plan: Plan, options: MadeOptions) -> RunResult:
 
 
 def _run(session: Session, plan: Plan, options: MadeOptions) -> RunResult:
-    settled = settle(session)
+    settled = settle(session).recorded
     reached(Step.SETTLED)
     started = session.database.now()
     run_id = runs.new_id(started)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from syncd.adapters.sql.clock import UNLIKE
 from syncd.adapters.sql.place import is_same_place
 from syncd.model import Origin, Side, Snapshot
 from syncd.reconcile.reading import Reading
@@ -14,6 +15,9 @@ from syncd.session import RULES
 from syncd.store.cursors import Cursor
 
 INCREMENTAL, FULL = "incremental", "full"
+
+MOST_PERIODS = 10
+"""Quiet periods."""
 
 
 @dataclass(frozen=True)
@@ -24,20 +28,25 @@ class Pace:
     full_scan_interval: timedelta = timedelta(hours=1)
     quiet_period: timedelta = timedelta(0)
 
+    @property
+    def longest_quiet(self) -> timedelta:
+        """How long an edit is put off at most, where something touches its sample again and again."""
+        return MOST_PERIODS * self.quiet_period
+
 
 def why_full(
     cursors: dict[Side, Cursor],
     origins: dict[Side, Origin],
     fingerprint: str,
     pace: Pace,
-    now: datetime,
+    now: dict[Side, datetime],
     *,
     stamped: bool,
 ) -> str | None:
     """Why everything must be read; ``None`` where an incremental read will do.
 
-    ``fingerprint`` changes with what an annotation is judged by; ``stamped``: rows bear a time, or triggers record
-    which of them change.
+    ``fingerprint`` changes with what an annotation is judged by; ``now`` is each side's own clock; ``stamped``: rows
+    bear a time, or triggers record which of them change.
     """
     if not stamped:
         return "no column is mapped to updated_at"
@@ -54,16 +63,20 @@ def why_full(
             return f"something was deleted in {side.value}"
         if side is Side.FIFTYONE and (cursor.rows or 0) > (origin.rows or 0):
             return "FiftyOne has fewer samples than before"
-        if now - cursor.swept_at >= pace.full_scan_interval:
+        if max(cursor.position, cursor.swept_at) - now[side] > max(pace.overlap, UNLIKE):
+            # Until that time has come nothing would be read, nor a sweep be due.
+            return f"the clock of {side.value} was ahead"
+        if now[side] - cursor.swept_at >= pace.full_scan_interval:
             return "a complete sweep is due"
     return None
 
 
 @dataclass(frozen=True)
 class NewRows:
-    """Rows that an incremental read found without a baseline: ``since`` the cursor, and ``before`` it.
+    """Rows that an incremental read found without a baseline: ``since`` the cursor, and at any other time (``before``).
 
-    The latter may have been committed late, or have waited for their sample since long before.
+    The latter may have been committed late, or have waited for their sample since long before; so may those that bear
+    a time that has not come yet.
     """
 
     since: int
@@ -73,7 +86,7 @@ class NewRows:
 def new_rows(reading: Reading, cursor: Cursor) -> NewRows:
     """Counts them by their stamps."""
     rows = reading.database.rows.join(reading.baseline, on="annotation_id", how="anti")
-    since = rows.filter(pl.col("edited_at") >= cursor.position).height
+    since = rows.filter(pl.col("edited_at").is_between(cursor.position, reading.database.as_of)).height
     return NewRows(since, rows.height - since)
 
 
@@ -119,11 +132,13 @@ def moved(
     found: NewRows | None,
     captured: str | None = None,
     left_alone: frozenset[str] = frozenset(),
+    samples_left: frozenset[str] = frozenset(),
     rules: str | None = None,
 ) -> list[Cursor]:
     """The cursors after a run; never past an edit that was left for the next one.
 
-    Of the database's side they name the annotations that were ``left_alone``: what it says of them has been read.
+    Of the database's side they name the annotations that were ``left_alone``: what it says of them has been read. Of
+    FiftyOne's they say since when the samples are ``samples_left``.
 
     Where the rows were not counted, their number is what it was plus those ``found``. ``captured`` is how far what
     triggers record was read. ``rules`` is what the table takes, where the whole was judged by that.
@@ -151,6 +166,7 @@ def moved(
                 captured=captured if snapshot.side is Side.DATABASE else None,
                 left_alone=left_alone if snapshot.side is Side.DATABASE else frozenset(),
                 rules=_rules(rules, before) if snapshot.side is Side.DATABASE else None,
+                put_off=_put_off(snapshot, before, samples_left) if snapshot.side is Side.FIFTYONE else {},
             )
         )
     return result
@@ -158,6 +174,12 @@ def moved(
 
 def _rules(found: str | None, before: Cursor | None) -> str | None:
     return found if found is not None or before is None else before.rules
+
+
+def _put_off(snapshot: Snapshot, before: Cursor | None, samples: frozenset[str]) -> dict[str, datetime]:
+    """Since when these samples are left alone: since now, where they were not before."""
+    known = before.put_off if before is not None else {}
+    return {each: min(known.get(each, snapshot.as_of), snapshot.as_of) for each in samples}
 
 
 def recounted(cursors: list[Cursor], rows: int) -> list[Cursor]:

@@ -13,8 +13,7 @@ import structlog
 from structlog.contextvars import bind_contextvars, unbind_contextvars
 
 from syncd.apply.execute import Applied, apply, bring
-from syncd.apply.outcomes import Recorded
-from syncd.apply.settle import settle
+from syncd.apply.settle import Settled, abandon, settle
 from syncd.apply.steps import Step, reached
 from syncd.apply.tags import write_tags
 from syncd.capture.read import prune
@@ -109,7 +108,7 @@ def _plan_only(session: Session, options: Options) -> RunResult:
 
 def _run(session: Session, options: Options) -> RunResult:
     binding = session.mapping.binding
-    settled = settle(session)
+    settled = settle(session, keep=True)
     reached(Step.SETTLED)
     started = session.database.now()
     run_id = runs.new_id(started)
@@ -145,7 +144,7 @@ def _run(session: Session, options: Options) -> RunResult:
         unbind_contextvars("run")
 
 
-def _finds_nothing(session: Session, plan: Plan, settled: tuple[Recorded, ...]) -> bool:
+def _finds_nothing(session: Session, plan: Plan, settled: Settled) -> bool:
     """Whether a run needs no row: it has nothing to do, and the last one that has a row ended well."""
     if _may_log(plan) or settled:
         return False
@@ -163,12 +162,12 @@ def _apply(
     options: Options,
     run_id: str,
     decision: Decision,
-    settled: tuple[Recorded, ...],
+    settled: Settled,
     begin: Callable[[], None] | None,
 ) -> RunResult:
     """``begin`` opens the row of a run that has none so far: it gets one where a conflict is opened."""
     plan = decision.plan
-    applied = apply(session, plan, run_id, options.progress)
+    applied = apply(session, plan, run_id, options.progress, settled.left)
     for rows in decision.met or ():
         options.progress("recording what was met")
         baseline.save(session.state, session.tables, session.mapping, rows)
@@ -185,7 +184,7 @@ def _apply(
         dry_run=False,
         plan=plan,
         recorded=applied.recorded,
-        settled=settled,
+        settled=settled.recorded,
         opened=applied.opened,
         open_conflicts=conflicts.count_open(session.state, session.tables, plan.binding),
         why_full=decision.why_full,
@@ -211,7 +210,7 @@ def _hold(
     options: Options,
     run_id: str,
     decision: Decision,
-    settled: tuple[Recorded, ...],
+    settled: Settled,
     begin: Callable[[], None],
 ) -> RunResult:
     """A held plan writes nothing but itself, that it was held, and the tags that show reviewers where."""
@@ -233,13 +232,14 @@ def _hold(
         mode=decision.mode,
         dry_run=False,
         plan=plan,
-        settled=settled,
+        settled=settled.recorded,
         open_conflicts=conflicts.count_open(session.state, session.tables, plan.binding),
         held=plan.held,
         why_full=decision.why_full,
         notes=plan.notes,
         waiting=waiting.count(session.state, session.tables, plan.binding),
     )
+    abandon(session, settled.left)
     at = session.database.now()
     counts = _counts(result)
     runs.close(session.state, session.tables, run_id, runs.HELD, at, mode=decision.mode, counts=counts, held=plan.held)

@@ -48,6 +48,14 @@ class Outcome:
     status: str
 
 
+class Intent(NamedTuple):
+    """An intent of which it is not recorded what became."""
+
+    seq: int
+    run_id: str
+    change: Change
+
+
 def record_intents(
     connection: Connection, tables: Tables, binding: str, run_id: str, changes: Sequence[Change]
 ) -> list[int]:
@@ -56,12 +64,12 @@ def record_intents(
         return []
     if connection.dialect.name == "postgresql":
         return _copy_intents(connection, tables, binding, run_id, changes)
-    rows = [_row(connection, binding, run_id, each) for each in changes]
+    rows = [entry_of(connection, binding, run_id, each) for each in changes]
     insert = sa.insert(tables.change).returning(tables.change.c.seq, sort_by_parameter_order=True)
     return [int(row[0]) for row in connection.execute(insert, rows)]
 
 
-def _row(connection: Connection, binding: str, run_id: str, change: Change) -> dict[str, Any]:
+def entry_of(connection: Connection, binding: str, run_id: str, change: Change) -> dict[str, Any]:
     """An intent as it is logged."""
     return {
         "run_id": run_id,
@@ -87,8 +95,8 @@ def _copy_intents(
 ) -> list[int]:
     """The same by COPY, which numbers the rows as they come."""
     target = f'"{tables.schema}"."{tables.change.name}"'
-    columns = ", ".join(f'"{name}"' for name in _row(connection, binding, run_id, changes[0]))
-    rows = (tuple(_copied(_row(connection, binding, run_id, each))) for each in changes)
+    columns = ", ".join(f'"{name}"' for name in entry_of(connection, binding, run_id, changes[0]))
+    rows = (tuple(_copied(entry_of(connection, binding, run_id, each))) for each in changes)
     copy_in(connection, f"COPY {target} ({columns}) FROM STDIN", TextRows(rows))
     given = connection.exec_driver_sql(
         f"SELECT string_agg(seq::text, ',') FROM (SELECT seq FROM {target} "
@@ -145,17 +153,13 @@ def noted(connection: Connection, tables: Tables, binding: str) -> set[int]:
     return set(connection.execute(chosen.where(table.c.applied_at.is_not(None))).scalars())
 
 
-def pending(connection: Connection, tables: Tables, mapping: Mapping) -> list[tuple[int, Change]]:
+def pending(connection: Connection, tables: Tables, mapping: Mapping) -> list[Intent]:
     """Intents of a run that died before it could record what became of them, in order of ``seq``."""
     table = tables.change
     chosen = sa.select(table).where(table.c.binding == mapping.binding, table.c.status == PENDING).order_by(table.c.seq)
-    return [(int(row["seq"]), change_of(row, mapping)) for row in connection.execute(chosen).mappings()]
-
-
-def run_of(connection: Connection, tables: Tables, seq: int) -> str:
-    """The run that made an entry."""
-    found = connection.execute(sa.select(tables.change.c.run_id).where(tables.change.c.seq == seq))
-    return str(found.scalar_one())
+    return [
+        Intent(int(row["seq"]), row["run_id"], change_of(row, mapping)) for row in connection.execute(chosen).mappings()
+    ]
 
 
 def change_of(row: sa.RowMapping | dict[str, Any], mapping: Mapping) -> Change:
@@ -217,7 +221,7 @@ def finish(
         finished = _finished(previous, ((known[each.seq], each) for each in outcomes), at)
     else:
         finished = _finished(
-            previous, ((_row(connection, binding, run_id, each.change), each) for each in outcomes), at
+            previous, ((entry_of(connection, binding, run_id, each.change), each) for each in outcomes), at
         )
     if connection.dialect.name == "postgresql":
         ahead(batches(finished, OUTCOMES), partial(_update_batch, connection, tables, at))

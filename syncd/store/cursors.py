@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 import sqlalchemy as sa
@@ -19,8 +20,9 @@ class Cursor:
     ``position`` is the server's clock when the last read began; ``swept_at`` the last time the whole side was read;
     ``identity``, ``rows`` and ``deleted_at`` are its origin then. ``captured`` is how far what triggers record was read
     (:mod:`syncd.capture.read`); ``None`` where none do. ``left_alone`` are the annotations that were not judged: what
-    named them may not name them again. ``rules`` is the fingerprint of what the table takes, by
-    which it has refused what it refused; it stands behind the mapping's.
+    named them may not name them again. ``put_off`` are the samples where that was so, each with the time since which it
+    is: of the former the database's cursor tells, of the latter FiftyOne's. ``rules`` is the fingerprint of what the
+    table takes, by which it has refused what it refused.
     """
 
     side: Side
@@ -32,11 +34,8 @@ class Cursor:
     swept_at: datetime | None
     captured: str | None = None
     left_alone: frozenset[str] = frozenset()
+    put_off: Mapping[str, datetime] = field(default_factory=dict)
     rules: str | None = None
-
-
-TAKES = ";takes="
-"""What stands between the fingerprint of a mapping and that of what the table takes."""
 
 
 def load(connection: Connection, tables: Tables, binding: str) -> dict[Side, Cursor]:
@@ -50,11 +49,12 @@ def load(connection: Connection, tables: Tables, binding: str) -> dict[Side, Cur
             identity=row["identity"],
             rows=row["rows"],
             deleted_at=_aware(row["deleted_at"]),
-            mapping=row["mapping"].partition(TAKES)[0],
+            mapping=row["mapping"],
             swept_at=_aware(row["swept_at"]),
             captured=row["captured"],
             left_alone=frozenset(row["left_alone"] or ()),
-            rules=row["mapping"].partition(TAKES)[2] or None,
+            put_off={sample: datetime.fromisoformat(at) for sample, at in (row["put_off"] or {}).items()},
+            rules=row["rules"],
         )
         for row in found
     }
@@ -72,10 +72,12 @@ def save(connection: Connection, tables: Tables, binding: str, cursor: Cursor) -
             identity=cursor.identity,
             rows=cursor.rows,
             deleted_at=cursor.deleted_at,
-            mapping=cursor.mapping if cursor.rules is None else f"{cursor.mapping}{TAKES}{cursor.rules}",
+            mapping=cursor.mapping,
             swept_at=cursor.swept_at,
             captured=cursor.captured,
             left_alone=sorted(cursor.left_alone) or None,
+            put_off={sample: cursor.put_off[sample].isoformat() for sample in sorted(cursor.put_off)} or None,
+            rules=cursor.rules,
         )
     )
 

@@ -33,14 +33,20 @@ FROM_DATABASE = ("changed_at_home", "on_conflict", "first_sync", "new_in_databas
 
 
 def load(
-    connection: Connection, tables: Tables, binding: str, since: datetime, ids: Collection[str] | None = None
+    connection: Connection,
+    tables: Tables,
+    binding: str,
+    since: datetime,
+    until: datetime,
+    ids: Collection[str] | None = None,
 ) -> History:
     """What was written to FiftyOne since then, the open conflicts, and ids meant for rows that never came to be.
 
-    ``ids`` says which annotations matter (``None``: all of them).
+    ``ids`` says which annotations matter (``None``: all of them). What the log says of a time after ``until``, which
+    has not come yet, was written while the clock was ahead: it would be lately for as long as that.
     """
     open_now = conflicts.open_now(connection, tables, binding)
-    written = _written(connection, tables, binding, since, ids)
+    written = _written(connection, tables, binding, since, until, ids)
     # Only what syncd wrote lately can have returned.
     wrote = not written.is_empty()
     return History(
@@ -57,17 +63,23 @@ def load(
     )
 
 
-def newest(connection: Connection, tables: Tables, binding: str) -> datetime | None:
-    """When the newest change of a binding was applied, or found to be agreed on."""
+def newest(connection: Connection, tables: Tables, binding: str, until: datetime) -> datetime | None:
+    """When the newest change of a binding was applied, or found to be agreed on; of those of a time that has come."""
     table = tables.change
-    chosen = sa.select(sa.func.max(table.c.applied_at)).where(table.c.binding == binding, table.c.status == APPLIED)
+    applied = (table.c.binding == binding, table.c.status == APPLIED, table.c.applied_at <= until)
+    chosen = sa.select(sa.func.max(table.c.applied_at)).where(*applied)
     return _aware(connection.execute(chosen).scalar_one_or_none())
 
 
-def with_earlier(connection: Connection, tables: Tables, binding: str, known: History, ids: Collection[str]) -> History:
-    """Adds what was agreed earlier of these annotations, as far as the change log tells."""
+def with_earlier(
+    connection: Connection, tables: Tables, binding: str, known: History, ids: Collection[str], until: datetime
+) -> History:
+    """Adds what was agreed earlier of these annotations, as far as the change log tells.
+
+    What it says of a time that has not come yet (after ``until``) tells of no edit whether it is older.
+    """
     table, run = tables.change, tables.run
-    applied = (table.c.binding == binding, table.c.status == APPLIED)
+    applied = (table.c.binding == binding, table.c.status == APPLIED, table.c.applied_at <= until)
     chosen = (
         sa.select(
             table.c.seq,
@@ -92,15 +104,20 @@ def with_earlier(connection: Connection, tables: Tables, binding: str, known: Hi
         known,
         earlier=earlier.filter(pl.col("annotation_id").is_in(list(ids))),
         waiting=_frame(connection, _about(connection, waiting, waits, ids), WAITING_SCHEMA),
-        newest_elsewhere=_newest_elsewhere(connection, tables, binding, frozenset(ids)),
+        newest_elsewhere=_newest_elsewhere(connection, tables, binding, frozenset(ids), until),
     )
 
 
-def _newest_elsewhere(connection: Connection, tables: Tables, binding: str, ids: frozenset[str]) -> datetime | None:
+def _newest_elsewhere(
+    connection: Connection, tables: Tables, binding: str, ids: frozenset[str], until: datetime
+) -> datetime | None:
     """When the newest change of any other annotation was applied."""
     table = tables.change
     chosen = sa.select(table.c.annotation_id, table.c.applied_at).where(
-        table.c.binding == binding, table.c.status == APPLIED, table.c.annotation_id.is_not(None)
+        table.c.binding == binding,
+        table.c.status == APPLIED,
+        table.c.applied_at <= until,
+        table.c.annotation_id.is_not(None),
     )
     if connection.dialect.name == "postgresql":
         chosen = chosen.where(sa.not_(table.c.annotation_id == any_of(_askable(ids)))).limit(1)
@@ -130,7 +147,12 @@ def remembered_ids(connection: Connection, tables: Tables, binding: str, ids: Co
 
 
 def _written(
-    connection: Connection, tables: Tables, binding: str, since: datetime, ids: Collection[str] | None
+    connection: Connection,
+    tables: Tables,
+    binding: str,
+    since: datetime,
+    until: datetime,
+    ids: Collection[str] | None,
 ) -> pl.DataFrame:
     table = tables.change
     chosen = sa.select(
@@ -147,7 +169,7 @@ def _written(
         table.c.binding == binding,
         table.c.status == APPLIED,
         table.c.direction == Direction.TO_FIFTYONE.value,
-        table.c.applied_at >= since,
+        table.c.applied_at.between(since, until),
     )
     return _frame(connection, _about(connection, chosen, table, ids), WRITTEN_SCHEMA)
 
@@ -171,10 +193,9 @@ def _halves(
         table.c.annotation_id, table.c.field, _text(table.c.old), _text(table.c.new), table.c.reason
     ).where(
         table.c.binding == binding,
-        table.c.status == ABANDONED,
+        _came_to_nothing(table, since),
         table.c.direction == Direction.TO_DATABASE.value,
         table.c.reason.in_(BY_TAG),
-        table.c.applied_at >= since,
         ~written_since,
     )
     ids = by_tag["annotation_id"].drop_nulls().unique().to_list()
@@ -213,6 +234,11 @@ def signed(connection: Connection, tables: Tables, binding: str, ids: Collection
     return _frame(connection, chosen, schema)
 
 
+def _came_to_nothing(table: sa.Table, since: datetime) -> sa.ColumnElement[bool]:
+    """Whether a run died before it carried an entry out; the next one may be about to take it up again."""
+    return sa.or_(sa.and_(table.c.status == ABANDONED, table.c.applied_at >= since), table.c.status == PENDING)
+
+
 def _unfilled(
     connection: Connection, tables: Tables, binding: str, since: datetime, ids: Collection[str] | None
 ) -> pl.DataFrame:
@@ -227,11 +253,10 @@ def _unfilled(
     )
     chosen = sa.select(table.c.annotation_id, table.c.field).where(
         table.c.binding == binding,
-        table.c.status == ABANDONED,
+        _came_to_nothing(table, since),
         table.c.direction == Direction.TO_FIFTYONE.value,
         table.c.field.is_not(None),
         table.c.reason == RESTORED,
-        table.c.applied_at >= since,
         ~written_since,
     )
     return _frame(connection, _about(connection, chosen, table, ids), UNFILLED_SCHEMA)

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from syncd.adapters.sql.clock import UNLIKE, clock
 from syncd.store.tables import Tables
 
 RUNNING, DONE, HELD, FAILED, DEAD = "running", "done", "held", "failed", "dead"
@@ -97,12 +98,16 @@ def heads(connection: Connection, tables: Tables, binding: str) -> dict[str, str
 
 
 def latest(connection: Connection, tables: Tables, binding: str, *, modes: Sequence[str] = ()) -> dict[str, Any] | None:
-    """The newest run of a binding; of one of these modes, if any are given."""
+    """The newest run of a binding; of one of these modes, if any are given.
+
+    One that began in the future began while the clock was ahead, and counts only where there is no other.
+    """
     table = tables.run
     chosen = sa.select(table).where(table.c.binding == binding).order_by(table.c.started_at.desc()).limit(1)
     if modes:
         chosen = chosen.where(table.c.mode.in_(modes))
-    found = connection.execute(chosen).mappings().first()
+    begun = chosen.where(table.c.started_at <= clock(connection) + UNLIKE)
+    found = connection.execute(begun).mappings().first() or connection.execute(chosen).mappings().first()
     return None if found is None else dict(found)
 
 

@@ -19,15 +19,18 @@ from contract.bench import Bench
 from contract.memory_bench import MemoryLabelsBench, MemoryRowsBench
 from contract.sql_bench import POSTGRES, SQLITE, SqlBench
 from syncd import embedded
+from syncd.adapters.fiftyone import crowded
 from syncd.model import LabelType
 
 LABELS = ["memory-labels", "classification", "classifications", "detections"]
 STANDALONE = "standalone"
 """A MongoDB that is no replica set is read in another way, and written in the same."""
+TOGETHER = "together"
+"""Detections whose changes are written as those of a crowded sample are."""
 ROWS = ["memory-rows", "postgresql", "sqlite"]
 
 
-@pytest.fixture(params=[*LABELS, *ROWS])
+@pytest.fixture(params=[*LABELS, TOGETHER, *ROWS])
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Every system."""
     yield from _bench(request)
@@ -39,13 +42,13 @@ def read_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     yield from _bench(request)
 
 
-@pytest.fixture(params=[*LABELS, STANDALONE])
+@pytest.fixture(params=[*LABELS, STANDALONE, TOGETHER])
 def label_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Every system whose annotations are labels in samples, in every way of reading it."""
     yield from _bench(request)
 
 
-@pytest.fixture(params=[each for each in LABELS if each != "classification"])
+@pytest.fixture(params=[*(each for each in LABELS if each != "classification"), TOGETHER])
 def list_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Every system whose samples hold several labels."""
     yield from _bench(request)
@@ -80,10 +83,18 @@ def _bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield from _closing(SqlBench(f"sqlite:///{path}", SQLITE))
     elif kind == "postgresql":
         yield from _closing(SqlBench(request.getfixturevalue("contract_postgres"), POSTGRES))
+    elif kind == TOGETHER:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(crowded, "WORTH_IT", 1)
+            yield _fiftyone(request, "detections")
     else:
-        found = request.getfixturevalue("fiftyone_benches")(kind)
-        found.reset()
-        yield found
+        yield _fiftyone(request, kind)
+
+
+def _fiftyone(request: pytest.FixtureRequest, kind: str) -> Bench:
+    found: fo.FiftyOneBench = request.getfixturevalue("fiftyone_benches")(kind)
+    found.reset()
+    return found
 
 
 def _closing(found: SqlBench) -> Iterator[Bench]:

@@ -101,7 +101,7 @@ class _Mover:
         )
         return Operation(sample, UpdateOne(query, removal | BUMP))
 
-    def _old(self, there: dict[str, list[Label]], change: Change) -> Label | None:
+    def _old(self, there: dict[str, dict[str, Label]], change: Change) -> Label | None:
         """The label in its old place, if it still bears its id there."""
         found = self._at(there, str(change.sample_id), change.label_id)
         if found is None or self._plain(found.get(self.labels.id_attribute)) != self._plain(change.annotation_id):
@@ -114,20 +114,19 @@ class _Mover:
         return text.translate(UUID_MARKS).lower() if self.labels.id_kind is Kind.UUID else text
 
     @staticmethod
-    def _at(there: dict[str, list[Label]], sample: str, label_id: str | None) -> Label | None:
-        return next((each for each in there.get(sample, []) if str(each.get("_id")) == label_id), None)
+    def _at(there: dict[str, dict[str, Label]], sample: str, label_id: str | None) -> Label | None:
+        return there.get(sample, {}).get(str(label_id))
 
-    def _labels(self, sample_ids: Iterator[str]) -> dict[str, list[Label]]:
-        """The labels of these samples, as they are stored."""
+    def _labels(self, sample_ids: Iterator[str]) -> dict[str, dict[str, Label]]:
+        """The labels of these samples by their ids, as they are stored; of those that share an id the first."""
         wanted = sorted(set(sample_ids))
-        found: dict[str, list[Label]] = {}
+        found: dict[str, dict[str, Label]] = {}
         for start in range(0, len(wanted), CHUNK):
             chosen = {"_id": {"$in": [ObjectId(each) for each in wanted[start : start + CHUNK]]}}
             for sample in self.samples.find(chosen, {self.labels.path: 1}):
                 held = sample
                 for part in self.labels.path.split("."):
                     held = held.get(part) or {}
-                found[str(sample["_id"])] = [
-                    each for each in (held if self.labels.is_list else [held]) if isinstance(each, dict) and each
-                ]
+                listed = [each for each in (held if self.labels.is_list else [held]) if isinstance(each, dict) and each]
+                found[str(sample["_id"])] = {str(each.get("_id")): each for each in reversed(listed)}
         return found

@@ -6,6 +6,7 @@ overwrite it (facts §6.2). Lists are changed in place or appended to, never reo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.collection import Collection
 
+from syncd.adapters.fiftyone import crowded
+from syncd.adapters.fiftyone.crowded import Write, write_together
 from syncd.adapters.fiftyone.documents import label_document
 from syncd.adapters.fiftyone.lists import BUMP, empty_lists
 from syncd.adapters.fiftyone.mapping import LabelMapping, key
@@ -34,22 +37,53 @@ class Writer:
         """Sends the operations. What became of each is seen by reading back; returned are {position: refusal}."""
         refused: dict[int, str] = {}
         operations: list[Operation] = []
+        many = self._crowded(changes)
+        together: dict[str, list[Write]] = {}
         moves = {position: each for position, each in enumerate(changes) if each.field == SAMPLE_FIELD}
         for position, change in enumerate(changes):
             if position in moves or not _is_addressed(change):
                 continue
             try:
-                operations.append(Operation(str(change.sample_id), self._operation(change), position))
+                if change.sample_id in many:
+                    together.setdefault(str(change.sample_id), []).append(self._write(change, position))
+                else:
+                    operations.append(Operation(str(change.sample_id), self._operation(change), position))
             except UnstorableError as error:
                 refused[position] = str(error)
         sent = [change for position, change in enumerate(changes) if position not in refused]
         inserts = [each for each in sent if each.action is Action.INSERT and _is_addressed(each)]
         if inserts and self.labels.is_list:
             send(self.samples, empty_lists(self.labels, (str(each.sample_id) for each in inserts)))
+        for sample_id, writes in together.items():
+            left = write_together(self.samples, self.labels, sample_id, writes)
+            operations += [Operation(sample_id, each.alone, each.position) for each in left]
         refused |= send(self.samples, operations)
         return refused | move(
             self.samples, self.labels, {at: each for at, each in moves.items() if _is_addressed(each)}
         )
+
+    def _crowded(self, changes: Sequence[Change]) -> frozenset[str]:
+        """The samples of which so many labels change that they are changed together."""
+        if not self.labels.is_list or len(changes) < crowded.WORTH_IT:
+            return frozenset()
+        counted = Counter(str(each.sample_id) for each in changes if each.field != SAMPLE_FIELD)
+        return frozenset(sample_id for sample_id, count in counted.items() if count >= crowded.WORTH_IT)
+
+    def _write(self, change: Change, position: int) -> Write:
+        """A change as a part of what is written together."""
+        alone = self._operation(change)
+        if change.action is Action.INSERT:
+            there = id_condition(self.labels.id_kind, change.annotation_id)
+            return Write(position, alone, new=self._document(change), id_condition=there)
+        label_id = ObjectId(change.label_id)
+        if change.action is Action.DELETE:
+            untagged = _no_other_tag(change)
+            seen = dict(self._conditions(change)) | untagged
+            return Write(position, alone, label_id, seen, sample=untagged, removed=True)
+        name, old, value = self._stored(change)
+        if value is None:
+            return Write(position, alone, label_id, {name: old}, unsets=(name,))
+        return Write(position, alone, label_id, {name: old}, sets={name: value})
 
     def _operation(self, change: Change) -> UpdateOne:
         if change.action is Action.INSERT:

@@ -23,16 +23,20 @@ from syncd.model import TagEdit
 
 def tag_operations(labels: LabelMapping, edits: Sequence[TagEdit]) -> Iterator[Operation]:
     """The update operations of these edits; an edit that names no sample or label that can be there has none."""
+    alike: dict[tuple[object, ...], list[ObjectId]] = {}
+    of: dict[tuple[object, ...], TagEdit] = {}
     for each in edits:
         if not ObjectId.is_valid(each.sample_id):
             continue
         if each.label_id is None:
-            updates = _on_sample(each)
+            yield from (Operation(each.sample_id, update) for update in _on_sample(each))
         elif ObjectId.is_valid(each.label_id):
-            updates = _on_label(labels, each)
-        else:
-            continue
-        yield from (Operation(each.sample_id, update) for update in updates)
+            # Labels of one sample that get the same tags are one operation, however many they are.
+            key: tuple[object, ...] = (each.sample_id, each.add, each.remove, each.after_changes)
+            alike.setdefault(key, []).append(ObjectId(each.label_id))
+            of[key] = each
+    for key, label_ids in alike.items():
+        yield from (Operation(of[key].sample_id, update) for update in _on_labels(labels, of[key], label_ids))
 
 
 def _on_sample(edit: TagEdit) -> Iterator[UpdateOne]:
@@ -46,9 +50,10 @@ def _on_sample(edit: TagEdit) -> Iterator[UpdateOne]:
         )
 
 
-def _on_label(labels: LabelMapping, edit: TagEdit) -> Iterator[UpdateOne]:
+def _on_labels(labels: LabelMapping, edit: TagEdit, label_ids: Sequence[ObjectId]) -> Iterator[UpdateOne]:
+    """One edit of the tags of these labels of a sample."""
     sample: dict[str, Any] = {"_id": ObjectId(edit.sample_id)}
-    label_id = ObjectId(edit.label_id)
+    label_id: Any = label_ids[0] if len(label_ids) == 1 else {"$in": list(label_ids)}
     named = {"$in": list(edit.remove)}
     more = {"$each": list(edit.add)}
     path = labels.path

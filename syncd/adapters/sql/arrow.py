@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import psycopg2
 
 from syncd.adapters.sql.encoding import SPOKEN
 from syncd.adapters.sql.errors import READING, SHOWN, failure
-from syncd.adapters.sql.limits import KEEPALIVE, Limits
+from syncd.adapters.sql.limits import KEEPALIVE, LIMITS, Limits
 
 if TYPE_CHECKING:
     from adbc_driver_manager import dbapi
@@ -46,7 +46,7 @@ class _Kept:
 class ArrowReader:
     """A connection of its own for reading, opened at first use and again after a failure."""
 
-    def __init__(self, url: URL, limits: Limits | None = None) -> None:
+    def __init__(self, url: URL, limits: Limits = LIMITS) -> None:
         self._dsn = dsn(url)
         self._limits = limits
         self._connection: dbapi.Connection | None = None
@@ -102,10 +102,9 @@ class ArrowReader:
             # Without autocommit every read would leave a transaction open behind it.
             opened = adbc_driver_manager.AdbcConnection(_handle(self._dsn))
             self._connection = dbapi.Connection(cast("Any", _Kept()), opened, autocommit=True)
-            if self._limits is not None:
-                with self._connection.cursor() as cursor:
-                    cursor.execute(self._limits.statement)
-                    cursor.fetch_arrow_table()
+            with self._connection.cursor() as cursor:
+                cursor.execute(self._limits.statement)
+                cursor.fetch_arrow_table()
         return self._connection
 
     def close(self) -> None:

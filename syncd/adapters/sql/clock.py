@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from sqlalchemy import Connection
+
+UNLIKE = timedelta(minutes=1)
+"""By how much two clocks that are right may differ. What is later than that by a clock lies in its future: it was
+written down while the clock was ahead."""
 
 
 def clock(connection: Connection) -> datetime:

@@ -18,15 +18,17 @@ KEEPALIVE = {
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds. Of a process that runs for long and must never hang.
+    """Seconds; 0 means without end. Every connection has them: a daemon hangs, and a command is suspended (Ctrl-Z).
 
-    ``statement_s`` and ``lock_s`` bound one statement and its waiting for a row; ``idle_s`` is after how long the
-    server ends a session that says nothing, in a transaction or not: a frozen process loses its lock by that;
-    ``gone_s`` about how soon the server notices that our host is cut off.
+    ``statement_s`` and ``lock_s`` bound one statement and its waiting for a row. ``transaction_s`` is after how long
+    the server ends a session that says nothing in the middle of a transaction, in which it may keep the lab's rows
+    locked; ``idle_s`` the same outside of one: a frozen process loses its binding's lock by that. ``gone_s`` is about
+    how soon the server notices that our host is cut off.
     """
 
     statement_s: int = 600
     lock_s: int = 60
+    transaction_s: int = 300
     idle_s: int = 900
     gone_s: int = 10
 
@@ -40,7 +42,7 @@ class Limits:
         wanted = {
             "statement_timeout": f"{self.statement_s}s",
             "lock_timeout": f"{self.lock_s}s",
-            "idle_in_transaction_session_timeout": f"{self.idle_s}s",
+            "idle_in_transaction_session_timeout": f"{self.transaction_s}s",
             "idle_session_timeout": f"{self.idle_s}s",
             "tcp_keepalives_idle": str(probes),
             "tcp_keepalives_interval": str(probes),
@@ -52,6 +54,10 @@ class Limits:
             f"SELECT set_config(s.name, w.value, false) FROM (VALUES {rows}) AS w(name, value) "
             "JOIN pg_catalog.pg_settings s ON s.name = w.name"
         )
+
+
+LIMITS = Limits()
+"""Of everything that says nothing else."""
 
 
 def keepalive(url: URL) -> dict[str, str]:

@@ -41,6 +41,13 @@ def show_status(console: Console, bindings: Sequence[BindingStatus], now: dateti
         console.print(f"  {plural(each.annotations, 'annotation')} agreed on; last read {lags}")
         flags = f"; flagged as wrong: {each.flagged:,}" if each.flagged else ""
         console.print(f"  open: {summary(each.open_conflicts)}; waiting for review: {each.awaiting_review:,}" + flags)
+        if each.put_off:
+            since = ago(min(each.put_off.values()), now)
+            console.print(
+                f"  still being edited: {plural(len(each.put_off), 'sample')}, the first since {since}; what was "
+                "changed there waits for that (daemon.quiet_period)",
+                soft_wrap=True,
+            )
         console.print(f"  last run {run['id']} ({run['mode']}) {run['status']} {ago(run['started_at'], now)}")
         for word in ("held", "error"):
             if run[word]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from types import ModuleType
 from typing import Any
 
 import pytest
 from bson import ObjectId
+from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
+from contract.bench import applied
 from integration.adapters.support import GT, Labels, change, detection, labels_of
+from syncd.adapters.fiftyone import crowded
+from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
 from syncd.model import BOX, Action, Kind
 
 Mongo = Database[dict[str, Any]]
@@ -196,3 +204,127 @@ def test_text_without_an_encoding_is_refused(labels: Labels, fiftyone: ModuleTyp
     labels.store("detections", [detection(annotation_id="a")])
     assert labels.update("a", "note", None, "half \ud800").refused
     assert labels.update("a", "note", None, "nul \x00").after == "nul \x00", "FiftyOne has no quarrel with it"
+
+
+# Many labels on one sample
+
+
+MANY = 3 * crowded.TOGETHER
+
+
+def _crowd(labels: Labels, fiftyone: ModuleType, count: int = MANY) -> None:
+    found = [_rich(fiftyone, str(each)) for each in range(count)]
+    field = fiftyone.Detections(detections=found)
+    labels.dataset.add_sample(fiftyone.Sample(filepath="/1.png", tags=["mine"], ground_truth=field))
+
+
+class _Sent(CommandListener):
+    """Counts the updates that are sent, and does something before the first one is."""
+
+    def __init__(self, before: Callable[[], None] = lambda: None) -> None:
+        self.updates = 0
+        self._before = before
+
+    def started(self, event: CommandStartedEvent) -> None:
+        """Looks at a command."""
+        if event.command_name == "update":
+            if not self.updates:
+                self._before()
+            self.updates += len(event.command.get("updates", [None]))
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        """Nothing is done about it."""
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        """Nothing is done about it."""
+
+
+@contextmanager
+def _watched(labels: Labels, uri: str, sent: _Sent) -> Iterator[FiftyOneAdapter]:
+    """The same adapter over a connection that is listened to."""
+    own = labels.adapter
+    with MongoClient[dict[str, Any]](uri, event_listeners=[sent]) as client:
+        database = client[labels.database.name]
+        yield FiftyOneAdapter(database, own.dataset, own.identity, own.labels, own.mapping)
+
+
+def test_thousands_of_changes_to_one_sample_are_a_few_operations(
+    labels: Labels, fiftyone: ModuleType, mongo_uri: str
+) -> None:
+    _crowd(labels, fiftyone)
+    before, rows, sent = labels.samples.find_one(), labels.rows(), _Sent()
+    changes = [change(Action.UPDATE, id_, "depth", None, float(id_), place=rows[id_]) for id_ in rows]
+    changes += [change(Action.UPDATE, id_, "note", "old", None, place=rows[id_]) for id_ in rows]
+    with _watched(labels, mongo_uri, sent) as adapter:
+        results = adapter.write(changes)
+    assert all(applied(labels.adapter.mapping, each) for each in results)
+    assert sent.updates == len(changes) // crowded.TOGETHER
+    after = labels.samples.find_one()
+    for each in before[GT]["detections"]:
+        each["depth"] = float(each["annotation_id"])
+        del each["note"]
+    assert after | {"last_modified_at": None} == before | {"last_modified_at": None}
+    assert after["last_modified_at"] > before["last_modified_at"]
+
+
+def test_so_are_thousands_of_removals_and_insertions(labels: Labels, fiftyone: ModuleType, mongo_uri: str) -> None:
+    _crowd(labels, fiftyone)
+    rows, sent = labels.rows(), _Sent()
+    names = labels.adapter.mapping.names
+    gone = [change(Action.DELETE, id_, old={name: rows[id_][name] for name in names}, place=rows[id_]) for id_ in rows]
+    new = {"label": "new", "box": PLACE}
+    put = [change(Action.INSERT, f"n{id_}", new=new, place=rows[id_] | {"label_id": str(ObjectId())}) for id_ in rows]
+    with _watched(labels, mongo_uri, sent) as adapter:
+        results = adapter.write([*gone, *put])
+    assert all(applied(labels.adapter.mapping, each) for each in results)
+    # Two are sent to the sample, whatever comes, so that it has a list.
+    assert sent.updates == 2 + 2 * MANY // crowded.TOGETHER
+    assert list(labels.rows()) == [each.annotation_id for each in put]
+
+
+def test_what_was_edited_meanwhile_stays_and_keeps_nothing_else_waiting(
+    labels: Labels, fiftyone: ModuleType, mongo_uri: str
+) -> None:
+    _crowd(labels, fiftyone)
+    rows = labels.rows()
+
+    def edit() -> None:
+        # The list is another by then: one label is edited, one is gone, and all after it have moved up.
+        labels.store("detections.7.label", "edited")
+        pull = {"$pull": {f"{GT}.detections": {"annotation_id": "3"}}}
+        labels.samples.update_one({"filepath": "/1.png"}, pull)
+
+    changes = [change(Action.UPDATE, id_, "label", "a", "b", place=rows[id_]) for id_ in rows]
+    sent = _Sent(edit)
+    with _watched(labels, mongo_uri, sent) as adapter:
+        results = adapter.write(changes)
+    done_ = {each.change.annotation_id for each in results if applied(labels.adapter.mapping, each)}
+    assert set(rows) - done_ == {"3", "7"}
+    assert sent.updates < MANY / 4
+    assert labels.rows()["7"]["label"] == "edited"
+
+
+def test_a_label_that_was_tagged_since_is_not_removed_with_the_others(labels: Labels, fiftyone: ModuleType) -> None:
+    _crowd(labels, fiftyone, 40)
+    rows = labels.rows()
+    labels.store("detections.5.tags", ["seen", "odd", "keep"])
+    names = labels.adapter.mapping.names
+    changes = [
+        replace(
+            change(Action.DELETE, id_, old={name: rows[id_][name] for name in names}, place=rows[id_]),
+            seen_tags=("seen", "odd", "mine"),
+        )
+        for id_ in rows
+    ]
+    labels.adapter.write(changes)
+    assert list(labels.rows()) == ["5"]
+
+
+def test_what_mongodb_refuses_of_many_is_named_and_stops_nothing(labels: Labels, fiftyone: ModuleType) -> None:
+    _crowd(labels, fiftyone, 40)
+    rows = labels.rows()
+    huge = "x" * 17_000_000
+    changes = [change(Action.UPDATE, id_, "note", "old", huge if id_ == "9" else "b", place=rows[id_]) for id_ in rows]
+    results = labels.adapter.write(changes)
+    assert [each.change.annotation_id for each in results if each.refused] == ["9"]
+    assert sum(each["note"] == "b" for each in labels.rows().values()) == 39

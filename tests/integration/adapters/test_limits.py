@@ -16,20 +16,23 @@ WANTED = {
     "statement_timeout": "2s",
     "lock_timeout": "3s",
     "idle_in_transaction_session_timeout": "4s",
-    "idle_session_timeout": "4s",
+    "idle_session_timeout": "5s",
 }
 
 
 def test_a_session_has_its_limits_and_keeps_them_over_a_rollback(database_url: str) -> None:
-    with open_database(database_url, Limits(statement_s=2, lock_s=3, idle_s=4)) as connection:
+    with open_database(database_url, Limits(statement_s=2, lock_s=3, transaction_s=4, idle_s=5)) as connection:
         connection.rollback()
         for name, value in WANTED.items():
             assert connection.execute(sa.text(f"SHOW {name}")).scalar_one() == value, name
         connection.engine.dispose()
 
 
-def test_without_limits_a_session_has_those_of_the_server(database_url: str) -> None:
+def test_no_session_is_without_limits(database_url: str) -> None:
     with open_database(database_url) as connection:
+        assert connection.execute(sa.text("SHOW statement_timeout")).scalar_one() == "10min"
+        connection.engine.dispose()
+    with open_database(database_url, Limits(statement_s=0)) as connection:
         assert connection.execute(sa.text("SHOW statement_timeout")).scalar_one() == "0"
         connection.engine.dispose()
 

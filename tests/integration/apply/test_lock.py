@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from children import held_at
+from children import held_at, suspended_at
 from integration.apply.story import check, finish, names
 from syncd.apply import execute
 from syncd.apply.steps import Step, observed
@@ -33,6 +33,31 @@ def test_a_second_run_is_told_who_is_at_it(played: World) -> None:
         for told in (run["id"], socket.gethostname(), f"process {other.pid}", "syncd status"):
             assert told in str(refused.value)
         assert played.log() == []
+
+
+def test_a_suspended_command_lets_go_of_the_labs_rows_and_of_the_lock(
+    played: World, undisturbed: dict[str, Any]
+) -> None:
+    """Somebody presses Ctrl-Z and goes home; the lab, and a daemon, go on without the command."""
+    reviewed = played.data.rows[0].annotation_id
+    with suspended_at(played.document(), BINDING, Step.DATABASE_WRITTEN.value, seconds=10) as command:
+        begun = time.monotonic()
+        # Waits for the row's lock, where the command has it.
+        played.sql("SELECT 1 FROM annotation WHERE annotation_id = :id FOR UPDATE", id=reviewed)
+        finish(played)
+        assert time.monotonic() - begun < 120
+        log = played.log()
+    assert command.exitcode == 1, "it says that it has lost its connection"
+    assert played.log() == log
+    check(played, undisturbed)
+
+
+def test_every_connection_of_a_command_has_the_limits_of_a_daemons(world: World) -> None:
+    wanted = {"statement_timeout": "10min", "lock_timeout": "1min", "idle_in_transaction_session_timeout": "5min"}
+    with open_session(world.config(), BINDING) as session:
+        for connection in {session.writing, session.state}:
+            for name, value in wanted.items():
+                assert connection.execute(sa.text(f"SHOW {name}")).scalar_one() == value
 
 
 def test_a_run_that_has_no_row_yet_is_named_by_its_connection(world: World) -> None:

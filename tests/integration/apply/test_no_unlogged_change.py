@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from children import kill_at
-from integration.apply.story import check, patiently
+from integration.apply.story import check, expected_differences, patiently
 from syncd.apply.steps import Step, observed
 from syncd.errors import DatabaseUnavailable
 from syncd.reconcile.options import Options
 from syncd.reconcile.run import reconcile
 from syncd.session import open_session
+from syncd.store import changes
 from worlds import BINDING, World, at_step
 
 
@@ -92,6 +93,27 @@ def test_where_one_part_fails_nothing_of_the_others_is_there(
     played.sql("DROP FUNCTION syncd.refuse CASCADE")
     played.until_quiet()
     check(played, undisturbed)
+
+
+def test_a_failure_that_lasts_logs_what_waits_once(played: World, undisturbed: dict[str, Any]) -> None:
+    """Every change is an entry for as long as nothing comes of it; also where others come about in between."""
+    refuse(played, STATEMENTS["cursors"])
+    sizes = []
+    for turn in range(5):
+        played.correct(played.data.rows[55].annotation_id, depth_m=100.0 + turn)
+        with pytest.raises(DatabaseUnavailable, match="the disk is full"):
+            played.reconcile()
+        sizes.append(len(played.log()))
+    # What the curator has changed since came about in FiftyOne, where there is no transaction.
+    assert sizes == [sizes[0] + turn for turn in range(5)]
+    assert len({each["run_id"] for each in played.log("pending")}) == 1
+    played.correct(played.data.rows[55].annotation_id, depth_m=played.data.rows[55].depth_m)
+    played.sql("DROP FUNCTION syncd.refuse CASCADE")
+    played.until_quiet()
+    assert "abandoned" not in {each["status"] for each in played.log()}
+    with open_session(played.config(), BINDING) as session:
+        assert changes.verify(session.state, session.tables, BINDING).is_sound
+    assert played.disagreements().keys() == expected_differences(played)
 
 
 def test_where_the_log_cannot_be_written_nothing_is_done(played: World) -> None:

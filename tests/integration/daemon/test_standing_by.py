@@ -77,7 +77,7 @@ def test_one_that_was_frozen_in_the_middle_of_a_run_cannot_finish_it(world: Worl
         assert end_connections(world) >= 1
         until(lambda: world.rows()[chosen]["label"] == label, second.text)
         ready(second)
-    assert [each["status"] for each in world.log() if each["annotation_id"] == chosen] == ["abandoned", "applied"]
+    assert [each["status"] for each in world.log() if each["annotation_id"] == chosen] == ["applied"]
     assert world.disagreements() == {}
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta, timezone
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from syncd.connect import open_database
 from syncd.errors import SyncdError
 from syncd.reconcile.mode import Pace
-from worlds import LIST, NO_BRAKES, World, utc
+from syncd.status import status_of
+from syncd.store.tables import tables_for
+from worlds import BINDING, LIST, NO_BRAKES, World, utc
 
 OVERLAP = timedelta(minutes=10)
 
@@ -250,6 +254,82 @@ def test_what_the_database_says_of_a_label_that_is_left_alone_is_looked_at_in_th
     assert {world.labels()[each]["label"] for each in (corrected, other)} == {"Corrected", "Corrected too"}
     assert removed not in world.labels()
     assert world.cursors()["database"]["left_alone"] is None
+
+
+def _touch(world: World, annotation_id: str) -> None:
+    world.samples.update_one({"_id": world.place(annotation_id)[0]}, {"$set": {"last_modified_at": utc()}})
+
+
+def test_an_edit_of_a_sample_that_is_touched_all_the_time_arrives_all_the_same(world: World) -> None:
+    edited = ids(world)[0]
+    world.review(edited, label="Reviewed")
+    for _ in range(3):
+        _touch(world, edited)
+        assert world.reconcile(pace=QUIET).to_database == 0
+    put_off = world.cursors()["fiftyone"]["left_alone"]
+    sample = str(world.place(edited)[0])
+    assert list(put_off) == [sample]
+    with open_database(world.url) as connection:
+        status = status_of(connection, tables_for(connection, "syncd"), BINDING, datetime.now(timezone.utc))
+        connection.engine.dispose()
+    assert status.as_json()["put_off"] == {"samples": 1, "since": put_off[sample]}
+    # As if it had been so for ten quiet periods.
+    since = datetime.fromisoformat(put_off[sample]) - QUIET.longest_quiet
+    put_back = json.dumps({sample: since.isoformat()})
+    world.sql("UPDATE syncd.cursor SET left_alone = cast(:left AS json) WHERE side = 'fiftyone'", left=put_back)
+    _touch(world, edited)
+    assert world.reconcile(pace=QUIET).to_database == 1
+    assert world.rows()[edited]["label"] == "Reviewed"
+    # From then on somebody may be at it again.
+    world.review(edited, label="Typing")
+    assert world.reconcile(pace=QUIET).to_database == 0
+
+
+@pytest.mark.parametrize("side", ["fiftyone", "database"])
+def test_a_clock_that_was_ahead_hides_nothing_once_it_is_right(world: World, side: str) -> None:
+    """What was stamped meanwhile, and what no stamp names, is found by the next run."""
+    shift = timedelta(days=30)
+    world.sql(
+        "UPDATE syncd.cursor SET position = position + :by, swept_at = swept_at + :by WHERE side = :side",
+        by=shift + timedelta(days=1),
+        side=side,
+    )
+    edited, unnamed = ids(world)[0], ids(world)[1]
+    world.review(edited, label="Reviewed")
+    world.sql("ALTER TABLE annotation DISABLE TRIGGER annotation_touch")
+    world.sql("UPDATE annotation SET label = 'Corrected' WHERE annotation_id = :id", id=unnamed)
+    world.sql("ALTER TABLE annotation ENABLE TRIGGER annotation_touch")
+    result = world.reconcile()
+    assert (result.mode, result.why_full) == ("full", f"the clock of {side} was ahead")
+    assert world.disagreements() == {}
+    assert world.reconcile().mode == "incremental"
+
+
+def test_rows_of_the_future_that_wait_for_their_media_do_not_make_every_run_read_everything(world: World) -> None:
+    world.add_row("/not/ingested.png", "Waiting")
+    world.sql("ALTER TABLE annotation DISABLE TRIGGER annotation_touch")
+    world.sql("UPDATE annotation SET updated_at = now() + interval '30 days' WHERE label = 'Waiting'")
+    world.sql("ALTER TABLE annotation ENABLE TRIGGER annotation_touch")
+    results = [world.reconcile() for _ in range(4)]
+    assert [each.mode for each in results[1:]] == ["incremental"] * 3
+
+
+@pytest.mark.parametrize("world", [{"brakes": NO_BRAKES}], indirect=True)
+def test_what_was_written_while_the_clock_was_ahead_keeps_no_window_open(world: World) -> None:
+    """A reviewer who puts back later what the database corrected then makes an edit, and sends nobody back in time."""
+    corrected = ids(world)[:12]
+    before = {each: world.rows()[each]["label"] for each in corrected}
+    for each in corrected:
+        world.correct(each, label="Corrected")
+    world.reconcile()
+    ahead = "+ interval '30 days'"
+    world.sql(f"UPDATE syncd.change SET applied_at = applied_at {ahead}")
+    world.sql(f"UPDATE syncd.run SET started_at = started_at {ahead}, finished_at = finished_at {ahead}")
+    for each in corrected:
+        world.review(each, label=before[each])
+    result = world.reconcile(pace=Pace())
+    assert (result.held, world.conflicts()) == (None, [])
+    assert {each: world.rows()[each]["label"] for each in corrected} == before
 
 
 def test_an_edit_stamped_in_the_future_does_not_wait_for_ever(world: World) -> None:

@@ -134,6 +134,19 @@ def test_an_edit_of_a_moment_ago_is_left_for_the_next_poll(stamp: Any) -> None:
     assert not plan.scope.judged("a", None)
 
 
+def test_a_sample_that_was_left_for_too_long_is_looked_at_as_it_is() -> None:
+    """A job may touch it every second: its edits would never arrive."""
+    given: dict[str, Any] = {
+        "b": [B("a"), B("b")],
+        "f": [F("a", label="krill", at=NOON), F("b", label="krill", at=NOON)],
+        "d": [D("a"), D("b")],
+    }
+    assert young(**given).scope.samples_left == {"s-a", "s-b"}
+    plan = plan_of(young=replace(YOUNG, overdue=frozenset({"s-a"})), **given)
+    assert [each.annotation_id for each in plan.changes] == ["a"]
+    assert (plan.scope.samples_left, plan.counts.too_young) == ({"s-b"}, 1)
+
+
 @pytest.mark.parametrize("stamp", [NOON - 6 * SECOND, NOON + 6 * SECOND, None])
 def test_older_edits_and_clocks_that_run_ahead_do_not_wait(stamp: Any) -> None:
     assert len(young(b=[B("a")], f=[F("a", label="krill", at=stamp)], d=[D("a")]).changes) == 1

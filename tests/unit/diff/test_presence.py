@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from syncd.model import Direction, Field, Holds, Kind
+from syncd.diff import Young
+from syncd.model import SAMPLE_FIELD, Direction, Field, Holds, Kind
 from unit.diff.world import (
     BOX,
     CLASSIFICATION,
     CLASSIFICATIONS,
     DETECTIONS,
     NOON,
+    SECOND,
     B,
     D,
     F,
@@ -312,3 +314,84 @@ def test_a_row_without_an_id_is_noted_and_left_out() -> None:
 def test_a_deletion_that_is_in_conflict_stays_so_while_nothing_moves() -> None:
     again = plan_of("note", **REMOVED, conflicts=[opened("a", "deleted_in_fiftyone", None)])
     assert only(again).kind == "deleted_in_fiftyone"
+
+
+# A row that is replaced by another where a field holds one label
+
+
+REPLACED_ROW: dict[str, Any] = {
+    "label_type": CLASSIFICATION,
+    "b": [B("a")],
+    "f": [F("a")],
+    "d": [D("new", media="m-a", label="krill")],
+    "samples": [S("s-a", occupied=True)],
+}
+
+
+def test_a_row_that_replaces_another_takes_the_place_of_its_label_and_nobody_is_asked() -> None:
+    plan = plan_of(**REPLACED_ROW)
+    assert changes(plan) == [("fo", "delete", "a", "removed_in_database"), ("fo", "insert", "new", "new_in_database")]
+    assert (kinds(plan), [each.sample_id for each in plan.changes]) == ([], ["s-a", "s-a"])
+
+
+def test_so_it_does_where_the_row_is_hidden_and_policy_removes_its_label() -> None:
+    plan = plan_of(**REPLACED_ROW, on_hidden="remove", hidden=("a",))
+    assert changes(plan) == [("fo", "delete", "a", "hidden_in_database"), ("fo", "insert", "new", "new_in_database")]
+    assert kinds(plan) == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"f": [F("a", label="salp")]}, {"on_database_delete": "quarantine"}, {"d": [D("a"), D("new", media="m-a")]}],
+    ids=["edited", "policy", "still there"],
+)
+def test_a_label_that_stays_keeps_its_place_and_somebody_is_asked(given: dict[str, Any]) -> None:
+    plan = plan_of(**REPLACED_ROW | given)
+    assert changes(plan) == []
+    assert ("occupied", "new", None) in kinds(plan)
+
+
+def test_of_two_rows_in_place_of_one_the_second_is_asked_about() -> None:
+    plan = plan_of(**REPLACED_ROW | {"d": [D("new", media="m-a"), D("newer", media="m-a")]})
+    assert kinds(plan) == [("occupied", "newer", None)]
+
+
+def test_whether_a_label_goes_that_has_the_place_only_a_complete_read_tells() -> None:
+    plan = plan_of(**REPLACED_ROW, complete=False)
+    assert any("whose row may be gone" in each for each in plan.hints)
+    told = plan_of(**REPLACED_ROW, complete=False, conflicts=[opened("new", "occupied", None)])
+    assert not any("whose row may be gone" in each for each in told.hints)
+
+
+def test_where_somebody_is_at_the_label_the_new_row_waits_too() -> None:
+    plan = plan_of(
+        **REPLACED_ROW | {"f": [F("a", at=NOON)]}, young=Young(after=NOON - 5 * SECOND, until=NOON + 5 * SECOND)
+    )
+    assert (changes(plan), kinds(plan)) == ([], [])
+    assert {"a", "new"} <= plan.scope.left_alone
+
+
+def test_a_row_whose_place_is_left_by_a_label_that_moves_waits_for_the_next_run() -> None:
+    plan = plan_of(
+        label_type=CLASSIFICATION,
+        b=[B("a")],
+        f=[F("a")],
+        d=[D("a", media="m-b"), D("new", media="m-a")],
+        samples=[S("s-a", occupied=True), S("s-b")],
+        on_moved="database",
+    )
+    assert [each.field for each in plan.changes] == [SAMPLE_FIELD]
+    assert (kinds(plan), "new" in plan.scope.left_alone) == ([], True)
+
+
+def test_a_label_moves_to_where_another_is_removed() -> None:
+    plan = plan_of(
+        label_type=CLASSIFICATION,
+        b=[B("a"), B("b")],
+        f=[F("a"), F("b")],
+        d=[D("a", media="m-b")],
+        samples=[S("s-b", occupied=True)],
+        on_moved="database",
+    )
+    assert [(each.annotation_id, each.action.value) for each in plan.changes] == [("b", "delete"), ("a", "update")]
+    assert kinds(plan) == []

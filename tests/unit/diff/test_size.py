@@ -9,10 +9,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from syncd.diff import Inputs, diff
+from syncd.diff import Inputs, diff, places
 from syncd.model import Plan, Policy, Side, Snapshot
 from syncd.model.snapshot import baseline_schema, column, known_column, schema
-from unit.diff.world import BOX, LABEL, NOON, mapping
+from unit.diff.world import BOX, CLASSIFICATIONS, LABEL, NOON, B, D, F, S, mapping, plan_of
 
 COUNT = 100_000
 MAPPED = mapping("box=to_fiftyone", "depth", "verified", "seen", "price", "note")
@@ -113,3 +113,39 @@ def test_a_hundred_thousand_unchanged_annotations_take_no_time_to_speak_of(many:
     diff(many)
     # Ten times what it takes, so that a busy machine does not matter and a Python loop does.
     assert time.process_time() - begun < 5
+
+
+CROWD = 3_000
+
+
+@pytest.mark.parametrize("boxes", ["apart", "alike", "none"])
+def test_thousands_of_labels_on_one_sample_are_not_compared_each_with_each(
+    monkeypatch: pytest.MonkeyPatch, boxes: str
+) -> None:
+    """Known labels made anew without their ids, and rows that are new where labels without an id stand."""
+    compared = 0
+    share = places._share
+
+    def counted(*given: Any) -> float:
+        nonlocal compared
+        compared += 1
+        return share(*given)
+
+    monkeypatch.setattr(places, "_share", counted)
+
+    def where(number: int) -> dict[str, Any]:
+        place = [number / CROWD, 0.5, 0.5 / CROWD, 0.25] if boxes == "apart" else [0.25, 0.25, 0.25, 0.25]
+        return {} if boxes == "none" else {"box": place}
+
+    names = [f"a{number:05}" for number in range(CROWD)]
+    given: dict[str, Any] = {"f": [], "b": [], "d": [], "samples": [S("s", media="m")]}
+    for number, name in enumerate(names):
+        given["f"].append(F(None, label_id=f"new-{name}", sample="s", media="m", **where(number)))
+        given["d"].append(D(name, media="m", **where(number)))
+        given["b"].append(B(name, sample="s", image="m", **where(number)))
+    given["label_type" if boxes == "none" else "mapped"] = CLASSIFICATIONS if boxes == "none" else mapping("box")
+    known = plan_of(**given)
+    assert {each.kind for each in known.conflicts} == {"replaced"} and len(known.conflicts) == CROWD
+    new = plan_of(**given | {"b": []})
+    assert {each.kind for each in new.conflicts} == {"occupied"} and len(new.conflicts) == CROWD
+    assert compared < 10 * CROWD

@@ -15,6 +15,7 @@ from unit.diff.world import (
     B,
     D,
     F,
+    S,
     agreed,
     changes,
     field,
@@ -257,3 +258,22 @@ def test_an_occupied_slot_that_is_free_again_is_filled() -> None:
 
 def test_an_edit_undone_before_anybody_looked_is_no_edit() -> None:
     assert quiet(plan_of(b=[B("a")], f=[F("a")], d=[D("a")], conflicts=[opened("a", "unsafe_value")]))
+
+
+def test_fiftyone_is_not_asked_again_for_a_value_that_it_has_refused() -> None:
+    """Each time would be another entry in the log."""
+    open_now = [opened("a", "refused_by_fiftyone", database="krill")]
+    plan = plan_of(b=[B("a")], f=[F("a")], d=[D("a", label="krill")], conflicts=open_now)
+    assert (changes(plan), kinds(plan)) == ([], [("refused_by_fiftyone", "a", LABEL)])
+    other = plan_of(b=[B("a")], f=[F("a")], d=[D("a", label="salp")], conflicts=open_now)
+    assert (changes(other), kinds(other)) == ([("fo", "update", "a", LABEL, "copepod", "salp", "changed_at_home")], [])
+
+
+@pytest.mark.parametrize("given", [{"samples": [S("s-a")]}, {"b": [B("a")], "on_fiftyone_delete": "restore"}])
+def test_nor_for_a_label_that_it_has_refused(given: dict[str, Any]) -> None:
+    open_now = [opened("a", "refused_by_fiftyone", None, database={LABEL: "krill"})]
+    given = {"label_type": CLASSIFICATION, "conflicts": open_now} | given
+    plan = plan_of(d=[D("a", label="krill")], **given)
+    assert (changes(plan), kinds(plan)) == ([], [("refused_by_fiftyone", "a", None)])
+    other = plan_of(d=[D("a", label="copepod")], **given)
+    assert ([each.action.value for each in other.changes], kinds(other)) == (["insert"], [])

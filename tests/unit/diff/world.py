@@ -234,11 +234,18 @@ def earlier(
 
 
 def opened(
-    name: str | None, kind: str, on: str | None = LABEL, fiftyone: Any = None, *, label: str | None = None
+    name: str | None,
+    kind: str,
+    on: str | None = LABEL,
+    fiftyone: Any = None,
+    *,
+    database: Any = None,
+    label: str | None = None,
 ) -> dict[str, Any]:
     """A conflict that is open; ``label`` (``LABEL@SAMPLE``) where it is about one label rather than the annotation."""
     subject = "/".join((name or "", on or "", label or ""))
-    return {"annotation_id": name, "field": on, "kind": kind, "fiftyone": dumps(fiftyone), "subject": subject}
+    values = {"fiftyone": dumps(fiftyone), "database": dumps(database)}
+    return {"annotation_id": name, "field": on, "kind": kind, "subject": subject} | values
 
 
 def hand(sample: str, name: str = "another", *, run: str = "before") -> dict[str, Any]:
