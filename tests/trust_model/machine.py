@@ -104,8 +104,9 @@ class TrustMachine(RuleBasedStateMachine):
         values = self.history.content()
         sample = self._sample(pick)
         made = self.sides.draw(sample, values)
-        self.history.touched(SeenLabel(sample, made, None, values, ()))
-        self.history.added(Side.FIFTYONE, made, None, values)
+        drawn = SeenLabel(sample, made, None, values, ())
+        self.history.touched(drawn)
+        self.history.drew(drawn)
 
     @rule(pick=PICK)
     def erase(self, pick: int) -> None:
@@ -114,8 +115,7 @@ class TrustMachine(RuleBasedStateMachine):
             self.sides.erase(label)
             self.history.touched(label)
             self.history.erased.add(label.annotation_id)
-            if not any(each.label_id == label.label_id for each in self.sides.labels()):
-                self.history.removed(Side.FIFTYONE, label.label_id)
+            self.history.went(label, {each.label_id for each in self.sides.labels()})
 
     @rule(pick=PICK, where=PICK)
     def duplicate_id(self, pick: int, where: int) -> None:
@@ -132,6 +132,7 @@ class TrustMachine(RuleBasedStateMachine):
             self.history.disturbed(label.annotation_id, label.label_id)
             sample = self._sample(where)
             self.sides.move(label, sample)
+            self.history.moved(label.label_id, label.sample, sample)
             self.history.strangers.add(label.label_id)
             for each in (label.sample, sample):
                 self.history.touched(replace(label, sample=each))
@@ -148,8 +149,7 @@ class TrustMachine(RuleBasedStateMachine):
             for each in labels:
                 if each.label_id in self.history.strangers:
                     self._left_its_home(each)
-                if each.label_id not in there:
-                    self.history.left(each.label_id)
+                self.history.went(each, there)
 
     @rule(pick=PICK, how=st.sampled_from(list(Return)))
     def sample_comes_back(self, pick: int, how: Return) -> None:
@@ -161,7 +161,7 @@ class TrustMachine(RuleBasedStateMachine):
         objects = {tuple(each.values[BOX]): each.annotation_id for each in self.left.pop(sample)}
         for label in self.sides.come_back(sample, how):
             if how is Return.WHOLE:
-                self.history.came_back(label.label_id)
+                self.history.came_back(label, sample)
             elif how is Return.NAMELESS:
                 self._lost_its_ids(label, objects.get(tuple(label.values[BOX])))
 
@@ -185,7 +185,7 @@ class TrustMachine(RuleBasedStateMachine):
             return
         values = {name: label.values[name] for name in (LABEL, BOX)}
         self.history.removed(Side.FIFTYONE, label.label_id)
-        self.history.added(Side.FIFTYONE, made, None, values)
+        self.history.drew(replace(label, label_id=made, values=values))
         self._lost_its_ids(replace(label, label_id=made), owner)
 
     # The curator
@@ -459,8 +459,7 @@ class TrustMachine(RuleBasedStateMachine):
                 self.history.touched(label)
                 self.history.erased.add(label.annotation_id)
                 self.history.disturbed(label.annotation_id, label.label_id)
-                if label.label_id not in there:
-                    self.history.removed(Side.FIFTYONE, label.label_id)
+                self.history.went(label, there)
         for place, label in now.items():
             if place not in was:
                 self.history.touched(label)
