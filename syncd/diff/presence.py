@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
 from syncd.diff.content import problems_of, values_of
-from syncd.diff.findings import Findings, into_fiftyone, unsafe_row, whole_change, whole_conflict
+from syncd.diff.findings import Findings, edited, into_fiftyone, unsafe_row, whole_change, whole_conflict
 from syncd.diff.gone import WITHOUT_SAMPLE
+from syncd.diff.images import RETIED, is_retied
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, D, F, any_difference
 from syncd.diff.lost import is_edited
@@ -84,7 +85,8 @@ def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFr
         return
     mapping, policy = inputs.mapping, inputs.policy
     rows = with_presence_memory(inputs.history, rows, Action.INSERT, returned)
-    rows = rows.with_columns(any_difference(mapping, B, D).alias("edited")).sort("annotation_id")
+    rows = rows.with_columns(any_difference(mapping, B, D).alias("edited"), is_retied(mapping).alias("retied"))
+    rows = rows.sort("annotation_id")
     slots = _slots_taken(inputs, rows)
     # Whoever confirms a rebuilt dataset accepts its labels; nobody has removed those that it lacks.
     choice = "quarantine" if inputs.adopt and policy.on_fiftyone_delete == "delete" else policy.on_fiftyone_delete
@@ -94,8 +96,10 @@ def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFr
             found.add(whole_conflict(mapping, row, STALE))
         elif row["returned"] == WINDOW:
             _put_back(inputs, row, STALE, slots, found)
-        elif row["edited"] or choice == "quarantine":
-            found.add(whole_conflict(mapping, row, "deleted_in_fiftyone"))
+        elif row["edited"] or row["retied"] or choice == "quarantine":
+            conflict = whole_conflict(mapping, row, "deleted_in_fiftyone")
+            retied = {"suggestions": (RETIED,), "in_database": edited(row, D)} if row["retied"] else {}
+            found.add(replace(conflict, **retied))
         elif choice == "restore":
             _put_back(inputs, row, RESTORED, slots, found)
         else:
