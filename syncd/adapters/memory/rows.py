@@ -45,8 +45,8 @@ class _Outcome:
 class MemoryRows:
     """Annotations as rows. ``rows`` is the table: a test may look at it, and fill it with ``put``.
 
-    ``hidden`` are ids that are read as if they were not there. ``makes`` is what the column of a field makes of a value
-    that syncd writes: it may round, or normalise.
+    ``hidden`` are ids that are read as if they were not there, ``ahead`` those that are still to be given. ``makes`` is
+    what the column of a field makes of a value that syncd writes: it may round, or normalise.
     """
 
     side = Side.DATABASE
@@ -68,6 +68,7 @@ class MemoryRows:
         self.makes = makes
         self.rows: list[Row] = []
         self.hidden: set[str] = set()
+        self.ahead: set[str] = set()
         self._stamped = stamped
 
     # What people do
@@ -159,6 +160,11 @@ class MemoryRows:
         """The ids among them that are hidden."""
         self.faults.called("written_ids")
         return Written(frozenset(str(each.annotation_id) for each in self.rows if each.annotation_id in set(ids)))
+
+    def not_given_yet(self, ids: Collection[str]) -> frozenset[str]:
+        """Those of them that a test has said to be ahead."""
+        self.faults.called("not_given_yet")
+        return frozenset(self.ahead & set(ids))
 
     def writable(self, field: str) -> bool:
         """Whether the field can be written: every one can."""

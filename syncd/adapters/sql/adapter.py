@@ -19,6 +19,7 @@ from syncd.adapters.sql.errors import READING, WRITING, asking, is_refusal, said
 from syncd.adapters.sql.inserting import Inserter
 from syncd.adapters.sql.limits import Limits
 from syncd.adapters.sql.mapping import TableInfo
+from syncd.adapters.sql.owner import not_given_yet
 from syncd.adapters.sql.place import place_of
 from syncd.adapters.sql.quote import relation
 from syncd.adapters.sql.readback import Examiner, Found, NoAnswerError, raise_no_answers, read_back
@@ -162,6 +163,16 @@ class SqlAdapter:
                 return Written(frozenset(), certain)
             found = self._reader_of_table(()).with_ids_apart(ids)["annotation_id"]
         return Written(frozenset(found), certain)
+
+    def not_given_yet(self, given: Collection[str]) -> frozenset[str]:
+        """Which of these ids a sequence is still to give."""
+        column = self.info.id
+        numbers = {int(each): each for each in given if column.kind is Kind.INTEGER and ids.could_be_id(column, each)}
+        if not self.is_postgres or not numbers:
+            return frozenset()
+        with asking(READING):
+            found = not_given_yet(self.connection, self.info.mapping.table, column.name, numbers)
+        return frozenset(numbers[each] for each in found)
 
     def _row_security(self) -> bool:
         """Whether policies of the table keep rows from this role: that may change at any time."""

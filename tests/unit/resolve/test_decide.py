@@ -25,10 +25,16 @@ FIELDS = ("box=to_fiftyone", "depth=to_fiftyone", "verified")
 
 
 def present(
-    mapped: Mapping, b: list[Row], f: list[Row], d: list[Row], samples: list[dict[str, Any]] | None = None
+    mapped: Mapping,
+    b: list[Row],
+    f: list[Row],
+    d: list[Row],
+    samples: list[dict[str, Any]] | None = None,
+    ahead: tuple[str, ...] = (),
 ) -> Present:
     found = pl.DataFrame(samples or [S("s-a"), S("s-b")], schema=SAMPLES_SCHEMA)
-    return Present(frame(Side.FIFTYONE, mapped, f), frame(Side.DATABASE, mapped, d), baseline(mapped, b), found)
+    sides = frame(Side.FIFTYONE, mapped, f), frame(Side.DATABASE, mapped, d), baseline(mapped, b)
+    return Present(*sides, found, not_given_yet=frozenset(ahead))
 
 
 def asked(conflict: Any) -> dict[str, Any]:
@@ -47,15 +53,19 @@ def answers(
     fixed: tuple[str, ...] = (),
     mapped: Mapping | None = None,
     samples: list[dict[str, Any]] | None = None,
+    ahead: tuple[str, ...] = (),
     **given: Any,
 ) -> list[Answer]:
-    """The answers to all conflicts that the diff finds in a world; ``now`` is what has changed since."""
+    """The answers to all conflicts that the diff finds in a world; ``now`` is what has changed since.
+
+    ``ahead`` are ids that the owner of ids is still to give.
+    """
     mapped = mapped or mapping(*FIELDS)
     plan = plan_of(mapped=mapped, b=b, f=f, d=d, vocabulary=vocabulary, samples=samples, **given)
     sides = {"b": b or [], "f": f or [], "d": d or []} | (now or {})
     question = Question(mapped, vocabulary, {"krll": ("krill",)}, frozenset(fixed))
     assert plan.conflicts, "the world has no conflict"
-    found = present(mapped, **sides, samples=samples)
+    found = present(mapped, **sides, samples=samples, ahead=ahead)
     return [decide(question, asked(each), take, found) for each in plan.conflicts]
 
 
@@ -181,6 +191,12 @@ def test_an_id_that_the_database_never_had() -> None:
     strange = {"f": [F("a")]}
     assert told(answer(FIFTYONE, **strange)) == [("db", "insert", "a")]
     assert told(answer(DATABASE, **strange)) == [("fo", "delete", "a")]
+
+
+def test_an_id_that_the_database_is_still_to_give_is_not_taken_from_the_row_that_gets_it() -> None:
+    strange = {"f": [F("9")], "ahead": ("9",)}
+    assert "has not given the id 9 yet" in str(answer(FIFTYONE, **strange).refusal)
+    assert told(answer(DATABASE, **strange)) == [("fo", "delete", "9")]
 
 
 def test_a_copy_beside_its_original() -> None:
