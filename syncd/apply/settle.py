@@ -126,7 +126,7 @@ def _judge_drawn(
     if seen is None:
         # It is there and not shown any more: inserted once more it would be there twice.
         return Recorded(change, APPLIED, Result(change, present=True, after=change.new))
-    if seen is not None and seen.present and _others(session, change, seen) <= seen.answered:
+    if seen.present and _others(session, change, seen) <= seen.answered:
         return Recorded(change, APPLIED, seen)
     return Recorded(replace(change, annotation_id=None), ABANDONED)
 

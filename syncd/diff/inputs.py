@@ -30,7 +30,9 @@ OPEN_SCHEMA: dict[str, pl.DataType] = {
     "field": pl.String(),
     "kind": pl.String(),
     "fiftyone": pl.String(),
+    "seen_on": pl.String(),
 }
+"""``seen_on`` is the sample of the label that a conflict is about, when it was seen last."""
 HALF_SCHEMA: dict[str, pl.DataType] = {
     "annotation_id": pl.String(),
     "field": pl.String(),

@@ -98,8 +98,9 @@ def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFr
             _put_back(inputs, row, STALE, slots, found)
         elif row["edited"] or row["retied"] or choice == "quarantine":
             conflict = whole_conflict(mapping, row, "deleted_in_fiftyone")
-            retied = {"suggestions": (RETIED,), "in_database": edited(row, D)} if row["retied"] else {}
-            found.add(replace(conflict, **retied))
+            if row["retied"]:
+                conflict = replace(conflict, suggestions=(RETIED,), in_database=edited(row, D))
+            found.add(conflict)
         elif choice == "restore":
             _put_back(inputs, row, RESTORED, slots, found)
         else:

@@ -48,7 +48,8 @@ def diff(inputs: Inputs) -> Plan:
     mapping, review = inputs.mapping, inputs.policy.review
     fiftyone, left = without_young(inputs.fiftyone.rows, inputs.baseline, inputs.young)
     fiftyone, taken_back = without_orphans(fiftyone, inputs.baseline, inputs.history.minted)
-    baseline = without_lost_homes(inputs.baseline, inputs.fiftyone.rows, inputs.database.rows, inputs.homes)
+    sides, told = (inputs.fiftyone.rows, inputs.database.rows), inputs.history.open_conflicts
+    baseline = without_lost_homes(inputs.baseline, *sides, inputs.homes, told)
     baseline = _without(baseline, left.ids)
     database, notes, twice = _sound(_without(inputs.database.rows, left.ids))
     database = without_own_names(database, inputs.history.signed)

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from syncd.adapters.memory import Faults
 from syncd.apply.steps import Step
+from syncd.diff.images import MOVED
 from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable
 from syncd.model import BOX, LABEL, Action, Change, Direction, Side
 from syncd.reconcile.made import UNDO, MadeOptions
@@ -143,11 +144,12 @@ class TrustMachine(RuleBasedStateMachine):
         labels = [each for each in self.sides.labels() if each.sample == sample]
         if len(self.sides.samples()) > FEWEST and len(self.sides.labels()) - len(labels) >= FEWEST:
             self.left[sample] = [each for each in labels if self._is_an_object(each)]
+            asked = self._moved()
             self.sides.leave(sample)
             self.history.tried["left"] += 1
             there = {each.label_id for each in self.sides.labels()}
             for each in labels:
-                if each.label_id in self.history.strangers:
+                if each.label_id in self.history.strangers and (each.annotation_id, sample) not in asked:
                     self._left_its_home(each)
                 self.history.went(each, there)
 
@@ -541,6 +543,13 @@ class TrustMachine(RuleBasedStateMachine):
     @staticmethod
     def _is_at(one: SeenLabel, two: SeenLabel) -> bool:
         return one.sample == two.sample and same(one.values[BOX], two.values[BOX])
+
+    def _moved(self) -> set[tuple[str | None, str | None]]:
+        """The annotations that stand on another sample than their rows say, as people know by now, and where."""
+        with self._session() as session:
+            found = conflicts.query(session.state, session.tables, bindings=[session.mapping.binding])
+            session.rest()
+        return {(each["annotation_id"], each["sample_id"]) for each in found if each["kind"] == MOVED}
 
     def _left_its_home(self, label: SeenLabel) -> None:
         """A label that somebody had moved is gone from where it was known, as if it had been deleted there."""

@@ -76,6 +76,49 @@ def test_a_label_deleted_from_a_sample_that_stays_is_a_deletion(choice: str) -> 
     assert places(plan) == {"b": None}
 
 
+MOVED = opened("a", "moved", None, seen_on="s-2")
+
+
+@pytest.mark.parametrize("choice", POLICIES["on_fiftyone_delete"])
+def test_a_label_that_was_moved_and_left_with_its_new_sample_takes_no_row_with_it(choice: str) -> None:
+    plan = plan_of(
+        b=[B("a"), B("b")],
+        f=[F("b")],
+        d=[D("a"), D("b")],
+        homes=[S("s-a")],
+        samples=[S("s-a")],
+        conflicts=[MOVED],
+        on_fiftyone_delete=choice,
+        label_type=CLASSIFICATION,
+    )
+    assert changes(plan) == [("fo", "insert", "a", "restored")]
+    assert (plan.changes[0].sample_id, plan.conflicts) == ("s-a", ())
+
+
+@pytest.mark.parametrize("left", [[S("s-a"), S("s-2")], [S("s-2")]], ids=["both stay", "the old sample left"])
+def test_a_label_that_was_moved_and_is_deleted_from_its_new_sample_is_a_deletion(left: list[Any]) -> None:
+    plan = plan_of(
+        b=[B("a"), B("b")],
+        f=[F("b")],
+        d=[D("a"), D("b")],
+        homes=left,
+        conflicts=[MOVED],
+        on_fiftyone_delete="delete",
+        label_type=CLASSIFICATION,
+    )
+    deleted = [("db", "delete", "a", "deleted_in_fiftyone")]
+    assert changes(plan) == (deleted if len(left) == 2 else [])
+    assert plan.conflicts == ()
+
+
+@pytest.mark.parametrize("sample", ["s-a", "s-2"])
+def test_a_label_that_was_moved_and_stands_on_one_of_the_two_samples_is_not_away(sample: str) -> None:
+    label = F("a", label_id="l-a", sample=sample)
+    plan = plan_of(b=[B("a")], f=[label], d=[D("a")], homes=[], conflicts=[MOVED])
+    assert [each for each, *_ in kinds(plan)] == ([] if sample == "s-a" else ["moved"])
+    assert changes(plan) == []
+
+
 def test_what_is_gone_on_both_sides_is_dropped() -> None:
     assert plan_of(b=[B("a")], homes=[]).dropped == ("a",)
     assert plan_of(b=[away()]).dropped == ("a",)

@@ -234,11 +234,21 @@ def earlier(
 
 
 def opened(
-    name: str | None, kind: str, on: str | None = LABEL, fiftyone: Any = None, *, label: str | None = None
+    name: str | None,
+    kind: str,
+    on: str | None = LABEL,
+    fiftyone: Any = None,
+    *,
+    label: str | None = None,
+    seen_on: str | None = None,
 ) -> dict[str, Any]:
-    """A conflict that is open; ``label`` (``LABEL@SAMPLE``) where it is about one label rather than the annotation."""
+    """A conflict that is open; ``label`` (``LABEL@SAMPLE``) where it is about one label rather than the annotation.
+
+    ``seen_on`` is the sample on which the label stood.
+    """
     subject = "/".join((name or "", on or "", label or ""))
-    return {"annotation_id": name, "field": on, "kind": kind, "fiftyone": dumps(fiftyone), "subject": subject}
+    known = {"annotation_id": name, "field": on, "kind": kind, "fiftyone": dumps(fiftyone), "seen_on": seen_on}
+    return known | {"subject": subject}
 
 
 def hand(sample: str, name: str = "another", *, run: str = "before") -> dict[str, Any]:
