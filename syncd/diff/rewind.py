@@ -20,7 +20,8 @@ from syncd.diff.gone import WITHOUT_SAMPLE
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, D, F, any_difference, differ, is_known, prefixed, unreadable
 from syncd.diff.memory import is_same, open_whole
-from syncd.model.fields import Direction, Mapping, Side
+from syncd.model.fields import Direction, Field, Mapping, Side
+from syncd.model.kinds import dumps
 from syncd.model.plan import Action, Change
 from syncd.model.snapshot import column
 
@@ -246,7 +247,7 @@ def _returned(inputs: Inputs, known: pl.DataFrame, side: Side) -> tuple[pl.DataF
         if rows.is_empty():
             continue
         differing.append(rows.select(ID, pl.lit(field.name).alias("field")))
-        entries = history.earlier.filter((pl.col("field") == field.name) & (pl.col("action") == Action.UPDATE.value))
+        entries = _of_field(field, history.earlier.join(rows, on=ID, how="semi"))
         agreed = _agreed_at(entries, side)
         earlier = rows.join(_matching(field, rows, entries), on=ID, how="left").join(agreed, on=ID)
         was_agreed = pl.col("lost_at").is_not_null().alias("known")
@@ -255,15 +256,30 @@ def _returned(inputs: Inputs, known: pl.DataFrame, side: Side) -> tuple[pl.DataF
     return pl.concat(differing), pl.concat(returned)
 
 
+def _of_field(field: Field, earlier: pl.DataFrame) -> pl.DataFrame:
+    """What the log tells of a field: its changes, and those of whole annotations, with what these then held of it.
+
+    A value that came or went with the whole annotation was agreed until the last of these entries at the latest.
+    """
+    updates = earlier.filter((pl.col("field") == field.name) & (pl.col("action") == Action.UPDATE.value))
+    wholes = earlier.filter(pl.col("field").is_null() & pl.col("content").is_not_null())
+    contents = [json.loads(each) for each in wholes["content"]]
+    held = [dumps(each.get(field.name)) if isinstance(each, dict) else None for each in contents]
+    last = earlier.group_by(ID).agg(pl.col("applied_at").max().alias("last_at"))
+    wholes = wholes.with_columns(pl.Series("old", held, pl.String)).join(last, on=ID)
+    wholes = wholes.with_columns(pl.col("last_at").alias("lost_at")).select(*updates.columns, "lost_at")
+    return pl.concat([updates.with_columns(pl.col("applied_at").alias("lost_at")), wholes])
+
+
 def _alone(fields: pl.DataFrame, differing: pl.DataFrame) -> pl.DataFrame:
     """Of these fields those of annotations that differ in no other."""
     others = differing.join(fields, on=[ID, "field"], how="anti").select(ID).unique()
     return fields.join(others, on=ID, how="anti")
 
 
-def _matching(field: Any, rows: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
+def _matching(field: Field, rows: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
     """Ids of the rows whose value is one that an entry replaced; ``lost_at`` is when that was, the last time."""
-    when = pl.col("applied_at") if "applied_at" in entries.columns else pl.lit(None, LOST["lost_at"])
+    when = pl.col("lost_at") if "lost_at" in entries.columns else pl.lit(None, LOST["lost_at"])
     pairs = rows.join(entries.select(ID, "old", when.alias("lost_at")), on=ID).select(ID, "now", "old", "lost_at")
     found = [(id_, lost) for id_, now, old, lost in pairs.iter_rows() if is_same(field, json.loads(old), now)]
     frame = pl.DataFrame(found, schema=LOST, orient="row")

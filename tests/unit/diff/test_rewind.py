@@ -126,6 +126,25 @@ def test_a_value_that_no_entry_names_is_brought_forward_with_what_went_back_if_i
         assert ("z" in {each.annotation_id for each in plan.recovery[Side.DATABASE]}) is brought
 
 
+def test_a_value_that_came_with_a_whole_annotation_and_was_replaced_with_another_is_an_earlier_one() -> None:
+    """A label that was put back came with what its row held by then: no entry names the value of before."""
+    came, back = ({"label": each} for each in ("copepod", "krill"))
+    again = [
+        entry
+        for name in MANY
+        for entry in (
+            earlier(name, 1, action="insert", way="to_fiftyone", applied=YESTERDAY, content=came),
+            earlier(name, 2, action="insert", way="to_fiftyone", edited=NOON, content=back),
+        )
+    ]
+    given = {"b": _known(MANY), "f": [F(name, label="krill", at=NOON) for name in MANY], "log": again} | LOOSE
+    plan = plan_of(d=[D(name, at=YESTERDAY) for name in MANY], **given)
+    assert plan.held is not None and "before 2026-05-04 12:00:00 UTC: 12 of the 12" in plan.held
+    assert {(each.old, each.new) for each in plan.recovery[Side.DATABASE]} == {("copepod", "krill")}
+    assert plan_of(d=[D(name, at=NOW) for name in MANY], **given).held is None, "edited since"
+    assert plan_of(d=[D(name, label="salp", at=YESTERDAY) for name in MANY], **given).held is None, "never agreed"
+
+
 def test_a_stamp_of_whole_seconds_is_not_older_within_its_second() -> None:
     half = timedelta(milliseconds=500)
     given = {

@@ -218,8 +218,12 @@ def earlier(
     edited: datetime | None = None,
     began: datetime | None = None,
     applied: datetime = NOON,
+    content: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A change that was applied, as the log tells of it; the run began a second before, if nothing else is said."""
+    """A change that was applied, as the log tells of it; the run began a second before, if nothing else is said.
+
+    ``content`` is what was inserted or deleted as a whole.
+    """
     return {
         "seq": seq,
         "annotation_id": name,
@@ -227,6 +231,7 @@ def earlier(
         "action": action,
         "direction": way,
         "old": dumps(old),
+        "content": content and dumps(content),
         "edited_at": edited,
         "began_at": began or applied - SECOND,
         "applied_at": applied,
