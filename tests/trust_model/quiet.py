@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from syncd.diff.readback import ANSWERED
+from syncd.diff.rewind import RECOVERED
 from syncd.model import ID_FIELD, Side
 from syncd.session import Session
 from syncd.store import changes
@@ -280,11 +281,12 @@ def check_recovered(read: Books, before: Books, unsettled: set[tuple[str, str]])
 
 
 def _is_answer(read: Books, annotation_id: str, name: str, written: Any, now: Any) -> bool:
-    """Whether the log says that the database made this of what was written."""
+    """Whether the log says that the database made this of what was brought back to it."""
     return any(
         (each["annotation_id"], each["field"], each["reason"]) == (annotation_id, name, ANSWERED)
         and same(each["old"], written)
         and same(each["new"], now)
+        and any(written["reason"] == RECOVERED for written in _asked(read, each))
         for each in read.applied
     )
 
@@ -328,23 +330,20 @@ def check_replay(read: Books, first: dict[str, dict[str, Any]]) -> None:
     """Replaying the log over the first baseline gives the present baseline.
 
     What both sides were found to hold equally at their first meeting is agreed without a change, and is not logged.
-    Of a change to both sides (an alias, a tag) of which one half came too late, the other half is not agreed.
+    Of a change to both sides (an alias, a tag) of which one half came too late, the other half is not agreed. What the
+    database has answered is agreed, whether or not FiftyOne's label was edited again before it could be given it.
     """
-    halves = {(each["run_id"], each["annotation_id"], each["field"]) for each in read.log if each["status"] != APPLIED}
+    plain = [each for each in read.log if each["reason"] != ANSWERED]
+    halves = {(each["run_id"], each["annotation_id"], each["field"]) for each in plain if each["status"] != APPLIED}
     replayed = {annotation_id: dict(fields) for annotation_id, fields in first.items()}
-    for entry in read.applied:
+    for entry in read.log:
         annotation_id, name = entry["annotation_id"], entry["field"]
         if (entry["run_id"], annotation_id, name) in halves:
             continue
         if entry["action"] == "delete":
             replayed.pop(annotation_id, None)
         elif entry["action"] == "insert":
-            # Of what was answered later than the label was edited again, the answer alone is agreed.
-            replayed[annotation_id] = {
-                each: value
-                for each, value in entry["new"].items()
-                if (entry["run_id"], annotation_id, each) not in halves
-            }
+            replayed[annotation_id] = dict(entry["new"])
         elif name != ID_FIELD and annotation_id is not None:  # a label that has no id yet may be relabelled
             replayed.setdefault(annotation_id, {})[name] = entry["new"]
     found = dict(_differences(replayed, read.baseline))
@@ -378,6 +377,22 @@ def check_log(read: Books, session: Session) -> None:
     )
     twice = [each for each in starts if each[1] is not None]
     assert len(twice) == len(set(twice)), "one run logged a change twice"
+    for each in read.log:
+        if each["reason"] == ANSWERED:
+            assert _asked(read, each), f"nothing was written that the database answered: {each}"
+
+
+def _asked(read: Books, answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The changes by which the very value was written to which the database has given this answer."""
+    name, value = answer["field"], answer["old"]
+    return [
+        each
+        for each in read.applied
+        if (each["run_id"], each["annotation_id"]) == (answer["run_id"], answer["annotation_id"])
+        and (each["direction"], each["field"]) in {("to_database", name), ("to_database", None)}
+        and each["action"] != "delete"
+        and same(each["new"] if each["field"] else each["new"].get(name), value)
+    ]
 
 
 def same(one: Any, two: Any) -> bool:
