@@ -12,6 +12,7 @@ import polars as pl
 from syncd.diff.images import MOVED, normal
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B
+from syncd.diff.places import REPLACED
 from syncd.model.snapshot import baseline_schema
 
 AWAY = pl.col("sample_id").is_null()
@@ -58,10 +59,21 @@ def missing_at_home(baseline: pl.DataFrame, fiftyone: pl.DataFrame, open_conflic
     """
     place = ["annotation_id", "sample_id"]
     missing = baseline.join(fiftyone, on=place, how="anti").select(place)
-    moved = open_conflicts.filter((pl.col("kind") == MOVED) & pl.col("field").is_null())
-    moved = moved.select("annotation_id", pl.col("seen_on").alias("sample_id"))
-    moved = moved.join(missing, on="annotation_id", how="semi")
-    return pl.concat([missing, moved.join(fiftyone, on=place, how="anti")]).unique(maintain_order=True)
+    seen = seen_elsewhere(open_conflicts).join(missing, on="annotation_id", how="semi")
+    return pl.concat([missing, seen.join(fiftyone, on=place, how="anti")]).unique(maintain_order=True)
+
+
+def seen_elsewhere(open_conflicts: pl.DataFrame) -> pl.DataFrame:
+    """Where (``annotation_id``, ``sample_id``) labels were seen last that are not where they were known."""
+    doubted = pl.col("kind").is_in([MOVED, REPLACED]) & pl.col("field").is_null() & pl.col("seen_on").is_not_null()
+    return open_conflicts.filter(doubted).select("annotation_id", pl.col("seen_on").alias("sample_id")).unique()
+
+
+def last_homes(baseline: pl.DataFrame, open_conflicts: pl.DataFrame) -> pl.DataFrame:
+    """The baseline of annotations whose labels were seen elsewhere last, on the samples where they were seen."""
+    seen = seen_elsewhere(open_conflicts)
+    found = baseline.drop("sample_id").join(seen, on="annotation_id").select(baseline.columns)
+    return found.join(baseline, on=["annotation_id", "sample_id"], how="anti")
 
 
 def new_homes(baseline: pl.DataFrame, nameless: pl.DataFrame, database: pl.DataFrame) -> pl.DataFrame:

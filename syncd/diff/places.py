@@ -12,6 +12,9 @@ from syncd.model.kinds import dumps
 from syncd.model.plan import Conflict, Edited
 from syncd.model.snapshot import column
 
+REPLACED = "replaced"
+"""Kind of the conflict about a label without an id that stands where a known one stood."""
+
 SAME_PLACE = 0.5
 """Boxes that overlap by at least this share (intersection over union) mark the same place in a sample."""
 
@@ -45,7 +48,7 @@ def replacements(mapping: Mapping, nameless: pl.DataFrame, vanished: pl.DataFram
             continue
         taken.add(annotation_id)
         found[row["nth"]] = Conflict(
-            kind="replaced",
+            kind=REPLACED,
             annotation_id=annotation_id,
             sample_id=row["sample_id"],
             label_id=row["label_id"],

@@ -54,7 +54,7 @@ def diff(inputs: Inputs) -> Plan:
     database, notes, twice = _sound(_without(inputs.database.rows, left.ids))
     database = without_own_names(database, inputs.history.signed)
 
-    identified = identify(mapping, review, fiftyone, baseline, database, adopt=inputs.adopt)
+    identified = identify(mapping, review, fiftyone, baseline, database, told, adopt=inputs.adopt)
     held = identified.held | frozenset(twice)
     labels = _with_restored(fiftyone, identified.restored)
     known_tags = known_answers(inputs.history, labels)

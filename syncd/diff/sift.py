@@ -43,8 +43,9 @@ class Rules:
 class Sifted:
     """What must be looked at; and the next baseline of annotations of which there is nothing else to say.
 
-    ``new`` are rows that nothing else knows, or that hold what was agreed while their samples are not in the dataset
-    (``annotation_id``, ``media``): they must be looked at where FiftyOne has their sample, and are only counted elsewhere.
+    ``new`` are rows that nothing else knows, or that hold what was agreed and whose samples left the dataset before
+    (``annotation_id``, ``media``): they must be looked at where FiftyOne has their sample, and are only counted
+    elsewhere.
     """
 
     named: Named

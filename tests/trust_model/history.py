@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -33,13 +33,13 @@ class History:
 
     ``gone`` says when somebody last deleted a subject, ``made`` when somebody last added it; ``forgotten`` when its
     side last lost what had been set in one of its fields, ``gone_from`` when a label went from a sample while it stands
-    on another as well. ``objects`` are labels that lost their annotation's id
-    together with their own, and stand where they stood, with the annotation that each of them is. ``erased`` are
-    annotations of which somebody deleted a label, ``cleared`` fields of annotations that hold nothing any more because
-    somebody wanted it so. ``strangers`` are labels that were copied or moved, and annotations whose rows were tied to
-    another image: nothing knows them where they are. ``hands`` are the moments at which somebody was at a label, with
-    its sample; ``runs`` says
-    when syncd was started, by the run's id or, where the run died, by that moment.
+    on another as well. ``objects`` are labels that lost their annotation's id together with their own, and stand where
+    they stood, with the annotation that each of them is. ``erased`` are annotations of which somebody deleted a label,
+    ``bore`` the ids that labels had before they lost them, ``cleared`` fields of annotations that hold nothing any more
+    because somebody wanted it so. ``strangers`` are labels that were copied or moved, and annotations whose rows were
+    tied to another image: nothing knows them where they are. ``hands`` are the moments at which somebody was at a
+    label, with its sample; ``runs`` says when syncd was started, by the run's id or, where the run died, by that
+    moment.
     """
 
     edits: list[Edit] = field(default_factory=list)
@@ -49,6 +49,7 @@ class History:
     gone_from: dict[tuple[str, str], int] = field(default_factory=dict)
     objects: dict[str, str] = field(default_factory=dict)
     erased: set[str | None] = field(default_factory=set)
+    bore: dict[str, str] = field(default_factory=dict)
     cleared: set[tuple[str | None, str]] = field(default_factory=set)
     strangers: set[str | None] = field(default_factory=set)
     hands: list[tuple[int, str, str]] = field(default_factory=list)
@@ -101,6 +102,14 @@ class History:
     def removed(self, side: Side, subject: str) -> None:
         """Somebody deleted an annotation."""
         self.gone[side, subject] = self.next()
+
+    def seen(self, labels: Iterable[SeenLabel]) -> None:
+        """These labels are there, under these ids."""
+        self.bore |= {each.label_id: each.annotation_id for each in labels if each.annotation_id is not None}
+
+    def deleted(self, label: SeenLabel) -> None:
+        """Somebody deleted a label, whether or not it still had its id."""
+        self.erased |= {label.annotation_id, self.bore.get(label.label_id), self.objects.get(label.label_id)}
 
     def touched(self, label: SeenLabel) -> None:
         """Somebody was at a label."""

@@ -115,7 +115,7 @@ class TrustMachine(RuleBasedStateMachine):
         if label and len(self.sides.labels()) > FEWEST:
             self.sides.erase(label)
             self.history.touched(label)
-            self.history.erased.add(label.annotation_id)
+            self.history.deleted(label)
             self.history.went(label, {each.label_id for each in self.sides.labels()})
 
     @rule(pick=PICK, where=PICK)
@@ -186,6 +186,8 @@ class TrustMachine(RuleBasedStateMachine):
             self.history.relabelled(label.label_id, made)
             return
         values = {name: label.values[name] for name in (LABEL, BOX)}
+        if owner is None:
+            self.history.deleted(label)
         self.history.removed(Side.FIFTYONE, label.label_id)
         self.history.drew(replace(label, label_id=made, values=values))
         self._lost_its_ids(replace(label, label_id=made), owner)
@@ -459,7 +461,7 @@ class TrustMachine(RuleBasedStateMachine):
         for place, label in was.items():
             if place not in now:
                 self.history.touched(label)
-                self.history.erased.add(label.annotation_id)
+                self.history.deleted(label)
                 self.history.disturbed(label.annotation_id, label.label_id)
                 self.history.went(label, there)
         for place, label in now.items():
@@ -493,8 +495,10 @@ class TrustMachine(RuleBasedStateMachine):
         with self._session(faults) as session, power_cut(session, at) as cut:
             self.history.runs[str(began)] = began
             trouble(faults, cut)
+            self.history.seen(self.sides.labels())
             result = reconcile(session, options)
             self.history.runs[str(result.run_id)] = began
+            self.history.seen(self.sides.labels())
             return result
 
     def _session(self, faults: Faults | None = None) -> Any:
@@ -566,6 +570,7 @@ class TrustMachine(RuleBasedStateMachine):
 
     def _label(self, pick: int) -> SeenLabel | None:
         found = self.sides.labels()
+        self.history.seen(found)
         return found[pick % len(found)] if found else None
 
     def _row(self, pick: int) -> SeenRow | None:
