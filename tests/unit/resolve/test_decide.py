@@ -17,7 +17,7 @@ from syncd.model.snapshot import SAMPLES_SCHEMA
 from syncd.model.vocabulary import Term
 from syncd.resolve.answer import Answer, Question, Take
 from syncd.resolve.decide import BY_HAND, decide
-from unit.diff.world import CLASSIFICATION, B, D, F, Row, S, baseline, brief, frame, mapping, plan_of
+from unit.diff.world import CLASSIFICATION, B, D, F, Row, S, baseline, brief, frame, mapping, opened, plan_of
 
 FIFTYONE, DATABASE = Take(Side.FIFTYONE), Take(Side.DATABASE)
 TERMS = Vocabulary((Term("copepod"), Term("krill"), Term("salp")), aliases={"Old": "krill"})
@@ -280,6 +280,22 @@ def test_a_label_drawn_where_a_known_one_was() -> None:
     gone, back = answer(DATABASE, **replaced).changes
     assert (gone.action.value, gone.label_id, gone.annotation_id) == ("delete", "l-new", None)
     assert (back.action.value, back.sample_id, back.annotation_id) == ("insert", "s-a", "a")
+
+
+def test_a_label_that_was_moved_and_made_anew_gives_way_to_one_where_it_was_known() -> None:
+    box = [0.1, 0.1, 0.2, 0.2]
+    made = {
+        "b": [B("a", box=box)],
+        "f": [F(None, label_id="l-new", sample="s-b", box=box)],
+        "d": [D("a", box=box)],
+        "conflicts": [opened("a", "moved", None, seen_on="s-b")],
+    }
+    (stamped,) = answer(FIFTYONE, **made).changes
+    assert (stamped.sample_id, stamped.label_id, stamped.new) == ("s-b", "l-new", "a")
+    gone, back = answer(DATABASE, **made).changes
+    assert (gone.sample_id, back.sample_id) == ("s-b", "s-a")
+    _, back = answer(DATABASE, **made, samples=[S("s-b")]).changes
+    assert back.sample_id == "s-b", "the sample where it was known has left"
 
 
 def test_class_tags_that_disagree_are_answered_even_where_the_sides_agree() -> None:
