@@ -54,7 +54,7 @@ EARLIER_SCHEMA: dict[str, pl.DataType] = {
     "action": pl.String(),
     "direction": pl.String(),
     "old": pl.String(),
-    "content": pl.String(),
+    "new": pl.String(),
     "edited_at": MOMENT,
     "began_at": MOMENT,
     "applied_at": MOMENT,
@@ -117,7 +117,7 @@ class History:
     earlier: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EARLIER_SCHEMA))
     """The applied changes of annotations that may have gone back in time (:func:`syncd.diff.rewind.asked_for`).
 
-    ``began_at`` is when their run began, ``content`` what was inserted or deleted as a whole.
+    ``began_at`` is when their run began.
     """
 
     waiting: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WAITING_SCHEMA))

@@ -243,13 +243,14 @@ def _returned(inputs: Inputs, known: pl.DataFrame, side: Side) -> tuple[pl.DataF
         rows = rows.select(ID, value, _utc(prefix + "edited_at").alias("stamp"))
         if side is Side.FIFTYONE:
             waits = history.waiting.filter(pl.col("field") == field.name).rename({"new": "old"})
+            waits = waits.with_columns(pl.lit(None, LOST["lost_at"]).alias("lost_at"))
             rows = rows.join(_matching(field, rows, waits), on=ID, how="anti")
         if rows.is_empty():
             continue
         differing.append(rows.select(ID, pl.lit(field.name).alias("field")))
         entries = _of_field(field, history.earlier.join(rows, on=ID, how="semi"))
-        agreed = _agreed_at(entries, side)
-        earlier = rows.join(_matching(field, rows, entries), on=ID, how="left").join(agreed, on=ID)
+        last = _agreed_at(entries, side)
+        earlier = rows.join(_matching(field, rows, _agreed(entries)), on=ID, how="left").join(last, on=ID)
         was_agreed = pl.col("lost_at").is_not_null().alias("known")
         earlier = earlier.with_columns(pl.lit(field.name).alias("field"), _is_older().alias("older"), was_agreed)
         returned.append(earlier.select(*LOST, *columns))
@@ -257,18 +258,27 @@ def _returned(inputs: Inputs, known: pl.DataFrame, side: Side) -> tuple[pl.DataF
 
 
 def _of_field(field: Field, earlier: pl.DataFrame) -> pl.DataFrame:
-    """What the log tells of a field: its changes, and those of whole annotations, with what these then held of it.
-
-    A value that came or went with the whole annotation was agreed until the last of these entries at the latest.
-    """
+    """What the log tells of a field: its changes, and what came or went of it with whole annotations."""
     updates = earlier.filter((pl.col("field") == field.name) & (pl.col("action") == Action.UPDATE.value))
-    wholes = earlier.filter(pl.col("field").is_null() & pl.col("content").is_not_null())
-    contents = [json.loads(each) for each in wholes["content"]]
-    held = [dumps(each.get(field.name)) if isinstance(each, dict) else None for each in contents]
-    last = earlier.group_by(ID).agg(pl.col("applied_at").max().alias("last_at"))
-    wholes = wholes.with_columns(pl.Series("old", held, pl.String)).join(last, on=ID)
-    wholes = wholes.with_columns(pl.col("last_at").alias("lost_at")).select(*updates.columns, "lost_at")
-    return pl.concat([updates.with_columns(pl.col("applied_at").alias("lost_at")), wholes])
+    wholes = earlier.filter(pl.col("field").is_null())
+    parts = {name: pl.Series(name, [_part(field, each) for each in wholes[name]], pl.String) for name in ("old", "new")}
+    return pl.concat([updates, wholes.with_columns(**parts)]).sort("seq")
+
+
+def _part(field: Field, text: str) -> str | None:
+    """A field's value in what is logged of a whole annotation; ``None`` where this was not there."""
+    content = json.loads(text)
+    return dumps(content.get(field.name)) if isinstance(content, dict) else None
+
+
+def _agreed(entries: pl.DataFrame) -> pl.DataFrame:
+    """The values that were agreed at some time, and when each was replaced (:data:`LOST`, ``old``).
+
+    What an entry has replaced need not be what the one before it has left: a policy decides between two edits.
+    """
+    replaced = entries.select(ID, "old", pl.col("applied_at").alias("lost_at"))
+    left = entries.select(ID, pl.col("new").alias("old"), pl.col("applied_at").shift(-1).over(ID).alias("lost_at"))
+    return pl.concat([replaced, left]).drop_nulls()
 
 
 def _alone(fields: pl.DataFrame, differing: pl.DataFrame) -> pl.DataFrame:
@@ -277,10 +287,9 @@ def _alone(fields: pl.DataFrame, differing: pl.DataFrame) -> pl.DataFrame:
     return fields.join(others, on=ID, how="anti")
 
 
-def _matching(field: Field, rows: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
-    """Ids of the rows whose value is one that an entry replaced; ``lost_at`` is when that was, the last time."""
-    when = pl.col("lost_at") if "lost_at" in entries.columns else pl.lit(None, LOST["lost_at"])
-    pairs = rows.join(entries.select(ID, "old", when.alias("lost_at")), on=ID).select(ID, "now", "old", "lost_at")
+def _matching(field: Field, rows: pl.DataFrame, agreed: pl.DataFrame) -> pl.DataFrame:
+    """Ids of the rows whose value is one of these (``old``); ``lost_at`` is when it was replaced, the last time."""
+    pairs = rows.join(agreed.select(ID, "old", "lost_at"), on=ID).select(ID, "now", "old", "lost_at")
     found = [(id_, lost) for id_, now, old, lost in pairs.iter_rows() if is_same(field, json.loads(old), now)]
     frame = pl.DataFrame(found, schema=LOST, orient="row")
     return frame.group_by(ID).agg(pl.col("lost_at").max())

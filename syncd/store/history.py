@@ -76,7 +76,7 @@ def with_earlier(connection: Connection, tables: Tables, binding: str, known: Hi
             table.c.action,
             table.c.direction,
             _text(table.c.old),
-            sa.case((table.c.field.is_(None), sa.cast(sa.func.coalesce(table.c.new, table.c.old), sa.Text))),
+            _text(table.c.new),
             table.c.edited_at,
             run.c.started_at,
             table.c.applied_at,

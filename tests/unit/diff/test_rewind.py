@@ -133,8 +133,8 @@ def test_a_value_that_came_with_a_whole_annotation_and_was_replaced_with_another
         entry
         for name in MANY
         for entry in (
-            earlier(name, 1, action="insert", way="to_fiftyone", applied=YESTERDAY, content=came),
-            earlier(name, 2, action="insert", way="to_fiftyone", edited=NOON, content=back),
+            earlier(name, 1, action="insert", way="to_fiftyone", applied=YESTERDAY, new=came),
+            earlier(name, 2, action="insert", way="to_fiftyone", edited=NOON, new=back),
         )
     ]
     given = {"b": _known(MANY), "f": [F(name, label="krill", at=NOON) for name in MANY], "log": again} | LOOSE
@@ -143,6 +143,22 @@ def test_a_value_that_came_with_a_whole_annotation_and_was_replaced_with_another
     assert {(each.old, each.new) for each in plan.recovery[Side.DATABASE]} == {("copepod", "krill")}
     assert plan_of(d=[D(name, at=NOW) for name in MANY], **given).held is None, "edited since"
     assert plan_of(d=[D(name, label="salp", at=YESTERDAY) for name in MANY], **given).held is None, "never agreed"
+
+
+def test_a_value_that_lost_to_another_than_the_one_that_replaced_it_is_an_earlier_one() -> None:
+    """FiftyOne held another value again when the correction came: the last entry does not name what was agreed."""
+    told = [
+        entry
+        for name in MANY
+        for entry in (
+            earlier(name, 1, old="salp", new="copepod", applied=YESTERDAY),
+            earlier(name, 2, old="salp", new="krill", way="to_fiftyone", edited=NOON),
+        )
+    ]
+    given = {"b": _known(MANY), "f": [F(name, label="krill", at=NOON) for name in MANY], "log": told} | LOOSE
+    plan = plan_of(d=[D(name, at=YESTERDAY) for name in MANY], **given)
+    assert plan.held is not None and "before 2026-05-04 12:00:00 UTC: 12 of the 12" in plan.held
+    assert plan_of(d=[D(name, at=NOW) for name in MANY], **given).held is None, "edited since"
 
 
 def test_a_stamp_of_whole_seconds_is_not_older_within_its_second() -> None:

@@ -213,17 +213,14 @@ def earlier(
     *,
     on: str | None = LABEL,
     old: Any = None,
+    new: Any = None,
     action: str = "update",
     way: str | None = "to_database",
     edited: datetime | None = None,
     began: datetime | None = None,
     applied: datetime = NOON,
-    content: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A change that was applied, as the log tells of it; the run began a second before, if nothing else is said.
-
-    ``content`` is what was inserted or deleted as a whole.
-    """
+    """A change that was applied, as the log tells of it; the run began a second before, if nothing else is said."""
     return {
         "seq": seq,
         "annotation_id": name,
@@ -231,7 +228,7 @@ def earlier(
         "action": action,
         "direction": way,
         "old": dumps(old),
-        "content": content and dumps(content),
+        "new": dumps(new),
         "edited_at": edited,
         "began_at": began or applied - SECOND,
         "applied_at": applied,
