@@ -44,6 +44,7 @@ UNFILLED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "field"
 WAITING_SCHEMA: dict[str, pl.DataType] = {
     "annotation_id": pl.String(),
     "field": pl.String(),
+    "old": pl.String(),
     "new": pl.String(),
 }
 MOMENT = pl.Datetime("us", "UTC")
@@ -121,7 +122,7 @@ class History:
     """
 
     waiting: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WAITING_SCHEMA))
-    """The edits of those annotations that wait for a person already."""
+    """The edits of those annotations that wait for a person already, and what the database held then (``old``)."""
 
     newest_elsewhere: datetime | None = None
     """The time of the newest change of any other annotation."""

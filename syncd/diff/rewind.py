@@ -45,13 +45,16 @@ class Rewound:
     ``fields`` (``annotation_id``, ``field``) hold earlier agreed values; ``gone`` are annotations that came to be
     since then and the side lacks again, ``back`` those that were deleted since then and it has again. ``before`` is
     the first change that it lost, ``stamp`` the newest stamp on what it holds of the earlier time. ``enough``: it went
-    back as a whole, which holds the binding; fewer become conflicts.
+    back as a whole, which holds the binding; fewer become conflicts. ``away`` are such fields of rows whose samples
+    have left: they are brought forward with the others, and hold nothing, since there is no label to which they could
+    go.
     """
 
     side: Side
     fields: pl.DataFrame
     gone: pl.DataFrame
     back: pl.DataFrame
+    away: pl.DataFrame
     differing: int
     before: datetime | None
     stamp: datetime | None
@@ -147,7 +150,7 @@ def rewound_column(name: str, side: Side) -> str:
 def forward(inputs: Inputs, joined: pl.DataFrame, found: Rewound) -> tuple[Change, ...]:
     """What brings a side forward again: the agreed values, what it lacks, and the removal of what was deleted."""
     wholes = ((found.gone, Action.INSERT), (found.back, Action.DELETE))
-    changes = list(_updates(joined, found.side, found.fields))
+    changes = list(_updates(joined, found.side, pl.concat([found.fields, found.away])))
     for ids, action in wholes:
         changes.extend(_wholes(inputs.mapping, joined, found.side, ids, action))
     return tuple(changes)
@@ -198,7 +201,7 @@ def _rewound(inputs: Inputs, joined: pl.DataFrame, side: Side) -> Rewound | None
     here, there = f"in_{PREFIXES[side][0]}", f"in_{PREFIXES[OTHER[side]][0]}"
     untold = joined.join(open_whole(inputs.history).select(ID).unique(), on=ID, how="anti")
     known = untold.filter(pl.col("in_b") & pl.col(here))
-    differing, earlier = _returned(inputs, known, side)
+    differing, earlier = _returned(inputs, known.filter(~WITHOUT_SAMPLE), side)
     fields = _alone(earlier.filter("known", "older"), differing)
     back = _back_again(inputs, untold.filter(~pl.col("in_b") & pl.col(here) & ~pl.col(there)), side)
     lacking = pl.col("in_b") & ~pl.col(here) & pl.col(there) & ~WITHOUT_SAMPLE & ~pl.col("hidden")
@@ -215,14 +218,18 @@ def _rewound(inputs: Inputs, joined: pl.DataFrame, side: Side) -> Rewound | None
     if not enough and stamp is None:
         # Without stamps a few earlier values are edits like any other.
         return None
+    rest, told = _returned(inputs, known.filter(WITHOUT_SAMPLE), side)
+    away = _alone(told.filter("known", "older"), rest)
     if enough and stamp is not None:
         # Of the same time is also what bears no newer stamp than that: clocks are put back, and a value that lost by a
         # policy before it was agreed on is named by no entry.
         of_that_time = (pl.col("stamp") <= stamp).fill_null(value=False)
         by_value, by_stamp = pl.col("known") & (pl.col("older") | of_that_time), pl.col("older") & of_that_time
-        fields = _alone(earlier.filter(by_value | by_stamp), differing)
+        fields, away = (
+            _alone(frame.filter(by_value | by_stamp), others) for frame, others in ((earlier, differing), (told, rest))
+        )
     lost = pl.concat([frame.select(*LOST) for frame in (fields, back, gone)])
-    plain = (fields.select(ID, "field"), gone.select(ID), back.select(ID))
+    plain = (fields.select(ID, "field"), gone.select(ID), back.select(ID), away.select(ID, "field"))
     return Rewound(side, *plain, total, _moment(lost["lost_at"].min()), stamp, enough)
 
 
@@ -241,10 +248,11 @@ def _returned(inputs: Inputs, known: pl.DataFrame, side: Side) -> tuple[pl.DataF
         value = pl.col(prefix + column(field.name)).alias("now")
         rows = known.filter(apart).join(told, on=ID, how="anti")
         rows = rows.select(ID, value, _utc(prefix + "edited_at").alias("stamp"))
-        if side is Side.FIFTYONE:
-            waits = history.waiting.filter(pl.col("field") == field.name).rename({"new": "old"})
-            waits = waits.with_columns(pl.lit(None, LOST["lost_at"]).alias("lost_at"))
-            rows = rows.join(_matching(field, rows, waits), on=ID, how="anti")
+        # Whoever is to approve an edit has been shown what both sides hold.
+        shown = pl.col("new" if side is Side.FIFTYONE else "old").alias("old")
+        waits = history.waiting.filter(pl.col("field") == field.name)
+        waits = waits.select(ID, shown, pl.lit(None, LOST["lost_at"]).alias("lost_at")).drop_nulls("old")
+        rows = rows.join(_matching(field, rows, waits), on=ID, how="anti")
         if rows.is_empty():
             continue
         differing.append(rows.select(ID, pl.lit(field.name).alias("field")))

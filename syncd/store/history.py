@@ -86,7 +86,7 @@ def with_earlier(connection: Connection, tables: Tables, binding: str, known: Hi
     )
     earlier = _frame(connection, _about(connection, chosen, table, ids), EARLIER_SCHEMA)
     waits = tables.waiting
-    waiting = sa.select(waits.c.annotation_id, waits.c.field, _text(waits.c.new)).where(
+    waiting = sa.select(waits.c.annotation_id, waits.c.field, _text(waits.c.old), _text(waits.c.new)).where(
         waits.c.binding == binding, waits.c.kind == AWAITING, waits.c.field.is_not(None)
     )
     return replace(

@@ -130,7 +130,7 @@ class TrustMachine(RuleBasedStateMachine):
     @rule(pick=PICK, where=PICK)
     def move(self, pick: int, where: int) -> None:
         if label := self._label(pick):
-            self.history.disturbed(label.annotation_id, label.label_id)
+            self._disturbed(label.annotation_id, label.label_id)
             sample = self._sample(where)
             self.sides.move(label, sample)
             self.history.moved(label.label_id, label.sample, sample)
@@ -213,7 +213,7 @@ class TrustMachine(RuleBasedStateMachine):
     def remove_row(self, pick: int) -> None:
         row = self._row(pick)
         if row and len(self.sides.rows()) > FEWEST:
-            self.history.disturbed(row.annotation_id)
+            self._disturbed(row.annotation_id)
             self.sides.remove_row(row.annotation_id)
             self.history.removed(Side.DATABASE, row.annotation_id)
 
@@ -229,7 +229,7 @@ class TrustMachine(RuleBasedStateMachine):
         shown = [each for each in self.sides.rows() if each.annotation_id not in self.sides.hidden()]
         if len(shown) > FEWEST:
             hidden = shown[pick % len(shown)].annotation_id
-            self.history.disturbed(hidden)
+            self._disturbed(hidden)
             self.sides.hide_row(hidden)
 
     @rule(pick=PICK)
@@ -240,7 +240,7 @@ class TrustMachine(RuleBasedStateMachine):
     @rule(pick=PICK, where=PICK)
     def retie_row(self, pick: int, where: int) -> None:
         if row := self._row(pick):
-            self.history.disturbed(row.annotation_id)
+            self._disturbed(row.annotation_id)
             self.history.strangers.add(row.annotation_id)
             self.sides.retie_row(row.annotation_id, self._sample(where))
 
@@ -328,8 +328,7 @@ class TrustMachine(RuleBasedStateMachine):
     def change_policy(self, chosen: tuple[str, str]) -> None:
         self.chosen = replace(self.chosen, policy=self.chosen.policy | dict([chosen]))
         if chosen == ("on_new", "ignore"):
-            self.history.objects = {}
-            self.left = {sample: [] for sample in self.left}
+            self._forget_objects()
 
     @rule()
     def change_review(self) -> None:
@@ -404,7 +403,7 @@ class TrustMachine(RuleBasedStateMachine):
                 return
             chosen = log[pick % len(log)]
             entries = [each for each in log if each["run_id"] == chosen["run_id"]] if whole_run else [chosen]
-            self.history.objects = {}
+            self._forget_objects()
             undo(session, entries, MadeOptions(UNDO, braked=False))
 
     @rule()
@@ -462,13 +461,13 @@ class TrustMachine(RuleBasedStateMachine):
             if place not in now:
                 self.history.touched(label)
                 self.history.deleted(label)
-                self.history.disturbed(label.annotation_id, label.label_id)
+                self._disturbed(label.annotation_id, label.label_id)
                 self.history.went(label, there)
         for place, label in now.items():
             if place not in was:
                 self.history.touched(label)
                 self.history.made[Side.FIFTYONE, label.label_id] = self.history.next()
-                self.history.disturbed(label.annotation_id, label.label_id)
+                self._disturbed(label.annotation_id, label.label_id)
                 continue
             for name, value in label.values.items():
                 if not same(value, was[place].values.get(name)):
@@ -477,7 +476,7 @@ class TrustMachine(RuleBasedStateMachine):
     def _note_value(self, label: SeenLabel, name: str, value: Any) -> None:
         self.history.touched(label)
         if name == BOX:
-            self.history.disturbed(label.annotation_id, label.label_id)
+            self._disturbed(label.annotation_id, label.label_id)
         if value is None:
             self.history.forget(Side.FIFTYONE, label.label_id, name)
             self.history.cleared.add((label.annotation_id, name))
@@ -506,14 +505,14 @@ class TrustMachine(RuleBasedStateMachine):
 
     def _edit_label(self, label: SeenLabel, name: str, value: Any) -> None:
         if name == BOX:
-            self.history.disturbed(label.annotation_id, label.label_id)
+            self._disturbed(label.annotation_id, label.label_id)
         self.history.touched(label)
         self.sides.edit_label(label, name, value)
         self.history.edited_label(label, name, value)
 
     def _edit_row(self, row: SeenRow, name: str, value: Any, *, late: bool = False) -> None:
         if name == BOX:
-            self.history.disturbed(row.annotation_id)
+            self._disturbed(row.annotation_id)
         self.sides.edit_row(row.annotation_id, name, value, late=late)
         self.history.edited_row(row.annotation_id, name, value)
 
@@ -547,6 +546,16 @@ class TrustMachine(RuleBasedStateMachine):
     @staticmethod
     def _is_at(one: SeenLabel, two: SeenLabel) -> bool:
         return one.sample == two.sample and same(one.values[BOX], two.values[BOX])
+
+    def _disturbed(self, annotation_id: str | None, label_id: str | None = None) -> None:
+        """From now on a label may stand elsewhere than its annotation, also where its sample is away."""
+        self.history.disturbed(annotation_id, label_id)
+        for sample, labels in self.left.items():
+            self.left[sample] = [each for each in labels if each.annotation_id != annotation_id]
+
+    def _forget_objects(self) -> None:
+        """From now on nobody can tell whose a label is that has lost its ids."""
+        self.history.objects, self.left = {}, {sample: [] for sample in self.left}
 
     def _moved(self) -> set[tuple[str | None, str | None]]:
         """The annotations that stand on another sample than their rows say, as people know by now, and where."""
