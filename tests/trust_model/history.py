@@ -35,11 +35,11 @@ class History:
     side last lost what had been set in one of its fields, ``gone_from`` when a label went from a sample while it stands
     on another as well. ``objects`` are labels that lost their annotation's id together with their own, and stand where
     they stood, with the annotation that each of them is. ``erased`` are annotations of which somebody deleted a label,
-    ``bore`` the ids that labels had before they lost them, ``cleared`` fields of annotations that hold nothing any more
-    because somebody wanted it so. ``strangers`` are labels that were copied or moved, and annotations whose rows were
-    tied to another image: nothing knows them where they are. ``hands`` are the moments at which somebody was at a
-    label, with its sample; ``runs`` says when syncd was started, by the run's id or, where the run died, by that
-    moment.
+    ``lost`` labels that have lost their attributes and nothing else, and not been looked at since, ``bore`` the ids
+    that labels had before they lost them, ``cleared`` fields of annotations that hold nothing any more because somebody
+    wanted it so. ``strangers`` are labels that were copied or moved, and annotations whose rows were tied to another
+    image: nothing knows them where they are. ``hands`` are the moments at which somebody was at a label, with its
+    sample; ``runs`` says when syncd was started, by the run's id or, where the run died, by that moment.
     """
 
     edits: list[Edit] = field(default_factory=list)
@@ -50,6 +50,7 @@ class History:
     objects: dict[str, str] = field(default_factory=dict)
     erased: set[str | None] = field(default_factory=set)
     bore: dict[str, str] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
     cleared: set[tuple[str | None, str]] = field(default_factory=set)
     strangers: set[str | None] = field(default_factory=set)
     hands: list[tuple[int, str, str]] = field(default_factory=list)

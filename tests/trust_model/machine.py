@@ -33,6 +33,7 @@ from trust_model.quiet import Books, same
 from trust_model.sides import Return, Rules, SeenLabel, SeenRow, Sides
 
 PICK = st.integers(0, 9_999)
+ATTRIBUTES = ("depth", "count", "verified")
 BOTH_WAYS = st.sampled_from([LABEL, LABEL, "depth"])
 ANY_FIELD = st.sampled_from([LABEL, LABEL, "depth", BOX])
 MOST_RUNS = 8
@@ -173,13 +174,15 @@ class TrustMachine(RuleBasedStateMachine):
         label = self._label(pick)
         if label is None:
             return
-        had = [name for name in ("depth", "count", "verified") if label.values.get(name) is not None]
+        had = [name for name in ATTRIBUTES if label.values.get(name) is not None]
         if keeps_id and same_label and len(had) == 1:
             return  # as when a person clears the one attribute
         owner = label.annotation_id if self._is_an_object(label) else None
         self.history.tried["rebuilt"] += 1
         self.history.touched(label)
         made = self.sides.rebuild(label, keeps_id=keeps_id, same_label=same_label)
+        if same_label and keeps_id:
+            self.history.lost.add(label.label_id)
         if same_label or (keeps_id and label.annotation_id):
             for name in had:
                 self.history.forget(Side.FIFTYONE, label.label_id, name)
@@ -481,7 +484,14 @@ class TrustMachine(RuleBasedStateMachine):
             self.history.forget(Side.FIFTYONE, label.label_id, name)
             self.history.cleared.add((label.annotation_id, name))
         else:
+            self._gave_back(label, name)
             self.history.edited_label(label, name, value)
+
+    def _gave_back(self, label: SeenLabel, name: str) -> None:
+        """A label that had lost its attributes got one of them back: it does not lack all of them any more."""
+        if name in ATTRIBUTES and label.label_id in self.history.lost:
+            lacks = [each for each in ATTRIBUTES if each != name and label.values.get(each) is None]
+            self.history.cleared |= {(label.annotation_id, each) for each in lacks}
 
     def _run(
         self,
@@ -496,6 +506,8 @@ class TrustMachine(RuleBasedStateMachine):
             trouble(faults, cut)
             self.history.seen(self.sides.labels())
             result = reconcile(session, options)
+            if result.held is None:
+                self.history.lost.clear()
             self.history.runs[str(result.run_id)] = began
             self.history.seen(self.sides.labels())
             return result
@@ -507,6 +519,7 @@ class TrustMachine(RuleBasedStateMachine):
         if name == BOX:
             self._disturbed(label.annotation_id, label.label_id)
         self.history.touched(label)
+        self._gave_back(label, name)
         self.sides.edit_label(label, name, value)
         self.history.edited_label(label, name, value)
 
