@@ -39,7 +39,8 @@ class History:
     that labels had before they lost them, ``cleared`` fields of annotations that hold nothing any more because somebody
     wanted it so. ``strangers`` are labels that were copied or moved, and annotations whose rows were tied to another
     image: nothing knows them where they are. ``hands`` are the moments at which somebody was at a label, with its
-    sample; ``runs`` says when syncd was started, by the run's id or, where the run died, by that moment.
+    sample; ``runs`` says when syncd was started, by the run's id or, where the run died, by that moment; ``set_back``
+    are sides whose clocks were put back.
     """
 
     edits: list[Edit] = field(default_factory=list)
@@ -55,6 +56,7 @@ class History:
     strangers: set[str | None] = field(default_factory=set)
     hands: list[tuple[int, str, str]] = field(default_factory=list)
     runs: dict[str, int] = field(default_factory=dict)
+    set_back: set[Side] = field(default_factory=set)
     drawn: set[str] = field(default_factory=set)
     tried: Counter[str] = field(default_factory=Counter)
     order: int = 0

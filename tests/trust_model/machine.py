@@ -75,6 +75,7 @@ class TrustMachine(RuleBasedStateMachine):
         self.left: dict[str, list[SeenLabel]] = {}
         self.windows: dict[str, Any] = {}
         self.notebook: list[SeenLabel] = []
+        self.minutes = dict.fromkeys(Side, 0)
         self._run(Options(full=True))
         with self._session() as session:
             self.first = quiet.books(session, self.sides).baseline
@@ -319,6 +320,9 @@ class TrustMachine(RuleBasedStateMachine):
 
     @rule(side=st.sampled_from(list(Side)), minutes=st.integers(-8, 8))
     def move_a_clock(self, side: Side, minutes: int) -> None:
+        if minutes < self.minutes[side]:
+            self.history.set_back.add(side)
+        self.minutes[side] = minutes
         self.sides.skew(side, minutes)
 
     # Whoever configures

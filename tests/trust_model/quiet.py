@@ -265,19 +265,27 @@ def check_attributes(read: Books, history: History) -> None:
 def check_recovered(read: Books, before: Books, unsettled: set[tuple[str, str]]) -> None:
     """A side that was brought forward again holds what was agreed ``before`` it went back, as the other does.
 
-    Of what was ``unsettled`` when the side was copied nobody can tell that it is of an earlier time.
+    Of what was ``unsettled`` when the side was copied nobody can tell that it is of an earlier time. What was edited at
+    home while there was no label to which it could go is still to be carried over.
     """
     for annotation_id, agreed in before.baseline.items():
-        unread = annotation_id in read.hidden or read.homes.get(annotation_id) is None
+        unread, was_unread = (_is_unread(each, annotation_id) for each in (read, before))
         if unread or any(each.is_open_whole(annotation_id) for each in (before, read)):
             continue
         labels = [each for each in read.labels if each.annotation_id == annotation_id]
         for name, value in agreed.items():
+            if was_unread and not same(before.rows.get(annotation_id, {}).get(name), value):
+                continue
             if (annotation_id, name) in unsettled or any(each.is_open(annotation_id, name) for each in (before, read)):
                 continue
             for values in (read.rows[annotation_id], *(each.values for each in labels)):
                 told = f"{annotation_id}.{name}: {value!r} was agreed, {values[name]!r} is left"
                 assert same(values[name], value) or _is_answer(read, annotation_id, name, value, values[name]), told
+
+
+def _is_unread(read: Books, annotation_id: str) -> bool:
+    """Whether syncd is not shown the row, or its sample is not in the dataset."""
+    return annotation_id in read.hidden or read.homes.get(annotation_id) is None
 
 
 def _is_answer(read: Books, annotation_id: str, name: str, written: Any, now: Any) -> bool:

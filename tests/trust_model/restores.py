@@ -65,7 +65,8 @@ class RestoringMachine(TrustMachine):
         held = self._run(Options(full=full)).held
         if held is not None:
             assert self._stands() == stands, f"held ({held}), and written all the same"
-        if held is None or WENT_BACK[side] not in held or not forward:
+        # Where a clock was put back no stamp tells what is of an earlier time.
+        if held is None or WENT_BACK[side] not in held or not forward or side in self.history.set_back:
             self.history.tried["accepted" if held else "few"] += 1
             self._take_for_edits(side, before)
             return
