@@ -10,7 +10,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from syncd.diff.readback import ANSWERED
-from syncd.diff.rewind import RECOVERED
 from syncd.model import ID_FIELD, Side
 from syncd.session import Session
 from syncd.store import changes
@@ -262,55 +261,6 @@ def check_attributes(read: Books, history: History) -> None:
             assert each["new"] is not None or each["old"] is None, f"{each['annotation_id']}.{each['field']} was lost"
 
 
-def check_recovered(read: Books, before: Books, unsettled: set[tuple[str, str]]) -> None:
-    """A side that was brought forward again holds what was agreed ``before`` it went back, as the other does.
-
-    Of what was ``unsettled`` when the side was copied nobody can tell that it is of an earlier time. What was edited at
-    home while there was no label to which it could go is still to be carried over.
-    """
-    for annotation_id, agreed in before.baseline.items():
-        unread, was_unread = (_is_unread(each, annotation_id) for each in (read, before))
-        if unread or any(each.is_open_whole(annotation_id) for each in (before, read)):
-            continue
-        labels = [each for each in read.labels if each.annotation_id == annotation_id]
-        for name, value in agreed.items():
-            if was_unread and not same(before.rows.get(annotation_id, {}).get(name), value):
-                continue
-            if (annotation_id, name) in unsettled or any(each.is_open(annotation_id, name) for each in (before, read)):
-                continue
-            for values in (read.rows[annotation_id], *(each.values for each in labels)):
-                told = f"{annotation_id}.{name}: {value!r} was agreed, {values[name]!r} is left"
-                assert same(values[name], value) or _is_answer(read, annotation_id, name, value, values[name]), told
-
-
-def _is_unread(read: Books, annotation_id: str) -> bool:
-    """Whether syncd is not shown the row, or its sample is not in the dataset."""
-    return annotation_id in read.hidden or read.homes.get(annotation_id) is None
-
-
-def _is_answer(read: Books, annotation_id: str, name: str, written: Any, now: Any) -> bool:
-    """Whether the log says that the database made this of what was brought back to it."""
-    return any(
-        (each["annotation_id"], each["field"], each["reason"]) == (annotation_id, name, ANSWERED)
-        and same(each["old"], written)
-        and same(each["new"], now)
-        and any(written["reason"] == RECOVERED for written in _asked(read, each))
-        for each in read.applied
-    )
-
-
-def unsettled(read: Books, side: Side) -> set[tuple[str, str]]:
-    """The fields in which a side does not hold what was agreed."""
-    labels = [(str(each.annotation_id), each.values) for each in read.labels]
-    held = labels if side is Side.FIFTYONE else [*read.rows.items()]
-    return {
-        (annotation_id, name)
-        for annotation_id, values in held
-        for name, value in values.items()
-        if name not in read.baseline.get(annotation_id, {}) or not same(read.baseline[annotation_id][name], value)
-    }
-
-
 def check_reverts(read: Books, history: History) -> None:
     """No value that somebody put back is taken for a window's doing where nobody was at another label of the sample.
 
@@ -387,10 +337,10 @@ def check_log(read: Books, session: Session) -> None:
     assert len(twice) == len(set(twice)), "one run logged a change twice"
     for each in read.log:
         if each["reason"] == ANSWERED:
-            assert _asked(read, each), f"nothing was written that the database answered: {each}"
+            assert asked(read, each), f"nothing was written that the database answered: {each}"
 
 
-def _asked(read: Books, answer: dict[str, Any]) -> list[dict[str, Any]]:
+def asked(read: Books, answer: dict[str, Any]) -> list[dict[str, Any]]:
     """The changes by which the very value was written to which the database has given this answer."""
     name, value = answer["field"], answer["old"]
     return [
