@@ -40,7 +40,7 @@ class History:
     wanted it so. ``strangers`` are labels that were copied or moved, and annotations whose rows were tied to another
     image: nothing knows them where they are. ``hands`` are the moments at which somebody was at a label, with its
     sample; ``runs`` says when syncd was started, by the run's id or, where the run died, by that moment; ``set_back``
-    are sides whose clocks were put back.
+    are sides whose clocks were put back, ``late`` annotations whose rows were committed later than their stamps say.
     """
 
     edits: list[Edit] = field(default_factory=list)
@@ -57,6 +57,7 @@ class History:
     hands: list[tuple[int, str, str]] = field(default_factory=list)
     runs: dict[str, int] = field(default_factory=dict)
     set_back: set[Side] = field(default_factory=set)
+    late: set[str] = field(default_factory=set)
     drawn: set[str] = field(default_factory=set)
     tried: Counter[str] = field(default_factory=Counter)
     order: int = 0

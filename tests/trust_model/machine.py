@@ -530,6 +530,8 @@ class TrustMachine(RuleBasedStateMachine):
     def _edit_row(self, row: SeenRow, name: str, value: Any, *, late: bool = False) -> None:
         if name == BOX:
             self._disturbed(row.annotation_id)
+        if late:
+            self.history.late.add(row.annotation_id)
         self.sides.edit_row(row.annotation_id, name, value, late=late)
         self.history.edited_row(row.annotation_id, name, value)
 

@@ -76,7 +76,7 @@ class RestoringMachine(TrustMachine):
         with self._session() as session:
             recover(session, side, Options())
         if (read := self._to_quiet()) is not None:
-            check_recovered(read, before, copy.unsettled)
+            check_recovered(read, before, copy.unsettled, self.history.late)
 
     def _forget_what_is_lost(self, side: Side, copy: _Copy, before: Books) -> None:
         """What was set on a side since it was copied, and was not agreed, is lost with it."""
@@ -127,15 +127,16 @@ def _subjects(side: Side, labels: list[SeenLabel], rows: dict[str, dict[str, Any
     return {each.label_id: (each.annotation_id, each.values) for each in labels}
 
 
-def check_recovered(read: Books, before: Books, unsettled: set[tuple[str, str]]) -> None:
+def check_recovered(read: Books, before: Books, unsettled: set[tuple[str, str]], late: set[str]) -> None:
     """A side that was brought forward again holds what was agreed ``before`` it went back, as the other does.
 
-    Of what was ``unsettled`` when the side was copied nobody can tell that it is of an earlier time. What was edited at
+    Of what was ``unsettled`` when the side was copied nobody can tell that it is of an earlier time; nor of rows that
+    were committed ``late``, since what was agreed of them bears an older stamp than what was copied. What was edited at
     home while there was no label to which it could go is still to be carried over.
     """
     for annotation_id, agreed in before.baseline.items():
         unread, was_unread = (_is_unread(each, annotation_id) for each in (read, before))
-        if unread or any(each.is_open_whole(annotation_id) for each in (before, read)):
+        if unread or annotation_id in late or any(each.is_open_whole(annotation_id) for each in (before, read)):
             continue
         labels = [each for each in read.labels if each.annotation_id == annotation_id]
         for name, value in agreed.items():
