@@ -204,6 +204,10 @@ class RowStore(Adapter, Protocol):
         """
         ...
 
+    def not_given_yet(self, ids: Collection[str]) -> frozenset[str]:
+        """Which of these ids, that no row has, whoever gives ids is still to give, to some other row."""
+        ...
+
     def signature(self, actor: str | None) -> str | None:
         """What the column of editors holds after a change by this actor was written; ``None`` where there is none."""
         ...

@@ -20,8 +20,8 @@ from syncd.diff.images import is_other
 from syncd.diff.readback import ANSWERED
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Content, Direction, Value
 from syncd.session import Session
-from syncd.store import baseline, changes
-from syncd.store.changes import ABANDONED, APPLIED, SUPERSEDED, Intent, Outcome
+from syncd.store import baseline, changes, conflicts
+from syncd.store.changes import ABANDONED, APPLIED, REFUSED, SUPERSEDED, Intent, Outcome
 from syncd.store.left import arranged
 from syncd.store.lock import make_sure
 
@@ -57,8 +57,9 @@ def settle(session: Session, *, keep: bool = False) -> Settled:
     known = baseline.read_some(state, tables, mapping, annotation_ids=ids)
     noted = changes.noted(state, tables, mapping.binding)
     seen = _seen_in_database(session, homeward)
+    refused = _refused(session) if noted else frozenset()
     drawn = {
-        id(each): _judge_drawn(session, each, seen.get(id(each)), known)
+        id(each): _judge_drawn(session, each, seen.get(id(each)), known, refused)
         for seq, _, each in left
         if seq in noted and is_drawn(each)
     }
@@ -132,22 +133,34 @@ def _judge(session: Session, change: Change, seen: Result | None) -> Recorded:
     return Recorded(change, ABANDONED if untouched else SUPERSEDED, seen)
 
 
-def _judge_drawn(session: Session, change: Change, seen: Result | None, known: pl.DataFrame) -> Recorded:
+_Place = tuple["str | None", "str | None"]
+
+
+def _refused(session: Session) -> frozenset[_Place]:
+    """The drawn labels whose row the database would not take: what a run has opened with its outcomes says so."""
+    found = conflicts.open_now(session.state, session.tables, session.mapping.binding).refused
+    return frozenset(found.select("sample_id", "label_id").iter_rows())
+
+
+def _judge_drawn(
+    session: Session, change: Change, seen: Result | None, known: pl.DataFrame, refused: frozenset[_Place]
+) -> Recorded:
     """What became of the insert of a drawn label, of which it is noted what the database made of it.
 
     A row under the noted id is the label's where it holds what the label held, or what the database makes of that;
-    any other is somebody else's.
+    any other is somebody else's. Where no id is noted, there is no row: it was ``refused``, or the label was gone.
     """
+    if change.annotation_id is None:
+        return Recorded(change, REFUSED if (change.sample_id, change.label_id) in refused else SUPERSEDED)
     recorded = pl.col("annotation_id").eq(change.annotation_id) & pl.col("label_id").eq(change.label_id)
-    if change.annotation_id is not None and (session.one_transaction or known.filter(recorded).height):
+    if session.one_transaction or known.filter(recorded).height:
         return Recorded(change, APPLIED)
-    if change.annotation_id is not None and seen is None:
+    if seen is None:
         # It is there and not shown any more: inserted once more it would be there twice.
         return Recorded(change, APPLIED, Result(change, present=True, after=change.new))
-    if seen is not None and seen.present and _others(session, change, seen) <= seen.answered:
+    if seen.present and _others(session, change, seen) <= seen.answered:
         return Recorded(change, APPLIED, seen)
-    refused = change.annotation_id is None
-    return Recorded(replace(change, annotation_id=None), SUPERSEDED if refused else ABANDONED)
+    return Recorded(replace(change, annotation_id=None), ABANDONED)
 
 
 def _with_label(change: Change, label_id: str | None) -> Change:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from syncd.diff.images import normal
+from syncd.diff.images import MOVED, normal
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B
+from syncd.diff.places import REPLACED
 from syncd.model.snapshot import baseline_schema
 
 AWAY = pl.col("sample_id").is_null()
@@ -22,7 +23,11 @@ WITHOUT_SAMPLE = pl.col("in_b") & pl.col("in_d") & ~pl.col("in_f") & pl.col(B + 
 
 
 def without_lost_homes(
-    baseline: pl.DataFrame, fiftyone: pl.DataFrame, database: pl.DataFrame, homes: pl.DataFrame | None
+    baseline: pl.DataFrame,
+    fiftyone: pl.DataFrame,
+    database: pl.DataFrame,
+    homes: pl.DataFrame | None,
+    open_conflicts: pl.DataFrame,
 ) -> pl.DataFrame:
     """The baseline, with those away of whose sample nothing is left.
 
@@ -31,12 +36,13 @@ def without_lost_homes(
     """
     if homes is None:
         return baseline
-    lost = missing_at_home(baseline, fiftyone).join(homes, on="sample_id", how="anti").drop_nulls("sample_id")
+    lost = missing_at_home(baseline, fiftyone, open_conflicts)
+    lost = lost.join(homes, on="sample_id", how="anti").drop_nulls("sample_id")
     media = database.select("annotation_id", pl.col("media").alias("of_row"))
     strange = fiftyone.join(media, on="annotation_id").filter(
         normal(pl.col("media")).ne_missing(normal(pl.col("of_row")))
     )
-    lost = lost.select("annotation_id").join(strange, on="annotation_id", how="anti")
+    lost = lost.select("annotation_id").unique().join(strange, on="annotation_id", how="anti")
     if lost.is_empty():
         return baseline
     lost = lost.with_columns(pl.lit(value=True).alias("lost"))
@@ -45,9 +51,29 @@ def without_lost_homes(
     return rows.with_columns(left).drop("lost")
 
 
-def missing_at_home(baseline: pl.DataFrame, fiftyone: pl.DataFrame) -> pl.DataFrame:
-    """The baseline of annotations of which no label stands on the sample where it was known."""
-    return baseline.join(fiftyone, on=["annotation_id", "sample_id"], how="anti")
+def missing_at_home(baseline: pl.DataFrame, fiftyone: pl.DataFrame, open_conflicts: pl.DataFrame) -> pl.DataFrame:
+    """The samples (``annotation_id``, ``sample_id``) of annotations of which no label stands there any more.
+
+    That is where the baseline knows it, and where it was seen last if it had been moved from there and a person has
+    been asked.
+    """
+    place = ["annotation_id", "sample_id"]
+    missing = baseline.join(fiftyone, on=place, how="anti").select(place)
+    seen = seen_elsewhere(open_conflicts).join(missing, on="annotation_id", how="semi")
+    return pl.concat([missing, seen.join(fiftyone, on=place, how="anti")]).unique(maintain_order=True)
+
+
+def seen_elsewhere(open_conflicts: pl.DataFrame) -> pl.DataFrame:
+    """Where (``annotation_id``, ``sample_id``) labels were seen last that are not where they were known."""
+    doubted = pl.col("kind").is_in([MOVED, REPLACED]) & pl.col("field").is_null() & pl.col("seen_on").is_not_null()
+    return open_conflicts.filter(doubted).select("annotation_id", pl.col("seen_on").alias("sample_id")).unique()
+
+
+def last_homes(baseline: pl.DataFrame, open_conflicts: pl.DataFrame) -> pl.DataFrame:
+    """The baseline of annotations whose labels were seen elsewhere last, on the samples where they were seen."""
+    seen = seen_elsewhere(open_conflicts)
+    found = baseline.drop("sample_id").join(seen, on="annotation_id").select(baseline.columns)
+    return found.join(baseline, on=["annotation_id", "sample_id"], how="anti")
 
 
 def new_homes(baseline: pl.DataFrame, nameless: pl.DataFrame, database: pl.DataFrame) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from syncd.diff.findings import label_conflict
-from syncd.diff.gone import new_homes
+from syncd.diff.gone import last_homes, new_homes
 from syncd.diff.images import normal
 from syncd.diff.places import replacements
 from syncd.diff.tags import with_actors
@@ -73,12 +73,14 @@ def identify(
     rows: pl.DataFrame,
     baseline: pl.DataFrame,
     database: pl.DataFrame,
+    open_conflicts: pl.DataFrame,
     *,
     adopt: bool,
 ) -> Identified:
     """Settles the identity of every label that was read. Invariant: no row is dropped without a conflict.
 
-    ``database`` says on which image each annotation belongs; ids are unique in it. Labels that do not stand where the
+    ``database`` says on which image each annotation belongs; ids are unique in it. ``open_conflicts`` say where a label
+    was seen last that is not where it was known. Labels that do not stand where the
     baseline knows them have their actor filled in, as ``review`` finds it.
     """
     originals, others = _apart(rows, baseline)
@@ -95,7 +97,8 @@ def identify(
     nameless = pl.concat([fresh, others.filter(L.is_null() & A.is_null()).select(fresh.columns)])
     vanished = baseline.join(settled.select("annotation_id"), on="annotation_id", how="anti")
     vanished = vanished.filter(~A.is_in(list(doubts.held)))
-    replaced = replacements(mapping, nameless, pl.concat([vanished, new_homes(vanished, nameless, database)]))
+    homes = [vanished, new_homes(vanished, nameless, database), last_homes(vanished, open_conflicts)]
+    replaced = replacements(mapping, nameless, pl.concat(homes))
     doubts.held.update(str(conflict.annotation_id) for conflict in replaced.values())
     left = nameless.with_row_index("nth").filter(~pl.col("nth").is_in(list(replaced))).drop("nth")
     doubts.add("unaddressable", left.filter(L.is_null()), "annotation_id")

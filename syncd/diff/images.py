@@ -40,6 +40,7 @@ NOT_THERE = "no sample of the dataset has the row's image: ingest it, or take `f
 SEVERAL = "several samples have the row's image: delete the surplus ones"
 OCCUPIED = "the sample of the row's image holds another label"
 BORNE = "another label on the sample of the row's image bears this id"
+RETIED = "the row names another image by now"
 CROP = "a crop shows what it was cut from: cut it anew with `syncd ingest`, or take `fiftyone`"
 NOT_WRITABLE = "the column that ties the row to its image cannot be written: change it there, or take `database`"
 
@@ -98,6 +99,12 @@ def _names(mapping: Mapping) -> tuple[pl.Expr, pl.Expr]:
 def is_known_image(mapping: Mapping) -> pl.Expr:
     """Whether the label's sample still names the image that the baseline knows."""
     return normal(pl.col(F + mapping.image)).eq_missing(normal(pl.col(B + "image")))
+
+
+@lru_cache(EXPRESSIONS)
+def is_retied(mapping: Mapping) -> pl.Expr:
+    """Whether the row names another image than the one on which its label was known."""
+    return (normal(pl.col(D + mapping.image)) != normal(pl.col(B + "image"))).fill_null(value=False)
 
 
 def rows_elsewhere(mapping: Mapping, labels: pl.DataFrame, rows: pl.DataFrame) -> list[str]:

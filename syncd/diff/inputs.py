@@ -31,7 +31,9 @@ OPEN_SCHEMA: dict[str, pl.DataType] = {
     "kind": pl.String(),
     "fiftyone": pl.String(),
     "database": pl.String(),
+    "seen_on": pl.String(),
 }
+"""``seen_on`` is the sample of the label that a conflict is about, when it was seen last."""
 HALF_SCHEMA: dict[str, pl.DataType] = {
     "annotation_id": pl.String(),
     "field": pl.String(),
@@ -43,6 +45,7 @@ UNFILLED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "field"
 WAITING_SCHEMA: dict[str, pl.DataType] = {
     "annotation_id": pl.String(),
     "field": pl.String(),
+    "old": pl.String(),
     "new": pl.String(),
 }
 MOMENT = pl.Datetime("us", "UTC")
@@ -53,6 +56,7 @@ EARLIER_SCHEMA: dict[str, pl.DataType] = {
     "action": pl.String(),
     "direction": pl.String(),
     "old": pl.String(),
+    "new": pl.String(),
     "edited_at": MOMENT,
     "began_at": MOMENT,
     "applied_at": MOMENT,
@@ -119,7 +123,7 @@ class History:
     """
 
     waiting: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WAITING_SCHEMA))
-    """The edits of those annotations that wait for a person already."""
+    """The edits of those annotations that wait for a person already, and what the database held then (``old``)."""
 
     newest_elsewhere: datetime | None = None
     """The time of the newest change of any other annotation."""

@@ -22,7 +22,7 @@ from syncd.diff.findings import (
     whole_conflict,
 )
 from syncd.diff.gate import TAGGED, drawn_waits
-from syncd.diff.gone import WITHOUT_SAMPLE, next_away
+from syncd.diff.gone import WITHOUT_SAMPLE, next_away, seen_elsewhere
 from syncd.diff.inputs import History, Inputs
 from syncd.diff.joined import D, F, not_finite, unreadable
 from syncd.diff.memory import (
@@ -38,7 +38,7 @@ from syncd.diff.memory import (
     removed_lately,
     with_presence_memory,
 )
-from syncd.diff.places import Occupants
+from syncd.diff.places import REPLACED, Occupants
 from syncd.diff.presence import HIDDEN
 from syncd.diff.returns import ASK
 from syncd.diff.tags import PLACE, Place, with_actors
@@ -190,19 +190,24 @@ def _left_with_their_samples(inputs: Inputs, rows: pl.DataFrame, found: Findings
 def _unasked(inputs: Inputs, fresh: pl.DataFrame, found: Findings) -> pl.DataFrame:
     """Fresh labels of an incremental reading, without those of which somebody has been asked whose they are.
 
-    Whether others are the labels of samples that had left the dataset, only a complete reading tells.
+    Whether others are the labels of samples that had left the dataset, or of annotations that were moved to their
+    samples, only a complete reading tells.
     """
     asked = pl.DataFrame(list(_asked_about(inputs.history)), {name: pl.String() for name in PLACE}, orient="row")
     fresh = fresh.join(asked, on=PLACE, how="anti")
     strange = fresh.join(inputs.baseline, on="sample_id", how="anti").height
     if strange and inputs.away and inputs.policy.on_new != "ignore":
         found.hints.append(f"{strange} labels without an id may be those of samples that had left the dataset")
+    moved = seen_elsewhere(inputs.history.open_conflicts).join(inputs.baseline, on="annotation_id", how="anti")
+    doubtful = fresh.join(moved, on="sample_id", how="semi").height
+    if doubtful and inputs.policy.on_new != "ignore":
+        found.hints.append(f"{doubtful} labels without an id may be those that had been moved to their samples")
     return fresh
 
 
 def _asked_about(history: History) -> Iterator[tuple[str, str]]:
     """The labels without an id that open conflicts about other annotations name."""
-    about = open_whole(history).filter(pl.col("kind").is_in(["replaced", OCCUPIED]))
+    about = open_whole(history).filter(pl.col("kind").is_in([REPLACED, OCCUPIED]))
     for text in about["fiftyone"].to_list():
         label = json.loads(text)
         if isinstance(label, dict):

@@ -18,6 +18,9 @@ from syncd.model.snapshot import column
 
 Row = dict[str, Any]
 
+REPLACED = "replaced"
+"""Kind of the conflict about a label without an id that stands where a known one stood."""
+
 SAME_PLACE = 0.5
 """Boxes that overlap by at least this share (intersection over union) mark the same place in a sample."""
 
@@ -44,7 +47,7 @@ def replacements(mapping: Mapping, nameless: pl.DataFrame, vanished: pl.DataFram
 
 def _replaced(mapping: Mapping, row: Row, known: Row) -> Conflict:
     return Conflict(
-        kind="replaced",
+        kind=REPLACED,
         annotation_id=known["annotation_id"],
         sample_id=row["sample_id"],
         label_id=row["label_id"],

@@ -48,12 +48,13 @@ def diff(inputs: Inputs) -> Plan:
     mapping, review = inputs.mapping, inputs.policy.review
     fiftyone, left = without_young(inputs.fiftyone.rows, inputs.baseline, inputs.young)
     fiftyone, taken_back = without_orphans(fiftyone, inputs.baseline, inputs.history.minted)
-    baseline = without_lost_homes(inputs.baseline, inputs.fiftyone.rows, inputs.database.rows, inputs.homes)
-    baseline = _without(baseline, left.ids)
+    baseline = _without(_with_those_away(inputs), left.ids)
     database, notes, twice = _sound(_without(inputs.database.rows, left.ids))
     database = without_own_names(database, inputs.history.signed)
 
-    identified = identify(mapping, review, fiftyone, baseline, database, adopt=inputs.adopt)
+    identified = identify(
+        mapping, review, fiftyone, baseline, database, inputs.history.open_conflicts, adopt=inputs.adopt
+    )
     held = identified.held | frozenset(twice)
     labels = _with_restored(fiftyone, identified.restored)
     known_tags = known_answers(inputs.history, labels)
@@ -87,8 +88,12 @@ def diff(inputs: Inputs) -> Plan:
     waiting = [*found.waiting, *flagged(review, tags, fiftyone)]
     scope = _scope(inputs, joined, held, left, images, found)
     doubted = _displaced(inputs, identified.held) + images.displaced
-    stop = images.held or rewind.held(inputs, joined, went_back) or boxes.held(inputs, joined)
-    stop = stop or _braked(inputs, found, changes, conflicts, doubted)
+    stop = (
+        images.held
+        or rewind.held(inputs, joined, went_back)
+        or boxes.held(inputs, joined)
+        or _braked(inputs, found, changes, conflicts, doubted)
+    )
     answer = Answers((), frozenset())
     if stop is None:
         heard = Heard(changes, conflicts, found.waiting)
@@ -114,6 +119,12 @@ def diff(inputs: Inputs) -> Plan:
         answered=answer.answered | kept(known_tags, labels, held),
         recovery=_recovery(inputs, joined, went_back),
     )
+
+
+def _with_those_away(inputs: Inputs) -> pl.DataFrame:
+    """The baseline, in which annotations whose samples have left the dataset are away."""
+    sides = (inputs.fiftyone.rows, inputs.database.rows)
+    return without_lost_homes(inputs.baseline, *sides, inputs.homes, inputs.history.open_conflicts)
 
 
 def _side_by_side(

@@ -20,7 +20,8 @@ from syncd.diff.gone import WITHOUT_SAMPLE
 from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, D, F, any_difference, differ, is_known, prefixed, unreadable
 from syncd.diff.memory import is_same, open_whole
-from syncd.model.fields import Direction, Mapping, Side
+from syncd.model.fields import Direction, Field, Mapping, Side
+from syncd.model.kinds import dumps
 from syncd.model.plan import Action, Change
 from syncd.model.snapshot import column
 
@@ -44,13 +45,16 @@ class Rewound:
     ``fields`` (``annotation_id``, ``field``) hold earlier agreed values; ``gone`` are annotations that came to be
     since then and the side lacks again, ``back`` those that were deleted since then and it has again. ``before`` is
     the first change that it lost, ``stamp`` the newest stamp on what it holds of the earlier time. ``enough``: it went
-    back as a whole, which holds the binding; fewer become conflicts.
+    back as a whole, which holds the binding; fewer become conflicts. ``away`` are such fields of rows whose samples
+    have left: they are brought forward with the others, and hold nothing, since there is no label to which they could
+    go.
     """
 
     side: Side
     fields: pl.DataFrame
     gone: pl.DataFrame
     back: pl.DataFrame
+    away: pl.DataFrame
     differing: int
     before: datetime | None
     stamp: datetime | None
@@ -146,7 +150,7 @@ def rewound_column(name: str, side: Side) -> str:
 def forward(inputs: Inputs, joined: pl.DataFrame, found: Rewound) -> tuple[Change, ...]:
     """What brings a side forward again: the agreed values, what it lacks, and the removal of what was deleted."""
     wholes = ((found.gone, Action.INSERT), (found.back, Action.DELETE))
-    changes = list(_updates(joined, found.side, found.fields))
+    changes = list(_updates(joined, found.side, pl.concat([found.fields, found.away])))
     for ids, action in wholes:
         changes.extend(_wholes(inputs.mapping, joined, found.side, ids, action))
     return tuple(changes)
@@ -197,7 +201,7 @@ def _rewound(inputs: Inputs, joined: pl.DataFrame, side: Side) -> Rewound | None
     here, there = f"in_{PREFIXES[side][0]}", f"in_{PREFIXES[OTHER[side]][0]}"
     untold = joined.join(open_whole(inputs.history).select(ID).unique(), on=ID, how="anti")
     known = untold.filter(pl.col("in_b") & pl.col(here))
-    differing, earlier = _returned(inputs, known, side)
+    differing, earlier = _returned(inputs, known.filter(~WITHOUT_SAMPLE), side)
     fields = _alone(earlier.filter("known", "older"), differing)
     back = _back_again(inputs, untold.filter(~pl.col("in_b") & pl.col(here) & ~pl.col(there)), side)
     lacking = pl.col("in_b") & ~pl.col(here) & pl.col(there) & ~WITHOUT_SAMPLE & ~pl.col("hidden")
@@ -214,14 +218,18 @@ def _rewound(inputs: Inputs, joined: pl.DataFrame, side: Side) -> Rewound | None
     if not enough and stamp is None:
         # Without stamps a few earlier values are edits like any other.
         return None
+    rest, told = _returned(inputs, known.filter(WITHOUT_SAMPLE), side)
+    away = _alone(told.filter("known", "older"), rest)
     if enough and stamp is not None:
         # Of the same time is also what bears no newer stamp than that: clocks are put back, and a value that lost by a
         # policy before it was agreed on is named by no entry.
         of_that_time = (pl.col("stamp") <= stamp).fill_null(value=False)
         by_value, by_stamp = pl.col("known") & (pl.col("older") | of_that_time), pl.col("older") & of_that_time
-        fields = _alone(earlier.filter(by_value | by_stamp), differing)
+        fields, away = (
+            _alone(frame.filter(by_value | by_stamp), others) for frame, others in ((earlier, differing), (told, rest))
+        )
     lost = pl.concat([frame.select(*LOST) for frame in (fields, back, gone)])
-    plain = (fields.select(ID, "field"), gone.select(ID), back.select(ID))
+    plain = (fields.select(ID, "field"), gone.select(ID), back.select(ID), away.select(ID, "field"))
     return Rewound(side, *plain, total, _moment(lost["lost_at"].min()), stamp, enough)
 
 
@@ -240,19 +248,45 @@ def _returned(inputs: Inputs, known: pl.DataFrame, side: Side) -> tuple[pl.DataF
         value = pl.col(prefix + column(field.name)).alias("now")
         rows = known.filter(apart).join(told, on=ID, how="anti")
         rows = rows.select(ID, value, _utc(prefix + "edited_at").alias("stamp"))
-        if side is Side.FIFTYONE:
-            waits = history.waiting.filter(pl.col("field") == field.name).rename({"new": "old"})
-            rows = rows.join(_matching(field, rows, waits), on=ID, how="anti")
+        # Whoever is to approve an edit has been shown what both sides hold.
+        shown = pl.col("new" if side is Side.FIFTYONE else "old").alias("old")
+        waits = history.waiting.filter(pl.col("field") == field.name)
+        waits = waits.select(ID, shown, pl.lit(None, LOST["lost_at"]).alias("lost_at")).drop_nulls("old")
+        rows = rows.join(_matching(field, rows, waits), on=ID, how="anti")
         if rows.is_empty():
             continue
         differing.append(rows.select(ID, pl.lit(field.name).alias("field")))
-        entries = history.earlier.filter((pl.col("field") == field.name) & (pl.col("action") == Action.UPDATE.value))
-        agreed = _agreed_at(entries, side)
-        earlier = rows.join(_matching(field, rows, entries), on=ID, how="left").join(agreed, on=ID)
+        entries = _of_field(field, history.earlier.join(rows, on=ID, how="semi"))
+        last = _agreed_at(entries, side)
+        earlier = rows.join(_matching(field, rows, _agreed(entries)), on=ID, how="left").join(last, on=ID)
         was_agreed = pl.col("lost_at").is_not_null().alias("known")
         earlier = earlier.with_columns(pl.lit(field.name).alias("field"), _is_older().alias("older"), was_agreed)
         returned.append(earlier.select(*LOST, *columns))
     return pl.concat(differing), pl.concat(returned)
+
+
+def _of_field(field: Field, earlier: pl.DataFrame) -> pl.DataFrame:
+    """What the log tells of a field: its changes, and what came or went of it with whole annotations."""
+    updates = earlier.filter((pl.col("field") == field.name) & (pl.col("action") == Action.UPDATE.value))
+    wholes = earlier.filter(pl.col("field").is_null())
+    parts = {name: pl.Series(name, [_part(field, each) for each in wholes[name]], pl.String) for name in ("old", "new")}
+    return pl.concat([updates, wholes.with_columns(**parts)]).sort("seq")
+
+
+def _part(field: Field, text: str) -> str | None:
+    """A field's value in what is logged of a whole annotation; ``None`` where this was not there."""
+    content = json.loads(text)
+    return dumps(content.get(field.name)) if isinstance(content, dict) else None
+
+
+def _agreed(entries: pl.DataFrame) -> pl.DataFrame:
+    """The values that were agreed at some time, and when each was replaced (:data:`LOST`, ``old``).
+
+    What an entry has replaced need not be what the one before it has left: a policy decides between two edits.
+    """
+    replaced = entries.select(ID, "old", pl.col("applied_at").alias("lost_at"))
+    left = entries.select(ID, pl.col("new").alias("old"), pl.col("applied_at").shift(-1).over(ID).alias("lost_at"))
+    return pl.concat([replaced, left]).drop_nulls()
 
 
 def _alone(fields: pl.DataFrame, differing: pl.DataFrame) -> pl.DataFrame:
@@ -261,10 +295,9 @@ def _alone(fields: pl.DataFrame, differing: pl.DataFrame) -> pl.DataFrame:
     return fields.join(others, on=ID, how="anti")
 
 
-def _matching(field: Any, rows: pl.DataFrame, entries: pl.DataFrame) -> pl.DataFrame:
-    """Ids of the rows whose value is one that an entry replaced; ``lost_at`` is when that was, the last time."""
-    when = pl.col("applied_at") if "applied_at" in entries.columns else pl.lit(None, LOST["lost_at"])
-    pairs = rows.join(entries.select(ID, "old", when.alias("lost_at")), on=ID).select(ID, "now", "old", "lost_at")
+def _matching(field: Field, rows: pl.DataFrame, agreed: pl.DataFrame) -> pl.DataFrame:
+    """Ids of the rows whose value is one of these (``old``); ``lost_at`` is when it was replaced, the last time."""
+    pairs = rows.join(agreed.select(ID, "old", "lost_at"), on=ID).select(ID, "now", "old", "lost_at")
     found = [(id_, lost) for id_, now, old, lost in pairs.iter_rows() if is_same(field, json.loads(old), now)]
     frame = pl.DataFrame(found, schema=LOST, orient="row")
     return frame.group_by(ID).agg(pl.col("lost_at").max())

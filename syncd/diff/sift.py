@@ -13,7 +13,7 @@ import polars as pl
 
 from syncd.diff.gone import WITHOUT_SAMPLE
 from syncd.diff.inputs import History, Inputs, Young
-from syncd.diff.joined import B, D, F, join
+from syncd.diff.joined import B, D, F, any_difference, join
 from syncd.diff.reconcile import diff
 from syncd.diff.settled import PLACE, Named, is_agreed, is_alike, is_in_place
 from syncd.diff.tags import said
@@ -43,8 +43,9 @@ class Rules:
 class Sifted:
     """What must be looked at; and the next baseline of annotations of which there is nothing else to say.
 
-    ``new`` are rows that nothing else knows, or whose samples left the dataset before (``annotation_id``, ``media``):
-    they must be looked at where FiftyOne has their sample, and are only counted elsewhere.
+    ``new`` are rows that nothing else knows, or that hold what was agreed and whose samples left the dataset before
+    (``annotation_id``, ``media``): they must be looked at where FiftyOne has their sample, and are only counted
+    elsewhere.
     """
 
     named: Named
@@ -79,7 +80,9 @@ def sift(rules: Rules, baseline: pl.DataFrame, fiftyone: pl.DataFrame, database:
     if rules.young is not None:
         young = pl.col(F + "edited_at").is_between(rules.young.after, rules.young.until).fill_null(value=False)
         settled, alike = settled & ~young, alike & ~young
-    new = (pl.col("in_d") & ~pl.col("in_f") & ~pl.col("in_b")) | WITHOUT_SAMPLE
+    new = pl.col("in_d") & ~pl.col("in_f") & ~pl.col("in_b")
+    # One that holds something else than was agreed may have gone back in time, with or without its sample.
+    new = new | (WITHOUT_SAMPLE & ~any_difference(rules.mapping, B, D))
     # As columns, since every value is compared for them: once, and not for each of the filters.
     joined = joined.with_columns(settled.alias("settled"), alike.alias("alike"), new.alias("new"))
     left = joined.filter(~pl.col("settled") & ~pl.col("alike") & ~pl.col("new"))

@@ -25,7 +25,7 @@ class Present:
 
     ``samples`` has the form of :data:`syncd.model.snapshot.SAMPLES_SCHEMA`, and holds besides those of the labels the
     samples of the images that rows name and their labels do not; ``hidden`` are the annotations whose rows the
-    database keeps and does not show.
+    database keeps and does not show, ``not_given_yet`` the ids of labels that the owner of ids is still to give.
     """
 
     labels: pl.DataFrame
@@ -33,6 +33,7 @@ class Present:
     known: pl.DataFrame
     samples: pl.DataFrame
     hidden: frozenset[str] = frozenset()
+    not_given_yet: frozenset[str] = frozenset()
 
     def label_at(self, sample_id: str | None, label_id: str | None) -> Row | None:
         """The label of that id in that sample; ``None`` where there is none, or more than one."""

@@ -21,13 +21,15 @@ def look(session: Session, annotation_ids: Iterable[str | None], sample_ids: Ite
     places = {each for each in sample_ids if each is not None} | set(known["sample_id"].drop_nulls())
     rows = session.database.read_ids(ids).rows
     rows, hidden = look_behind(session, rows, ids - distinct("annotation_id", rows))
+    strange = ids - distinct("annotation_id", rows, known) - hidden
+    not_given_yet = session.database.not_given_yet(strange) if strange else frozenset()
     session.rest()
     labels = _labels(session, ids, places)
     samples = session.fiftyone.look_up_samples(places | set(labels["sample_id"]))
     elsewhere = rows_elsewhere(session.mapping, labels, rows)
     if elsewhere:
         samples = pl.concat([samples, session.fiftyone.find_samples(elsewhere)]).unique("sample_id", keep="first")
-    return Present(labels, rows, known, samples, hidden)
+    return Present(labels, rows, known, samples, hidden, not_given_yet)
 
 
 def _labels(session: Session, ids: Collection[str], places: Collection[str]) -> pl.DataFrame:

@@ -93,8 +93,10 @@ def read_everything(
     session.rest()
     progress("reading FiftyOne and the database")
     swept = sweep(session, rules_at, size, familiar if size >= WORTH_KEEPING else None, until_done)
-    homes = _homes(session, swept.fiftyone.rows, swept.baseline)
-    known = without_lost_homes(swept.baseline, swept.fiftyone.rows, swept.database.rows, homes)
+    told = rules_at(swept.fiftyone.as_of).history.open_conflicts
+    places = distinct("sample_id", missing_at_home(swept.baseline, swept.fiftyone.rows, told))
+    homes = session.fiftyone.look_up_samples(places) if places else empty_samples()
+    known = without_lost_homes(swept.baseline, swept.fiftyone.rows, swept.database.rows, homes, told)
     samples = _samples(session, swept.fiftyone.rows, swept.database.rows, known)
     return Reading(
         swept.fiftyone,
@@ -226,12 +228,6 @@ def _labels_and_baseline(
             unstamped = pl.concat([unstamped, new_there])
             read |= distinct("sample_id", new_there)
         read |= homes
-
-
-def _homes(session: Session, labels: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Of the samples on which known labels are missing, those that are still in the dataset."""
-    places = distinct("sample_id", missing_at_home(known, labels))
-    return session.fiftyone.look_up_samples(places) if places else empty_samples()
 
 
 def _looked_at(*frames: pl.DataFrame) -> int:

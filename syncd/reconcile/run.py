@@ -200,7 +200,7 @@ def _apply(
     reached(Step.COMMITTED)
     result = complete(session, run_id, applied, result, _counts, options.progress)
     write_tags(session, plan, result.recorded)
-    if _may_log(plan) or not decision.marked.is_newest:
+    if _may_log(plan) or settled.left or not decision.marked.is_newest:
         leave_mark(session, decision.marked.mark, accepted=decision.marked.behind is not None)
     return result
 

@@ -96,7 +96,10 @@ def answer_replaced(question: Question, conflict: OpenConflict, take: Take, pres
         return refuse("the database has no such row (any more) that could be put back: delete the label in FiftyOne")
     if question.mapping.label_type is LabelType.CLASSIFICATION:
         return refuse("a field of one label holds no two: delete the new one in FiftyOne, then take `database`")
-    place = {"label_id": None, "sample_id": label["sample_id"]}
+    home = present.home(annotation_id)
+    # It goes where it was known, unless that sample has left: the new label may stand on another one.
+    known = home is not None and present.sample(home["sample_id"]) is not None
+    place = {"label_id": None, "sample_id": home["sample_id"] if home and known else label["sample_id"]}
     values = content(question.mapping, row)
     back = change(
         question, Direction.TO_FIFTYONE, Action.INSERT, place, annotation_id, None, None, values, media=row["media"]

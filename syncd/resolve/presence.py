@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from syncd.diff.content import ASKED, problems_of
 from syncd.diff.unsafe import why_unsafe_whole
-from syncd.model import LABEL, Action, Direction, LabelType, Side
+from syncd.model import LABEL, Action, Direction, LabelType, Mapping, Side
 from syncd.model.present import Present, Row, content
 from syncd.model.snapshot import column
 from syncd.resolve.answer import (
@@ -68,8 +68,8 @@ def _only_label(question: Question, conflict: OpenConflict, take: Take, present:
         return Answer((change(question, way, Action.DELETE, label, annotation_id, None, values, None),))
     if not mapping.can_insert_in_database:
         return refuse("syncd cannot insert rows into this table: insert it there, or take `database`")
-    if annotation_id is None and mapping.no_new_ids is not None:
-        return refuse(f"{mapping.no_new_ids}, or insert the row there and give the label its id in FiftyOne")
+    if (why := _no_id(mapping, annotation_id, present)) is not None:
+        return refuse(why)
     if label["media"] is None:
         return refuse("its sample has no value that could tie a row to it (sample_key)")
     bad = why_unsafe_whole(mapping, Side.DATABASE, values, problems_of(label))
@@ -82,6 +82,18 @@ def _only_label(question: Question, conflict: OpenConflict, take: Take, present:
     return Answer(
         (change(question, way, Action.INSERT, label, annotation_id, None, None, values, media=label["media"]),)
     )
+
+
+def _no_id(mapping: Mapping, annotation_id: str | None, present: Present) -> str | None:
+    """Why there is no id under which a row could be inserted for a label."""
+    if annotation_id is None and mapping.no_new_ids is not None:
+        return f"{mapping.no_new_ids}, or insert the row there and give the label its id in FiftyOne"
+    if annotation_id in present.not_given_yet:
+        return (
+            f"the database has not given the id {annotation_id} yet, and will give it to another row: clear the "
+            "label's id in FiftyOne, and the next run inserts its row under an id of its own"
+        )
+    return None
 
 
 def _only_row(question: Question, conflict: OpenConflict, take: Take, present: Present, row: Row) -> Answer:

@@ -58,7 +58,11 @@ def open_now(connection: Connection, tables: Tables, binding: str) -> OpenNow:
     columns = ("annotation_id", "field", "kind", "fiftyone", "database", "sample_id", "label_id", "subject")
     chosen = sa.select(*(table.c[name] for name in columns)).where(table.c.binding == binding, table.c.status == OPEN)
     found = connection.execute(chosen).all()
-    known = [(*row[:3], dumps(row.fiftyone), dumps(row.database)) for row in found if row.annotation_id is not None]
+    known = [
+        (*row[:3], dumps(row.fiftyone), dumps(row.database), row.sample_id)
+        for row in found
+        if row.annotation_id is not None
+    ]
     refused = [
         (row.sample_id, row.label_id, dumps(row.fiftyone))
         for row in found

@@ -88,6 +88,7 @@ def with_earlier(
             table.c.action,
             table.c.direction,
             _text(table.c.old),
+            _text(table.c.new),
             table.c.edited_at,
             run.c.started_at,
             table.c.applied_at,
@@ -97,7 +98,7 @@ def with_earlier(
     )
     earlier = _frame(connection, _about(connection, chosen, table, ids), EARLIER_SCHEMA)
     waits = tables.waiting
-    waiting = sa.select(waits.c.annotation_id, waits.c.field, _text(waits.c.new)).where(
+    waiting = sa.select(waits.c.annotation_id, waits.c.field, _text(waits.c.old), _text(waits.c.new)).where(
         waits.c.binding == binding, waits.c.kind == AWAITING, waits.c.field.is_not(None)
     )
     return replace(

@@ -67,10 +67,10 @@ def take_up(
         return list(changes), record_intents(connection, tables, binding, run_id, changes)
     unclaimed: dict[str, list[Intent]] = {}
     for each in left:
-        unclaimed.setdefault(_same(each.change), []).append(each)
+        unclaimed.setdefault(_same(connection, each.change), []).append(each)
     taken: list[Change] = []
     for change in changes:
-        alike = unclaimed.get(_same(change))
+        alike = unclaimed.get(_same(connection, change))
         taken.append(replace(change, label_id=alike.pop(0).change.label_id) if alike else change)
     lost = {each.seq for alike in unclaimed.values() for each in alike}
     dead, kept = arranged(
@@ -86,10 +86,10 @@ def take_up(
     return taken, numbers + record_intents(connection, tables, binding, run_id, taken[len(numbers) :])
 
 
-def _same(change: Change) -> str:
+def _same(connection: Connection, change: Change) -> str:
     """What two intents have in common that are the same; a touched sample, or the id of a label to be, is nothing."""
     left_out = {"edited_at", "actor"} | ({"label_id"} if change.field is None and change.brings_label else set())
-    return dumps({name: value for name, value in entry_of("", "", change).items() if name not in left_out})
+    return dumps({name: value for name, value in entry_of(connection, "", "", change).items() if name not in left_out})
 
 
 def _write_over(
@@ -100,7 +100,9 @@ def _write_over(
     alike: list[Intent] = []
     other: list[Intent] = []
     for before, now in zip(there, intents, strict=False):
-        same = entry_of(binding, now.run_id, before.change) == entry_of(binding, now.run_id, now.change)
+        same = entry_of(connection, binding, now.run_id, before.change) == entry_of(
+            connection, binding, now.run_id, now.change
+        )
         (alike if same else other).append(now)
     for start in range(0, len(alike), BATCH):
         numbers = [each.seq for each in alike[start : start + BATCH]]
@@ -113,7 +115,7 @@ def _rewrite(connection: Connection, tables: Tables, binding: str, intents: Sequ
     table = tables.change
     rows: list[dict[str, Any]] = [
         {"key": each.seq}
-        | {f"new_{name}": value for name, value in entry_of(binding, each.run_id, each.change).items()}
+        | {f"new_{name}": value for name, value in entry_of(connection, binding, each.run_id, each.change).items()}
         for each in intents
     ]
     if rows:

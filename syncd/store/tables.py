@@ -217,6 +217,8 @@ def _cursor(metadata: MetaData, prefix: str) -> Table:
         Column("swept_at", MOMENT),
         Column("captured", TEXT),
         Column("left_alone", sa.JSON(none_as_null=True)),
+        Column("put_off", sa.JSON(none_as_null=True)),
+        Column("rules", TEXT),
     )
 
 

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from syncd.adapters.memory import Faults
 from syncd.apply.steps import Step
+from syncd.diff.images import MOVED
 from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable
 from syncd.model import BOX, LABEL, Action, Change, Direction, Side
 from syncd.reconcile.made import UNDO, MadeOptions
@@ -32,6 +33,7 @@ from trust_model.quiet import Books, same
 from trust_model.sides import Return, Rules, SeenLabel, SeenRow, Sides
 
 PICK = st.integers(0, 9_999)
+ATTRIBUTES = ("depth", "count", "verified")
 BOTH_WAYS = st.sampled_from([LABEL, LABEL, "depth"])
 ANY_FIELD = st.sampled_from([LABEL, LABEL, "depth", BOX])
 MOST_RUNS = 8
@@ -73,6 +75,7 @@ class TrustMachine(RuleBasedStateMachine):
         self.left: dict[str, list[SeenLabel]] = {}
         self.windows: dict[str, Any] = {}
         self.notebook: list[SeenLabel] = []
+        self.minutes = dict.fromkeys(Side, 0)
         self._run(Options(full=True))
         with self._session() as session:
             self.first = quiet.books(session, self.sides).baseline
@@ -104,8 +107,9 @@ class TrustMachine(RuleBasedStateMachine):
         values = self.history.content()
         sample = self._sample(pick)
         made = self.sides.draw(sample, values)
-        self.history.touched(SeenLabel(sample, made, None, values, ()))
-        self.history.added(Side.FIFTYONE, made, None, values)
+        drawn = SeenLabel(sample, made, None, values, ())
+        self.history.touched(drawn)
+        self.history.drew(drawn)
 
     @rule(pick=PICK)
     def erase(self, pick: int) -> None:
@@ -113,9 +117,8 @@ class TrustMachine(RuleBasedStateMachine):
         if label and len(self.sides.labels()) > FEWEST:
             self.sides.erase(label)
             self.history.touched(label)
-            self.history.erased.add(label.annotation_id)
-            if not any(each.label_id == label.label_id for each in self.sides.labels()):
-                self.history.removed(Side.FIFTYONE, label.label_id)
+            self.history.deleted(label)
+            self.history.went(label, {each.label_id for each in self.sides.labels()})
 
     @rule(pick=PICK, where=PICK)
     def duplicate_id(self, pick: int, where: int) -> None:
@@ -129,9 +132,10 @@ class TrustMachine(RuleBasedStateMachine):
     @rule(pick=PICK, where=PICK)
     def move(self, pick: int, where: int) -> None:
         if label := self._label(pick):
-            self.history.disturbed(label.annotation_id, label.label_id)
+            self._disturbed(label.annotation_id, label.label_id)
             sample = self._sample(where)
             self.sides.move(label, sample)
+            self.history.moved(label.label_id, label.sample, sample)
             self.history.strangers.add(label.label_id)
             for each in (label.sample, sample):
                 self.history.touched(replace(label, sample=each))
@@ -142,14 +146,14 @@ class TrustMachine(RuleBasedStateMachine):
         labels = [each for each in self.sides.labels() if each.sample == sample]
         if len(self.sides.samples()) > FEWEST and len(self.sides.labels()) - len(labels) >= FEWEST:
             self.left[sample] = [each for each in labels if self._is_an_object(each)]
+            asked = self._moved()
             self.sides.leave(sample)
             self.history.tried["left"] += 1
             there = {each.label_id for each in self.sides.labels()}
             for each in labels:
-                if each.label_id in self.history.strangers:
+                if each.label_id in self.history.strangers and (each.annotation_id, sample) not in asked:
                     self._left_its_home(each)
-                if each.label_id not in there:
-                    self.history.left(each.label_id)
+                self.history.went(each, there)
 
     @rule(pick=PICK, how=st.sampled_from(list(Return)))
     def sample_comes_back(self, pick: int, how: Return) -> None:
@@ -161,7 +165,7 @@ class TrustMachine(RuleBasedStateMachine):
         objects = {tuple(each.values[BOX]): each.annotation_id for each in self.left.pop(sample)}
         for label in self.sides.come_back(sample, how):
             if how is Return.WHOLE:
-                self.history.came_back(label.label_id)
+                self.history.came_back(label, sample)
             elif how is Return.NAMELESS:
                 self._lost_its_ids(label, objects.get(tuple(label.values[BOX])))
 
@@ -171,21 +175,25 @@ class TrustMachine(RuleBasedStateMachine):
         label = self._label(pick)
         if label is None:
             return
-        had = [name for name in ("depth", "count", "verified") if label.values.get(name) is not None]
+        had = [name for name in ATTRIBUTES if label.values.get(name) is not None]
         if keeps_id and same_label and len(had) == 1:
             return  # as when a person clears the one attribute
         owner = label.annotation_id if self._is_an_object(label) else None
         self.history.tried["rebuilt"] += 1
         self.history.touched(label)
         made = self.sides.rebuild(label, keeps_id=keeps_id, same_label=same_label)
+        if same_label and keeps_id:
+            self.history.lost.add(label.label_id)
         if same_label or (keeps_id and label.annotation_id):
             for name in had:
                 self.history.forget(Side.FIFTYONE, label.label_id, name)
             self.history.relabelled(label.label_id, made)
             return
         values = {name: label.values[name] for name in (LABEL, BOX)}
+        if owner is None:
+            self.history.deleted(label)
         self.history.removed(Side.FIFTYONE, label.label_id)
-        self.history.added(Side.FIFTYONE, made, None, values)
+        self.history.drew(replace(label, label_id=made, values=values))
         self._lost_its_ids(replace(label, label_id=made), owner)
 
     # The curator
@@ -209,7 +217,7 @@ class TrustMachine(RuleBasedStateMachine):
     def remove_row(self, pick: int) -> None:
         row = self._row(pick)
         if row and len(self.sides.rows()) > FEWEST:
-            self.history.disturbed(row.annotation_id)
+            self._disturbed(row.annotation_id)
             self.sides.remove_row(row.annotation_id)
             self.history.removed(Side.DATABASE, row.annotation_id)
 
@@ -225,7 +233,7 @@ class TrustMachine(RuleBasedStateMachine):
         shown = [each for each in self.sides.rows() if each.annotation_id not in self.sides.hidden()]
         if len(shown) > FEWEST:
             hidden = shown[pick % len(shown)].annotation_id
-            self.history.disturbed(hidden)
+            self._disturbed(hidden)
             self.sides.hide_row(hidden)
 
     @rule(pick=PICK)
@@ -236,7 +244,7 @@ class TrustMachine(RuleBasedStateMachine):
     @rule(pick=PICK, where=PICK)
     def retie_row(self, pick: int, where: int) -> None:
         if row := self._row(pick):
-            self.history.disturbed(row.annotation_id)
+            self._disturbed(row.annotation_id)
             self.history.strangers.add(row.annotation_id)
             self.sides.retie_row(row.annotation_id, self._sample(where))
 
@@ -312,6 +320,9 @@ class TrustMachine(RuleBasedStateMachine):
 
     @rule(side=st.sampled_from(list(Side)), minutes=st.integers(-8, 8))
     def move_a_clock(self, side: Side, minutes: int) -> None:
+        if minutes < self.minutes[side]:
+            self.history.set_back.add(side)
+        self.minutes[side] = minutes
         self.sides.skew(side, minutes)
 
     # Whoever configures
@@ -324,8 +335,7 @@ class TrustMachine(RuleBasedStateMachine):
     def change_policy(self, chosen: tuple[str, str]) -> None:
         self.chosen = replace(self.chosen, policy=self.chosen.policy | dict([chosen]))
         if chosen == ("on_new", "ignore"):
-            self.history.objects = {}
-            self.left = {sample: [] for sample in self.left}
+            self._forget_objects()
 
     @rule()
     def change_review(self) -> None:
@@ -400,7 +410,7 @@ class TrustMachine(RuleBasedStateMachine):
                 return
             chosen = log[pick % len(log)]
             entries = [each for each in log if each["run_id"] == chosen["run_id"]] if whole_run else [chosen]
-            self.history.objects = {}
+            self._forget_objects()
             undo(session, entries, MadeOptions(UNDO, braked=False))
 
     @rule()
@@ -457,15 +467,14 @@ class TrustMachine(RuleBasedStateMachine):
         for place, label in was.items():
             if place not in now:
                 self.history.touched(label)
-                self.history.erased.add(label.annotation_id)
-                self.history.disturbed(label.annotation_id, label.label_id)
-                if label.label_id not in there:
-                    self.history.removed(Side.FIFTYONE, label.label_id)
+                self.history.deleted(label)
+                self._disturbed(label.annotation_id, label.label_id)
+                self.history.went(label, there)
         for place, label in now.items():
             if place not in was:
                 self.history.touched(label)
                 self.history.made[Side.FIFTYONE, label.label_id] = self.history.next()
-                self.history.disturbed(label.annotation_id, label.label_id)
+                self._disturbed(label.annotation_id, label.label_id)
                 continue
             for name, value in label.values.items():
                 if not same(value, was[place].values.get(name)):
@@ -474,12 +483,19 @@ class TrustMachine(RuleBasedStateMachine):
     def _note_value(self, label: SeenLabel, name: str, value: Any) -> None:
         self.history.touched(label)
         if name == BOX:
-            self.history.disturbed(label.annotation_id, label.label_id)
+            self._disturbed(label.annotation_id, label.label_id)
         if value is None:
             self.history.forget(Side.FIFTYONE, label.label_id, name)
             self.history.cleared.add((label.annotation_id, name))
         else:
+            self._gave_back(label, name)
             self.history.edited_label(label, name, value)
+
+    def _gave_back(self, label: SeenLabel, name: str) -> None:
+        """A label that had lost its attributes got one of them back: it does not lack all of them any more."""
+        if name in ATTRIBUTES and label.label_id in self.history.lost:
+            lacks = [each for each in ATTRIBUTES if each != name and label.values.get(each) is None]
+            self.history.cleared |= {(label.annotation_id, each) for each in lacks}
 
     def _run(
         self,
@@ -492,8 +508,12 @@ class TrustMachine(RuleBasedStateMachine):
         with self._session(faults) as session, power_cut(session, at) as cut:
             self.history.runs[str(began)] = began
             trouble(faults, cut)
+            self.history.seen(self.sides.labels())
             result = reconcile(session, options)
+            if result.held is None:
+                self.history.lost.clear()
             self.history.runs[str(result.run_id)] = began
+            self.history.seen(self.sides.labels())
             return result
 
     def _session(self, faults: Faults | None = None) -> Any:
@@ -501,14 +521,17 @@ class TrustMachine(RuleBasedStateMachine):
 
     def _edit_label(self, label: SeenLabel, name: str, value: Any) -> None:
         if name == BOX:
-            self.history.disturbed(label.annotation_id, label.label_id)
+            self._disturbed(label.annotation_id, label.label_id)
         self.history.touched(label)
+        self._gave_back(label, name)
         self.sides.edit_label(label, name, value)
         self.history.edited_label(label, name, value)
 
     def _edit_row(self, row: SeenRow, name: str, value: Any, *, late: bool = False) -> None:
         if name == BOX:
-            self.history.disturbed(row.annotation_id)
+            self._disturbed(row.annotation_id)
+        if late:
+            self.history.late.add(row.annotation_id)
         self.sides.edit_row(row.annotation_id, name, value, late=late)
         self.history.edited_row(row.annotation_id, name, value)
 
@@ -543,6 +566,23 @@ class TrustMachine(RuleBasedStateMachine):
     def _is_at(one: SeenLabel, two: SeenLabel) -> bool:
         return one.sample == two.sample and same(one.values[BOX], two.values[BOX])
 
+    def _disturbed(self, annotation_id: str | None, label_id: str | None = None) -> None:
+        """From now on a label may stand elsewhere than its annotation, also where its sample is away."""
+        self.history.disturbed(annotation_id, label_id)
+        for sample, labels in self.left.items():
+            self.left[sample] = [each for each in labels if each.annotation_id != annotation_id]
+
+    def _forget_objects(self) -> None:
+        """From now on nobody can tell whose a label is that has lost its ids."""
+        self.history.objects, self.left = {}, {sample: [] for sample in self.left}
+
+    def _moved(self) -> set[tuple[str | None, str | None]]:
+        """The annotations that stand on another sample than their rows say, as people know by now, and where."""
+        with self._session() as session:
+            found = conflicts.query(session.state, session.tables, bindings=[session.mapping.binding])
+            session.rest()
+        return {(each["annotation_id"], each["sample_id"]) for each in found if each["kind"] == MOVED}
+
     def _left_its_home(self, label: SeenLabel) -> None:
         """A label that somebody had moved is gone from where it was known, as if it had been deleted there."""
         self.history.erased.add(label.annotation_id)
@@ -558,6 +598,7 @@ class TrustMachine(RuleBasedStateMachine):
 
     def _label(self, pick: int) -> SeenLabel | None:
         found = self.sides.labels()
+        self.history.seen(found)
         return found[pick % len(found)] if found else None
 
     def _row(self, pick: int) -> SeenRow | None:

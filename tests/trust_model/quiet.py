@@ -261,46 +261,6 @@ def check_attributes(read: Books, history: History) -> None:
             assert each["new"] is not None or each["old"] is None, f"{each['annotation_id']}.{each['field']} was lost"
 
 
-def check_recovered(read: Books, before: Books, unsettled: set[tuple[str, str]]) -> None:
-    """A side that was brought forward again holds what was agreed ``before`` it went back, as the other does.
-
-    Of what was ``unsettled`` when the side was copied nobody can tell that it is of an earlier time.
-    """
-    for annotation_id, agreed in before.baseline.items():
-        unread = annotation_id in read.hidden or read.homes.get(annotation_id) is None
-        if unread or any(each.is_open_whole(annotation_id) for each in (before, read)):
-            continue
-        labels = [each for each in read.labels if each.annotation_id == annotation_id]
-        for name, value in agreed.items():
-            if (annotation_id, name) in unsettled or any(each.is_open(annotation_id, name) for each in (before, read)):
-                continue
-            for values in (read.rows[annotation_id], *(each.values for each in labels)):
-                told = f"{annotation_id}.{name}: {value!r} was agreed, {values[name]!r} is left"
-                assert same(values[name], value) or _is_answer(read, annotation_id, name, value, values[name]), told
-
-
-def _is_answer(read: Books, annotation_id: str, name: str, written: Any, now: Any) -> bool:
-    """Whether the log says that the database made this of what was written."""
-    return any(
-        (each["annotation_id"], each["field"], each["reason"]) == (annotation_id, name, ANSWERED)
-        and same(each["old"], written)
-        and same(each["new"], now)
-        for each in read.applied
-    )
-
-
-def unsettled(read: Books, side: Side) -> set[tuple[str, str]]:
-    """The fields in which a side does not hold what was agreed."""
-    labels = [(str(each.annotation_id), each.values) for each in read.labels]
-    held = labels if side is Side.FIFTYONE else [*read.rows.items()]
-    return {
-        (annotation_id, name)
-        for annotation_id, values in held
-        for name, value in values.items()
-        if name not in read.baseline.get(annotation_id, {}) or not same(read.baseline[annotation_id][name], value)
-    }
-
-
 def check_reverts(read: Books, history: History) -> None:
     """No value that somebody put back is taken for a window's doing where nobody was at another label of the sample.
 
@@ -328,23 +288,20 @@ def check_replay(read: Books, first: dict[str, dict[str, Any]]) -> None:
     """Replaying the log over the first baseline gives the present baseline.
 
     What both sides were found to hold equally at their first meeting is agreed without a change, and is not logged.
-    Of a change to both sides (an alias, a tag) of which one half came too late, the other half is not agreed.
+    Of a change to both sides (an alias, a tag) of which one half came too late, the other half is not agreed. What the
+    database has answered is agreed, whether or not FiftyOne's label was edited again before it could be given it.
     """
-    halves = {(each["run_id"], each["annotation_id"], each["field"]) for each in read.log if each["status"] != APPLIED}
+    plain = [each for each in read.log if each["reason"] != ANSWERED]
+    halves = {(each["run_id"], each["annotation_id"], each["field"]) for each in plain if each["status"] != APPLIED}
     replayed = {annotation_id: dict(fields) for annotation_id, fields in first.items()}
-    for entry in read.applied:
+    for entry in read.log:
         annotation_id, name = entry["annotation_id"], entry["field"]
         if (entry["run_id"], annotation_id, name) in halves:
             continue
         if entry["action"] == "delete":
             replayed.pop(annotation_id, None)
         elif entry["action"] == "insert":
-            # Of what was answered later than the label was edited again, the answer alone is agreed.
-            replayed[annotation_id] = {
-                each: value
-                for each, value in entry["new"].items()
-                if (entry["run_id"], annotation_id, each) not in halves
-            }
+            replayed[annotation_id] = dict(entry["new"])
         elif name != ID_FIELD and annotation_id is not None:  # a label that has no id yet may be relabelled
             replayed.setdefault(annotation_id, {})[name] = entry["new"]
     found = dict(_differences(replayed, read.baseline))
@@ -378,6 +335,22 @@ def check_log(read: Books, session: Session) -> None:
     )
     twice = [each for each in starts if each[1] is not None]
     assert len(twice) == len(set(twice)), "one run logged a change twice"
+    for each in read.log:
+        if each["reason"] == ANSWERED:
+            assert asked(read, each), f"nothing was written that the database answered: {each}"
+
+
+def asked(read: Books, answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The changes by which the very value was written to which the database has given this answer."""
+    name, value = answer["field"], answer["old"]
+    return [
+        each
+        for each in read.applied
+        if (each["run_id"], each["annotation_id"]) == (answer["run_id"], answer["annotation_id"])
+        and (each["direction"], each["field"]) in {("to_database", name), ("to_database", None)}
+        and each["action"] != "delete"
+        and same(each["new"] if each["field"] else each["new"].get(name), value)
+    ]
 
 
 def same(one: Any, two: Any) -> bool:

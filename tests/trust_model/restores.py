@@ -8,6 +8,8 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis.stateful import rule
 
+from syncd.diff.readback import ANSWERED
+from syncd.diff.rewind import RECOVERED
 from syncd.model import Side
 from syncd.reconcile.options import Options
 from syncd.recover import recover
@@ -39,7 +41,7 @@ class RestoringMachine(TrustMachine):
     @rule(side=st.sampled_from(list(Side)))
     def back_up(self, side: Side) -> None:
         if (read := self._to_quiet()) is not None:
-            self.copies[side] = _Copy(self.sides.back_up(side), self.history.next(), quiet.unsettled(read, side))
+            self.copies[side] = _Copy(self.sides.back_up(side), self.history.next(), unsettled(read, side))
 
     @rule(
         side=st.sampled_from(list(Side)),
@@ -65,7 +67,8 @@ class RestoringMachine(TrustMachine):
         held = self._run(Options(full=full)).held
         if held is not None:
             assert self._stands() == stands, f"held ({held}), and written all the same"
-        if held is None or WENT_BACK[side] not in held or not forward:
+        # Where a clock was put back no stamp tells what is of an earlier time.
+        if held is None or WENT_BACK[side] not in held or not forward or side in self.history.set_back:
             self.history.tried["accepted" if held else "few"] += 1
             self._take_for_edits(side, before)
             return
@@ -73,7 +76,7 @@ class RestoringMachine(TrustMachine):
         with self._session() as session:
             recover(session, side, Options())
         if (read := self._to_quiet()) is not None:
-            quiet.check_recovered(read, before, copy.unsettled)
+            check_recovered(read, before, copy.unsettled, self.history.late)
 
     def _forget_what_is_lost(self, side: Side, copy: _Copy, before: Books) -> None:
         """What was set on a side since it was copied, and was not agreed, is lost with it."""
@@ -122,3 +125,53 @@ def _subjects(side: Side, labels: list[SeenLabel], rows: dict[str, dict[str, Any
     if side is Side.DATABASE:
         return {annotation_id: (annotation_id, values) for annotation_id, values in rows.items()}
     return {each.label_id: (each.annotation_id, each.values) for each in labels}
+
+
+def check_recovered(read: Books, before: Books, unsettled: set[tuple[str, str]], late: set[str]) -> None:
+    """A side that was brought forward again holds what was agreed ``before`` it went back, as the other does.
+
+    Of what was ``unsettled`` when the side was copied nobody can tell that it is of an earlier time; nor of rows that
+    were committed ``late``, since what was agreed of them bears an older stamp than what was copied. What was edited at
+    home while there was no label to which it could go is still to be carried over.
+    """
+    for annotation_id, agreed in before.baseline.items():
+        unread, was_unread = (_is_unread(each, annotation_id) for each in (read, before))
+        if unread or annotation_id in late or any(each.is_open_whole(annotation_id) for each in (before, read)):
+            continue
+        labels = [each for each in read.labels if each.annotation_id == annotation_id]
+        for name, value in agreed.items():
+            if was_unread and not same(before.rows.get(annotation_id, {}).get(name), value):
+                continue
+            if (annotation_id, name) in unsettled or any(each.is_open(annotation_id, name) for each in (before, read)):
+                continue
+            for values in (read.rows[annotation_id], *(each.values for each in labels)):
+                told = f"{annotation_id}.{name}: {value!r} was agreed, {values[name]!r} is left"
+                assert same(values[name], value) or _is_answer(read, annotation_id, name, value, values[name]), told
+
+
+def _is_unread(read: Books, annotation_id: str) -> bool:
+    """Whether syncd is not shown the row, or its sample is not in the dataset."""
+    return annotation_id in read.hidden or read.homes.get(annotation_id) is None
+
+
+def _is_answer(read: Books, annotation_id: str, name: str, written: Any, now: Any) -> bool:
+    """Whether the log says that the database made this of what was brought back to it."""
+    return any(
+        (each["annotation_id"], each["field"], each["reason"]) == (annotation_id, name, ANSWERED)
+        and same(each["old"], written)
+        and same(each["new"], now)
+        and any(written["reason"] == RECOVERED for written in quiet.asked(read, each))
+        for each in read.applied
+    )
+
+
+def unsettled(read: Books, side: Side) -> set[tuple[str, str]]:
+    """The fields in which a side does not hold what was agreed."""
+    labels = [(str(each.annotation_id), each.values) for each in read.labels]
+    held = labels if side is Side.FIFTYONE else [*read.rows.items()]
+    return {
+        (annotation_id, name)
+        for annotation_id, values in held
+        for name, value in values.items()
+        if name not in read.baseline.get(annotation_id, {}) or not same(read.baseline[annotation_id][name], value)
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,12 @@ WHERE s.relkind = 'S' AND s.oid IN (
 ORDER BY 1 LIMIT 1
 """
 """The sequence that belongs to a column, or that its default draws from."""
+
+_NUMBERS = """
+SELECT start_value, increment_by, max_value, min_value, last_value FROM pg_sequences
+WHERE format('%I.%I', schemaname, sequencename) = :name
+"""
+"""What a sequence gives, and what it gave last: nothing yet, or nothing that this role may know of."""
 
 _TRIGGERS = """
 SELECT p.prosrc AS source, l.lanname AS language
@@ -107,6 +113,18 @@ def sequence_behind(connection: Connection, table: str, column: str) -> tuple[st
     """The sequence that numbers new rows, also that of the table behind a view; and whether this role may use it."""
     found = _deciding(connection, table, column)
     return None if found is None or found.instead or found.generated else _sequence(connection, found)
+
+
+def not_given_yet(connection: Connection, table: str, column: str, numbers: Collection[int]) -> tuple[int, ...]:
+    """Which of these numbers the sequence behind a column is still to give: whoever takes one takes another row's."""
+    found = sequence_behind(connection, table, column)
+    if found is None or not found[1]:
+        return ()
+    row = connection.execute(sa.text(_NUMBERS), {"name": found[0]}).one()
+    start, step = int(row.start_value), int(row.increment_by)
+    following = start if row.last_value is None else int(row.last_value) + step
+    end = int(row.max_value) + 1 if step > 0 else int(row.min_value) - 1
+    return tuple(each for each in numbers if each in range(following, end, step))
 
 
 def _in_postgres(connection: Connection, mapping: TableMapping, name: str) -> tuple[str | None, bool]:

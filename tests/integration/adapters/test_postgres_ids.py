@@ -69,6 +69,23 @@ def test_the_labs_own_inserts_go_on_after_numbers_that_were_given(database_url: 
         assert table.delete("1").matched
 
 
+@pytest.mark.parametrize("column", INTEGERS.values(), ids=INTEGERS)
+def test_numbers_that_are_still_to_be_given_are_told_from_those_that_were(database_url: str, column: str) -> None:
+    statements = ["CREATE SEQUENCE numbers START 1", f"CREATE TABLE annotation ({column}, {COLUMNS})"]
+    with table_of(database_url, statements, label="label") as table:
+        step = 10 if "INCREMENT" in column else 1
+        assert table.adapter.not_given_yet(["0", "1", "no number"]) == {"1"}
+        given = ids(*insert(table, *"abc"))
+        following = str(max(map(int, given)) + (200 if "CACHE" in column else step))
+        assert table.adapter.not_given_yet([*given, "-5", following, "99999999999999999999"]) == {following}
+
+
+@pytest.mark.parametrize("column", ["id integer PRIMARY KEY", "id text PRIMARY KEY", "id uuid PRIMARY KEY"])
+def test_where_no_sequence_gives_ids_none_is_still_to_be_given(database_url: str, column: str) -> None:
+    with table_of(database_url, [f"CREATE TABLE annotation ({column}, {COLUMNS})"], label="label") as table:
+        assert table.adapter.not_given_yet(["1", "900", str(uuid.uuid4())]) == frozenset()
+
+
 def test_many_rows_get_their_ids_in_one_go(database_url: str) -> None:
     many = [f"label {each}" for each in range(6_000)]
     with table_of(database_url, [f"CREATE TABLE annotation (id serial, {COLUMNS})"], label="label") as table:

@@ -219,6 +219,7 @@ def _remember_conflicts(state: State, plan: Plan) -> None:
             "field": each.field,
             "kind": each.kind,
             "fiftyone": dumps(each.fiftyone),
+            "seen_on": each.sample_id,
             "subject": each.subject,
         }
         for each in state.opened.values()

@@ -76,6 +76,78 @@ def test_a_label_deleted_from_a_sample_that_stays_is_a_deletion(choice: str) -> 
     assert places(plan) == {"b": None}
 
 
+MOVED = opened("a", "moved", None, seen_on="s-2")
+
+
+@pytest.mark.parametrize("choice", POLICIES["on_fiftyone_delete"])
+def test_a_label_that_was_moved_and_left_with_its_new_sample_takes_no_row_with_it(choice: str) -> None:
+    plan = plan_of(
+        b=[B("a"), B("b")],
+        f=[F("b")],
+        d=[D("a"), D("b")],
+        homes=[S("s-a")],
+        samples=[S("s-a")],
+        conflicts=[MOVED],
+        on_fiftyone_delete=choice,
+        label_type=CLASSIFICATION,
+    )
+    assert changes(plan) == [("fo", "insert", "a", "restored")]
+    assert (plan.changes[0].sample_id, plan.conflicts) == ("s-a", ())
+
+
+@pytest.mark.parametrize("left", [[S("s-a"), S("s-2")], [S("s-2")]], ids=["both stay", "the old sample left"])
+def test_a_label_that_was_moved_and_is_deleted_from_its_new_sample_is_a_deletion(left: list[Any]) -> None:
+    plan = plan_of(
+        b=[B("a"), B("b")],
+        f=[F("b")],
+        d=[D("a"), D("b")],
+        homes=left,
+        conflicts=[MOVED],
+        on_fiftyone_delete="delete",
+        label_type=CLASSIFICATION,
+    )
+    deleted = [("db", "delete", "a", "deleted_in_fiftyone")]
+    assert changes(plan) == (deleted if len(left) == 2 else [])
+    assert plan.conflicts == ()
+
+
+def remade(*conflicts: Any, box: Any = HERE) -> Plan:
+    """The label of ``a`` had been moved; a tool has put one of its own in its place there, without any ids."""
+    made = F(None, label_id="l-new", sample="s-2", box=box)
+    given = {"homes": [S("s-a"), S("s-2")], "conflicts": list(conflicts), "on_fiftyone_delete": "delete"}
+    return plan_of("box", b=[B("a", box=HERE)], f=[made], d=[D("a", box=HERE)], force=True, **given)
+
+
+@pytest.mark.parametrize("kind", ["moved", "replaced"])
+def test_a_label_that_was_moved_and_made_anew_there_is_for_a_person(kind: str) -> None:
+    plan = remade(opened("a", kind, None, seen_on="s-2"))
+    assert (changes(plan), kinds(plan)) == ([], [("replaced", "a", None)])
+    assert (plan.conflicts[0].sample_id, plan.conflicts[0].label_id) == ("s-2", "l-new")
+
+
+def test_a_poll_reads_everything_where_a_label_may_be_one_that_was_moved_to_its_sample() -> None:
+    drawn = [F(None, label_id="l-new", sample="s-2")]
+    assert plan_of(f=drawn, conflicts=[MOVED], complete=False).hints
+    assert not plan_of(f=drawn, conflicts=[opened("a", "edit_edit", seen_on="s-2")], complete=False).hints
+    asked = opened("a", "replaced", None, {"label_id": "l-new", "sample_id": "s-2"}, seen_on="s-2")
+    assert quiet(plan_of(f=drawn, conflicts=[asked], complete=False)), "a person has been asked about this one"
+
+
+def test_a_label_that_is_drawn_elsewhere_is_a_new_one_and_the_known_one_was_deleted() -> None:
+    gone_and_drawn = [("db", "delete", "a"), ("db", "insert", None)]
+    for plan in (remade(), remade(MOVED, box=ELSEWHERE), remade(opened("a", "edit_edit", seen_on="s-2"))):
+        assert [each[:3] for each in changes(plan)] == gone_and_drawn
+        assert plan.conflicts == ()
+
+
+@pytest.mark.parametrize("sample", ["s-a", "s-2"])
+def test_a_label_that_was_moved_and_stands_on_one_of_the_two_samples_is_not_away(sample: str) -> None:
+    label = F("a", label_id="l-a", sample=sample)
+    plan = plan_of(b=[B("a")], f=[label], d=[D("a")], homes=[], conflicts=[MOVED])
+    assert [each for each, *_ in kinds(plan)] == ([] if sample == "s-a" else ["moved"])
+    assert changes(plan) == []
+
+
 def test_what_is_gone_on_both_sides_is_dropped() -> None:
     assert plan_of(b=[B("a")], homes=[]).dropped == ("a",)
     assert plan_of(b=[away()]).dropped == ("a",)

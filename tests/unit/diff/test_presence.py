@@ -224,6 +224,21 @@ def test_a_removed_label_whose_row_changed_too_is_always_a_conflict(policy: str,
     assert only(plan).kind == "deleted_in_fiftyone"
 
 
+@pytest.mark.parametrize("policy", ["quarantine", "restore", "delete"])
+def test_a_removed_label_whose_row_names_another_image_by_now_is_always_a_conflict(policy: str) -> None:
+    row = D("a", note="x", media="m-other", actor="ann", at=NOON)
+    conflict = only(plan_of("note", b=REMOVED["b"], d=[row], on_fiftyone_delete=policy))
+    assert (conflict.kind, conflict.suggestions) == ("deleted_in_fiftyone", ("the row names another image by now",))
+    assert conflict.in_database.by == "ann"
+
+
+@pytest.mark.parametrize("row", [D("a", note="x", media="-"), D("a", note="x", media="m-a")])
+@pytest.mark.parametrize("known", ["-", None])
+def test_an_image_that_a_side_does_not_name_keeps_no_row(row: Any, known: str | None) -> None:
+    plan = plan_of("note", b=[B("a", note="x", image=known)], d=[row], on_fiftyone_delete="delete")
+    assert changes(plan) == [("db", "delete", "a", "deleted_in_fiftyone")]
+
+
 def test_a_removed_label_is_never_restored_with_a_value_that_breaks_the_dataset() -> None:
     # Both sides may have agreed on such a value long before syncd first met them.
     plan = plan_of(

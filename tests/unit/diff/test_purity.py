@@ -14,7 +14,7 @@ import syncd.diff
 
 FOLDER = Path(syncd.diff.__file__).parent
 MODULES = sorted(FOLDER.glob("*.py"))
-STDLIB = {"__future__", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "enum", "functools", "json", "math", "re", "typing", "unicodedata"}  # fmt: skip  # noqa: E501
+STDLIB = {"__future__", "bisect", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "enum", "functools", "json", "math", "re", "typing", "unicodedata"}  # fmt: skip  # noqa: E501
 OURS = ("syncd.model", "syncd.diff")
 PURE = ("polars", "rapidfuzz", "rapidfuzz.distance")
 IMPURE = {"open", "print", "input", "exec", "eval", "__import__", "now", "utcnow", "today", "scan_csv", "read_database"}

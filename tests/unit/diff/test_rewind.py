@@ -126,6 +126,66 @@ def test_a_value_that_no_entry_names_is_brought_forward_with_what_went_back_if_i
         assert ("z" in {each.annotation_id for each in plan.recovery[Side.DATABASE]}) is brought
 
 
+def test_a_value_that_came_with_a_whole_annotation_and_was_replaced_with_another_is_an_earlier_one() -> None:
+    """A label that was put back came with what its row held by then: no entry names the value of before."""
+    came, back = ({"label": each} for each in ("copepod", "krill"))
+    again = [
+        entry
+        for name in MANY
+        for entry in (
+            earlier(name, 1, action="insert", way="to_fiftyone", applied=YESTERDAY, new=came),
+            earlier(name, 2, action="insert", way="to_fiftyone", edited=NOON, new=back),
+        )
+    ]
+    given = {"b": _known(MANY), "f": [F(name, label="krill", at=NOON) for name in MANY], "log": again} | LOOSE
+    plan = plan_of(d=[D(name, at=YESTERDAY) for name in MANY], **given)
+    assert plan.held is not None and "before 2026-05-04 12:00:00 UTC: 12 of the 12" in plan.held
+    assert {(each.old, each.new) for each in plan.recovery[Side.DATABASE]} == {("copepod", "krill")}
+    assert plan_of(d=[D(name, at=NOW) for name in MANY], **given).held is None, "edited since"
+    assert plan_of(d=[D(name, label="salp", at=YESTERDAY) for name in MANY], **given).held is None, "never agreed"
+
+
+def test_a_value_that_lost_to_another_than_the_one_that_replaced_it_is_an_earlier_one() -> None:
+    """FiftyOne held another value again when the correction came: the last entry does not name what was agreed."""
+    told = [
+        entry
+        for name in MANY
+        for entry in (
+            earlier(name, 1, old="salp", new="copepod", applied=YESTERDAY),
+            earlier(name, 2, old="salp", new="krill", way="to_fiftyone", edited=NOON),
+        )
+    ]
+    given = {"b": _known(MANY), "f": [F(name, label="krill", at=NOON) for name in MANY], "log": told} | LOOSE
+    plan = plan_of(d=[D(name, at=YESTERDAY) for name in MANY], **given)
+    assert plan.held is not None and "before 2026-05-04 12:00:00 UTC: 12 of the 12" in plan.held
+    assert plan_of(d=[D(name, at=NOW) for name in MANY], **given).held is None, "edited since"
+
+
+def _with_rows_away(names: list[str], **given: Any) -> Plan:
+    """Rows that are back at ``copepod``; the sample of the last one, and no other, has left the dataset."""
+    known = _known(names)
+    known[-1].columns["sample_id"] = None
+    return plan_of(
+        b=known,
+        f=[F(name, label="krill", at=NOON) for name in names[:-1]],
+        d=[D(name, at=YESTERDAY) for name in names],
+        log=[earlier(name, old="copepod", edited=NOON - timedelta(seconds=2)) for name in names],
+        **given,
+    )
+
+
+def test_rows_whose_samples_have_left_are_brought_forward_with_the_others() -> None:
+    plan = _with_rows_away(MANY, **LOOSE)
+    assert plan.held is not None and "11 of the 11" in plan.held
+    assert {each.annotation_id for each in plan.recovery[Side.DATABASE]} == set(MANY)
+
+
+def test_rows_whose_samples_have_left_hold_nothing_by_themselves() -> None:
+    """There is no label to which a person could have them carried, so that they would hold the binding for ever."""
+    plan = _with_rows_away(["a"], brakes=replace(LOOSE["brakes"], min_count=1))
+    assert (plan.held, plan.changes, plan.conflicts) == (None, (), ())
+
+
 def test_a_stamp_of_whole_seconds_is_not_older_within_its_second() -> None:
     half = timedelta(milliseconds=500)
     given = {
@@ -166,6 +226,14 @@ def test_what_was_told_before_is_no_evidence() -> None:
     assert _rewound_fiftyone(MANY, conflicts=told).held is None
     waits = [{"annotation_id": name, "field": "label", "new": '"copepod"'} for name in MANY]
     assert _rewound_fiftyone(MANY, waits=waits).held is None
+    assert _rewound_database(MANY, waits=waits).held is not None
+
+
+def test_what_is_shown_to_whoever_is_to_approve_an_edit_is_no_evidence() -> None:
+    """A database that was taken as it is must not hold again because nobody has approved the label's edit yet."""
+    waits = [{"annotation_id": name, "field": "label", "old": '"copepod"', "new": '"salp"'} for name in MANY]
+    assert _rewound_database(MANY, waits=waits).held is None
+    assert _rewound_database(MANY, waits=[each | {"old": '"krill"'} for each in waits]).held is not None
 
 
 def test_a_part_of_the_sides_asks_for_everything() -> None:

@@ -213,6 +213,7 @@ def earlier(
     *,
     on: str | None = LABEL,
     old: Any = None,
+    new: Any = None,
     action: str = "update",
     way: str | None = "to_database",
     edited: datetime | None = None,
@@ -227,6 +228,7 @@ def earlier(
         "action": action,
         "direction": way,
         "old": dumps(old),
+        "new": dumps(new),
         "edited_at": edited,
         "began_at": began or applied - SECOND,
         "applied_at": applied,
@@ -241,11 +243,15 @@ def opened(
     *,
     database: Any = None,
     label: str | None = None,
+    seen_on: str | None = None,
 ) -> dict[str, Any]:
-    """A conflict that is open; ``label`` (``LABEL@SAMPLE``) where it is about one label rather than the annotation."""
+    """A conflict that is open; ``label`` (``LABEL@SAMPLE``) where it is about one label rather than the annotation.
+
+    ``seen_on`` is the sample on which the label stood.
+    """
     subject = "/".join((name or "", on or "", label or ""))
     values = {"fiftyone": dumps(fiftyone), "database": dumps(database)}
-    return {"annotation_id": name, "field": on, "kind": kind, "subject": subject} | values
+    return {"annotation_id": name, "field": on, "kind": kind, "subject": subject, "seen_on": seen_on} | values
 
 
 def hand(sample: str, name: str = "another", *, run: str = "before") -> dict[str, Any]:

@@ -17,7 +17,7 @@ from syncd.model.snapshot import SAMPLES_SCHEMA
 from syncd.model.vocabulary import Term
 from syncd.resolve.answer import Answer, Question, Take
 from syncd.resolve.decide import BY_HAND, decide
-from unit.diff.world import CLASSIFICATION, B, D, F, Row, S, baseline, brief, frame, mapping, plan_of
+from unit.diff.world import CLASSIFICATION, B, D, F, Row, S, baseline, brief, frame, mapping, opened, plan_of
 
 FIFTYONE, DATABASE = Take(Side.FIFTYONE), Take(Side.DATABASE)
 TERMS = Vocabulary((Term("copepod"), Term("krill"), Term("salp")), aliases={"Old": "krill"})
@@ -25,10 +25,16 @@ FIELDS = ("box=to_fiftyone", "depth=to_fiftyone", "verified")
 
 
 def present(
-    mapped: Mapping, b: list[Row], f: list[Row], d: list[Row], samples: list[dict[str, Any]] | None = None
+    mapped: Mapping,
+    b: list[Row],
+    f: list[Row],
+    d: list[Row],
+    samples: list[dict[str, Any]] | None = None,
+    ahead: tuple[str, ...] = (),
 ) -> Present:
     found = pl.DataFrame(samples or [S("s-a"), S("s-b")], schema=SAMPLES_SCHEMA)
-    return Present(frame(Side.FIFTYONE, mapped, f), frame(Side.DATABASE, mapped, d), baseline(mapped, b), found)
+    sides = frame(Side.FIFTYONE, mapped, f), frame(Side.DATABASE, mapped, d), baseline(mapped, b)
+    return Present(*sides, found, not_given_yet=frozenset(ahead))
 
 
 def asked(conflict: Any) -> dict[str, Any]:
@@ -47,15 +53,19 @@ def answers(
     fixed: tuple[str, ...] = (),
     mapped: Mapping | None = None,
     samples: list[dict[str, Any]] | None = None,
+    ahead: tuple[str, ...] = (),
     **given: Any,
 ) -> list[Answer]:
-    """The answers to all conflicts that the diff finds in a world; ``now`` is what has changed since."""
+    """The answers to all conflicts that the diff finds in a world; ``now`` is what has changed since.
+
+    ``ahead`` are ids that the owner of ids is still to give.
+    """
     mapped = mapped or mapping(*FIELDS)
     plan = plan_of(mapped=mapped, b=b, f=f, d=d, vocabulary=vocabulary, samples=samples, **given)
     sides = {"b": b or [], "f": f or [], "d": d or []} | (now or {})
     question = Question(mapped, vocabulary, {"krll": ("krill",)}, frozenset(fixed))
     assert plan.conflicts, "the world has no conflict"
-    found = present(mapped, **sides, samples=samples)
+    found = present(mapped, **sides, samples=samples, ahead=ahead)
     return [decide(question, asked(each), take, found) for each in plan.conflicts]
 
 
@@ -183,6 +193,12 @@ def test_an_id_that_the_database_never_had() -> None:
     assert told(answer(DATABASE, **strange)) == [("fo", "delete", "a")]
 
 
+def test_an_id_that_the_database_is_still_to_give_is_not_taken_from_the_row_that_gets_it() -> None:
+    strange = {"f": [F("9")], "ahead": ("9",)}
+    assert "has not given the id 9 yet" in str(answer(FIFTYONE, **strange).refusal)
+    assert told(answer(DATABASE, **strange)) == [("fo", "delete", "9")]
+
+
 def test_a_copy_beside_its_original() -> None:
     copied = {"b": [B("a")], "f": [F("a"), F("a", label_id="l-copy")], "d": [D("a")]}
     (gone,) = answer(DATABASE, **copied).changes
@@ -285,6 +301,22 @@ def test_what_a_label_that_becomes_the_annotation_holds_goes_to_the_database_and
     assert "not in the vocabulary" in str(
         answer(FIFTYONE, **replaced, vocabulary=Vocabulary((Term("copepod"),))).refusal
     )
+
+
+def test_a_label_that_was_moved_and_made_anew_gives_way_to_one_where_it_was_known() -> None:
+    box = [0.1, 0.1, 0.2, 0.2]
+    made = {
+        "b": [B("a", box=box)],
+        "f": [F(None, label_id="l-new", sample="s-b", box=box)],
+        "d": [D("a", box=box)],
+        "conflicts": [opened("a", "moved", None, seen_on="s-b")],
+    }
+    (stamped,) = answer(FIFTYONE, **made).changes
+    assert (stamped.sample_id, stamped.label_id, stamped.new) == ("s-b", "l-new", "a")
+    gone, back = answer(DATABASE, **made).changes
+    assert (gone.sample_id, back.sample_id) == ("s-b", "s-a")
+    _, back = answer(DATABASE, **made, samples=[S("s-b")]).changes
+    assert back.sample_id == "s-b", "the sample where it was known has left"
 
 
 def test_class_tags_that_disagree_are_answered_even_where_the_sides_agree() -> None:
