@@ -13,8 +13,6 @@ from syncd.doctor.subject import LABELS, Documents, LabelCounts, Subject
 from syncd.doctor.unreadable import NOTHING, Expression, anything
 from syncd.doctor.wording import count, listed, sdk, sdk_code, sdk_name
 from syncd.model import Kind
-from syncd.vocabulary.check import required
-from syncd.vocabulary.load import load_with_notes
 
 UUID = "^[{]?[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}[}]?$"
 INTEGER = "^-?(0|[1-9][0-9]{0,18})$"
@@ -34,8 +32,6 @@ def checks(subject: Subject) -> Iterator[Check]:
 def checks_against_table(subject: Subject) -> Iterator[Check]:
     """Of the ids, once the table's id column is known."""
     yield Check("Annotation ids fit the id column", lambda: _fit(subject))
-    if subject.binding.vocabulary is not None:
-        yield Check("Vocabulary", lambda: _vocabulary(subject))
 
 
 def id_path(subject: Subject) -> str:
@@ -171,18 +167,6 @@ def _index(subject: Subject) -> Verdict:
             sdk(subject.binding.dataset, f"drop_index({sdk_name(index['name'])})") + "   (then create_index() anew)",
         )
     return ok(index["name"])
-
-
-def _vocabulary(subject: Subject) -> Verdict:
-    """Entries that are no terms cost nothing but themselves, and are easily overlooked."""
-    found = required(subject.binding, load_with_notes(subject.binding, subject.connection))
-    terms = count(len(found.vocabulary.terms), "term")
-    if found.left_out:
-        return warning(
-            f"{terms}, and {count(found.left_out, 'fault')} in their source: {listed(found.vocabulary.left_out, 3)}",
-            f"Mend the source, then run: syncd vocabulary check {subject.binding.name}",
-        )
-    return ok(terms)
 
 
 def _fit(subject: Subject) -> Verdict:

@@ -14,7 +14,8 @@ from syncd.doctor.subject import Subject
 from syncd.doctor.wording import count, listed
 from syncd.mapped import name_beside_key
 from syncd.model import LABEL, Direction, Vocabulary
-from syncd.vocabulary.load import load_vocabulary
+from syncd.vocabulary.check import required
+from syncd.vocabulary.load import load_with_notes
 
 VOCABULARY = "Vocabulary"
 
@@ -30,9 +31,15 @@ def checks(subject: Subject) -> Iterator[Check]:
 
 
 def _vocabulary(subject: Subject, terms: Fact[Vocabulary]) -> Verdict:
-    found = load_vocabulary(subject.binding, subject.connection)
-    assert found is not None, "the binding names one"
-    terms.set(found)
+    """Entries that are no terms cost nothing but themselves, and are easily overlooked."""
+    loaded = required(subject.binding, load_with_notes(subject.binding, subject.connection))
+    found = terms.set(loaded.vocabulary)
+    if loaded.left_out:
+        faults = f"{count(loaded.left_out, 'fault')} in their source: {listed(found.left_out, 3)}"
+        return warning(
+            f"{count(len(found.terms), 'term')}, and {faults}",
+            f"Mend the source, then run: syncd vocabulary check {subject.binding.name}",
+        )
     if not found.terms:
         return warning("it has no terms: every label is unknown", f"Fill what {subject.place}.vocabulary names.")
     return ok(count(len(found.terms), "term"))

@@ -66,6 +66,8 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
     A reading that is too large for memory leaves what the decision needs on disk, as long as ``until_done`` is open.
     """
     session.rest()
+    # Before anything is asked of the database: no transaction is open while FiftyOne is asked.
+    fiftyone_now = session.fiftyone.now()
     origins = {
         Side.FIFTYONE: session.fiftyone.origin(),
         # Triggers tell of each deletion; without them only the number of rows does.
@@ -79,7 +81,7 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
         # Without cursors everything is met anew, whatever was agreed once.
         marked = replace(marked, behind=None)
     captured = _captured(session, before)
-    reason = "asked for" if options.full else _why_full(session, options, before, origins, marked)
+    reason = "asked for" if options.full else _why_full(session, options, before, origins, marked, fiftyone_now)
     if reason is None and captured is not None:
         reason = captured.gap
     if reason is None:
@@ -124,9 +126,14 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
 
 
 def _why_full(
-    session: Session, options: Options, before: dict[Side, Cursor], origins: dict[Side, Origin], marked: Standing
+    session: Session,
+    options: Options,
+    before: dict[Side, Cursor],
+    origins: dict[Side, Origin],
+    marked: Standing,
+    fiftyone_now: datetime,
 ) -> str | None:
-    now = {Side.FIFTYONE: session.fiftyone.now(), Side.DATABASE: session.database.now()}
+    now = {Side.FIFTYONE: fiftyone_now, Side.DATABASE: session.database.now()}
     stamped = session.database.stamped or session.capture is not None
     if held.mode(session.state, session.tables, session.mapping.binding) == FULL:
         return "what holds the binding was found by reading everything"

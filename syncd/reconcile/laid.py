@@ -115,7 +115,7 @@ class Laid:
         documents = None if count is None else folder / "documents"
         recognised = Recognised(documents, mapping, known, spoken_of)
         self.fiftyone = LaidLabels(folder / "fiftyone", mapping, count, recognised)
-        self.database = Parts(folder / "database", schema(Side.DATABASE, mapping), count)
+        self.database = Parts(folder / "database", schema(Side.DATABASE, mapping.in_database), count)
         self.baseline = LaidBaseline(folder / "baseline", mapping, count, digested=recognised.knows_any)
         self.met = Parts(kept, met_schema(mapping), count)
         self.absent = Parts(folder / "absent", {"annotation_id": pl.String()}, count)

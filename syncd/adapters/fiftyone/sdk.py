@@ -39,8 +39,8 @@ def fiftyone_for(config: Config) -> Any:
         os.environ.setdefault("FIFTYONE_DO_NOT_TRACK", "true")
         # What it says of itself (an old MongoDB, a deprecated module) is not what the command was asked for.
         os.environ.setdefault("FIFTYONE_LOGGING_LEVEL", "ERROR")
-        for name in TALKATIVE:
-            warnings.filterwarnings("ignore", module=rf"{name}\b")
+        for module in TALKATIVE:
+            warnings.filterwarnings("ignore", module=rf"{module}\b")
     try:
         with _quietly():
             import fiftyone

@@ -36,23 +36,26 @@ class Limits:
     def statement(self) -> str:
         """The SELECT that sets them for a session, as far as the server's version has them.
 
-        Not in the connection's options, which poolers refuse.
+        Where the lab has set a stricter one, for its database or for the role, that one stays. Not in the connection's
+        options, which poolers refuse.
         """
         probes = max(1, self.gone_s // 4)
+        # In the units in which the server tells its settings.
         wanted = {
-            "statement_timeout": f"{self.statement_s}s",
-            "lock_timeout": f"{self.lock_s}s",
-            "idle_in_transaction_session_timeout": f"{self.transaction_s}s",
-            "idle_session_timeout": f"{self.idle_s}s",
-            "tcp_keepalives_idle": str(probes),
-            "tcp_keepalives_interval": str(probes),
-            "tcp_keepalives_count": "3",
-            "tcp_user_timeout": f"{self.gone_s}s",
+            "statement_timeout": 1000 * self.statement_s,
+            "lock_timeout": 1000 * self.lock_s,
+            "idle_in_transaction_session_timeout": 1000 * self.transaction_s,
+            "idle_session_timeout": 1000 * self.idle_s,
+            "tcp_keepalives_idle": probes,
+            "tcp_keepalives_interval": probes,
+            "tcp_keepalives_count": 3,
+            "tcp_user_timeout": 1000 * self.gone_s,
         }
-        rows = ", ".join(f"('{name}', '{value}')" for name, value in wanted.items())
+        rows = ", ".join(f"('{name}', {value})" for name, value in wanted.items())
         return (
-            f"SELECT set_config(s.name, w.value, false) FROM (VALUES {rows}) AS w(name, value) "
-            "JOIN pg_catalog.pg_settings s ON s.name = w.name"
+            "SELECT set_config(s.name, least(nullif(s.setting::bigint, 0), nullif(w.value, 0))::text, false) "
+            f"FROM (VALUES {rows}) AS w(name, value) JOIN pg_catalog.pg_settings s ON s.name = w.name "
+            "WHERE w.value > 0"
         )
 
 

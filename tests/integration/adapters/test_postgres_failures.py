@@ -124,7 +124,7 @@ def test_a_right_that_is_missing_is_named(database_url: str) -> None:
         assert table.adapter.read_ids(["a"]).size == 1
         with pytest.raises(DatabaseUnavailable, match="permission denied for table annotation") as caught:
             table.adapter.write([UPDATE])
-        assert "Grant" in str(caught.value.remedy)
+        assert "syncd database grants" in str(caught.value.remedy)
         table.connection.rollback()
         table.connection.exec_driver_sql("RESET ROLE")
         table.connection.commit()
@@ -180,4 +180,5 @@ def test_every_part_of_an_address_reaches_the_reader() -> None:
         "options": "-c search_path=lab",
         "connect_timeout": "5",
         "application_name": "syncd reader",
+        "client_encoding": "UTF8",
     }

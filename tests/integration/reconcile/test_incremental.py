@@ -266,7 +266,7 @@ def test_an_edit_of_a_sample_that_is_touched_all_the_time_arrives_all_the_same(w
     for _ in range(3):
         _touch(world, edited)
         assert world.reconcile(pace=QUIET).to_database == 0
-    put_off = world.cursors()["fiftyone"]["left_alone"]
+    put_off = world.cursors()["fiftyone"]["put_off"]
     sample = str(world.place(edited)[0])
     assert list(put_off) == [sample]
     with open_database(world.url) as connection:
@@ -276,7 +276,7 @@ def test_an_edit_of_a_sample_that_is_touched_all_the_time_arrives_all_the_same(w
     # As if it had been so for ten quiet periods.
     since = datetime.fromisoformat(put_off[sample]) - QUIET.longest_quiet
     put_back = json.dumps({sample: since.isoformat()})
-    world.sql("UPDATE syncd.cursor SET left_alone = cast(:left AS json) WHERE side = 'fiftyone'", left=put_back)
+    world.sql("UPDATE syncd.cursor SET put_off = cast(:left AS json) WHERE side = 'fiftyone'", left=put_back)
     _touch(world, edited)
     assert world.reconcile(pace=QUIET).to_database == 1
     assert world.rows()[edited]["label"] == "Reviewed"

@@ -265,6 +265,14 @@ def test_an_error_tag_sets_its_column_and_a_cleared_column_stays_so(world: World
     assert world.disagreements() == {}
 
 
+@pytest.mark.parametrize("world", [{"review": {"error_column": "is_wrong"}}], indirect=True)
+def test_an_error_tag_that_a_sweep_finds_sets_its_column(world: World) -> None:
+    world.sql("ALTER TABLE annotation ADD is_wrong boolean DEFAULT false")
+    world.until_quiet()
+    world.review(ids(world)[0], tags=["bad"])
+    assert world.reconcile(full=True).to_database == 1
+
+
 DELETING = {"policy": {"on_fiftyone_delete": "delete"}, "review": {"error_column": "is_wrong"}}
 
 

@@ -175,16 +175,16 @@ def test_entries_finished_in_several_batches_make_one_chain(
 def test_an_interruption_while_intents_are_written_is_told_as_one(
     connection: Connection, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = changes._row
+    row = changes.entry_of
     asked = iter(range(3))
 
-    def interrupted_in_the_third(binding: str, run_id: str, made: Change) -> dict[str, Any]:
+    def interrupted_in_the_third(over: Connection, binding: str, run_id: str, made: Change) -> dict[str, Any]:
         if next(asked) == 2:
             raise KeyboardInterrupt
-        return row(binding, run_id, made)
+        return row(over, binding, run_id, made)
 
     made = [change(number) for number in range(3)]
-    monkeypatch.setattr(changes, "_row", interrupted_in_the_third)
+    monkeypatch.setattr(changes, "entry_of", interrupted_in_the_third)
     with pytest.raises(KeyboardInterrupt):
         changes.record_intents(connection, tables, "five", "run", made)
     connection.rollback()
