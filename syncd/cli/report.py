@@ -115,6 +115,8 @@ def report_command(
         )
         _check_span(selection)
         phase("reading the log")
+        # Both sides are read meanwhile, and no transaction waits for that.
+        state.connection.rollback()
         sides = look(settings, names)
         found = gather(state.connection, state.tables, selection, made_at=now, title=title, sides=sides)
         if found.changes.is_empty():

@@ -22,6 +22,7 @@ from syncd.connect import fiftyone_database, first_line
 from syncd.errors import ConfigError
 from syncd.ingest.errors import IngestError
 from syncd.ingest.evaluation import PAIR, Evaluation, score
+from syncd.ingest.work import LIMITS
 from syncd.model import Json, LabelType
 from syncd.reconcile.failures import clear_errors, locked_errors
 from syncd.session import open_session
@@ -92,7 +93,7 @@ def evaluate(
     keys = evaluation_keys(binding, key)
     with (
         clear_errors(),
-        open_session(config, name) as session,
+        open_session(config, name, limits=LIMITS) as session,
         one_run(session.writing, session.schema, name),
         locked_errors(session),
     ):

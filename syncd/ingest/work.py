@@ -30,7 +30,7 @@ from syncd.session import Session, open_session
 from syncd.vocabulary.load import load_vocabulary
 
 LIMITS = Limits(idle_s=4 * 3600)
-"""The database is left alone while the media of a batch come, from a slow link too."""
+"""The database is left alone while the media of a batch come, from a slow link too, and while FiftyOne evaluates."""
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,8 @@ def write_due(config: Config, settings: ReportConfig, names: Sequence[str] | Non
 
 def _report(config: Config, state: State, bindings: list[str], period: Period) -> Report:
     selection = Selection(bindings=tuple(bindings), since=period.since, until=period.until)
+    # Both sides are read meanwhile, and no transaction waits for that.
+    state.connection.rollback()
     sides = look(config, bindings)
     return gather(state.connection, state.tables, selection, made_at=datetime.now(timezone.utc), sides=sides)
 
