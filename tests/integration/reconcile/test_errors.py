@@ -179,8 +179,16 @@ def test_ctrl_c_leaves_a_run_that_says_so_and_a_free_lock(world: World) -> None:
     )
     world.sql("CREATE TRIGGER slow BEFORE UPDATE ON annotation FOR EACH ROW EXECUTE FUNCTION slow()")
 
+    def interrupt_the_sleeping_server() -> None:
+        deadline = time.monotonic() + 30
+        asleep = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+        while not world.sql(asleep):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
     def press() -> None:
-        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        threading.Thread(target=interrupt_the_sleeping_server, daemon=True).start()
 
     with pytest.raises(KeyboardInterrupt), observed(at_step(Step.FIFTYONE_WRITTEN, press)):
         world.reconcile()
