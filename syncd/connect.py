@@ -68,7 +68,6 @@ def engine_for(url: str, limits: Limits = LIMITS) -> Engine:
         engine = sa.create_engine(parsed, poolclass=NullPool, connect_args=arguments)
         if parsed.get_backend_name() == "postgresql":
             _limit(engine, limits)
-        if parsed.get_backend_name() == "postgresql":
             note_encoding(engine)
         if parsed.get_backend_name() == "sqlite":
             _begin_for_real(engine)

@@ -102,7 +102,7 @@ def _media(subject: Subject) -> Verdict:
         return skipped(f"{read.name} has no column {column!r}")
     if not number or not samples.estimated_document_count():
         return skipped("there are no rows" if not number else "there are no samples")
-    rows = _rows_by_media(subject, number)
+    rows = rows_by_value(subject, subject.binding.columns.media, number)
     without = rows.pop(None, 0)
     found = set(_adapter(subject).find_samples(list(filter(None, rows)))["media"])
     missing = {media: n for media, n in rows.items() if media not in found}
@@ -138,8 +138,6 @@ def _texts(subject: Subject) -> Verdict:
     if not names:
         return ok("no text is mapped")
     raw = ", ".join(f"convert_to(CAST({column_in_sql(subject, each)} AS text), '{encoding}')" for each in names)
-    if not names:
-        return ok("no text is mapped")
     rows = subject.connection.execute(sa.text(f"SELECT {raw} FROM {source_in_sql(subject)} AS src"))
     shown = (
         f"{name} {decoded(encoding, bytes(held))[1]}"
@@ -164,16 +162,17 @@ def _dig(document: object, path: str) -> object:
     return document
 
 
-def _rows_by_media(subject: Subject, number: int) -> dict[str | None, int]:
+def rows_by_value(subject: Subject, column: str, number: int) -> dict[str | None, int]:
+    """How many of the ``number`` rows hold each text of a column; of a large table, of a part chosen by chance."""
     connection: Connection = subject.connection
-    name = column_in_sql(subject, subject.binding.columns.media)
-    statement = f"SELECT CAST({name} AS {'text' if subject.is_postgresql else 'varchar(2000)'}) AS media, 1 AS n"
+    name = column_in_sql(subject, column)
+    statement = f"SELECT CAST({name} AS {'text' if subject.is_postgresql else 'varchar(2000)'}) AS held, 1 AS n"
     statement += f" FROM {source_in_sql(subject)} AS src"
     parameters: dict[str, object] = {}
     if number > LOOKED_AT:
         statement += " WHERE random() < :share" if subject.is_postgresql else " LIMIT :most"
         parameters = {"share": LOOKED_AT / number} if subject.is_postgresql else {"most": LOOKED_AT}
-    rows = connection.execute(sa.text(f"SELECT media, sum(n) FROM ({statement}) AS m GROUP BY media"), parameters)
+    rows = connection.execute(sa.text(f"SELECT held, sum(n) FROM ({statement}) AS h GROUP BY held"), parameters)
     return {None if row[0] is None else str(row[0]): int(row[1]) for row in rows}
 
 

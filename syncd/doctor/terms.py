@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-import sqlalchemy as sa
-
 from syncd.adapters.sql.takes import values_taken
 from syncd.doctor.finding import Check, Fact, Verdict, fault, ok, skipped, warning
-from syncd.doctor.rows import LOOKED_AT, column_in_sql, source_in_sql
+from syncd.doctor.rows import rows_by_value
 from syncd.doctor.subject import Subject
 from syncd.doctor.wording import count, listed
 from syncd.mapped import name_beside_key
@@ -50,7 +48,8 @@ def _labels(subject: Subject, terms: Vocabulary) -> Verdict:
     read, column, number = subject.read.get(), subject.binding.columns.label, subject.rows.get()
     if column not in read.columns:
         return skipped(f"{read.name} has no column {column!r}")
-    labels = _counted(subject, number)
+    held = rows_by_value(subject, column, number)
+    labels = {label: rows for label, rows in held.items() if label is not None}
     total = sum(labels.values())
     strays = Counter({label: rows for label, rows in labels.items() if terms.meant(label) is None})
     if not strays or not terms.terms:
@@ -69,18 +68,6 @@ def _labels(subject: Subject, terms: Vocabulary) -> Verdict:
         f"{sum(strays.values()):,} of {count(total, 'row')} have a label that is none ({shown})",
         f"Run: syncd vocabulary check {subject.binding.name}",
     )
-
-
-def _counted(subject: Subject, number: int) -> dict[str, int]:
-    name = column_in_sql(subject, subject.binding.columns.label)
-    statement = f"SELECT CAST({name} AS {'text' if subject.is_postgresql else 'varchar(2000)'}) AS label, 1 AS n"
-    statement += f" FROM {source_in_sql(subject)} AS src"
-    parameters: dict[str, object] = {}
-    if number > LOOKED_AT:
-        statement += " WHERE random() < :share" if subject.is_postgresql else " LIMIT :most"
-        parameters = {"share": LOOKED_AT / number} if subject.is_postgresql else {"most": LOOKED_AT}
-    grouped = f"SELECT label, sum(n) FROM ({statement}) AS l WHERE label IS NOT NULL GROUP BY label"
-    return {str(row[0]): int(row[1]) for row in subject.connection.execute(sa.text(grouped), parameters)}
 
 
 def _taken(subject: Subject, terms: Fact[Vocabulary]) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from syncd.diff.content import ASKED, problems_of
+from syncd.diff.memory import REFUSED_THERE
 from syncd.diff.unsafe import why_unsafe_whole
 from syncd.model import LABEL, Action, Direction, LabelType, Mapping, Side
 from syncd.model.present import Present, Row, content
@@ -106,7 +107,7 @@ def _only_row(question: Question, conflict: OpenConflict, take: Take, present: P
     home = present.home(annotation_id)
     place = {"label_id": None, "sample_id": conflict["sample_id"] if home is None else home["sample_id"]}
     if take.side is Side.FIFTYONE:
-        if conflict["kind"] == "refused_by_fiftyone":
+        if conflict["kind"] == REFUSED_THERE:
             return refuse("FiftyOne refused the label, nobody removed it: delete the row yourself if that is meant")
         if row["problems"] is not None:
             return refuse("the row holds a value that cannot be read, and so cannot be logged: delete it yourself")

@@ -6,13 +6,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from syncd.diff.memory import REFUSED as REFUSED_BY_DATABASE
+from syncd.diff.memory import REFUSED, REFUSED_THERE
 from syncd.model import ID_FIELD, LABEL, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction, Json, Kind, Side, to_json
 from syncd.model.present import Present
 from syncd.resolve.answer import Answer, OpenConflict, Question, Take
 from syncd.resolve.decide import BY_HAND, decide
-
-REFUSED_BY_FIFTYONE = "refused_by_fiftyone"
 
 MOST = 3
 """Values that are offered by name."""
@@ -90,9 +88,9 @@ def ways_of(question: Question, conflict: OpenConflict, present: Present) -> Way
 def _tries_again(conflict: OpenConflict, side: Side) -> str | None:
     """Why an answer is not offered that writes once more what was refused."""
     kind = conflict["kind"]
-    if kind == REFUSED_BY_DATABASE and side is Side.FIFTYONE:
+    if kind == REFUSED and side is Side.FIFTYONE:
         return "`--take fiftyone` tries once more what the database has refused: mend that first"
-    if kind == REFUSED_BY_FIFTYONE and side is Side.DATABASE:
+    if kind == REFUSED_THERE and side is Side.DATABASE:
         return "`--take database` tries once more what FiftyOne's MongoDB has refused: mend that first"
     return None
 
