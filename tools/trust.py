@@ -19,6 +19,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PLACES = (
     "tests/unit/trust",
+    "tests/unit/config/test_arbitrary_configurations.py",
+    "tests/unit/diff/test_properties.py",
+    "tests/unit/diff/test_review_properties.py",
+    "tests/unit/diff/test_unedited.py",
+    "tests/unit/diff/test_unsafe.py",
     "tests/unit/reconcile/test_sweep.py",
     "tests/integration/trust",
     "tests/integration/apply/test_kills.py",
@@ -26,6 +31,7 @@ PLACES = (
     "tests/integration/reconcile/test_resolve.py",
     "tests/integration/daemon/test_kills.py",
     "tests/integration/daemon/test_soak.py",
+    "tests/integration/test_benchmarks.py",
 )
 KINDS = ("cases", "crashes", "edits", "lost")
 MOST_WORKERS = 8

@@ -86,7 +86,10 @@ def _bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     elif kind == TOGETHER:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(crowded, "WORTH_IT", 1)
-            yield _fiftyone(request, "detections")
+            found = _fiftyone(request, "detections")
+            # Each change is an operation of its own here.
+            patched.setattr(found, "bulk", False)
+            yield found
     else:
         yield _fiftyone(request, kind)
 

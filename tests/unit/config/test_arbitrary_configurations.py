@@ -36,7 +36,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.t
 KEYS = WORDS | st.text(max_size=4) | st.integers() | st.none() | st.booleans()
 VALUES = st.recursive(SCALARS, lambda v: st.lists(v, max_size=4) | st.dictionaries(KEYS, v, max_size=4), max_leaves=12)
 FILES = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=many(200, 5_000)
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=many(60, 5_000)
 )
 
 
@@ -100,7 +100,7 @@ def places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 PLACES = [place for place in places(COMPLETE) if place]
 
 
-@settings(deadline=None, max_examples=many(500, 20_000))
+@settings(deadline=None, max_examples=many(150, 20_000))
 @given(changes=st.lists(st.tuples(st.sampled_from(PLACES), VALUES), min_size=1, max_size=3))
 def test_plain_values_with_anything_anywhere_are_one_or_the_other(
     changes: list[tuple[tuple[Any, ...], object]],

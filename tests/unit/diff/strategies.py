@@ -17,7 +17,7 @@ EXAMPLES = int(os.environ.get("SYNCD_DIFF_EXAMPLES", "0")) or many(0, 1_000)
 """Set to search long and at random, as `make trust` does; otherwise few examples are tried, always the same."""
 
 PROFILE = settings(
-    max_examples=EXAMPLES or 40,
+    max_examples=EXAMPLES or 12,
     derandomize=not EXAMPLES,
     deadline=None,
     database=None,

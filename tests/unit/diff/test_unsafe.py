@@ -17,6 +17,7 @@ from syncd.canonical import with_problems
 from syncd.diff.joined import unreadable
 from syncd.diff.unsafe import looks_like_a_date, why_unsafe
 from syncd.model import Direction, Field, Holds, Kind, Side
+from trust import many
 from unit.diff.world import BOX, LABEL, NOON, B, D, F, S, agreed, changes, field, kinds, mapping, only, plan_of
 
 INF, NAN = float("inf"), float("nan")
@@ -314,7 +315,7 @@ NEARLY_DATES = st.text(alphabet="0123456789-WTZ:., +", max_size=24)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="fromisoformat takes more spellings from Python 3.11 on")
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=many(150, 1500), deadline=None)
 @given(st.one_of(_moments(), NEARLY_DATES, st.text(max_size=12)))
 @example("2024-01-01T")
 @example("20240101T24")

@@ -29,7 +29,7 @@ from unit.diff.test_review_properties import rest, reviewed
 from unit.diff.world import NOON, SECOND, B, D, F, Row, mapping
 
 LAW = settings(
-    max_examples=many(20, 1000),
+    max_examples=many(8, 1000),
     derandomize=many(1, 0) == 1,
     deadline=None,
     database=None,

@@ -356,7 +356,7 @@ def test_killed_before_any_call_or_after_it_took_effect_it_ends_the_same(servers
     undisturbed = Calls()
     want = _tell(servers, apart=apart, calls=undisturbed)
     assert undisturbed.made > 100, "the story touches everything"
-    every = range(1, undisturbed.made + 1, many(61, 1))
+    every = range(1, undisturbed.made + 1, many(121, 1))
     _check(servers, apart=apart, mishaps=[(f"call {k}", Calls(k), None) for k in every], want=want)
 
 
@@ -366,5 +366,5 @@ def test_a_side_that_is_gone_at_any_call_changes_nothing_about_the_end(servers: 
     undisturbed = Lost()
     want = _tell(servers, apart=apart, lost=undisturbed)
     assert undisturbed.made > 20, "the story calls both sides"
-    every = range(1, undisturbed.made + 1, many(19, 1))
+    every = range(1, undisturbed.made + 1, many(37, 1))
     _check(servers, apart=apart, mishaps=[(f"call {k}", None, Lost(k)) for k in every], want=want)

@@ -18,7 +18,7 @@ from trust_model.memory import MemorySides, Servers
 from trust_model.restores import RestoringMachine
 from trust_model.sides import Sides
 
-EXAMPLES, STEPS = many(8, 1_000), many(30, 40)
+EXAMPLES, STEPS = many(4, 1_000), many(30, 40)
 
 
 class MemoryMachine(TrustMachine):
