@@ -1,4 +1,4 @@
-"""Executes a plan with the guarantees of DESIGN §5; decides nothing.
+"""Executes a plan with the guarantees of docs/guarantees.md; decides nothing.
 
 Order: intents are committed; FiftyOne is written and read back; then one database transaction holds the database
 writes, the outcomes, the new baseline, the conflicts and the cursors. Only FiftyOne has no transaction, so a run

@@ -1,4 +1,4 @@
-"""What becomes of review tags once they have been heard (DESIGN §4: removed, kept, or replaced).
+"""What becomes of review tags once they have been heard (removed, kept, or replaced).
 
 - A class tag is answered when its label is what it names, an approving tag when what it approved is on its way. It is
   taken away, or replaced, only if every change to its label was carried out.

@@ -1,4 +1,4 @@
-"""Which label is which annotation: annotation id, label id and sample id judged together (DESIGN §4).
+"""Which label is which annotation: annotation id, label id and sample id judged together.
 
 The baseline knows each annotation's place: a label of a sample. A label in its place under its own id is an
 *original*. All others are judged by their standing: *lost* their id in their place, *renamed* in their place,

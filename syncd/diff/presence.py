@@ -1,4 +1,4 @@
-"""Known annotations that a side no longer has: removed, or gone from both (the first table of DESIGN §4)."""
+"""Known annotations that a side no longer has: removed, or gone from both (docs/truth-table.md)."""
 
 from __future__ import annotations
 

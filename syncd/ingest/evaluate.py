@@ -1,7 +1,7 @@
 """FiftyOne's own evaluation of the predictions that an ingest loads, stored in the dataset under a key.
 
 It runs under the binding's lock: of detections it writes to the labels too, by their place in the list, which no
-reconcile may move meanwhile (facts §1.5).
+reconcile may move meanwhile.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The words of DESIGN §2 as types."""
+"""The terms of docs/glossary.md as types."""
 
 from syncd.model.fields import (
     BOX,

@@ -57,7 +57,7 @@ class Review:
 
 @dataclass(frozen=True)
 class Policy:
-    """What to do where the table of DESIGN §4 offers a choice; the values are those of the configuration."""
+    """What to do where the diff has a choice (docs/design.md); the values are those of the configuration."""
 
     on_conflict: str = "quarantine"
     first_sync: str = "quarantine"

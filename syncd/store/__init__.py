@@ -1,1 +1,1 @@
-"""syncd's own tables (DESIGN §8): their declaration, migrations, and every statement on them."""
+"""syncd's own tables: their declaration, migrations, and every statement on them."""

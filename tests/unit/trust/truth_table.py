@@ -1,4 +1,4 @@
-"""What becomes of an annotation, written from DESIGN §4 and not from the code: the source of docs/truth-table.md.
+"""What becomes of an annotation, written from docs/design.md and not from the code: the source of docs/truth-table.md.
 
 A :class:`Line` is a pattern of what the baseline, FiftyOne and the database hold: ``–`` absent, equal letters equal
 values. The 64 combinations of {absent, a, b, c} fall into 15 patterns. A line that a policy decides has an outcome for
