@@ -1,4 +1,4 @@
-"""Mapped fields: what is compared, in which direction it may travel, and what each side can hold."""
+"""The mapping: which fields are compared, in which direction they may travel, and what each side can hold."""
 
 from __future__ import annotations
 

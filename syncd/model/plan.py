@@ -1,4 +1,4 @@
-"""Plans: what the diff decided. Computing one changes nothing."""
+"""Plans: what the diff decided. Computing a plan changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies and brakes: the judgement that a binding's configuration leaves to its owner."""
+"""Policies and brakes: the decisions that the configuration of a binding leaves to its owner."""
 
 from __future__ import annotations
 
