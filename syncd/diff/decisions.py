@@ -1,4 +1,4 @@
-"""From verdicts to what is done: changes, conflicts, edits that wait, and the rows of the next baseline."""
+"""Turns the verdicts of the merge into changes, conflicts, waiting edits, and the rows of the next baseline."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Digests of labels: equal where ids, images and values are, whichever side holds them.
+"""Digests of labels: equal where ids, images and values are equal, on whichever side they are.
 
-They tell what is as it was from what has to be looked at field by field. Only whether two digests are equal has a
-meaning, and only within one version of Polars, whose hashes they are made of.
+They separate what is unchanged from what must be compared field by field. Only the equality of two digests means
+anything, and only within one version of Polars, whose hashes they consist of.
 """
 
 from __future__ import annotations

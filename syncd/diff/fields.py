@@ -1,9 +1,9 @@
-"""The three-way merge of annotations that both sides hold, field by field.
+"""The three-way merge of annotations that both sides have, field by field.
 
-For each field every row gets one verdict: ``same`` (nothing to do), ``adopt`` (both agree, the baseline did not know
-yet), ``converged`` (both made the same change), ``to_database``, ``to_fiftyone``, or a conflict kind. Rows without a
-baseline (first meeting) and fields mapped since (no agreed value yet) follow the same path. What FiftyOne's values
-are, is what is meant by them (:mod:`syncd.diff.wishes`).
+Each field of each row gets one verdict: ``same`` (nothing to do), ``adopt`` (both sides agree, and the baseline does
+not know it yet), ``converged`` (both sides made the same change), ``to_database``, ``to_fiftyone``, or a kind of
+conflict. Rows without a baseline (a first meeting) and newly mapped fields (no agreed value yet) take the same path.
+The value of FiftyOne is what the reviewer means by it (:mod:`syncd.diff.wishes`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The review gate: with ``review.mode: tagged`` an edit made in FiftyOne waits for an approving tag.
+"""The review gate: with ``review.mode: tagged``, an edit made in FiftyOne waits for an approving tag.
 
-What waits is no conflict. It goes through as soon as the tag is there; a change of the same field in the database is
-a disagreement all the same. A label that was deleted can bear no tag: deletions follow their own policy.
+A waiting edit is no conflict. It goes through as soon as the tag is set. If the database changes the same field
+meanwhile, that is a disagreement as ever. A deleted label can carry no tag: deletions follow their own policy.
 """
 
 from __future__ import annotations

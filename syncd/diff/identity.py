@@ -1,9 +1,9 @@
-"""Which label is which annotation: annotation id, label id and sample id judged together.
+"""Identity: which label is which annotation, judged by annotation id, label id and sample id together.
 
-The baseline knows each annotation's place: a label of a sample. A label in its place under its own id is an
-*original*. All others are judged by their standing: *lost* their id in their place, *renamed* in their place,
-*claimant* of an id elsewhere, or *nameless*. An id that cannot be attributed with certainty is held: its annotation
-is neither written nor taken for deleted, and a conflict says why. An original is never held.
+The baseline knows the place of each annotation: a label of a sample. A label in its place under its own id is an
+*original*. Every other label has *lost* its id in its place, is *renamed* in its place, is a *claimant* of an id
+elsewhere, or is *nameless*. An id that cannot be attributed with certainty is held: its annotation is neither written
+nor taken for deleted, and a conflict says why. An original is never held.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Whether a row and its label are about the same image, and what follows where they are not.
+"""Decides whether a row and its label are about the same image, and what follows where they are not.
 
-The image is part of what an annotation is: values are compared only where both sides name the same one. Names are
-compared after Unicode normalisation, since file systems and databases spell them in either form. Where a side names
-none, there is nothing to compare.
+The image is part of an annotation: values are compared only where both sides name the same image. Names are compared
+after Unicode normalisation, since file systems and databases spell them in either form. Where a side names no image,
+there is nothing to compare.
 """
 
 from __future__ import annotations

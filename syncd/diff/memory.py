@@ -1,7 +1,7 @@
-"""What syncd remembers of its own doing: what it replaced lately, what it was refused, what is in conflict.
+"""The history that the diff uses: values that syncd replaced, values that were refused, and open conflicts.
 
-Remembered values are JSON text. One that cannot be read as the field's kind (the column had another type then) is
-equal to nothing.
+Values in the history are JSON text. A value that cannot be read as the field's kind (the column had another type then)
+equals nothing.
 """
 
 from __future__ import annotations

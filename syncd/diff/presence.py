@@ -1,4 +1,4 @@
-"""Known annotations that a side no longer has: removed, or gone from both (docs/truth-table.md)."""
+"""Known annotations that a side no longer has: removed from one, hidden, or gone from both (docs/truth-table.md)."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""What is back at what syncd replaced: put there by a person, or by a window that was open before syncd wrote.
+"""Reverts: values that are back at what syncd replaced, put there by a person or by a window that was open before.
 
-A return is judged by evidence, never by its value alone:
+A revert is judged by evidence, never by its value alone:
 
 - A window of the App saves all labels of the list that its user edits. Where another label of that list was changed by
-  hand, in this run or in the one before, the return came along with it (:data:`WINDOW`).
-- A bulk call stamps many samples at once. Where nothing under its stamp changed but what syncd had written, it was a
-  notebook's old values, or a curator's answer to the corrections: nobody can tell (:data:`ASK`). Where the same value
-  was also given to labels that syncd had not written, it was meant.
+  hand, in this run or the one before, the window restored the value too (:data:`WINDOW`).
+- A bulk call stamps many samples at once. Where nothing under its stamp changed but values that syncd had written, it
+  wrote a notebook's old values, or it was a curator's answer to the corrections: nobody can tell (:data:`ASK`). Where
+  the same value was also given to labels that syncd had not written, it was meant.
 - Where the same label was changed by hand in another field, or the other label may have been changed before syncd
   wrote, nobody can tell either.
 - Everything else is an edit, and :class:`Returns` does not name it.

@@ -1,8 +1,7 @@
-"""A side that went back in time: restored from a backup, it holds what was agreed before, and nobody has edited it.
+"""A side that went back in time: it was restored from a backup and holds earlier agreed values that nobody edited.
 
-Such a value is told from an edit that puts the old one back by its stamp: that of an edit is newer than what syncd
-wrote or agreed on last. A side without stamps is believed to have gone back only where all that it holds otherwise
-is what was agreed earlier.
+The stamp distinguishes such a value from an edit that puts the old value back: an edit has a newer stamp than syncd's
+last write or agreement. A side without stamps went back only if everything that differs there was agreed earlier.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Part of a complete reading sifted: what must be looked at, and what both sides hold alike with nothing agreed yet.
+"""Unsettled annotations: finds, in a part of a complete read, those that must go through the diff.
 
-The latter is what a first meeting is full of, or a field that was mapped since. The diff itself is asked about it, and
-where all it has to say is the next baseline, the others need not be looked at together with it.
+A first meeting, and a newly mapped field, are full of annotations that both sides hold alike with nothing agreed yet.
+The diff itself is asked about these; where all it says is the next baseline, they need not be judged with the others.
 """
 
 from __future__ import annotations

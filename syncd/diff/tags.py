@@ -1,7 +1,7 @@
-"""What the tags of a label, and those of its sample, say: approving, error and class tags, and syncd's own marks.
+"""What the tags of a label and of its sample say: approving, error and class tags, and the marks that syncd sets.
 
-A tag says one thing: what is configured as a mark, an approving or an error tag is no class tag, even if a term is
-called like it. A tag of a sample speaks for every label in it; only a class tag does not, where there are several: a
+A tag says one thing: a tag that is configured as a mark, an approving or an error tag is no class tag, even if a term
+has that name. A tag of a sample speaks for every label in it, except a class tag where there are several labels: a
 person who tags a whole image with one class cannot have meant them all.
 """
 

@@ -1,7 +1,7 @@
-"""Which labels of an incremental reading nobody has edited: they are, and are where, the baseline says, image included.
+"""Labels of an incremental read that nobody edited: the baseline has the same values, place and image.
 
-A sample is stamped as a whole, so that most labels that an incremental reading meets are such. If nothing else is
-known of them either, the diff has nothing to say about them, and neither their rows nor they need be looked at.
+A sample is stamped as a whole, so that most labels of an incremental read are of this kind. Unless something else is
+known of them, the diff has nothing to say about them, and neither they nor their rows are compared.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Values that the other side cannot hold exactly, or that are known to break it."""
+"""Unsafe values: values that the other side cannot hold exactly, or that are known to break it."""
 
 from __future__ import annotations
 

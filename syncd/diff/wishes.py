@@ -1,10 +1,10 @@
-"""What a reviewer means by a label: what was typed, the term it is an alias of, the class that a tag names.
+"""Tag intents: what a reviewer means by a label: the text, the term that it stands for, the class that a tag names.
 
-The merge then works on what is meant; what was typed stays beside it, in a column that :func:`about_column` names
-``typed``, because writes to FiftyOne must find it there. Further such columns: ``via``, how the meant value came about
+The merge works on what is meant. What was typed stays beside it, in a column that :func:`about_column` names
+``typed``, because a write to FiftyOne must find it there. Further such columns: ``via``, how the meant value came about
 (:data:`ALIAS`, :data:`CLASS_TAG`, :data:`APPROVED`, ``restored`` of an attribute that was lost and means what was
-agreed, or null: it is what stands there); ``ambiguous``, tags that
-disagree with each other or with an edit; ``unknown``, no term; ``agrees``, the database's spelling means the same.
+agreed, or null for the value itself); ``ambiguous``, tags that disagree with each other or with an edit; ``unknown``,
+no term; ``agrees``, the database's spelling means the same.
 """
 
 from __future__ import annotations
