@@ -1,1 +1,1 @@
-"""syncd's own tables: their declaration, migrations, and every statement on them."""
+"""Tables of syncd: their declaration, their migrations, and every statement on them."""
