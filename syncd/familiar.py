@@ -1,8 +1,8 @@
-"""What documents were found to hold when they were decoded, kept from one complete reading to the next.
+"""The file of the document cache, kept from one complete read to the next.
 
-Nothing rests on it but time. It says of a document, by its hash, what digest the labels in it have; whether they are
-what was agreed is asked of the baseline each time, so that nothing here can be out of date: a file that is lost, old
-or damaged means that documents are decoded again.
+Nothing but time depends on it. It holds the digest of the labels in a document, by the document's hash; whether they
+are what was agreed is asked of the baseline each time, so that nothing here can be out of date: a file that is lost,
+old or damaged means that documents are decoded again.
 """
 
 from __future__ import annotations

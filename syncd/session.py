@@ -1,4 +1,4 @@
-"""One binding with both its sides opened: what every command works on."""
+"""A session: one binding with both its sides opened. Every command works on one."""
 
 from __future__ import annotations
 

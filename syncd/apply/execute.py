@@ -1,12 +1,12 @@
 """Executes a plan with the guarantees of docs/guarantees.md; decides nothing.
 
 Order: intents are committed; FiftyOne is written and read back; then one database transaction holds the database
-writes, the outcomes, the new baseline, the conflicts and the cursors. Only FiftyOne has no transaction, so a run
-that died is settled by looking at what is really there (:mod:`syncd.apply.settle`).
+writes, the outcomes, the new baseline, the conflicts and the cursors. Only FiftyOne has no transaction, so the intents
+of a run that died are recovered from what is really there (:mod:`syncd.apply.settle`).
 
-What FiftyOne is owed once that is committed comes after it, with a second small commit (:func:`bring`): drawn labels
-get the ids of their rows (:mod:`syncd.apply.stamps`), and where the database made something else of a value (it rounds,
-it normalises), labels get this answer.
+What FiftyOne is still owed follows that commit, with a second small commit (:func:`bring`): drawn labels get the ids of
+their rows, and where the database changed a value for good (it rounds, it normalises), labels get this answer.
+Tags come last: they are in no log, and none may be gone before what it asked for is certain.
 """
 
 from __future__ import annotations

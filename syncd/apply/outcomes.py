@@ -1,4 +1,4 @@
-"""From what was read back to what is recorded: outcomes, the new baseline, and conflicts of refused values."""
+"""Turns what was read back into what is recorded: outcomes, the new baseline, and conflicts about refused values."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Settles what a dead run left: for every intent without an outcome, what is really there decides.
+"""Recovers the intents that a dead run left: what is really there decides the outcome of each.
 
-Done before anything else, so that the diff never mistakes syncd's own half-done work for somebody's edit.
+This comes before anything else in a run, so that the diff never takes syncd's own unfinished work for somebody's edit.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Puts the ids of new rows on the labels for which they were inserted, once these rows are committed.
+"""Stamps the ids of new rows on the labels for which they were inserted, once these rows are committed.
 
-An id belongs to a label only when its own row is there: a label whose row was refused never bears one. The entry of
-such an insert stays pending until its label is stamped, so that a run that died in between is settled by the next one.
+An id belongs to a label only when its own row is there: a label whose row was refused never gets one. The entry of
+such an insert stays pending until its label is stamped, so that the next run finishes what a dead run left.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The labelled steps of apply, at which tests kill the process; in use they are only written to the debug log."""
+"""The named steps of apply, at which tests kill the process; in use they are only written to the debug log."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Writes what a plan decided about tags, when everything else is done.
 
-Tags are no annotation values: no log holds them. They come last, so that a tag is never gone before what it asked for
-is certain; a run that dies here leaves them to the next one that reads their labels.
+Tags are no annotation values, and no log holds them. They come last, so that a tag is never gone before what it asked
+for is certain; a run that dies here leaves them to the next run that reads their labels.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a run decides, and what it reads for that: as little as suffices, everything where the little leaves a doubt."""
+"""Reads for one run and lets the diff decide: as little as suffices, everything where that leaves a doubt."""
 
 from __future__ import annotations
 

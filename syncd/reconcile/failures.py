@@ -1,4 +1,4 @@
-"""Errors of drivers become errors of :mod:`syncd.errors`, and a run that failed says so in its row."""
+"""Turns errors of drivers into errors of :mod:`syncd.errors`, and records the failure in the row of its run."""
 
 from __future__ import annotations
 

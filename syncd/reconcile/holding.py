@@ -1,4 +1,4 @@
-"""Whether the changes of a made plan still find what they were made for. Pure."""
+"""The preconditions of a direct plan: whether its changes still find what they were made for. Pure."""
 
 from __future__ import annotations
 

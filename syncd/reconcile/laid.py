@@ -1,4 +1,4 @@
-"""Both sides of a complete reading and the baseline, laid down in parts; and what of them is not settled."""
+"""Both sides of a complete read and the baseline, partitioned; finds the unsettled annotations in them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Applies a plan that a person's command has made, instead of one that the diff decided (resolve, undo, corrections).
+"""Applies a direct plan: one that a person's command states (resolve, undo, recover, correct), not the diff.
 
-Same lock, same order of writing, same log as a reconcile. Such a plan judges nothing but its own changes: no conflict
-is opened or closed by it that is not about them, and no cursor moves.
+It takes the same lock, writes in the same order and into the same log as a reconcile. It judges nothing but its own
+changes: it opens and closes no conflict about anything else, and moves no cursor.
 """
 
 from __future__ import annotations

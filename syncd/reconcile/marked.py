@@ -1,4 +1,4 @@
-"""The mark that syncd leaves on a dataset, by which it notices that its own tables were restored from a backup."""
+"""The mark that syncd leaves on a dataset, which shows when syncd's own tables were restored from a backup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a run may read incrementally, and from where; what holds it before it has read anything."""
+"""Whether a run may read incrementally, and from where; and what holds it before it has read anything."""
 
 from __future__ import annotations
 

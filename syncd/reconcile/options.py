@@ -1,4 +1,4 @@
-"""How a run is to go."""
+"""The options of one run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A snapshot laid down: in memory where it is small, else in a folder, divided by annotation id."""
+"""Partitions of a snapshot: in memory where it is small, otherwise in a folder, divided by annotation id."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What one run reads of both sides and the baseline; reading judges nothing.
+"""Reads both sides and the baseline for one run. Reading judges nothing.
 
-A complete reading takes everything. An incremental one starts from what is stamped since the cursors, and closes
-over it: an annotation is looked at only with its label, its row and its baseline, wherever these now are.
+A complete read takes everything. An incremental read starts from what is stamped since the cursors and closes over it:
+an annotation is judged only together with its label, its row and its baseline, wherever these now are.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Documents of a complete reading that were not decoded, because they were decoded before.
+"""The document cache: recognises samples' documents that were decoded before, so that a sweep need not decode them.
 
-Of a document that is recognised it is known what digest its labels have. Where the baseline says of the sample what
-has the same digest, the labels are what was agreed, ids and values alike, and the baseline stands for them; all others
-are decoded after all. So a document is believed to be unchanged only against the baseline as it is now.
+The cache knows the digest of the labels in a document, by the document's hash. Where the baseline has the same digest
+for the sample, the labels are what was agreed, ids and values alike, and the baseline stands for them; every other
+document is decoded after all. So the cache is believed only against the baseline as it is now, and cannot be out of
+date: a file that is lost, old or damaged means that documents are decoded again.
 
-What the baseline does not hold, tags above all, is read from the document, which is kept: of what needs to be looked
-at, labels are decoded from there. A sample of whose labels tags say anything, or of which a value cannot be read, is
-never recognised.
+What the baseline does not hold, tags above all, is decoded from the document, which is kept until the run is over. A
+sample is never recognised if tags say something about its labels or a value in it cannot be read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a reconcile reports: to people, and as JSON ("Command line" in docs/design.md)."""
+"""The result of a run: for people, and as JSON ("Command line" in docs/design.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tags of labels say that were looked up, for a person's command that has to mind them."""
+"""What the tags say of labels that a person's command has looked up."""
 
 from __future__ import annotations
 

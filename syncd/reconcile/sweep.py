@@ -1,8 +1,8 @@
-"""A complete reading: laid down, if it is large in parts, of which only what is not settled is kept.
+"""A sweep: reads both sides and the baseline completely, partitioned if large, and keeps what is unsettled.
 
-Both sides and the baseline are read once, each as one statement or moment, as any complete reading is. What the diff
-is given of them is closed, like what an incremental run reads: every annotation with all its labels, its row and its
-baseline, wherever these are. What is not there was not on that side when it was read.
+Both sides and the baseline are read once, each as one statement or moment. What the diff is given of them is closed, as
+in an incremental read: every annotation comes with all its labels, its row and its baseline, wherever these are. What
+is not there was not on that side when it was read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""``syncd reconcile --tag T``: for one run, only edits whose label or sample bears the tag go to the database.
+"""``syncd reconcile --tag T``: for one run, only edits whose label or sample has the tag go to the database.
 
-The tag stands in for an approving one, and what becomes of it is as configured (``review.after``). What
-comes from the database is not concerned. The run moves no cursor: the next one looks again at what this one left out.
+The tag stands in for an approving one, and is then removed, kept or replaced as configured (``review.after``). Changes
+from the database are not affected. The run moves no cursor: the next run sees again what this one left out.
 """
 
 from __future__ import annotations
