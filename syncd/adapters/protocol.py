@@ -1,7 +1,7 @@
-"""What a side must be able to do. Adapters read and write; they decide nothing.
+"""The Protocols that a side implements. Adapters read and write; they decide nothing.
 
-A new system implements :class:`Adapter` (or :class:`LabelStore`, if labels live in samples) and passes the contract
-tests in ``tests/contract``.
+A new system implements :class:`RowStore` (or :class:`LabelStore`, if its labels live in samples) and passes the
+contract tests in ``tests/contract``.
 """
 
 from __future__ import annotations
