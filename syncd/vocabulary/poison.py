@@ -1,4 +1,4 @@
-"""Terms that must not reach FiftyOne, because it would make something else of them."""
+"""Terms that must not reach FiftyOne, because it would store them as something else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the vocabulary to a dataset as FiftyOne's label schema, so that its App offers these classes and no others."""
+"""Pushes the vocabulary to a dataset as FiftyOne's label schema, so that its App offers these classes and no others."""
 
 from __future__ import annotations
 
