@@ -1,4 +1,4 @@
-"""What happens in the played review: chosen from the rows alone, before anything is touched.
+"""The script of the played review: chosen from the rows alone, before anything is touched.
 
 The same rows and seed give the same script. It stays below syncd's default brakes: under 20 % of the
 rows changed, under 2 % deleted, under 10 % moved into any one class; a small set therefore gets a shorter script.
