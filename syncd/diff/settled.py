@@ -21,14 +21,14 @@ PLACE = ["sample_id", "label_id"]
 
 @dataclass(frozen=True)
 class Named:
-    """What must be looked at, with everything that bears one of these ids or stands in one of these samples."""
+    """Ids of what is unsettled: everything with one of these ids, or in one of these samples, goes through the diff."""
 
     annotation_ids: frozenset[str] = frozenset()
     sample_ids: frozenset[str] = frozenset()
     label_ids: frozenset[str] = frozenset()
 
     def with_(self, other: Named) -> Named:
-        """Both."""
+        """The union of both."""
         return Named(
             self.annotation_ids | other.annotation_ids,
             self.sample_ids | other.sample_ids,
