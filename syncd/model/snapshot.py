@@ -123,7 +123,7 @@ def distinct(name: str, *frames: pl.DataFrame) -> set[str]:
 
 
 def _few(values: pl.Series) -> pl.Series:
-    """A text of Python's is dear to make, so that many values are first made different; of few that is dearer."""
+    """Python strings are expensive to make: many values are made unique first; for few values that costs more."""
     return values if len(values) <= FEW else values.unique()
 
 

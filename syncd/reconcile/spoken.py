@@ -17,7 +17,7 @@ from syncd.store import answered
 
 @dataclass(frozen=True)
 class Spoken:
-    """What is said by tags that have not been answered yet.
+    """What the tags say that have not been answered yet.
 
     ``tags`` are all that mean something (:func:`syncd.diff.tags.said`); ``asked`` those of each label that ask for
     something; ``meant`` the values that they ask for, by field.

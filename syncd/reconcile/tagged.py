@@ -14,14 +14,14 @@ from syncd.model.plan import AWAITING
 
 
 def narrowed(policy: Policy, tag: str | None) -> Policy:
-    """The policy of such a run."""
+    """The policy of a run that takes only edits with this tag."""
     if tag is None:
         return policy
     return replace(policy, review=replace(policy.review, mode=TAGGED, approve=(tag,), verified=None))
 
 
 def left_out(plan: Plan, policy: Policy, tag: str | None) -> Plan:
-    """The plan without its waiting edits, where nothing but the tag of this one run makes them wait."""
+    """The plan without its waiting edits, where only the tag of this one run makes them wait."""
     if tag is None or policy.review.mode == TAGGED:
         return plan
     return replace(plan, waiting=tuple(each for each in plan.waiting if each.kind != AWAITING))
