@@ -21,11 +21,11 @@ from syncd.store.lock import make_sure
 log = structlog.get_logger(__name__)
 
 SLICE = 1_000
-"""Edits between two looks at the lock."""
+"""Tag edits between two checks of the lock."""
 
 
 def write_tags(session: Session, plan: Plan, recorded: Sequence[Recorded] = ()) -> None:
-    """Carries out the plan's tag edits, without those that asked for changes which did not come about."""
+    """Carries out the plan's tag edits, except those whose changes were not carried out."""
     failed = unapplied(recorded)
     samples = {sample for sample, _ in failed}
     due = [
@@ -48,7 +48,7 @@ def write_tags(session: Session, plan: Plan, recorded: Sequence[Recorded] = ()) 
 
 
 def unapplied(recorded: Sequence[Recorded]) -> set[tuple[str | None, str | None]]:
-    """(sample, label) of the changes that were not carried out; an answer was asked for by no tag."""
+    """(sample, label) of the changes that were not carried out; answers of the database are asked for by no tag."""
     return {
         (each.change.sample_id, each.change.label_id)
         for each in recorded
