@@ -42,7 +42,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Answers:
-    """What follows for the tags: edits, and the (annotation id, tag) that stay and have had their effect."""
+    """What follows for the tags: tag edits, and the (annotation id, tag) that stay and have had their effect."""
 
     edits: tuple[TagEdit, ...]
     answered: frozenset[tuple[str, str]]
@@ -69,9 +69,10 @@ def answers(review: Review, verified: str | None, history: History, tags: pl.Dat
 
 
 def settled(review: Review, tags: pl.DataFrame) -> Answers:
-    """What becomes of tags that a person has answered by a command: a label's go as configured, a sample's stay.
+    """What becomes of tags that a person has answered by a command: a label's as configured; a sample's stay.
 
-    ``tags`` are of :func:`syncd.diff.tags.said`. What stays is remembered, for it may speak for other labels too.
+    ``tags`` are of :func:`syncd.diff.tags.said`. A tag that stays is recorded as answered, for it may speak for other
+    labels too.
     """
     stays = pl.col("on_sample") | pl.lit(review.after == "keep")
     remembered = tags.filter(stays & pl.col("annotation_id").is_not_null()).select("annotation_id", "tag").unique()
@@ -79,9 +80,9 @@ def settled(review: Review, tags: pl.DataFrame) -> Answers:
 
 
 def kept(answered: pl.DataFrame, rows: pl.DataFrame, held: Collection[str]) -> frozenset[tuple[str, str]]:
-    """The answered tags that nobody has taken off, as far as can be told from FiftyOne's ``rows``.
+    """The answered tags that nobody has removed, as far as FiftyOne's ``rows`` tell.
 
-    Of annotations without a label, and of those that are ``held`` because theirs is in doubt, it cannot be told.
+    They do not tell it of annotations without a label, nor of those that are ``held`` because their label is in doubt.
     """
     if answered.is_empty():
         return frozenset()

@@ -19,7 +19,7 @@ TAGGED = "tagged"
 
 
 def gated(mapping: Mapping, review: Review, rows: pl.DataFrame, verdict: Any) -> pl.DataFrame:
-    """Judged rows, their edits on the way to the database held back where nobody has approved them.
+    """Holds back edits on their way to the database, in judged rows, that nobody has approved.
 
     ``verdict`` names the column of a field's verdict.
     """
@@ -35,7 +35,7 @@ def gated(mapping: Mapping, review: Review, rows: pl.DataFrame, verdict: Any) ->
 
 
 def drawn_waits(row: dict[str, Any], content: Json, annotation_id: str | None) -> Waiting:
-    """A drawn label (an unprefixed row) that nobody has approved yet."""
+    """A drawn label (an unprefixed row) that nobody has approved yet, as waiting."""
     return Waiting(
         kind=AWAITING,
         annotation_id=annotation_id,

@@ -29,7 +29,7 @@ AMBIGUOUS = "ambiguous_tags"
 
 
 def with_wishes(inputs: Inputs, voices: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows that both sides hold, their FiftyOne values as they are meant; ``approved`` says that edits may pass."""
+    """Replaces FiftyOne's values by what is meant, in rows that both sides hold; ``approved``: edits may pass."""
     mapping, review = inputs.mapping, inputs.policy.review
     rows = rows.join(
         voices.rename({"sample_id": F + "sample_id", "label_id": F + "label_id"}),
@@ -119,7 +119,7 @@ def _with_label(field: Field, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_approval(field: Field, rows: pl.DataFrame) -> pl.DataFrame:
-    """An approving tag means that the attribute is true."""
+    """Lets an approving tag mean that the attribute is true."""
     typed, via = pl.col(F + column(field.name)), about_column(field, "via")
     sound = ~unreadable(field.name, F) & ~unreadable(field.name, D)
     heard = pl.col("confirmed") & sound & typed.ne_missing(pl.lit(value=True))
