@@ -58,7 +58,7 @@ MODULES = {module_name(path): path for path in sources("syncd")}
 def section(page: str, title: str) -> str:
     """One section of a Markdown page, as far as the next heading of its level."""
     _, _, rest = page.partition(f"\n## {title}\n")
-    assert rest, f"docs/architecture.md has a section {title!r}"
+    assert rest, f"there is a section {title!r}"
     return rest.split("\n## ")[0]
 
 
@@ -248,6 +248,14 @@ def test_every_name_that_a_docstring_refers_to_is_defined() -> None:
             if module == "syncd" or (rest and rest.split(".")[0] not in defined(module)):
                 wrong.append(f"{where}: {name}")
     assert wrong == []
+
+
+def test_no_module_is_named_by_a_word_that_the_glossary_gave_up() -> None:
+    page = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ")[0].strip("| ") for line in section(page, "Words not to use").splitlines() if "|" in line]
+    words = {word.strip() for row in rows[2:] for word in re.split(r"[,;]", row) if "(" not in word}
+    assert {"laid", "wishes", "poison"} <= words
+    assert sorted(name for name in MODULES if name.rpartition(".")[2] in words) == []
 
 
 def test_no_text_refers_to_a_document_outside_of_the_repository() -> None:
