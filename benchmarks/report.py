@@ -118,7 +118,10 @@ def _times(value: float, basis: float) -> str:
 
 
 def ratios(found: Run) -> Iterator[str]:
-    """What DESIGN §9 promises, as ratios; where a work was left out, what rests on it is left out too."""
+    """The targets of "Size and speed" in docs/design.md, as ratios.
+
+    Where a work was left out, what rests on it is left out too.
+    """
     for labels, works in found.figures.items():
         where = f"[dim]{labels:,} labels:[/dim]"
         yield from (f"{where} {text}" for rule in _RULES if (text := rule(works)))

@@ -1,4 +1,4 @@
-"""The targets of the design (§9), and whether a run met them at the largest size it measured."""
+"""The targets of "Size and speed" in docs/design.md, and whether a run met them at the largest size it measured."""
 
 from __future__ import annotations
 

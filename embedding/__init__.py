@@ -1,1 +1,1 @@
-"""Embeddings of annotated media; usable without the rest of syncd (DESIGN §3)."""
+"""Embeddings of annotated media; usable without the rest of syncd."""

@@ -1,4 +1,4 @@
-"""Working on one batch while the next one is made."""
+"""Pipelining: works on one batch while the next one is being produced."""
 
 from __future__ import annotations
 

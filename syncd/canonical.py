@@ -1,7 +1,7 @@
-"""One form for both sides: raw columns of either system become canonical columns (see :mod:`syncd.model.kinds`).
+"""Brings raw columns of either side into canonical form (see :mod:`syncd.model.kinds`).
 
-A raw value that has no canonical form becomes null in its column and is named in ``problems``: it must never be
-mistaken for a cleared value.
+A raw value that has no canonical form becomes null in its column and is named in ``problems``: it must never be taken
+for a cleared value.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Opens the servers a configuration names; errors say which server, where, and what to do."""
+"""Connects to the servers that a configuration names; errors say which server, where, and what to do."""
 
 from __future__ import annotations
 

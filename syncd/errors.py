@@ -22,7 +22,7 @@ from __future__ import annotations
 class SyncdError(Exception):
     """Something a person must mend; ``str()`` is the sentence, ``remedy`` the next step.
 
-    ``exit_code`` is what the command line ends with (DESIGN §7).
+    ``exit_code`` is what the command line ends with ("Command line" in docs/design.md).
     """
 
     exit_code = 1

@@ -1,8 +1,8 @@
-"""What documents were found to hold when they were decoded, kept from one complete reading to the next.
+"""The file of the document cache, kept from one complete read to the next.
 
-Nothing rests on it but time. It says of a document, by its hash, what digest the labels in it have; whether they are
-what was agreed is asked of the baseline each time, so that nothing here can be out of date: a file that is lost, old
-or damaged means that documents are decoded again.
+Nothing but time depends on it. It holds the digest of the labels in a document, by the document's hash; whether they
+are what was agreed is asked of the baseline each time, so that nothing here can be out of date: a file that is lost,
+old or damaged means that documents are decoded again.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ FORMAT = "1"
 ENDING = ".familiar"
 LZ4 = pa.ipc.IpcWriteOptions(compression="lz4")
 RULES = b"syncd"
-"""Where the file says by which rules documents were decoded."""
+"""The key under which the file names the rules by which documents were decoded."""
 
 FORGOTTEN_S = 30 * 24 * 3600.0
-"""A file that nobody has used for so long is that of a dataset which is gone."""
+"""A file that nobody used for so long belongs to a dataset that is gone."""
 
 
 @dataclass(frozen=True)
 class Familiar:
-    """The file of one binding and dataset. ``decoding`` is what the outcome of decoding a document rests upon."""
+    """The cache file of one binding and dataset. ``decoding`` identifies how documents are decoded."""
 
     path: Path
     decoding: str
 
     @staticmethod
     def of(binding: str, dataset: str, decoding: str) -> Familiar | None:
-        """That of a binding's dataset, in the folder of this user's caches; ``None`` for a user without a home."""
+        """The file of a binding's dataset, in this user's cache folder; ``None`` for a user without a home."""
         name = blake2b(f"{binding}\0{dataset}".encode(), digest_size=12).hexdigest()
         folder = cache_folder()
         return None if folder is None else Familiar(folder / "documents" / f"{name}{ENDING}", decoding)
 
     def load(self, rules: str) -> pl.DataFrame:
-        """What is known (``FAMILIAR_SCHEMA``) of documents that were decoded by the same rules; else nothing."""
+        """The cached documents (``FAMILIAR_SCHEMA``), if they were decoded by the same rules; otherwise nothing."""
         none = pl.DataFrame(schema=FAMILIAR_SCHEMA)
         try:
             with pa.ipc.open_file(self.path.read_bytes()) as file:
@@ -65,7 +65,7 @@ class Familiar:
         return found if _is_sound(found) else none
 
     def save(self, known: pl.DataFrame, rules: str) -> None:
-        """Replaces what is known; where that cannot be, all documents are decoded the next time."""
+        """Replaces the content of the file; where that fails, all documents are decoded the next time."""
         table = known.select(*FAMILIAR_SCHEMA).to_arrow()
         table = table.replace_schema_metadata({RULES: self._rules(rules)})
         try:
@@ -84,7 +84,7 @@ class Familiar:
 
 
 def cache_folder() -> Path | None:
-    """Where this user's caches are, as the XDG base directory specification has it; ``None`` without a home."""
+    """This user's cache folder by the XDG base directory specification; ``None`` without a home."""
     named = os.environ.get("XDG_CACHE_HOME", "")
     if Path(named).is_absolute():
         return Path(named) / "syncd"
@@ -95,7 +95,7 @@ def cache_folder() -> Path | None:
 
 
 def _is_sound(found: pl.DataFrame) -> bool:
-    """Whether it is what was saved: each sample once, in their order."""
+    """Whether this is what was saved: each sample once, in order."""
     if dict(found.schema) != FAMILIAR_SCHEMA:
         return False
     ids = found["sample_id"]

@@ -1,4 +1,4 @@
-"""From the configuration of a binding, and what both servers say, to the mapping that the diff works with."""
+"""Builds the mapping of a binding from its configuration and from what both servers say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saved plans: a file for people to read and pass on, and a digest by which syncd knows whether it is still true."""
+"""Saved plans: a file for people to read and pass on, and a digest that shows whether the plan still applies."""
 
 from __future__ import annotations
 

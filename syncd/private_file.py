@@ -1,4 +1,4 @@
-"""Files with a lab's data in them: nobody but their owner reads them, and they are there whole or not at all."""
+"""Files with a laboratory's data: only their owner reads them, and they are written completely or not at all."""
 
 from __future__ import annotations
 

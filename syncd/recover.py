@@ -1,4 +1,4 @@
-"""Brings a side forward again that went back in time, or takes it as it is."""
+"""Brings a side forward again that went back in time, or accepts it as it is."""
 
 from __future__ import annotations
 

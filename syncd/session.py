@@ -1,4 +1,4 @@
-"""One binding with both its sides opened: what every command works on."""
+"""A session: one binding with both its sides opened. Every command works on one."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ RULES = ";review="
 class Session:
     """A binding and its servers.
 
-    ``state`` is where syncd's own tables are; it is ``writing``, the connection on which annotations are written,
-    unless the configuration keeps the two apart. ``capture`` is the written table where triggers record its changes.
-    ``familiar`` are documents whose labels need not be decoded again.
+    ``state`` is the connection to syncd's own tables; it is ``writing``, the connection on which annotations are
+    written, unless the configuration separates the two. ``capture`` is the written table if triggers record its
+    changes. ``familiar`` is the document cache.
     """
 
     mapping: Mapping
@@ -68,7 +68,7 @@ class Session:
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the mapping, the vocabulary and what tags mean: then everything must be judged anew."""
+        """Changes with the mapping, the vocabulary and the meaning of tags: then everything must be judged anew."""
         review = hashlib.blake2b(repr(self.policy.review).encode(), digest_size=8).hexdigest()
         terms = self.vocabulary.fingerprint if self.vocabulary is not None else "-"
         taken = [(each.name, sorted(each.database.values)) for each in self.mapping.fields if each.database.values]
@@ -76,7 +76,7 @@ class Session:
         return f"{self.mapping.fingerprint}{RULES}{review},vocabulary={terms}{values}"
 
     def rest(self) -> None:
-        """Ends what has only been read, so that no transaction stays open while the other side is at work."""
+        """Ends transactions that have only read, so that none stays open while the other side is at work."""
         for connection in (self.writing, self.state):
             if connection.invalidated:
                 raise lost(self.mapping.binding)
@@ -85,7 +85,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Connections:
-    """The servers of a configuration, opened; ``limits`` bound how long they may keep us waiting."""
+    """The open servers of a configuration; ``limits`` bound how long syncd waits for them."""
 
     writing: Connection
     state: Connection
@@ -116,9 +116,9 @@ def open_session(
     planned: DatasetInfo | None = None,
     limits: Limits = LIMITS,
 ) -> Iterator[Session]:
-    """Opens a binding. Faults of the configuration, the servers and the mapping come out here, in that order.
+    """Opens a binding. Raises faults of the configuration, the servers and the mapping, in that order.
 
-    ``migrated=False`` leaves out the check for syncd's own tables. ``planned`` stands for a dataset that is not there
+    ``migrated=False`` leaves out the check for syncd's own tables. ``planned`` stands for a dataset that does not exist
     yet, and so holds nothing.
     """
     config.binding(name)
@@ -138,7 +138,7 @@ def session_on(
     migrated: bool = True,
     planned: DatasetInfo | None = None,
 ) -> Iterator[Session]:
-    """A binding as it is now, over connections that stay open behind it; otherwise as :func:`open_session`."""
+    """Opens a binding as it is now, over connections that outlive it; otherwise like :func:`open_session`."""
     binding = config.binding(name)
     writing, state, mongo, limits = connections.writing, connections.state, connections.mongo, connections.limits
     with ExitStack() as stack:
@@ -176,7 +176,7 @@ def session_on(
 
 
 def renewed(session: Session, binding: BindingConfig, *, migrated: bool = True) -> Session:
-    """The session with the vocabulary, the values that columns take, and the capture of changes as they are now."""
+    """The session with the current vocabulary, accepted values of columns, and capture of changes."""
     writing = session.writing
     vocabulary = load_vocabulary(binding, writing)
     mapping = session.mapping.taking(session.database.values_taken())

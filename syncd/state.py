@@ -1,4 +1,4 @@
-"""Opens syncd's own tables for the commands that only look at them."""
+"""Opens the tables of syncd for commands that read nothing else."""
 
 from __future__ import annotations
 

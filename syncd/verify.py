@@ -1,7 +1,7 @@
-"""Proof that both sides agree, independent of baseline and cursors: everything is read and compared.
+"""Proves that both sides agree, independently of baseline and cursors: reads and compares everything.
 
-A difference is *explained* where a conflict about it is open, or where it is an edit that waits for approval: somebody
-has been told.
+A difference is *explained* if a conflict about it is open, or if it is an edit that waits for approval: a person has
+been told.
 """
 
 from __future__ import annotations

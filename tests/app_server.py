@@ -1,4 +1,4 @@
-"""FiftyOne's App server, started as `fiftyone app launch` does it, and the requests that the App sends (facts §2)."""
+"""FiftyOne's App server, started as `fiftyone app launch` does it, and the requests that the App sends."""
 
 from __future__ import annotations
 

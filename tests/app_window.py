@@ -1,4 +1,4 @@
-"""An Annotate window of the App that stays open: what it sends is decided by what it still shows (facts §2.4).
+"""An Annotate window of the App that stays open: what it sends is decided by what it still shows.
 
 After a 412, and after a save that returns another sample than the window shows, the App sends the difference between
 its own labels of the edited field and the server's: it puts its old values back, adds labels that are gone, and

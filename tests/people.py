@@ -2,7 +2,7 @@
 
 Every label that they write begins with the mark of its annotation, so that one that lands on another object is seen;
 nobody touches a box, which therefore tells which object an annotation is. Whoever saves by list position has images on
-which nobody adds or removes labels: FiftyOne mixes those up by itself (facts §1.5).
+which nobody adds or removes labels: FiftyOne mixes those up by itself.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""One module per system that syncd reads and writes, behind the Protocols of ``protocol.py``."""
+"""Adapters: one package per system that syncd reads and writes, behind :mod:`syncd.adapters.protocol`."""

@@ -1,7 +1,7 @@
-"""What a side must be able to do. Adapters read and write; they decide nothing.
+"""The Protocols that a side implements. Adapters read and write; they decide nothing.
 
-A new system implements :class:`Adapter` (or :class:`LabelStore`, if labels live in samples) and passes the contract
-tests in ``tests/contract``.
+A new system implements :class:`RowStore` (or :class:`LabelStore`, if its labels live in samples) and passes the
+contract tests in ``tests/contract``.
 """
 
 from __future__ import annotations
@@ -19,15 +19,14 @@ from syncd.model.readback import Judge
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one change on the side it was for.
+    """What became of one change on the side that it was for.
 
     ``after`` is what is there now, as read back: the value of the field, or the whole annotation after an insert;
-    ``None`` too where the annotation is not there. ``matched`` says whether the compare-and-set found the value it
-    expected (``None``: the side cannot tell, judge by ``after``). ``refused`` says why the side would not take the
-    value: nothing of the change is there then; and ``in_the_way`` that it may do so for what other annotations hold as
-    yet. ``answered`` are the fields of which the side made something else of
-    what was written, for good. ``annotation_id`` is the id under which a row was inserted, of which the change may not
-    know.
+    ``None`` too if the annotation is not there. ``matched`` says whether the compare-and-set found the value that it
+    expected (``None``: the side cannot tell, and ``after`` decides). ``refused`` says why the side refused the value:
+    nothing of the change is there then; ``in_the_way`` says that it refused only because of what other annotations hold
+    as yet. ``answered`` are the fields whose values the side changed for good. ``annotation_id`` is the id under which
+    a row was inserted, which the change may not know.
     """
 
     change: Change
@@ -43,9 +42,9 @@ class Result:
 
 @dataclass(frozen=True)
 class Written:
-    """Which of some ids the table that is written has, whatever the relation that is read shows.
+    """Which of some ids the written table has, whatever the relation that is read shows.
 
-    Without ``certain`` it may have others of them, too, since row-level security keeps rows from this role.
+    Without ``certain`` it may have others of them too, since row-level security hides rows from this role.
     """
 
     ids: frozenset[str]
@@ -53,31 +52,31 @@ class Written:
 
 
 class Sink(Protocol):
-    """Takes a snapshot a part at a time."""
+    """Receives a snapshot part by part."""
 
     def add(self, frame: pl.DataFrame) -> None:
-        """More rows."""
+        """Receives more rows."""
         ...
 
     def clear(self) -> None:
-        """None of the rows so far: they are read anew."""
+        """Drops all rows received so far: they are read anew."""
         ...
 
 
 class Recogniser(Protocol):
-    """Recognises the documents of samples by their hashes, and learns what those that were decoded hold."""
+    """The document cache, as a side uses it: recognises documents by their hashes, and learns from decoded ones."""
 
     @property
     def knows_any(self) -> bool:
-        """Whether it is worth asking."""
+        """Whether the cache holds anything."""
         ...
 
     def recognise(self, documents: pl.DataFrame) -> list[str]:
-        """Keeps the documents that it recognises; of the others (``DOCUMENTS_SCHEMA``) the samples, in order."""
+        """Keeps recognised documents (``DOCUMENTS_SCHEMA``); returns the samples of the others, in order."""
         ...
 
     def decoded(self, rows: pl.DataFrame, documents: pl.DataFrame) -> None:
-        """``rows`` are all that these documents (``HASHED_SCHEMA``) hold; they may hold nothing."""
+        """Learns that ``rows`` are all that these documents (``HASHED_SCHEMA``) hold; they may hold nothing."""
         ...
 
 
@@ -91,7 +90,7 @@ class Adapter(Protocol):
     side: Side
 
     def origin(self) -> Origin:
-        """What this side is at the moment: tells an edited side from one that was replaced."""
+        """What this side is at the moment: distinguishes an edited side from a replaced one."""
         ...
 
     def now(self) -> datetime:
@@ -99,27 +98,27 @@ class Adapter(Protocol):
         ...
 
     def read_all(self) -> Snapshot:
-        """Every annotation; complete, or an error."""
+        """Reads every annotation; returns a complete snapshot, or raises."""
         ...
 
     def read_all_to(self, sink: Sink) -> datetime:
-        """As :meth:`read_all`, a part at a time; returns the server's clock when the read began."""
+        """Reads like :meth:`read_all`, part by part; returns the server's clock when the read began."""
         ...
 
     def read_since(self, since: datetime) -> Snapshot:
-        """Annotations stamped at or after ``since`` (and what must be read along with them); never complete."""
+        """Reads annotations stamped at or after ``since`` (and what must be read along with them); never complete."""
         ...
 
     def count_since(self, since: datetime, at_most: int) -> int:
-        """How many rows, or samples, are stamped at or after ``since``; no more are counted than ``at_most``."""
+        """Counts rows, or samples, stamped at or after ``since``; stops counting at ``at_most``."""
         ...
 
     def read_ids(self, ids: Collection[str]) -> Snapshot:
-        """The annotations with these ids, as far as they exist; never complete."""
+        """Reads the annotations with these ids that exist; never complete."""
         ...
 
     def write(self, changes: Sequence[Change]) -> list[Result]:
-        """Carries out the changes as compare-and-sets; one result per change, in order."""
+        """Carries out the changes as compare-and-sets; returns one result per change, in order."""
         ...
 
 
@@ -127,33 +126,34 @@ class LabelStore(Adapter, Protocol):
     """A side whose annotations are labels inside samples."""
 
     def read_all_to(self, sink: Sink, recogniser: Recogniser | None = None) -> datetime:
-        """As of any adapter; labels in documents that are recognised are left out."""
+        """Reads like any adapter; leaves out labels in documents that are recognised."""
         ...
 
     def decode(self, documents: pl.DataFrame) -> pl.DataFrame:
-        """The labels in documents that were recognised (``DOCUMENTS_SCHEMA``), as they were read."""
+        """Decodes the labels in recognised documents (``DOCUMENTS_SCHEMA``), as they were read."""
         ...
 
     def read_since(self, since: datetime, meanwhile: Meanwhile | None = None) -> Snapshot:
-        """All labels of samples stamped at or after ``since``.
+        """Reads all labels of samples stamped at or after ``since``.
 
-        ``meanwhile`` is called once, in this thread: with the samples, as soon as these are known.
+        ``meanwhile`` is called once, in this thread, with the samples as soon as these are known.
         """
         ...
 
     def read_samples(self, sample_ids: Collection[str]) -> Snapshot:
-        """All labels of these samples."""
+        """Reads all labels of these samples."""
         ...
 
     def write_slices(self, slices: Iterable[Sequence[Change]]) -> list[Result]:
-        """As :meth:`write`, slice by slice; the next one is asked for when the one before has been written.
+        """Writes like :meth:`write`, slice by slice; asks for a slice when the one before has been written.
 
-        What is raised in asking ends it there: what was written until then stays, and nothing more is.
+        An error raised by the iterable ends the writing: what was written until then stays, and nothing more is
+        written.
         """
         ...
 
     def find_samples(self, media: Collection[str]) -> pl.DataFrame:
-        """The samples with these media (:data:`syncd.model.snapshot.SAMPLES_SCHEMA`)."""
+        """Finds the samples with these media (:data:`syncd.model.snapshot.SAMPLES_SCHEMA`)."""
         ...
 
     def leave_mark(self, mark: Mark) -> None:
@@ -161,11 +161,11 @@ class LabelStore(Adapter, Protocol):
         ...
 
     def write_tags(self, edits: Sequence[TagEdit]) -> None:
-        """Puts tags on labels and samples and takes them off; what is there already, or gone, is left alone."""
+        """Sets and removes tags of labels and samples; a tag that is there already, or gone, is left alone."""
         ...
 
     def look_up_samples(self, sample_ids: Collection[str]) -> pl.DataFrame:
-        """The same of the samples with these ids, as far as they exist."""
+        """Finds the samples with these ids (:data:`syncd.model.snapshot.SAMPLES_SCHEMA`)."""
         ...
 
 
@@ -174,7 +174,7 @@ class RowStore(Adapter, Protocol):
 
     @property
     def stamped(self) -> bool:
-        """Whether rows bear the time of their last change; without one there is no incremental read."""
+        """Whether rows have the time of their last change; without it there is no incremental read."""
         ...
 
     def origin(self, *, count_rows: bool = True) -> Origin:
@@ -182,7 +182,7 @@ class RowStore(Adapter, Protocol):
         ...
 
     def rules(self) -> str | None:
-        """A fingerprint of what decides which values are taken; ``None`` where the side does not tell."""
+        """A fingerprint of what decides which values are accepted; ``None`` if the side does not tell."""
         ...
 
     def writable(self, field: str) -> bool:
@@ -190,32 +190,32 @@ class RowStore(Adapter, Protocol):
         ...
 
     def values_taken(self) -> dict[str, tuple[frozenset[str], str]]:
-        """The values that columns take and no others, by field, each with what makes sure of that; as they are now."""
+        """The values that columns accept and no others, by field, each with what ensures that; as they are now."""
         ...
 
     def read_committed(self, ids: Collection[str]) -> Snapshot:
-        """As :meth:`read_ids`, but blind to what this side's own transaction has not committed; may be much quicker."""
+        """Reads like :meth:`read_ids`, but committed rows only, whatever this transaction wrote; may be much faster."""
         ...
 
     def written_ids(self, ids: Collection[str]) -> Written:
-        """Which of these ids, that were read and not found, the table has all the same; blind to what is not committed.
+        """Which of these ids, read and not found, the written table has all the same; only committed rows count.
 
-        Of a table that is read itself it has none.
+        A table that is read itself has none of them.
         """
         ...
 
     def not_given_yet(self, ids: Collection[str]) -> frozenset[str]:
-        """Which of these ids, that no row has, whoever gives ids is still to give, to some other row."""
+        """Which of these ids, which no row has, their owner will still give to some other row."""
         ...
 
     def signature(self, actor: str | None) -> str | None:
-        """What the column of editors holds after a change by this actor was written; ``None`` where there is none."""
+        """What the column of editors holds after a change by this actor; ``None`` if there is no such column."""
         ...
 
     def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
-        """As of any adapter; a row that is inserted without an annotation id gets one from whoever gives them.
+        """Writes like any adapter; a row that is inserted without an annotation id gets one from the owner of ids.
 
-        ``judge`` is asked about each value that reads back otherwise than it was written. A change of which it says
-        that this is no answer is undone and refused. Without it nobody is asked.
+        ``judge`` is called for each value that reads back differently than it was written. If it says that this is no
+        answer, the change is undone and refused. Without ``judge``, no value is questioned.
         """
         ...

@@ -1,6 +1,6 @@
-"""Single values: brought to canonical form, and whether what was read back is what was written.
+"""Single values: brings them into canonical form, and compares what was read back with what was written.
 
-Columns of values are :mod:`syncd.canonical`'s.
+Columns of values are in :mod:`syncd.canonical`.
 """
 
 from __future__ import annotations

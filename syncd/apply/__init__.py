@@ -1,1 +1,1 @@
-"""Executes plans with the guarantees of DESIGN §5; decides nothing."""
+"""Executes plans with the guarantees of docs/guarantees.md; decides nothing."""

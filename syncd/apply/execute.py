@@ -1,12 +1,12 @@
-"""Executes a plan with the guarantees of DESIGN §5; decides nothing.
+"""Executes a plan with the guarantees of docs/guarantees.md; decides nothing.
 
 Order: intents are committed; FiftyOne is written and read back; then one database transaction holds the database
-writes, the outcomes, the new baseline, the conflicts and the cursors. Only FiftyOne has no transaction, so a run
-that died is settled by looking at what is really there (:mod:`syncd.apply.settle`).
+writes, the outcomes, the new baseline, the conflicts and the cursors. Only FiftyOne has no transaction, so the intents
+of a run that died are recovered from what is really there (:mod:`syncd.apply.settle`).
 
-What FiftyOne is owed once that is committed comes after it, with a second small commit (:func:`bring`): drawn labels
-get the ids of their rows (:mod:`syncd.apply.stamps`), and where the database made something else of a value (it rounds,
-it normalises), labels get this answer.
+What FiftyOne is still owed follows that commit, with a second small commit (:func:`bring`): drawn labels get the ids of
+their rows, and where the database changed a value for good (it rounds, it normalises), labels get this answer.
+Tags come last: they are in no log, and none may be gone before what it asked for is certain.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from syncd.store.left import take_up
 from syncd.store.lock import make_sure
 
 HOME_SLICE = 10_000
-"""Changes to the database between two signs of life; all of them are one transaction."""
+"""Changes to the database between two reports of progress; all of them are one transaction."""
 
 SLICE = 1_000
-"""FiftyOne's writes between two looks at the lock: what is under way when the lock is lost is finished."""
+"""Writes to FiftyOne between two checks of the lock: a slice under way when the lock is lost is finished."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ def apply(
     progress: Callable[[str], None] = _silent,
     left: Sequence[Intent] = (),
 ) -> Applied:
-    """Carries out a plan that no brake holds, up to the last commit, which is the caller's: cursors belong to it.
+    """Carries out a plan that no brake holds, up to the last commit, which the caller makes: cursors belong to it.
 
-    ``left`` are intents of a run that failed: those that the plan has too are not logged anew. ``progress`` is told
-    between two slices; what it raises ends the run there, to be settled by the next one.
+    ``left`` are unfinished intents of a failed run: those that the plan has too are not logged anew. ``progress`` is
+    called between two slices; whatever it raises ends the run there, and the next run recovers its intents.
     """
     # An insert that bears its label's id can be told from the same label put there by somebody else.
     intended = [replace(each, label_id=str(ObjectId())) if _is_new_label(each) else each for each in plan.changes]
@@ -97,7 +97,7 @@ def apply(
 
 
 def intend_answers(session: Session, recorded: Sequence[Recorded], run_id: str) -> tuple[Owed, ...]:
-    """Records the intents to bring the database's answers to FiftyOne, in the transaction that holds the outcomes."""
+    """Records the intents to write the database's answers to FiftyOne, in the transaction that holds the outcomes."""
     owed = answers(session.mapping, recorded)
     seqs = changes.record_intents(session.state, session.tables, session.mapping.binding, run_id, owed)
     return tuple(Owed(seq, each, PENDING) for seq, each in zip(seqs, owed, strict=True))
@@ -106,10 +106,10 @@ def intend_answers(session: Session, recorded: Sequence[Recorded], run_id: str) 
 def bring(
     session: Session, owed: Sequence[Owed], run_id: str, progress: Callable[[str], None] = _silent
 ) -> tuple[Recorded, ...]:
-    """Brings to FiftyOne what it is owed, after a commit of everything else; the second commit is the caller's too.
+    """Writes to FiftyOne what it is owed, after a commit of everything else; the caller makes the second commit too.
 
-    These are the ids of new rows, and then the database's answers, of which it is returned what became of them. Where
-    the process ends in between, the rest is done when the run is settled.
+    These are the ids of new rows, and then the database's answers, whose outcomes are returned. Where the process ends
+    in between, recovering the intents does the rest.
     """
     if not owed:
         return ()
@@ -139,7 +139,7 @@ def _write_fiftyone(session: Session, changes: Sequence[Change], progress: Calla
 
 
 def _slices(session: Session, changes: Sequence[Change], progress: Callable[[str], None]) -> Iterator[Sequence[Change]]:
-    """The changes in slices, none of them without the lock: FiftyOne itself would take them from anybody."""
+    """Yields the changes in slices, none of them without the lock: FiftyOne itself would accept them from anybody."""
     for number, piece in enumerate(sliced(changes, SLICE)):
         if number:
             reached(Step.FIFTYONE_PARTLY_WRITTEN)
@@ -151,7 +151,7 @@ def _slices(session: Session, changes: Sequence[Change], progress: Callable[[str
 def sliced(changes: Sequence[Change], size: int) -> Iterator[Sequence[Change]]:
     """Changes to FiftyOne in slices of about ``size``. Those of one sample stay together: its labels are read as one.
 
-    What puts a label somewhere comes after all the others, as in the plan: its place may be another's before.
+    What puts a label somewhere comes after all other changes, as in the plan: its place may be another's before.
     """
     together: dict[tuple[bool, str | None], list[Change]] = {}
     for each in changes:
@@ -179,10 +179,10 @@ def _write_database(session: Session, changes: Sequence[Change], progress: Calla
 def _in_another_order(
     session: Session, results: list[Result], judge: Judge, progress: Callable[[str], None]
 ) -> list[Result]:
-    """Takes up again what other rows were in the way of, as long as any of it gets through.
+    """Tries again the changes that other rows were in the way of, as long as any of them gets through.
 
-    Where there is an order in which the table takes all changes, each finds its turn; of those that wait for each other
-    none does. The direction changes each time, so that a row of them gets through at once whichever way it goes.
+    If there is an order in which the table takes all changes, each change finds its turn; of changes that wait for each
+    other none does. The order is reversed each time, so that a chain of them gets through at once in either direction.
     """
     done = any(each.matched for each in results)
     while done:
@@ -205,9 +205,10 @@ def _record(
     seqs: Sequence[int],
     judged: Iterable[Recorded],
 ) -> Applied:
-    """Everything that is known now, on the state's connection; the caller commits.
+    """Records everything that is known now, on the state's connection; the caller commits.
 
-    The entries of inserts for labels without an id stay pending, with what became of them, until these bear their ids.
+    The entries of inserts for labels without an id stay pending, with their outcomes noted, until the labels have their
+    ids.
     """
     state, tables, binding = session.state, session.tables, plan.binding
     at = session.database.now()
@@ -240,7 +241,7 @@ _Place = tuple["str | None", "str | None", "str | None"]
 
 
 def _labels_there(session: Session, drawn: Sequence[Change]) -> set[_Place]:
-    """The labels that are still there, and bear the id that the plan saw, or none: others get no row."""
+    """The labels that are still there, under the id that the plan saw, or without one: others get no row."""
     if not drawn:
         return set()
     session.rest()
@@ -257,7 +258,7 @@ def _is_new_label(change: Change) -> bool:
 
 
 def _recorded(mapping: Mapping, change: Change, done: dict[int, Recorded], written_home: dict[int, Result]) -> Recorded:
-    """The outcome of an intent; what only moves the baseline is done with the transaction itself."""
+    """The outcome of an intent; one that only moves the baseline is done with the transaction itself."""
     if change.direction is None:
         return Recorded(change, APPLIED)
     if id(change) in written_home:

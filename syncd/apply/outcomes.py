@@ -1,4 +1,4 @@
-"""From what was read back to what is recorded: outcomes, the new baseline, and conflicts of refused values."""
+"""Turns what was read back into what is recorded: outcomes, the new baseline, and conflicts about refused values."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from syncd.store.changes import APPLIED, REFUSED, SUPERSEDED
 
 @dataclass(frozen=True)
 class Recorded:
-    """One change, what became of it, and how it was found."""
+    """One change, its outcome, and the result that the outcome rests on."""
 
     change: Change
     status: str
@@ -41,10 +41,10 @@ class Recorded:
 
 
 def judge_result(mapping: Mapping, result: Result) -> Recorded:
-    """What became of a change, given what the side holds now.
+    """The outcome of a change, given what the side holds now.
 
-    FiftyOne cannot say which operation of a bulk write matched, so there what was read back decides; the database
-    can, and a value of which it made something else for good (:attr:`Result.answered`) counts as written.
+    FiftyOne cannot say which operation of a bulk write matched: there the value that was read back decides. The
+    database can say it, and a value that it changed for good (:attr:`Result.answered`) counts as written.
     """
     result = _as_inserted(mapping, _quietly_refused(mapping, result))
     change = result.change
@@ -64,10 +64,10 @@ def judge_result(mapping: Mapping, result: Result) -> Recorded:
 
 
 def _quietly_refused(mapping: Mapping, result: Result) -> Result:
-    """A trigger, a rule or a policy that keeps the old value in place has refused the new one.
+    """The result; refused where a trigger, a rule or a policy kept the old value in place of the new one.
 
     Written again it would be refused again, in every run. (Where somebody else was faster, the row holds a third
-    value, and the next run looks at that.)
+    value, and the next run judges that.)
     """
     change = result.change
     if result.matched is None or result.refused is not None or change.action is Action.INSERT or not result.present:
@@ -80,7 +80,7 @@ def _quietly_refused(mapping: Mapping, result: Result) -> Result:
 
 
 def _as_inserted(mapping: Mapping, result: Result) -> Result:
-    """A label of ours that holds something else already was edited since: that is for the diff, against the insert."""
+    """The result; as inserted, where our label holds something else already: the diff judges such an edit."""
     change = result.change
     ours = change.action is Action.INSERT and change.direction is Direction.TO_FIFTYONE and result.present
     if not ours or change.label_id is None or result.label_id != change.label_id:
@@ -100,7 +100,7 @@ def held(mapping: Mapping, change: Change, row: dict[str, Any]) -> Content:
 
 
 def refusals(mapping: Mapping, known: pl.DataFrame, recorded: Iterable[Recorded]) -> list[Conflict]:
-    """A conflict for every value that a side would not take, with the side's own words.
+    """A conflict for every value that a side refused, with the side's own words.
 
     ``known`` is the baseline of what was planned. The side that refused is shown with what it holds; the other one
     with what was to be written, which it holds already.
@@ -137,7 +137,7 @@ def _refusal(mapping: Mapping, agreed: dict[str, Any] | None, change: Change, re
 
 
 def _base(mapping: Mapping, agreed: dict[str, Any] | None, name: str | None) -> Json:
-    """What was agreed on of the field, or of the whole annotation."""
+    """The agreed value of the field, or the agreed values of the whole annotation."""
     if agreed is None:
         return None
     if name is None:
@@ -153,10 +153,10 @@ def _shown(content: Content) -> Json:
 
 
 def next_baseline(mapping: Mapping, planned: pl.DataFrame, recorded: Sequence[Recorded]) -> pl.DataFrame:
-    """The baseline rows to store: those the plan moves, with every applied change as it was read back.
+    """The baseline rows to store: those that the plan moves, with every applied change as it was read back.
 
-    Invariant: a field's baseline moves only where both sides were seen to hold the same value. Where a change was
-    to be made on both sides at once, it therefore counts only if both were written, and alike.
+    Invariant: a field's baseline moves only where both sides were seen to hold the same value. A change that was to be
+    made on both sides at once therefore counts only if both were written, and alike.
     """
     applied = _wholly_applied(recorded)
     frame = planned
@@ -171,19 +171,19 @@ def next_baseline(mapping: Mapping, planned: pl.DataFrame, recorded: Sequence[Re
 
 
 def _wholly_applied(recorded: Sequence[Recorded]) -> list[Recorded]:
-    """What was applied, without changes of which the other side's half was not."""
+    """The applied changes, without those whose half on the other side was not applied."""
     written = [each for each in recorded if each.change.direction is not None]
     failed = {subject(each.change) for each in written if each.status != APPLIED}
     return [each for each in written if each.status == APPLIED and subject(each.change) not in failed]
 
 
 def subject(change: Change) -> tuple[str | None, str | None, str | None]:
-    """What a change is about; a label without an annotation id is told by its own."""
+    """What a change is about; a label without an annotation id is identified by its own id."""
     return change.annotation_id, change.field, None if change.annotation_id is not None else change.label_id
 
 
 def _agreed(field: Field, applied: Sequence[Recorded]) -> list[tuple[str | None, Content]]:
-    """(annotation id, value) of the updates of a field that are what was meant, and the same on both sides.
+    """(annotation id, value) of the updates of a field after which both sides hold the same, as it was meant.
 
     The database's answer is agreed too: FiftyOne is given it next (:func:`answers`).
     """
@@ -243,7 +243,7 @@ def _with_places(frame: pl.DataFrame, applied: Sequence[Recorded]) -> pl.DataFra
 
 
 def _inserted(mapping: Mapping, recorded: Recorded) -> dict[str, object]:
-    """The baseline of an annotation that was inserted. A default of the column is not yet FiftyOne's value too."""
+    """The baseline of an inserted annotation. A default of the column is not yet FiftyOne's value too."""
     change = recorded.change
     after = recorded.result.after if recorded.result else None
     new, answered = change.new, recorded.result.answered if recorded.result else frozenset()
@@ -262,7 +262,7 @@ def _inserted(mapping: Mapping, recorded: Recorded) -> dict[str, object]:
 
 
 def answers(mapping: Mapping, recorded: Iterable[Recorded]) -> list[Change]:
-    """What FiftyOne's labels are to be given, because the database made something else of what they hold."""
+    """The changes to FiftyOne's labels by which they get the database's answers."""
     owed: list[Change] = []
     for each in recorded:
         change, result = each.change, each.result
@@ -291,9 +291,9 @@ def _one_per_annotation(mapping: Mapping, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def forgotten(dropped: Iterable[str], recorded: Iterable[Recorded], known: pl.DataFrame) -> list[str]:
-    """Ids whose baseline goes: gone from both sides, or deleted on the side that still had them.
+    """Ids whose baseline is dropped: gone from both sides, or deleted on the side that still had them.
 
-    An annotation that is ``known`` on another label than the one that was removed lost a copy, and nothing else.
+    An annotation that is ``known`` on another label than the removed one has lost a copy, and nothing else.
     """
     homes = dict(known.select("annotation_id", "label_id").iter_rows())
     deleted = [

@@ -1,6 +1,6 @@
-"""Settles what a dead run left: for every intent without an outcome, what is really there decides.
+"""Recovers the intents that a dead run left: what is really there decides the outcome of each.
 
-Done before anything else, so that the diff never mistakes syncd's own half-done work for somebody's edit.
+This comes before anything else in a run, so that the diff never takes syncd's own unfinished work for somebody's edit.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from syncd.store.lock import make_sure
 
 @dataclass(frozen=True)
 class Settled:
-    """What was recorded of a dead run, and the intents ``left`` of which nothing came: the next plan may want them."""
+    """The recovered intents of a dead run, with their outcomes; and those ``left`` that had no effect."""
 
     recorded: tuple[Recorded, ...] = ()
     left: tuple[Intent, ...] = ()
@@ -38,9 +38,9 @@ class Settled:
 
 
 def settle(session: Session, *, keep: bool = False) -> Settled:
-    """Records outcomes for every pending intent of the binding, in one transaction; nothing where there is none.
+    """Records outcomes for every pending intent of the binding, in one transaction; does nothing where there is none.
 
-    ``keep`` leaves those pending of which nothing came, for :func:`syncd.store.left.take_up`.
+    ``keep`` leaves intents pending that had no effect, for :func:`syncd.store.left.take_up`.
     """
     left = changes.pending(session.state, session.tables, session.mapping)
     if not left:
@@ -96,14 +96,14 @@ def settle(session: Session, *, keep: bool = False) -> Settled:
 
 
 def abandon(session: Session, left: Sequence[Intent]) -> None:
-    """Records that nothing comes of intents that were left, where no plan is carried out; the caller commits."""
+    """Marks unfinished intents as abandoned, where no plan is carried out; the caller commits."""
     outcomes = [Outcome(each.seq, each.change, ABANDONED) for each in left]
     if outcomes:
         changes.finish(session.state, session.tables, session.mapping.binding, outcomes, session.database.now())
 
 
 def _complete(session: Session, owed: Sequence[Change]) -> None:
-    """Carries out what is left of an edit that the database has answered: the baseline knows the answer already."""
+    """Writes answers of the database that FiftyOne has not got yet: the baseline holds them already."""
     if owed:
         make_sure(session.writing, session.schema, session.mapping.binding)
         session.fiftyone.write(owed)
@@ -137,7 +137,7 @@ _Place = tuple["str | None", "str | None"]
 
 
 def _refused(session: Session) -> frozenset[_Place]:
-    """The drawn labels whose row the database would not take: what a run has opened with its outcomes says so."""
+    """The drawn labels whose row the database refused, according to the conflicts that the dead run opened."""
     found = conflicts.open_now(session.state, session.tables, session.mapping.binding).refused
     return frozenset(found.select("sample_id", "label_id").iter_rows())
 
@@ -145,10 +145,10 @@ def _refused(session: Session) -> frozenset[_Place]:
 def _judge_drawn(
     session: Session, change: Change, seen: Result | None, known: pl.DataFrame, refused: frozenset[_Place]
 ) -> Recorded:
-    """What became of the insert of a drawn label, of which it is noted what the database made of it.
+    """The outcome of the insert for a drawn label, given the noted id of its row.
 
     A row under the noted id is the label's where it holds what the label held, or what the database makes of that;
-    any other is somebody else's. Where no id is noted, there is no row: it was ``refused``, or the label was gone.
+    any other row is somebody else's. Without a noted id there is no row: it was ``refused``, or the label was gone.
     """
     if change.annotation_id is None:
         return Recorded(change, REFUSED if (change.sample_id, change.label_id) in refused else SUPERSEDED)
@@ -188,7 +188,7 @@ def _seen_in_fiftyone(session: Session, intended: Sequence[Change]) -> dict[int,
 
 
 def _seen_in_database(session: Session, intended: Sequence[Change]) -> dict[int, Result]:
-    """What the database holds now. Where both are one transaction, an intent without outcome was not carried out."""
+    """What the database holds now. Within one transaction, an intent without an outcome was not carried out."""
     if session.one_transaction or not intended:
         return {}
     ids = {each.annotation_id for each in intended if each.annotation_id is not None}
@@ -211,7 +211,7 @@ def _seen_in_database(session: Session, intended: Sequence[Change]) -> dict[int,
 
 
 def _media(session: Session, drawn: Sequence[Change]) -> dict[str, str | None]:
-    """{sample: its media} of the samples on which labels were drawn."""
+    """The media of the samples on which labels were drawn, by sample."""
     samples = {str(each.sample_id) for each in drawn}
     if not samples:
         return {}
@@ -224,7 +224,7 @@ def _is_elsewhere(row: str | None, label: str | None) -> bool:
 
 
 def _others(session: Session, change: Change, seen: Result) -> set[str]:
-    """The fields that hold something else than what was written, or stood there before; a default is nothing else."""
+    """The fields that hold neither what was written nor what stood there before; a default is nothing else."""
     mapping = session.mapping.in_database
     if change.action is Action.UPDATE:
         values = (change.old, change.new)
@@ -239,9 +239,9 @@ def _others(session: Session, change: Change, seen: Result) -> set[str]:
 def _answered(
     session: Session, written: Sequence[Change], seen: dict[int, Result]
 ) -> Iterator[tuple[Change, frozenset[str]]]:
-    """Changes that were carried out although something else is there, and in which fields.
+    """The changes that were carried out although something else is there, and in which fields.
 
-    The database makes that of them when it is asked again. Nothing stays of the trial.
+    The database changes the value in the same way when it is written again. The trial is rolled back.
     """
     mapping = session.mapping.in_database
     there = [each for each in written if seen[id(each)].present]

@@ -1,7 +1,7 @@
-"""Puts the ids of new rows on the labels for which they were inserted, once these rows are committed.
+"""Stamps the ids of new rows on the labels for which they were inserted, once these rows are committed.
 
-An id belongs to a label only when its own row is there: a label whose row was refused never bears one. The entry of
-such an insert stays pending until its label is stamped, so that a run that died in between is settled by the next one.
+An id belongs to a label only when its own row is there: a label whose row was refused never gets one. The entry of
+such an insert stays pending until its label is stamped, so that the next run finishes what a dead run left.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from syncd.session import Session
 from syncd.store.lock import make_sure
 
 SLICE = 1_000
-"""Labels between two looks at the lock."""
+"""Labels between two checks of the lock."""
 
 
 @dataclass(frozen=True)
 class Owed:
-    """What FiftyOne is owed: the entry in the log, still pending, and what became of it.
+    """What FiftyOne is owed: a change whose entry in the log is still pending, and its outcome.
 
     It is the insert for a drawn label, under the id that its row got, or the database's answer to an edit.
     """
@@ -30,18 +30,18 @@ class Owed:
 
 
 def is_drawn(change: Change) -> bool:
-    """Whether a row is inserted for a label that is there. One that comes with its label bears no label's id."""
+    """Whether a change inserts a row for a label that is there. A row that comes with its label has no label id."""
     inserted = change.action is Action.INSERT and change.direction is Direction.TO_DATABASE
     return inserted and change.label_id is not None
 
 
 def is_nameless(change: Change) -> bool:
-    """Whether that label has no id yet: it gets that of its row."""
+    """Whether that label has no id yet: it gets the id of its row."""
     return is_drawn(change) and change.annotation_id is None
 
 
 def write_stamps(session: Session, inserted: Sequence[Change]) -> None:
-    """Writes the ids of these rows on their labels, where these bear none: whatever else one bears is an edit."""
+    """Stamps the ids of these rows on their labels, where these have none: any other id there is an edit."""
     stamps = [_stamp(each) for each in inserted]
     for start in range(0, len(stamps), SLICE):
         make_sure(session.writing, session.schema, session.mapping.binding)

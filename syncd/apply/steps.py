@@ -1,4 +1,4 @@
-"""The labelled steps of apply, at which tests kill the process; in use they are only written to the debug log."""
+"""The named steps of apply, at which tests kill the process; in use they are only written to the debug log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 
 
 class Step(str, Enum):
-    """Moments between two effects; the names say what has happened by then."""
+    """Moments between two effects; each name says what has happened by then."""
 
     LOCKED = "locked"
     SETTLED = "settled"
@@ -38,7 +38,7 @@ _observers: list[Observer] = []
 
 
 def reached(step: Step) -> None:
-    """Says that a step has been reached."""
+    """Tells the observers that a step has been reached."""
     log.debug("step", step=step.value)
     for observer in _observers:
         observer(step)

@@ -1,7 +1,7 @@
 """Writes what a plan decided about tags, when everything else is done.
 
-Tags are no annotation values: no log holds them. They come last, so that a tag is never gone before what it asked for
-is certain; a run that dies here leaves them to the next one that reads their labels.
+Tags are no annotation values, and no log holds them. They come last, so that a tag is never gone before what it asked
+for is certain; a run that dies here leaves them to the next run that reads their labels.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from syncd.store.lock import make_sure
 log = structlog.get_logger(__name__)
 
 SLICE = 1_000
-"""Edits between two looks at the lock."""
+"""Tag edits between two checks of the lock."""
 
 
 def write_tags(session: Session, plan: Plan, recorded: Sequence[Recorded] = ()) -> None:
-    """Carries out the plan's tag edits, without those that asked for changes which did not come about."""
+    """Carries out the plan's tag edits, except those whose changes were not carried out."""
     failed = unapplied(recorded)
     samples = {sample for sample, _ in failed}
     due = [
@@ -48,7 +48,7 @@ def write_tags(session: Session, plan: Plan, recorded: Sequence[Recorded] = ()) 
 
 
 def unapplied(recorded: Sequence[Recorded]) -> set[tuple[str | None, str | None]]:
-    """(sample, label) of the changes that were not carried out; an answer was asked for by no tag."""
+    """(sample, label) of the changes that were not carried out; answers of the database are asked for by no tag."""
     return {
         (each.change.sample_id, each.change.label_id)
         for each in recorded

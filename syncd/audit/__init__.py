@@ -1,1 +1,1 @@
-"""The change log for somebody who has to be able to check it without syncd (docs/audit.md)."""
+"""The change log for somebody who must be able to check it without syncd (docs/audit.md)."""

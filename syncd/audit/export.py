@@ -1,8 +1,8 @@
-"""The change log as JSON lines that a third party can check with the recipe in docs/audit.md alone.
+"""Exports the change log as JSON lines that a third party can check with the recipe in docs/audit.md alone.
 
 A header, the finished entries of one binding after the other in order of ``seq``, and a last line with the counts, the
-heads of the chains and the SHA-256 of all lines before it. The same log always gives the same bytes. All is ASCII, so
-that no text in a label can end a line.
+heads of the chains and the SHA-256 of all lines before it. The same log always gives the same bytes. Everything is
+ASCII, so that no text in a label can end a line.
 """
 
 from __future__ import annotations

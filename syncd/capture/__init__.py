@@ -1,6 +1,6 @@
-"""Change capture: triggers on the lab's table that record which annotations changed, and wake syncd.
+"""Change capture: triggers on the laboratory's table that record which annotations changed, and wake syncd.
 
-Optional, reversible, PostgreSQL only. It takes the place of ``updated_at``: an incremental read then looks at what was
-recorded, and not at what is stamped. What no trigger sees (a write to one partition, a table that a view joins) is
-found by the complete sweep, as before.
+It is optional, reversible, and for PostgreSQL only. It replaces ``updated_at``: an incremental read then takes
+what was recorded instead of what is stamped. What no trigger sees (a write to one partition, a table that a view
+joins) is found by the complete sweep, as before.
 """

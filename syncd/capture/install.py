@@ -1,4 +1,4 @@
-"""Installs and removes a capture; doing either twice changes nothing."""
+"""Installs and removes change capture; doing either twice changes nothing."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""What the triggers recorded since a binding last looked.
+"""Reads what the triggers of change capture recorded since a binding last read it.
 
-Transactions do not commit in the order in which they began or wrote, so no number that a row was given says that all
-lower ones can be seen. The position is therefore the oldest transaction that was still under way when the last read
-began: whatever it and later ones recorded is read (again). A transaction that stays open for long, on any table of the
-server, makes reads repeat rows, and never miss one.
+Transactions do not commit in the order in which they began or wrote, so a row's number does not prove that all lower
+numbers are visible. The position is therefore the oldest transaction that was still under way when the last read began:
+what it and later ones recorded is read (again). A transaction that stays open for long, on any table of the server,
+makes reads repeat rows, and never miss one.
 """
 
 from __future__ import annotations

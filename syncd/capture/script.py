@@ -1,4 +1,4 @@
-"""The SQL that installs and removes a capture. Pure: what ``--dry-run`` prints is what is run."""
+"""The SQL that installs and removes change capture. Pure: ``--dry-run`` prints exactly what is run."""
 
 from __future__ import annotations
 

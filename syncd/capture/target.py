@@ -1,4 +1,4 @@
-"""The table that is captured, as the database knows it, and the names that belong to its capture."""
+"""The captured table as the database describes it, and the names that belong to its capture."""
 
 from __future__ import annotations
 

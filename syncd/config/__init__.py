@@ -1,4 +1,4 @@
-"""The configuration: one YAML file, checked as a whole (DESIGN §6)."""
+"""The configuration: one YAML file, checked as a whole."""
 
 from syncd.config.binding import AttributeConfig, BindingConfig, ColumnsConfig, Direction, DirectionsConfig
 from syncd.config.daemon import (

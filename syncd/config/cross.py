@@ -1,4 +1,4 @@
-"""Faults that lie between values: in each binding, and between bindings.
+"""Faults between values: within each binding, and between bindings.
 
 Works on the values as they stand in the file, whether or not the rest of it is right, so that these faults
 are named together with the others. A part of the wrong shape is skipped: its own fault is named elsewhere.

@@ -1,4 +1,4 @@
-"""A configuration as read: plain values, the line each came from, and how each may be shown."""
+"""A configuration as read: plain values, the line that each came from, and how each may be shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pydantic's errors in our own words."""
+"""Explains Pydantic's errors in syncd's own words."""
 
 from __future__ import annotations
 

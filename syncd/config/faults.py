@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: each fault with its place, all of them in one error."""
+"""The faults of a configuration: each with its place, all of them in one error."""
 
 from __future__ import annotations
 

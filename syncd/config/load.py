@@ -1,4 +1,4 @@
-"""From a file, or a mapping, to a `Config`, or to one error that names every fault."""
+"""Loads a file, or a mapping, as a `Config`, or raises one error that names every fault."""
 
 from __future__ import annotations
 

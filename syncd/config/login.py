@@ -1,4 +1,4 @@
-"""User and password in an address: does a driver take them for what they are.
+"""User and password in an address: whether a driver reads them as they are meant.
 
 A password with an ``@``, ``:`` or ``/`` that is not percent-encoded ends early for a driver, and its rest is taken for
 a host, a port or a database, and shown as one. What drivers do read as it is meant is left alone.

@@ -1,4 +1,4 @@
-"""Names of tables, fields and bindings: what may be one, and how to take one apart."""
+"""Names of tables, fields and bindings: which text is one, and how to take one apart."""
 
 from __future__ import annotations
 

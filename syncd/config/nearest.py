@@ -1,4 +1,4 @@
-"""The word that somebody probably meant."""
+"""Finds the word that somebody probably meant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Showing values without the secrets in them."""
+"""Shows values without the secrets in them."""
 
 from __future__ import annotations
 

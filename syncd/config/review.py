@@ -60,7 +60,7 @@ class ReviewConfig(Section):
 
 
 class PolicyConfig(Section):
-    """What to do where the two sides leave more than one answer (DESIGN §4)."""
+    """What to do where the two sides leave more than one answer (docs/design.md)."""
 
     on_conflict: Literal["quarantine", "database", "fiftyone", "latest"] = "quarantine"
     first_sync: Literal["quarantine", "database", "fiftyone"] = "quarantine"

@@ -1,4 +1,4 @@
-"""The whole configuration (DESIGN §6)."""
+"""The whole configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all parts of the configuration have in common."""
+"""What all sections of the configuration have in common."""
 
 from __future__ import annotations
 

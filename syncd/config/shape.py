@@ -1,4 +1,4 @@
-"""What the configuration looks like at a place: which keys belong there, and what each one holds."""
+"""The shape of the configuration at a place: which keys belong there, and what each one holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""YAML text to a `Document`: plain values, with lines, and every structural fault in one pass."""
+"""Reads YAML text as a `Document`: plain values with their lines, and every structural fault in one pass."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """FiftyOne Enterprise's management SDK: the one place that calls it.
 
-The calls are those of its documentation (FIFTYONE_FACTS §10); `fiftyone.management` exists in Enterprise only.
+The calls are those of its manual; `fiftyone.management` exists in Enterprise only.
 """
 
 from __future__ import annotations

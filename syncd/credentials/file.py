@@ -1,4 +1,4 @@
-"""The keys in an AWS credentials file: replaced whole, readable by its owner alone, other profiles as they were."""
+"""Keys in an AWS credentials file: replaced completely, readable by its owner alone, other profiles unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes time-limited keys through STS: the configured role, held to a session policy."""
+"""Issues time-limited keys through STS, for the configured role under a session policy."""
 
 from __future__ import annotations
 

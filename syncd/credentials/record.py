@@ -1,4 +1,4 @@
-"""What was handed to FiftyOne Enterprise and until when: it cannot be asked, so syncd writes it down. No keys."""
+"""Records what was handed to FiftyOne Enterprise and until when, since that cannot be asked. No keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`syncd credentials issue` as a whole: are the present keys good, else new ones, and who gets them."""
+"""Renews keys for `syncd credentials issue`: tests the present ones, issues new ones, and hands them over."""
 
 from __future__ import annotations
 

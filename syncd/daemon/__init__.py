@@ -1,1 +1,1 @@
-"""The daemon: every binding reconciled again and again, watched and stopped in order."""
+"""The daemon: reconciles every binding again and again, is watched, and stops in order."""

@@ -1,4 +1,4 @@
-"""Which daemon attends to a binding, as the rows that daemons write tell."""
+"""Which daemon works on a binding, according to the rows of the daemon registry."""
 
 from __future__ import annotations
 

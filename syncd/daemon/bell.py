@@ -1,4 +1,4 @@
-"""The bell beside a worker's door: streams, inboxes and the daemon ring it from their own threads."""
+"""Wake-ups: change streams, notifications, inboxes and the daemon end a worker's pause from their own threads."""
 
 from __future__ import annotations
 

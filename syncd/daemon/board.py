@@ -1,4 +1,4 @@
-"""What the daemon knows now: the workers write it, HTTP and the metrics read it."""
+"""The status board: what the daemon knows now. Workers write it; HTTP and the metrics read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The daemon: a worker for each binding, the port, the web hook and the beat; reloads and ends in order."""
+"""The daemon: a worker per binding, the HTTP port, the web hook and the heartbeat; reloads and stops in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes into syncd's own tables that this daemon is at work, and how it finds its bindings, for ``syncd status``."""
+"""Writes to the daemon registry that this daemon is at work, and the status of its bindings."""
 
 from __future__ import annotations
 

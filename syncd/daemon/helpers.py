@@ -1,4 +1,4 @@
-"""What works beside a binding's worker while it holds the daemon's lock: streams that wake it, and its inbox."""
+"""Threads that help a binding's worker while it holds the daemon's lock: change streams that wake it, its inbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The daemon's HTTP port: whether it lives, whether it can work, how each binding stands, and metrics.
+"""The daemon's HTTP port: liveness, readiness, the status of each binding, and metrics.
 
     /healthz      200 while every worker beats, else 503: restart the process
     /readyz       200 while every binding is at work or standing by, else 503: a person or a server is missing

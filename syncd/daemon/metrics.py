@@ -1,4 +1,4 @@
-"""The board as metrics in the text format of Prometheus: binding names, counts and times, nothing else."""
+"""The status board as metrics in the text format of Prometheus: binding names, counts and times, nothing else."""
 
 from __future__ import annotations
 

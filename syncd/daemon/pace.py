@@ -1,4 +1,4 @@
-"""When a binding is looked at next. Pure: times are seconds of one clock that nobody sets."""
+"""When a binding is polled next. Pure: times are seconds of one clock that nobody sets."""
 
 from __future__ import annotations
 

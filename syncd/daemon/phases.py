@@ -1,4 +1,4 @@
-"""How long the phases of a run take."""
+"""Measures how long the phases of a run take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices that the configuration's files have changed, and loads them; an invalid one is refused, and said once."""
+"""Notices changed configuration files and loads them; an invalid configuration is refused, and reported once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the reports that the configuration asks for, from a thread of its own: no run ever waits for one."""
+"""Writes the reports that the configuration schedules, in a thread of its own: no run ever waits for one."""
 
 from __future__ import annotations
 

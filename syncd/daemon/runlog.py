@@ -1,4 +1,4 @@
-"""One line in the log for each run that did something; polls that found nothing are silent."""
+"""Logs one line for each run that did something; polls that found nothing are silent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signals of a service: TERM and INT end it in order, a second one at once; HUP has it read its configuration."""
+"""The signals of a service: TERM and INT stop it in order, a second one at once; HUP reloads the configuration."""
 
 from __future__ import annotations
 

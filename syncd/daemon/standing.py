@@ -1,4 +1,4 @@
-"""How one binding stands: said to the board at every change, to the log and the web hook once."""
+"""The status of one binding: every change goes to the status board, and once to the log and the web hook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a binding stands in a running daemon."""
+"""The states of a binding in a running daemon."""
 
 from __future__ import annotations
 

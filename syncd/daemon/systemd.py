@@ -1,4 +1,4 @@
-"""What a service tells systemd (``Type=notify``): datagrams to ``$NOTIFY_SOCKET``; elsewhere nothing happens.
+"""Notifies systemd (``Type=notify``) by datagrams to ``$NOTIFY_SOCKET``; elsewhere nothing happens.
 
 The protocol is sd_notify(3): lines of ``NAME=value``. A supervisor that cannot be told is no reason to stop working.
 """

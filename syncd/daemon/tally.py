@@ -1,4 +1,4 @@
-"""What a binding's runs came to since the daemon started: the counts behind its metrics."""
+"""Counts what a binding's runs did since the daemon started: the figures behind its metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an error means for a binding: wait for a server, wait for a person, or look at things anew."""
+"""The error policy: whether a binding waits for a server, waits for a person, or reads everything anew."""
 
 from __future__ import annotations
 

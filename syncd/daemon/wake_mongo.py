@@ -1,4 +1,4 @@
-"""Rings when FiftyOne's MongoDB changes something in a dataset: a change stream, where the server has them.
+"""Wakes a worker when FiftyOne's MongoDB changes a dataset: a change stream, where the server has them.
 
 An event says that there is something to look at, and nothing more: what changed is found by the round, and a collection
 that was dropped is no deletion of labels. So nothing is lost where a stream is lost.

@@ -1,4 +1,4 @@
-"""Rings when PostgreSQL notifies of a change that a trigger captured (:mod:`syncd.capture`).
+"""Wakes a worker when PostgreSQL notifies of a captured change (:mod:`syncd.capture`).
 
 A notice only wakes: which annotations changed is read from what the trigger recorded, so nothing is lost with it.
 """

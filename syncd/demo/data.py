@@ -1,4 +1,4 @@
-"""What a demo set is, whether it was drawn here or read from a pack.
+"""A demo set, drawn by syncd or read from a data pack.
 
 The lab's table, the dataset and the played review are all made from one ``DemoData``, so that both sides start
 from the same rows and every later difference is somebody's edit.

@@ -181,7 +181,7 @@ def add_annotation(url: str, image: Path, label: str, box: Box, depth_m: float |
 
 
 def demo_config(postgres_url: str, mongo_uri: str, mongo_database: str, dataset_name: str) -> dict[str, Any]:
-    """The syncd configuration that fits these tables (DESIGN §6), ready to be written as YAML."""
+    """The syncd configuration that fits these tables, ready to be written as YAML."""
     return {
         "fiftyone": {"database_uri": mongo_uri, "database_name": mongo_database},
         "database": {"url": postgres_url},

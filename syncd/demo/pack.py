@@ -1,4 +1,4 @@
-"""Reading a data pack: ``annotations.csv`` beside the images that it names.
+"""Reads a data pack: ``annotations.csv`` beside the images that it names.
 
 Needed columns: ``annotation_id`` (UUID), ``image`` (relative to the pack), ``label``, ``x``, ``y``, ``w``,
 ``h`` (shares of the image). Used where present: ``depth_m`` or ``depth_min_m`` and ``depth_max_m``, ``status``. A

@@ -1,6 +1,6 @@
-"""What happens in the played review: chosen from the rows alone, before anything is touched.
+"""The script of the played review: chosen from the rows alone, before anything is touched.
 
-The same rows and seed give the same script. It stays below syncd's default brakes (DESIGN §6): under 20 % of the
+The same rows and seed give the same script. It stays below syncd's default brakes: under 20 % of the
 rows changed, under 2 % deleted, under 10 % moved into any one class; a small set therefore gets a shorter script.
 """
 
@@ -44,7 +44,7 @@ class Step:
     after: Value
     sentence: str
     expected: str
-    """What DESIGN §4 makes of it under the demo's configuration: a direction, ``converged``, or a conflict kind."""
+    """What the diff makes of it under the demo's configuration: a direction, ``converged``, or a conflict kind."""
     image: Path
     box: Box | None = None
     """Where a new label or row lies."""

@@ -1,6 +1,6 @@
-"""All the judgement of the system: three-way merge, identity, stale reverts, unsafe values, brakes. Pure.
+"""All judgement of syncd, as pure functions: identity, merge, review, brakes, stale reverts, unsafe values.
 
-Nothing in this package does I/O, reads a clock or holds a connection. Start at :func:`syncd.diff.diff`.
+Nothing in this package performs I/O, reads a clock or holds a connection. Start at :func:`syncd.diff.diff`.
 """
 
 from syncd.diff.inputs import History, Inputs, Young

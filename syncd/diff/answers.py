@@ -1,16 +1,16 @@
-"""What becomes of review tags once they have been heard (DESIGN §4: removed, kept, or replaced).
+"""Review tags: what makes an edit wait for approval, and what becomes of a tag once it has had its effect.
 
-- A class tag is answered when its label is what it names, an approving tag when what it approved is on its way. It is
-  taken away, or replaced, only if every change to its label was carried out.
+- A class tag is answered when its label is what the tag names; an approving tag, when what it approved is on its way.
+  The tag is removed or replaced only if every change to its label was carried out.
 - With ``keep``, and where a tag asked for nothing (it names the class that the label has; there was nothing to
-  approve), it stays and is remembered as answered: it does nothing again until somebody takes it off and puts it back.
-  A kept approving tag goes on letting edits through, since the label bears it.
-- An error tag is the person's to take off: it shows that somebody should look, until that is done.
-- A tag of a sample is taken away when no label of the sample waits for anything.
-- A tag whose change was carried out by a run that died is taken away by the next one that sees it.
+  approve), the tag stays and is recorded as answered: it has no effect again until somebody removes it and sets it
+  anew. A kept approving tag goes on letting edits through, since the label carries it.
+- A person removes an error tag. It shows until then that somebody should look at the annotation.
+- A tag of a sample is removed when no label of the sample waits for anything.
+- A tag whose change was carried out by a run that died is removed by the next run that sees it.
 - A tag that lost against the other side by a policy is answered by that.
-- An answered tag stays answered until its label is read without it. What it means by then, where the label stands, and
-  whether there is one, do not matter.
+- An answered tag stays answered until its label is read without it. What the tag means by then, where the label
+  stands, and whether there is a label, do not matter.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Answers:
-    """What follows for the tags: edits, and the (annotation id, tag) that stay and have had their effect."""
+    """What follows for the tags: tag edits, and the (annotation id, tag) that stay and have had their effect."""
 
     edits: tuple[TagEdit, ...]
     answered: frozenset[tuple[str, str]]
@@ -69,9 +69,10 @@ def answers(review: Review, verified: str | None, history: History, tags: pl.Dat
 
 
 def settled(review: Review, tags: pl.DataFrame) -> Answers:
-    """What becomes of tags that a person has answered by a command: a label's go as configured, a sample's stay.
+    """What becomes of tags that a person has answered by a command: a label's as configured; a sample's stay.
 
-    ``tags`` are of :func:`syncd.diff.tags.said`. What stays is remembered, for it may speak for other labels too.
+    ``tags`` are of :func:`syncd.diff.tags.said`. A tag that stays is recorded as answered, for it may speak for other
+    labels too.
     """
     stays = pl.col("on_sample") | pl.lit(review.after == "keep")
     remembered = tags.filter(stays & pl.col("annotation_id").is_not_null()).select("annotation_id", "tag").unique()
@@ -79,9 +80,9 @@ def settled(review: Review, tags: pl.DataFrame) -> Answers:
 
 
 def kept(answered: pl.DataFrame, rows: pl.DataFrame, held: Collection[str]) -> frozenset[tuple[str, str]]:
-    """The answered tags that nobody has taken off, as far as can be told from FiftyOne's ``rows``.
+    """The answered tags that nobody has removed, as far as FiftyOne's ``rows`` tell.
 
-    Of annotations without a label, and of those that are ``held`` because theirs is in doubt, it cannot be told.
+    They do not tell it of annotations without a label, nor of those that are ``held`` because their label is in doubt.
     """
     if answered.is_empty():
         return frozenset()

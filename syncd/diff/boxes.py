@@ -1,7 +1,7 @@
-"""Boxes that are not relative to their image: pixels, or percent, where fractions of its width and height are meant.
+"""Units of boxes: finds boxes in pixels or percent where fractions of the image's width and height are expected.
 
-A box may reach out of its image: objects are cut off by the border. One that begins, or extends, more than twice the
-image's size away is none that anybody drew.
+A box may extend beyond its image, because objects are cut off by the border. A box that begins, or extends, more than
+twice the image's size away was drawn by nobody.
 """
 
 from __future__ import annotations

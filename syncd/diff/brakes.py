@@ -1,4 +1,4 @@
-"""Brakes: limits over a whole plan. A plan over them writes nothing and waits for a person."""
+"""Brakes: limits over a whole plan. A plan that exceeds one writes nothing and waits for a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When two canonical values differ."""
+"""The comparison of two canonical values."""
 
 from __future__ import annotations
 

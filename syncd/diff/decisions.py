@@ -1,4 +1,4 @@
-"""From verdicts to what is done: changes, conflicts, edits that wait, and the rows of the next baseline."""
+"""Turns the verdicts of the merge into changes, conflicts, waiting edits, and the rows of the next baseline."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Outcome: TypeAlias = "Change | Conflict | Waiting"
 
 
 def decide(mapping: Mapping, rows: pl.DataFrame) -> list[Outcome]:
-    """What follows from judged rows; a value that cannot be held becomes a conflict."""
+    """Turns judged rows into changes, waiting edits and conflicts; a value that cannot be held becomes a conflict."""
     if rows.is_empty():
         return []
     found: list[Outcome] = []
@@ -41,7 +41,7 @@ def decide(mapping: Mapping, rows: pl.DataFrame) -> list[Outcome]:
 
 
 def _concerning(field: Field) -> list[str]:
-    """The columns from which something about this field is made: making Python's values of a column takes long."""
+    """The columns that matter to this field: making Python's values of a column takes long."""
     value = column(field.name)
     return [
         "annotation_id",
@@ -82,7 +82,7 @@ def _outcomes(field: Field, row: dict[str, Any]) -> Iterator[Outcome]:
 
 
 def _homeward(field: Field, row: dict[str, Any], *, waits: bool) -> Iterator[Outcome]:
-    """An edit made in FiftyOne. Where it stands there in other words, or as a tag only, FiftyOne gets it too."""
+    """An edit made in FiftyOne. If FiftyOne has it in other words, or only as a tag, FiftyOne is changed too."""
     new = row[F + column(field.name)]
     via, typed = row[about_column(field, "via")], row[about_column(field, "typed")]
     both = typed != new and (via != ALIAS or field.direction.allows(Direction.TO_FIFTYONE))
@@ -100,7 +100,7 @@ def _homeward(field: Field, row: dict[str, Any], *, waits: bool) -> Iterator[Out
 
 
 def _why_broken(field: Field, row: dict[str, Any]) -> tuple[str, ...]:
-    """Why a value that stands on one of the sides cannot be compared or carried over."""
+    """Why a value on one of the sides cannot be compared or carried over."""
     unread = any(field.name in problems_of(row, side) for side in (F, D))
     return (not_readable(field) if unread else "not a finite number",)
 
@@ -108,7 +108,7 @@ def _why_broken(field: Field, row: dict[str, Any]) -> tuple[str, ...]:
 def _change(
     field: Field, row: dict[str, Any], way: Direction | None, old: Any, new: Any, *, reason: str | None = None
 ) -> Change:
-    """One change; ``reason`` where it is not that of the verdict, but FiftyOne's own edit brought to its end."""
+    """One change; ``reason`` replaces that of the verdict where the change completes FiftyOne's own edit."""
     reason = reason or row[reason_column(field.name)]
     by_tag = row[about_column(field, "via")] in BY_TAG
     from_database = way is Direction.TO_FIFTYONE and not by_tag and new == row[D + column(field.name)]
@@ -166,11 +166,11 @@ def _conflict(field: Field, row: dict[str, Any], kind: str, suggestions: tuple[s
 
 
 def next_baseline(mapping: Mapping, rows: pl.DataFrame, changes: Iterable[Change]) -> pl.DataFrame:
-    """The baseline rows that judged rows call for, supposing that no change succeeds.
+    """The baseline rows that judged rows call for if no change succeeds.
 
-    Agreed fields (``adopt``, ``converged``) take the database's value; all others keep what was agreed before. An
-    annotation met for the first time is in it with its place, even where no value was agreed. Rows of which nothing
-    moves, and that none of the ``changes`` is about, are left out.
+    Agreed fields (``adopt``, ``converged``) take the database's value; all others keep what was agreed before. A first
+    meeting is in it with its place, even if no value was agreed. Rows of which nothing moves, and that none of the
+    ``changes`` is about, are left out.
     """
     if rows.is_empty():
         return pl.DataFrame(schema=baseline_schema(mapping))

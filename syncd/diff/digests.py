@@ -1,7 +1,7 @@
-"""Digests of labels: equal where ids, images and values are, whichever side holds them.
+"""Digests of labels: equal where ids, images and values are equal, on whichever side they are.
 
-They tell what is as it was from what has to be looked at field by field. Only whether two digests are equal has a
-meaning, and only within one version of Polars, whose hashes they are made of.
+They separate what is unchanged from what must be compared field by field. Only the equality of two digests means
+anything, and only within one version of Polars, whose hashes they consist of.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from syncd.model.snapshot import column, known_column
 
 
 def digests(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
-    """One row per sample (``DIGESTS_SCHEMA``) of labels; all labels of each sample must be there."""
+    """One row per sample (``DIGESTS_SCHEMA``) for labels; all labels of each sample must be there."""
     return _by_sample(rows, mapping, pl.lit(value=True), mapping.image)
 
 
 def agreed_digests(baseline: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
-    """The same of what was agreed. A label of which a field is not known is counted, and equal to none."""
+    """The same for agreed labels. A label with a field that was never agreed is counted, and equals none."""
     whole = pl.all_horizontal([pl.col(known_column(each.name)) for each in mapping.fields])
     return _by_sample(baseline.drop_nulls("sample_id"), mapping, whole, "image")
 
 
 def alike(mapping: Mapping, agreed: pl.DataFrame, database: pl.DataFrame) -> pl.DataFrame:
-    """``annotation_id`` of what the database holds as it was ``agreed``, exactly, on the same image, and once.
+    """``annotation_id`` of what the database holds as it was ``agreed``: exactly, on the same image, and once.
 
-    What differs by no more than a tolerance is not among them.
+    A value that differs by no more than a tolerance is not among them.
     """
     keys = ["annotation_id", *DIGEST]
     sound = database.filter(pl.col("annotation_id").is_unique() & pl.col("problems").is_null())

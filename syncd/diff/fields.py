@@ -1,9 +1,9 @@
-"""The three-way merge of annotations that both sides hold, field by field.
+"""The three-way merge of annotations that both sides have, field by field.
 
-For each field every row gets one verdict: ``same`` (nothing to do), ``adopt`` (both agree, the baseline did not know
-yet), ``converged`` (both made the same change), ``to_database``, ``to_fiftyone``, or a conflict kind. Rows without a
-baseline (first meeting) and fields mapped since (no agreed value yet) follow the same path. What FiftyOne's values
-are, is what is meant by them (:mod:`syncd.diff.wishes`).
+Each field of each row gets one verdict: ``same`` (nothing to do), ``adopt`` (both sides agree, and the baseline does
+not know it yet), ``converged`` (both sides made the same change), ``to_database``, ``to_fiftyone``, or a kind of
+conflict. Rows without a baseline (a first meeting) and newly mapped fields (no agreed value yet) take the same path.
+The value of FiftyOne is what the reviewer means by it (:mod:`syncd.diff.wishes`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def reason_column(name: str) -> str:
 def judge(
     mapping: Mapping, policy: Policy, history: History, returned: pl.DataFrame, rows: pl.DataFrame
 ) -> pl.DataFrame:
-    """Adds verdict and reason of every field to rows that both sides hold, with wishes.
+    """Adds verdict and reason of every field to rows that both sides hold, with tag intents.
 
     ``returned`` are values that are back, and not by an edit (:attr:`syncd.diff.returns.Returns.values`).
     """
@@ -59,7 +59,7 @@ def judge(
 
 @lru_cache(EXPRESSIONS)
 def _steps(mapping: Mapping, policy: Policy) -> tuple[list[pl.Expr], ...]:
-    """The columns that are added, each step resting on the one before."""
+    """The columns to add, step by step; each step uses those before it."""
     return (
         [fact for each in mapping.fields for fact in _facts(each)],
         [_verdict(each, policy) for each in mapping.fields],
@@ -69,7 +69,7 @@ def _steps(mapping: Mapping, policy: Policy) -> tuple[list[pl.Expr], ...]:
 
 
 def _facts(field: Field) -> Iterator[pl.Expr]:
-    """What the verdict rests on, as columns: who differs from whom, and what cannot be read or logged."""
+    """The facts that a verdict rests on, as columns: who differs from whom, and what cannot be read or logged."""
     name = field.name
     facts = {
         "known": is_known(name),
@@ -141,9 +141,9 @@ def _verdict(field: Field, policy: Policy) -> pl.Expr:
 
 
 def _unless_refused(field: Field) -> pl.Expr:
-    """Asking a side again would only be refused again: a person, or another value, must come first.
+    """Asks a side for a refused value only once a person has decided, or the value has changed.
 
-    Nor is the database ever asked to hold what is no term.
+    The database is never asked to hold a label that is no term.
     """
     verdict = pl.col(verdict_column(field.name))
     asks = verdict == Direction.TO_DATABASE.value
@@ -160,9 +160,9 @@ def _unless_refused(field: Field) -> pl.Expr:
 
 
 def _respelling(field: Field) -> pl.Expr:
-    """FiftyOne takes the term, where it may be written at all; a tag was set in order to have it written.
+    """FiftyOne gets the term, where it may be written at all; a tag was set in order to have it written.
 
-    So is an attribute given back whatever its direction: else the next run would take it for cleared.
+    An attribute is given back whatever its direction: otherwise the next run would take it for cleared.
     """
     lost = (_about(field, "via") == RESTORED).fill_null(value=False)
     allowed = pl.lit(field.direction.allows(Direction.TO_FIFTYONE)) | _about(field, "by_tag") | lost
@@ -183,7 +183,7 @@ def _if_allowed(field: Field, way: Direction) -> str:
 
 
 def _waits(field: Field, policy: Policy) -> pl.Expr:
-    """Whether an open conflict holds the field back. One that the configuration answers by now does not."""
+    """Whether an open conflict holds the field back, and the configuration does not decide it by now."""
     kind = _about(field, "open_kind")
     answered = []
     if policy.on_conflict != "quarantine":
@@ -201,7 +201,7 @@ def _waits(field: Field, policy: Policy) -> pl.Expr:
 
 
 def _first_meeting(field: Field, policy: Policy) -> pl.Expr:
-    """No value was ever agreed. What FiftyOne lacks is filled: nothing is lost by that, and it never wins."""
+    """The verdict where no value was ever agreed. What FiftyOne lacks is filled; a missing value never wins."""
     chosen = {"database": Direction.TO_FIFTYONE, "fiftyone": Direction.TO_DATABASE}.get(policy.first_sync)
     verdict = chosen.value if chosen is not None and field.direction.allows(chosen) else "no_baseline"
     lacks = verdict if chosen is Direction.TO_FIFTYONE else "no_baseline"

@@ -1,4 +1,4 @@
-"""What the diff finds about whole annotations, and how it is said."""
+"""Findings about whole annotations, and their form as changes and conflicts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Error tags: they flag an annotation for a person, in the log and in the mapped column, and change no label.
+"""Error tags: each flags an annotation for a person, in the log and in the mapped column, and changes no label.
 
-Each is logged once, when it is first seen; where ``review.error_column`` is mapped that entry is the change of the
-column. The tag itself is the person's to take off: until then the annotation shows as flagged.
+Each is logged once, when it is first seen; where ``review.error_column`` is mapped, that entry is the change of the
+column. The annotation stays flagged until a person removes the tag.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The review gate: with ``review.mode: tagged`` an edit made in FiftyOne waits for an approving tag.
+"""The review gate: with ``review.mode: tagged``, an edit made in FiftyOne waits for an approving tag.
 
-What waits is no conflict. It goes through as soon as the tag is there; a change of the same field in the database is
-a disagreement all the same. A label that was deleted can bear no tag: deletions follow their own policy.
+A waiting edit is no conflict. It goes through as soon as the tag is set. If the database changes the same field
+meanwhile, that is a disagreement as ever. A deleted label can carry no tag: deletions follow their own policy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TAGGED = "tagged"
 
 
 def gated(mapping: Mapping, review: Review, rows: pl.DataFrame, verdict: Any) -> pl.DataFrame:
-    """Judged rows, their edits on the way to the database held back where nobody has approved them.
+    """Holds back edits on their way to the database, in judged rows, that nobody has approved.
 
     ``verdict`` names the column of a field's verdict.
     """
@@ -35,7 +35,7 @@ def gated(mapping: Mapping, review: Review, rows: pl.DataFrame, verdict: Any) ->
 
 
 def drawn_waits(row: dict[str, Any], content: Json, annotation_id: str | None) -> Waiting:
-    """A drawn label (an unprefixed row) that nobody has approved yet."""
+    """A drawn label (an unprefixed row) that nobody has approved yet, as waiting."""
     return Waiting(
         kind=AWAITING,
         annotation_id=annotation_id,

@@ -1,8 +1,8 @@
-"""Annotations whose sample has left the dataset. That takes no row with it: only a label is deleted by a person.
+"""Annotations whose sample has left the dataset. No row is deleted for that: a person deletes a label, not a sample.
 
-The baseline keeps what was agreed of such an annotation, and forgets on which sample: it is *away*. Its row is not
-ingested until there is a sample with its media again; it then becomes a label there, and a label that comes back under
-its id is compared with what was agreed. A label without an id that stands there may be its own.
+The baseline keeps the agreed values of such an annotation and forgets its sample: the annotation is *away*. Its row
+counts as not ingested until a sample with its media exists again. The row then becomes a label there, and a label that
+comes back under its id is compared with what was agreed. A label without an id on that sample may be the annotation's.
 """
 
 from __future__ import annotations

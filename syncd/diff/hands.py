@@ -1,7 +1,7 @@
-"""What people changed in FiftyOne: what differs from the baseline, was drawn, deleted, copied.
+"""Hand edits: what people changed in FiftyOne, by values that differ from the baseline, drawing, deleting or copying.
 
-Not what has returned to what syncd replaced (:mod:`syncd.diff.returns`), and nothing that already waited, or was in a
-conflict, before this run: nobody need have been at it lately.
+Left out are values that returned to what syncd replaced (:mod:`syncd.diff.returns`), and everything that already waited
+or was in conflict before this run: nobody need have touched it lately.
 """
 
 from __future__ import annotations

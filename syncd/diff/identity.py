@@ -1,9 +1,9 @@
-"""Which label is which annotation: annotation id, label id and sample id judged together (DESIGN §4).
+"""Identity: which label is which annotation, judged by annotation id, label id and sample id together.
 
-The baseline knows each annotation's place: a label of a sample. A label in its place under its own id is an
-*original*. All others are judged by their standing: *lost* their id in their place, *renamed* in their place,
-*claimant* of an id elsewhere, or *nameless*. An id that cannot be attributed with certainty is held: its annotation
-is neither written nor taken for deleted, and a conflict says why. An original is never held.
+The baseline knows the place of each annotation: a label of a sample. A label in its place under its own id is an
+*original*. Every other label has *lost* its id in its place, is *renamed* in its place, is a *claimant* of an id
+elsewhere, or is *nameless*. An id that cannot be attributed with certainty is held: its annotation is neither written
+nor taken for deleted, and a conflict says why. An original is never held.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ TWICE = "several labels of this sample share this label id, so that none of them
 
 @dataclass(frozen=True)
 class Identified:
-    """FiftyOne's rows with settled ids.
+    """FiftyOne's rows with certain ids.
 
-    ``rows`` hold one row per annotation id; ``fresh`` the labels without id that nothing explains; ``held`` the ids
-    that are left alone because a conflict concerns the whole annotation. ``half_moved`` are annotations of which the
-    same label stands on the sample of the row's image as well: a run died while it moved it there.
+    ``rows`` hold one row per annotation id; ``fresh`` the labels without an id that nothing explains; ``held`` the ids
+    that are left alone because a conflict concerns the whole annotation. ``half_moved`` are annotations whose label
+    also stands on the sample of the row's image: a run died while it moved the label there.
     """
 
     rows: pl.DataFrame
@@ -46,14 +46,14 @@ class Identified:
 
 
 class _Doubts:
-    """Labels that are not settled: each becomes a conflict about its ``subject``; ids that are not certain are held."""
+    """Labels in doubt: each becomes a conflict about its ``subject``; ids that are not certain are held."""
 
     def __init__(self) -> None:
         self.frames: list[pl.DataFrame] = []
         self.held: set[str] = set()
 
     def add(self, kind: str, rows: pl.DataFrame, subject: str, *, copies: bool = False) -> None:
-        """Labels that are conflicts of this kind; with ``copies`` there may be several about one subject."""
+        """Adds labels as conflicts of this kind; with ``copies`` there may be several about one subject."""
         if rows.is_empty():
             return
         self.frames.append(
@@ -77,11 +77,11 @@ def identify(
     *,
     adopt: bool,
 ) -> Identified:
-    """Settles the identity of every label that was read. Invariant: no row is dropped without a conflict.
+    """Decides the identity of every label that was read. Invariant: no row is dropped without a conflict.
 
     ``database`` says on which image each annotation belongs; ids are unique in it. ``open_conflicts`` say where a label
-    was seen last that is not where it was known. Labels that do not stand where the
-    baseline knows them have their actor filled in, as ``review`` finds it.
+    was seen last if that is not its known place. Labels outside of their known place get their actor as ``review``
+    finds it.
     """
     originals, others = _apart(rows, baseline)
     if others.is_empty():
@@ -114,11 +114,11 @@ def identify(
 
 
 def _apart(rows: pl.DataFrame, baseline: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Originals, and all other labels with what must be known to judge them.
+    """Separates originals from all other labels; adds to these what must be known to judge them.
 
-    ``known_label`` and ``known_sample`` are the place of the id that a label bears; ``owner`` the id whose place it
-    stands in; ``crowd`` how many of the others bear its id; ``present`` whether that id's original stands;
-    ``kept`` whether the place of that id is taken by a label that does not bear it (alone).
+    ``known_label`` and ``known_sample`` are the place of the id that a label has; ``owner`` the id whose place it is
+    in; ``crowd`` how many of the others have its id; ``present`` whether that id's original is there; ``kept`` whether
+    the place of that id is taken by a label that does not have it (alone).
     """
     known = baseline.select("annotation_id", L.alias("known_label"), S.alias("known_sample"))
     rows = rows.join(known, on="annotation_id", how="left")
@@ -181,10 +181,10 @@ def _images(mapping: Mapping, database: pl.DataFrame) -> pl.DataFrame:
 def _without_halves(
     mapping: Mapping, originals: pl.DataFrame, others: pl.DataFrame
 ) -> tuple[pl.DataFrame, frozenset[str]]:
-    """The other labels without copies that a run left behind which died while it moved a label; and whose they are.
+    """The other labels without the copies of a run that died while it moved a label; and the annotations of these.
 
-    A label keeps its own id when it is moved, and goes from its old place last. So of one that stands in both places
-    alike, on the row's image and on another, the one in the old place is still to go.
+    A moved label keeps its own id, and leaves its old place last. So where a label stands alike in both places, on the
+    row's image and on another, the one in the old place is still to be removed.
     """
     alike = [*(column(name) for name in mapping.names), "problems"]
     there = originals.select("annotation_id", L.alias("old_label"), *(pl.col(n).alias(f"old.{n}") for n in alike),
@@ -211,9 +211,9 @@ def _elsewhere(
     *,
     adopt: bool,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Judges labels in places that the baseline does not know; returns settled claimants, and fresh labels.
+    """Judges labels in places that the baseline does not know; returns certain claimants, and fresh labels.
 
-    One whose image can be compared with its row's is settled, wherever it stands: the images decide about it.
+    A label whose image can be compared with its row's is certain, wherever it stands: the images decide about it.
     """
     rows = others.filter(L.is_not_null() & ~pl.col("twice") & pl.col("owner").is_null())
     rows = _carried(rows, originals, others, baseline, doubts)
@@ -241,10 +241,10 @@ def _elsewhere(
 def _carried(
     rows: pl.DataFrame, originals: pl.DataFrame, others: pl.DataFrame, baseline: pl.DataFrame, doubts: _Doubts
 ) -> pl.DataFrame:
-    """Labels that the baseline knows by their label id on another sample; returns the rows that this is not about.
+    """Judges labels that the baseline knows by their label id on another sample; returns all other rows.
 
-    Where the annotation known there is seen nowhere else, this label may be it. Otherwise the label id says nothing:
-    one label object assigned to several samples gives them all the same.
+    If the annotation known there is seen nowhere else, this label may be it. Otherwise the label id says nothing:
+    one label object assigned to several samples gives them all the same id.
     """
     homes = baseline.select("label_id", A.alias("about"))
     found = rows.join(homes, on="label_id", how="inner").filter(A.ne_missing(pl.col("about")))

@@ -1,8 +1,8 @@
-"""Whether a row and its label are about the same image, and what follows where they are not.
+"""Decides whether a row and its label are about the same image, and what follows where they are not.
 
-The image is part of what an annotation is: values are compared only where both sides name the same one. Names are
-compared after Unicode normalisation, since file systems and databases spell them in either form. Where a side names
-none, there is nothing to compare.
+The image is part of an annotation: values are compared only where both sides name the same image. Names are compared
+after Unicode normalisation, since file systems and databases spell them in either form. Where a side names no image,
+there is nothing to compare.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ NOT_WRITABLE = "the column that ties the row to its image cannot be written: cha
 
 @dataclass(frozen=True)
 class Images:
-    """What a comparison of images found.
+    """The outcome of a comparison of images.
 
     ``ids`` are the annotations of which nothing else may be judged; ``decided`` those of them that the policy decides,
-    which are looked at again in the next run. ``displaced`` counts those with their label on another sample than it
-    was known on, of which nobody has been told. ``baseline`` are the rows of the baseline that the changes may move.
+    which are judged again in the next run. ``displaced`` counts those whose label is on another sample than it was
+    known on, and about which nobody was told. ``baseline`` are the baseline rows that the changes may move.
     """
 
     ids: frozenset[str] = frozenset()
@@ -67,26 +67,26 @@ def normal(names: pl.Expr) -> pl.Expr:
 
 
 def _normal(names: pl.Series) -> pl.Series:
-    """Names in ASCII, as nearly all are, have but one spelling; finding that out takes a fraction of the time."""
+    """Normalises only names that are not ASCII, which are few: an ASCII name has one spelling."""
     is_ascii = names.str.len_bytes() == names.str.len_chars()
     return names if is_ascii.all() else names.str.normalize("NFC")
 
 
 def is_other(one: str, two: str) -> bool:
-    """Whether two names are those of different images."""
+    """Whether two names mean different images."""
     return unicodedata.normalize("NFC", one) != unicodedata.normalize("NFC", two)
 
 
 @lru_cache(EXPRESSIONS)
 def is_same_image(mapping: Mapping) -> pl.Expr:
-    """Whether joined rows have both sides name the same image."""
+    """Whether both sides of joined rows name the same image."""
     mine, theirs = _names(mapping)
     return (mine == theirs).fill_null(value=False)
 
 
 @lru_cache(EXPRESSIONS)
 def is_other_image(mapping: Mapping) -> pl.Expr:
-    """Whether joined rows have the two sides name different images."""
+    """Whether the two sides of joined rows name different images."""
     mine, theirs = _names(mapping)
     return (mine != theirs).fill_null(value=False)
 
@@ -146,9 +146,9 @@ def judge_images(inputs: Inputs, in_both: pl.DataFrame, half_moved: frozenset[st
 
 
 def wrong_key(brakes: Brakes, mapping: Mapping, apart: pl.DataFrame, met: int) -> str | None:
-    """The one thing to be said where nearly all annotations are on other images than their rows say.
+    """The message that holds the run where nearly all annotations are on other images than their rows say.
 
-    ``apart`` are those, as a joined frame, ``met`` counts all that were compared, or are known.
+    ``apart`` are those, as a joined frame; ``met`` counts all that were compared, or are known.
     """
     if apart.height < brakes.min_count or apart.height <= NEARLY_ALL * met:
         return None
@@ -162,13 +162,13 @@ def wrong_key(brakes: Brakes, mapping: Mapping, apart: pl.DataFrame, met: int) -
 
 
 def _met(inputs: Inputs, in_both: pl.DataFrame) -> int:
-    """How many annotations both sides have; of labels that were left out because they are settled, both do."""
+    """The number of annotations that both sides have; annotations that were left out as settled are on both."""
     left_out = inputs.fiftyone.size - inputs.fiftyone.rows.height
     return max(inputs.baseline_size, in_both.height + left_out)
 
 
 def _followed(rows: pl.DataFrame) -> Iterator[Change]:
-    """Labels on another sample of the same image: they are followed, which is logged."""
+    """Follows labels to another sample of the same image, and logs that."""
     elsewhere = pl.col("in_b") & pl.col(F + "sample_id").ne_missing(pl.col(B + "sample_id"))
     for row in rows.filter(elsewhere).iter_rows(named=True):
         yield Change(
@@ -186,7 +186,7 @@ def _followed(rows: pl.DataFrame) -> Iterator[Change]:
 
 
 def _decide(inputs: Inputs, apart: pl.DataFrame, half_moved: frozenset[str], found: Findings) -> frozenset[str]:
-    """What becomes of annotations on different images; returns those that the policy decides."""
+    """Decides annotations on different images; returns those that the policy decides."""
     choose = {"database": _to_rows, "fiftyone": _to_labels}.get(inputs.policy.on_moved, _to_nobody)
     decided: set[str] = set()
     for outcome in choose(inputs, apart, half_moved, found):
@@ -197,7 +197,7 @@ def _decide(inputs: Inputs, apart: pl.DataFrame, half_moved: frozenset[str], fou
 
 
 def _to_nobody(inputs: Inputs, apart: pl.DataFrame, _: frozenset[str], __: Findings) -> Iterator[Change | Conflict]:
-    """A person says which image is the right one."""
+    """Asks a person which image is right."""
     for row in apart.iter_rows(named=True):
         yield moved(inputs.mapping, row)
 
@@ -205,7 +205,7 @@ def _to_nobody(inputs: Inputs, apart: pl.DataFrame, _: frozenset[str], __: Findi
 def _to_rows(
     inputs: Inputs, apart: pl.DataFrame, half_moved: frozenset[str], found: Findings
 ) -> Iterator[Change | Conflict]:
-    """Labels go to the samples of their rows' images."""
+    """Moves labels to the samples of their rows' images."""
     targets, freed = _targets(inputs, apart), found.freed
     bearing = inputs.fiftyone.rows.join(apart, on="annotation_id", how="semi")
     borne = frozenset(bearing.select("annotation_id", "sample_id").iter_rows())
@@ -221,7 +221,7 @@ def _to_rows(
 
 
 def _to_labels(inputs: Inputs, apart: pl.DataFrame, _: frozenset[str], __: Findings) -> Iterator[Change | Conflict]:
-    """Rows are tied to the images of their labels' samples. What the database has refused is not asked for again."""
+    """Ties rows to the images of their labels' samples. What the database has refused is not asked for again."""
     mapping, refused = inputs.mapping, _refused(inputs)
     for row in apart.iter_rows(named=True):
         names = (row[B + "image"], row[F + mapping.image], row[D + mapping.image])
@@ -285,7 +285,7 @@ def _why_not_moved(
 ) -> str | None:
     """Why a label cannot go to the sample of its row's image; ``targets`` are the samples of that image.
 
-    ``borne`` are the ids that labels bear, each with the label's sample; from the samples ``freed`` a label goes.
+    ``borne`` are the ids that labels have, each with the label's sample; a label goes from each sample in ``freed``.
     """
     if mapping.image != "media":
         return CROP
@@ -334,14 +334,14 @@ def _to_image(mapping: Mapping, row: dict[str, Any]) -> Change:
 
 
 def _refused(inputs: Inputs) -> dict[str, Json]:
-    """{id: image} of the rows that the database would not tie to that image."""
+    """The images to which the database refused to tie rows, by annotation id."""
     about = (pl.col("kind") == REFUSED) & (pl.col("field") == MEDIA_FIELD)
     rows = inputs.history.open_conflicts.filter(about).select("annotation_id", "fiftyone").iter_rows()
     return {name: json.loads(text) for name, text in rows}
 
 
 def _as_known(mapping: Mapping, rows: pl.DataFrame) -> pl.DataFrame:
-    """What the baseline knows of these rows; of one that is met for the first time, its place and nothing else."""
+    """What the baseline knows of these rows; of a first meeting, its place and nothing else."""
     first = ~pl.col("in_b")
     columns: list[pl.Expr] = [pl.col("annotation_id")]
     for name, there in (("label_id", "label_id"), ("sample_id", "sample_id"), ("image", mapping.image)):

@@ -1,4 +1,4 @@
-"""What the diff is given: three frames, what syncd itself did lately, and a policy. No connection, no clock."""
+"""The inputs of the diff: three frames, syncd's own recent history, and a policy. No connection, no clock."""
 
 from __future__ import annotations
 

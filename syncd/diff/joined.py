@@ -1,4 +1,4 @@
-"""Baseline, FiftyOne and database side by side, one row per annotation id."""
+"""Frames that hold the baseline, FiftyOne and the database side by side, one row per annotation id."""
 
 from __future__ import annotations
 

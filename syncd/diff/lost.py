@@ -1,7 +1,7 @@
-"""Attributes that a label has lost together: no edits to null, but something that is to be given back.
+"""Attributes that a label has lost together: they are no edits to null, and are given back.
 
-A label that was made anew, or that another tool has returned, comes without the attributes that whoever made it did not
-know. A person clears one attribute at a time.
+A label that was created anew, or that another tool returned, lacks the attributes that its creator did not know. A
+person clears one attribute at a time.
 """
 
 from __future__ import annotations

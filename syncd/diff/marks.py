@@ -1,6 +1,6 @@
-"""Tags that syncd itself sets, so that a reviewer can filter in the App for what needs somebody.
+"""Marks: tags that syncd sets, so that a reviewer can filter in the App for what needs a person.
 
-They are no annotation values: nobody's edit, in no log, and gone as soon as what they say is settled.
+A mark is no annotation value: it is nobody's edit, is not logged, and goes when its reason goes.
 """
 
 from __future__ import annotations

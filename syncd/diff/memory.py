@@ -1,7 +1,7 @@
-"""What syncd remembers of its own doing: what it replaced lately, what it was refused, what is in conflict.
+"""The history that the diff uses: values that syncd replaced, values that were refused, and open conflicts.
 
-Remembered values are JSON text. One that cannot be read as the field's kind (the column had another type then) is
-equal to nothing.
+Values in the history are JSON text. A value that cannot be read as the field's kind (the column had another type then)
+equals nothing.
 """
 
 from __future__ import annotations
@@ -30,12 +30,11 @@ STALE = "stale_revert"
 
 
 def with_memory(mapping: Mapping, history: History, returned: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """Adds what is remembered of each field, in columns that :func:`about_column` names.
+    """Adds the history of each field, in columns that :func:`about_column` names.
 
-    ``returned``: by what FiftyOne is back at what syncd replaced lately, where that was no edit
-    (:mod:`syncd.diff.returns`; ``reapplied``: not for the first time).
-    ``refused``: the database would not take the very value that FiftyOne holds; ``refused_there``: FiftyOne not that of
-    the database. ``open_kind``: an open conflict.
+    ``returned``: how FiftyOne came back to what syncd replaced lately, where that was no edit
+    (:mod:`syncd.diff.returns`; ``reapplied``: not for the first time). ``refused``: the database refused the very value
+    that FiftyOne holds; ``refused_there``: FiftyOne refused that of the database. ``open_kind``: an open conflict.
     """
     remembered = distinct("field", history.written, history.open_conflicts)
     for each in mapping.fields:
@@ -71,14 +70,14 @@ def _with_memory(field: Field, history: History, returned: pl.DataFrame, rows: p
 
 
 def about_column(field: Field, name: str) -> str:
-    """Name of the column that holds something known about a field."""
+    """Name of the column that holds a fact about a field."""
     return f"{name}.{field.name}"
 
 
 def with_half(field: Field, reason: str, history: History, rows: pl.DataFrame) -> pl.DataFrame:
-    """Adds ``half``: what a tag asked for (``reason``) stands in FiftyOne by syncd's doing, and the database lacks it.
+    """Adds ``half``: syncd wrote to FiftyOne what a tag asked for (``reason``), and the database lacks it.
 
-    So it is where a run died between the two. An edit of either side since then makes it the edit's affair.
+    That is so where a run died between the two. After an edit of either side since then, the edit decides.
     """
     halves = history.halves.filter((pl.col("field") == field.name) & (pl.col("reason") == reason))
     if halves.height:
@@ -90,7 +89,7 @@ def with_half(field: Field, reason: str, history: History, rows: pl.DataFrame) -
 
 
 def with_presence_memory(history: History, rows: pl.DataFrame, action: Action, returned: pl.DataFrame) -> pl.DataFrame:
-    """Adds ``returned`` (by what syncd's ``action`` was undone, where not by an edit), ``reapplied``, ``waits``.
+    """Adds ``returned`` (how syncd's ``action`` was undone, where not by an edit), ``reapplied``, ``waits``.
 
     The latter say that syncd has done it again already, and that a person has been asked.
     """
@@ -114,18 +113,18 @@ def open_fields(history: History) -> list[str]:
 
 
 def any_refused(history: History) -> bool:
-    """Whether the database has refused anything that nobody has settled since."""
+    """Whether the database has refused anything that nobody has resolved since."""
     return history.refused.height > 0 or bool((history.open_conflicts["kind"] == REFUSED).any())
 
 
 def without_refusals(history: History) -> History:
-    """What is remembered, without what the database has refused: each of it is asked for once more."""
+    """The history without what the database has refused: each such value is tried once more."""
     others = history.open_conflicts.filter(pl.col("kind") != REFUSED)
     return replace(history, open_conflicts=others, refused=history.refused.clear())
 
 
 def refused_there(inputs: Inputs, ids: Iterable[str]) -> dict[str, dict[str, Json]]:
-    """{id: content} of those rows whose label FiftyOne would not take."""
+    """The contents of rows whose label FiftyOne refused, by annotation id."""
     about = pl.col("annotation_id").is_in(list(ids)) & (pl.col("kind") == REFUSED_THERE)
     refused = open_whole(inputs.history).filter(about)
     contents = ((name, json.loads(text)) for name, text in refused.select("annotation_id", "database").iter_rows())
@@ -133,27 +132,27 @@ def refused_there(inputs: Inputs, ids: Iterable[str]) -> dict[str, dict[str, Jso
 
 
 def refused_whole(inputs: Inputs, ids: Iterable[str]) -> dict[str, dict[str, Json]]:
-    """{id: content} of those labels whose row the database would not take."""
+    """The contents of labels whose row the database refused, by annotation id."""
     refused = open_whole(inputs.history).filter(pl.col("annotation_id").is_in(list(ids)) & (pl.col("kind") == REFUSED))
     contents = ((name, json.loads(text)) for name, text in refused.select("annotation_id", "fiftyone").iter_rows())
     return {name: content for name, content in contents if isinstance(content, dict)}
 
 
 def is_refused_again(mapping: Mapping, refused: dict[str, dict[str, Json]], row: dict[str, Any]) -> bool:
-    """Whether a row (of a joined frame) still holds what FiftyOne would not take as a label."""
+    """Whether a row (of a joined frame) still holds what FiftyOne refused as a label."""
     content = refused.get(row["annotation_id"])
     values = {name: row[D + column(name)] for name in mapping.names}
     return content is not None and holds_remembered(mapping, content, values)
 
 
 def refused_drawn(history: History) -> dict[tuple[str, str], dict[str, Json]]:
-    """{(sample, label): content} of those drawn labels whose row the database would not take."""
+    """The contents of drawn labels whose row the database refused, by (sample, label)."""
     contents = ((place, json.loads(text)) for *place, text in history.refused.iter_rows())
     return {(sample, label): content for (sample, label), content in contents if isinstance(content, dict)}
 
 
 def removed_lately(history: History, ids: Iterable[str]) -> dict[str, list[dict[str, Json]]]:
-    """{id: the contents with which syncd took labels under that id out of FiftyOne lately}."""
+    """The contents with which syncd removed labels from FiftyOne lately, by annotation id."""
     chosen = pl.col("annotation_id").is_in(list(ids)) & (pl.col("action") == Action.DELETE.value)
     found: dict[str, list[dict[str, Json]]] = {}
     for name, text in history.written.filter(chosen).select("annotation_id", "old").iter_rows():
@@ -164,7 +163,7 @@ def removed_lately(history: History, ids: Iterable[str]) -> dict[str, list[dict[
 
 
 def holds_remembered(mapping: Mapping, remembered: dict[str, Json], values: dict[str, Value]) -> bool:
-    """Whether an annotation holds just what is remembered of it."""
+    """Whether an annotation holds exactly these values of the history."""
     return all(is_same(each, remembered.get(each.name), values[each.name]) for each in mapping.fields)
 
 
@@ -182,7 +181,7 @@ def _flagged(rows: pl.DataFrame, ids: dict[str, pl.DataFrame]) -> pl.DataFrame:
 
 
 def ids_holding(field: Field, rows: pl.DataFrame, remembered: pl.DataFrame, text: str, side: str = F) -> pl.DataFrame:
-    """Ids of the rows whose value on a side is one of those remembered (as JSON text in the column ``text``)."""
+    """Ids of the rows whose value on a side is one of these of the history (JSON text in the column ``text``)."""
     was = remembered.select("annotation_id", pl.col(text).alias("was"))
     pairs = rows.select("annotation_id", pl.col(side + column(field.name)).alias("now")).join(was, on="annotation_id")
     ids = [name for name, now, text in pairs.iter_rows() if is_same(field, json.loads(text), now)]
@@ -190,7 +189,7 @@ def ids_holding(field: Field, rows: pl.DataFrame, remembered: pl.DataFrame, text
 
 
 def is_same(field: Field, remembered: Json, now: Any) -> bool:
-    """Whether a value is the remembered one."""
+    """Whether a value equals the one of the history."""
     try:
         was = from_json(field.kind, remembered)
     except (TypeError, ValueError):

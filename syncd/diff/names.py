@@ -1,7 +1,7 @@
-"""Who edited a row: what its column of editors says, unless syncd itself left that name there.
+"""Who edited a row: the name in its column of editors, unless syncd itself left that name there.
 
-A script that changes a row without naming itself leaves the name that stood there. Where that is the one that syncd
-wrote with its own last write, it says nothing about the edit made since; not even where its bearer was at it again.
+A script that changes a row without naming itself leaves the name that stood there. Where that is the name that syncd
+wrote with its own last write, it says nothing about the edit made since, even if that person made the edit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which terms a label that is none is like, and which one it certainly is."""
+"""The terms that an unknown label resembles, and the one that it certainly means."""
 
 from __future__ import annotations
 

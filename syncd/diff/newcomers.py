@@ -65,9 +65,9 @@ def judge_newcomers(
 ) -> None:
     """Decides what only one side has and the baseline does not know, and every fresh label.
 
-    ``approved`` are the labels that bear an approving tag, ``asked`` those of which a tag asks for something;
-    ``returned`` those that are back, and not by an edit (:attr:`syncd.diff.returns.Returns.back`). ``busy`` are the
-    samples that somebody is at, whose labels are left alone.
+    ``approved`` are the labels with an approving tag, ``asked`` those for which a tag asks something; ``returned``
+    those that are back, and not by an edit (:attr:`syncd.diff.returns.Returns.back`). ``busy`` are the samples in their
+    quiet period, whose labels are left alone.
     """
     unknown = rows.filter(~pl.col("in_b"))
     lone = with_actors(unknown.filter(pl.col("in_f") & ~pl.col("in_d")), inputs.policy.review, F)
@@ -84,7 +84,7 @@ def _unknown_id(
     returned: pl.DataFrame,
     found: Findings,
 ) -> None:
-    """Ids that the database does not show: it never had them, or not any more, or not yet, or it hides them."""
+    """Decides ids that the database does not show: it never had them, has them no more or not yet, or hides them."""
     if rows.is_empty():
         return
     mapping, reapply = inputs.mapping, inputs.policy.on_stale_revert == "reapply"
@@ -118,18 +118,18 @@ def _unknown_id(
 
 
 def _holds_any(mapping: Mapping, row: dict[str, Any], contents: list[dict[str, Json]]) -> bool:
-    """Whether a label is one of those remembered."""
+    """Whether a label is one of those in the history."""
     return any(holds_remembered(mapping, each, values_of(mapping, row, F)) for each in contents)
 
 
 def _new_in_database(
     inputs: Inputs, rows: pl.DataFrame, fresh: pl.DataFrame, busy: frozenset[str], found: Findings
 ) -> pl.DataFrame:
-    """Rows that FiftyOne does not have yet: inserted where their sample is in the dataset.
+    """Decides rows that FiftyOne does not have yet: inserted where their sample is in the dataset.
 
     Where a field holds one label, a row that replaces another takes the place of the label that goes with it: that is
-    known once the other row was looked for, and once nobody is at the label.
-    Returns the fresh labels without those that stand where a new row's label would go.
+    known once the other row was looked for, and once the quiet period of the label is over.
+    Returns the fresh labels without those in the place where a new row's label would go.
     """
     if rows.is_empty():
         return fresh
@@ -180,7 +180,7 @@ def _new_in_database(
 
 
 def _left_with_their_samples(inputs: Inputs, rows: pl.DataFrame, found: Findings) -> None:
-    """Annotations whose samples have left the dataset; too many of them at once hold the run all the same."""
+    """Counts annotations whose samples have left the dataset; too many of them at once hold the run."""
     away = next_away(inputs, rows)
     told = open_whole(inputs.history).select("annotation_id")
     found.vanished_in_fiftyone += away.join(told, on="annotation_id", how="anti").height
@@ -188,10 +188,10 @@ def _left_with_their_samples(inputs: Inputs, rows: pl.DataFrame, found: Findings
 
 
 def _unasked(inputs: Inputs, fresh: pl.DataFrame, found: Findings) -> pl.DataFrame:
-    """Fresh labels of an incremental reading, without those of which somebody has been asked whose they are.
+    """Fresh labels of an incremental read, without those about whose owner a person was asked already.
 
     Whether others are the labels of samples that had left the dataset, or of annotations that were moved to their
-    samples, only a complete reading tells.
+    samples, only a complete read tells.
     """
     asked = pl.DataFrame(list(_asked_about(inputs.history)), {name: pl.String() for name in PLACE}, orient="row")
     fresh = fresh.join(asked, on=PLACE, how="anti")
@@ -220,7 +220,7 @@ def _values_of_row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _by_sample(inputs: Inputs, fresh: pl.DataFrame, rows: pl.DataFrame) -> dict[str, Occupants]:
-    """Fresh labels on the samples of new rows; none where drawn labels are nobody's business."""
+    """Fresh labels on the samples of new rows; none where drawn labels are ignored."""
     if inputs.policy.on_new == "ignore":
         return {}
     here: dict[str, list[dict[str, Any]]] = {}
@@ -231,7 +231,7 @@ def _by_sample(inputs: Inputs, fresh: pl.DataFrame, rows: pl.DataFrame) -> dict[
 
 
 def _occupied_by(inputs: Inputs, row: dict[str, Any], label: dict[str, Any]) -> Conflict:
-    """A label without an id stands where the new row's label would go: perhaps the same annotation."""
+    """The label without an id in the place where the new row's label would go: perhaps the same annotation."""
     return Conflict(
         kind=OCCUPIED,
         annotation_id=row["annotation_id"],
@@ -247,7 +247,7 @@ def _occupied_by(inputs: Inputs, row: dict[str, Any], label: dict[str, Any]) -> 
 
 
 def _drawn(inputs: Inputs, fresh: pl.DataFrame, approved: frozenset[Place], found: Findings) -> None:
-    """Labels drawn by a reviewer: no id, on a label that nobody knows."""
+    """Decides labels drawn by a reviewer: no id, on a label that nobody knows."""
     if inputs.policy.on_new == "ignore":
         found.ignored += fresh.height
         return

@@ -1,4 +1,4 @@
-"""Where a label stands: whether a label without an id may be one that is known, or one that a new row is about."""
+"""The overlap of boxes: whether a label without an id may be a known annotation, or what a new row describes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Known annotations that a side no longer has: removed, or gone from both (the first table of DESIGN §4)."""
+"""Known annotations that a side no longer has: removed from one, hidden, or gone from both (docs/truth-table.md)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from syncd.model.policy import Policy
 
 @dataclass(frozen=True)
 class _Gone:
-    """A way in which the database may be without an annotation: the conflict, the reason of a removal, the policy."""
+    """A way in which the database may lack an annotation: the conflict, the reason of a removal, the policy."""
 
     kind: str
     reason: str
@@ -48,10 +48,10 @@ HIDDEN = _Gone("hidden", "hidden_in_database", lambda policy: policy.on_hidden)
 def judge_missing(
     inputs: Inputs, rows: pl.DataFrame, asked: pl.DataFrame, returned: pl.DataFrame, found: Findings
 ) -> None:
-    """Decides the known annotations that a side lacks. Only a complete read says so; anything less is a hint.
+    """Decides known annotations that a side lacks. Only a complete read proves that; anything less gives a hint.
 
-    Whether the database hides an annotation is asked by its id, so that any read says so. ``asked`` are the labels
-    of which a tag asks for something (:func:`syncd.diff.tags.asking`); ``returned`` those that went again, and not by
+    Whether the database hides an annotation is asked by its id, so that any read proves it. ``asked`` are the labels
+    for which a tag asks something (:func:`syncd.diff.tags.asking`); ``returned`` those that went again, and not by
     an edit (:attr:`syncd.diff.returns.Returns.gone`).
     """
     in_f, in_d = pl.col("in_f"), pl.col("in_d")
@@ -84,7 +84,7 @@ def judge_missing(
 
 
 def _untold(rows: pl.DataFrame, told: pl.DataFrame) -> int:
-    """How many of them nobody has been told of: the others must neither hold the binding nor be looked for again."""
+    """The number of those about which nobody was told: the others neither hold the binding nor are looked for again."""
     return rows.join(told, on="annotation_id", how="anti").height
 
 
@@ -145,9 +145,9 @@ def _slots_taken(inputs: Inputs, rows: pl.DataFrame) -> frozenset[str]:
 
 
 def _gone_at_home(inputs: Inputs, rows: pl.DataFrame, gone: _Gone, asked: pl.DataFrame, found: Findings) -> None:
-    """Labels whose rows the database has deleted, or hides: removed where policy says so.
+    """Decides labels whose rows the database has deleted, or hides: they are removed where policy says so.
 
-    Not so where somebody has edited a label, or said by a tag what it should be.
+    A label is not removed if somebody has edited it, or said by a tag what it should be.
     """
     if rows.is_empty():
         return

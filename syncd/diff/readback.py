@@ -1,7 +1,7 @@
-"""What was written and came back different: the database's answer, or no answer at all. Pure.
+"""Values that read back differently than they were written: the database's answer, or a refusal. Pure.
 
-A column rounds, a type pads, a trigger normalises: that is an answer, and both sides are to hold it. A view that reads
-another unit, a trigger that keeps the old value and the like give no answer: the write is undone, a person is asked.
+A column rounds, a type pads, a trigger normalises: that is an answer, and both sides adopt it. A view that reads in
+another unit, or a trigger that keeps the old value, gives no answer: the write is undone and a person is asked.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The diff: three frames and a policy in, a plan out. All judgement of the system happens below this function.
+"""The diff: three frames and a policy in, a plan out. All judgement of syncd happens below this function.
 
-Order (DESIGN §4): identity, vocabulary and tags (what reviewers mean), presence and the field-by-field merge with
-direction and policy, the review gate, the brakes; last what becomes of the tags.
+Order: identity; vocabulary and tags (what the reviewer means); presence, and the merge field by field with direction
+and policy; the review gate; the brakes; last, what becomes of the tags.
 """
 
 from __future__ import annotations

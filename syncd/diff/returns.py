@@ -1,12 +1,12 @@
-"""What is back at what syncd replaced: put there by a person, or by a window that was open before syncd wrote.
+"""Reverts: values that are back at what syncd replaced, put there by a person or by a window that was open before.
 
-A return is judged by evidence, never by its value alone:
+A revert is judged by evidence, never by its value alone:
 
 - A window of the App saves all labels of the list that its user edits. Where another label of that list was changed by
-  hand, in this run or in the one before, the return came along with it (:data:`WINDOW`).
-- A bulk call stamps many samples at once. Where nothing under its stamp changed but what syncd had written, it was a
-  notebook's old values, or a curator's answer to the corrections: nobody can tell (:data:`ASK`). Where the same value
-  was also given to labels that syncd had not written, it was meant.
+  hand, in this run or the one before, the window restored the value too (:data:`WINDOW`).
+- A bulk call stamps many samples at once. Where nothing under its stamp changed but values that syncd had written, it
+  wrote a notebook's old values, or it was a curator's answer to the corrections: nobody can tell (:data:`ASK`). Where
+  the same value was also given to labels that syncd had not written, it was meant.
 - Where the same label was changed by hand in another field, or the other label may have been changed before syncd
   wrote, nobody can tell either.
 - Everything else is an edit, and :class:`Returns` does not name it.
@@ -32,16 +32,16 @@ KEYS = ["annotation_id", "field"]
 
 
 def no_levels() -> pl.DataFrame:
-    """Nothing has returned but by an edit."""
+    """No reverts: every value that is back was put there by an edit."""
     return pl.DataFrame(schema=LEVELS_SCHEMA)
 
 
 @dataclass(frozen=True)
 class Returns:
-    """What has returned by other means than an edit, with its ``level``: :data:`WINDOW` or :data:`ASK`.
+    """What is back by other means than an edit, each with its ``level``: :data:`WINDOW` or :data:`ASK`.
 
-    ``values`` are told by annotation and field; ``gone`` are labels that syncd inserted and that are not there any
-    more, ``back`` those that it removed and that are.
+    ``values`` are identified by annotation and field; ``gone`` are labels that syncd inserted and that are missing
+    again, ``back`` labels that syncd removed and that are there again.
     """
 
     values: pl.DataFrame = field(default_factory=no_levels)
@@ -50,7 +50,7 @@ class Returns:
 
 
 def find_returns(inputs: Inputs, joined: pl.DataFrame, fresh: pl.DataFrame, doubts: tuple[Conflict, ...]) -> Returns:
-    """Judges all that has returned. ``fresh`` are labels without an id, ``doubts`` conflicts about identity."""
+    """Judges everything that is back. ``fresh`` are labels without an id, ``doubts`` conflicts about identity."""
     if inputs.history.written.is_empty():
         return Returns()
     found = [_values(inputs, joined), _gone(inputs, joined), _back(inputs, joined)]
@@ -63,7 +63,7 @@ def find_returns(inputs: Inputs, joined: pl.DataFrame, fresh: pl.DataFrame, doub
 
 
 def _values(inputs: Inputs, joined: pl.DataFrame) -> pl.DataFrame:
-    """The values in FiftyOne that syncd replaced lately; not what it wrote there itself since."""
+    """The values in FiftyOne that syncd replaced lately; not those that it has written there again since."""
     written = inputs.history.written.filter(pl.col("action") == Action.UPDATE.value)
     both = joined.filter(pl.col("in_b") & pl.col("in_f"))
     found = [pl.DataFrame(schema=PLACED_SCHEMA)]
@@ -86,7 +86,7 @@ def _newest(written: pl.DataFrame) -> pl.DataFrame:
 
 
 def _gone(inputs: Inputs, joined: pl.DataFrame) -> pl.DataFrame:
-    """Labels that syncd inserted lately and that are gone; only a complete reading tells."""
+    """Labels that syncd inserted lately and that are gone; only a complete read proves that."""
     gone = pl.col("in_b") & ~pl.col("in_f") & pl.col("in_d") & pl.col(B + "sample_id").is_not_null()
     return placed_gone(inputs, _lately(inputs, joined.filter(gone & pl.lit(value=inputs.complete)), Action.INSERT))
 
@@ -104,7 +104,7 @@ def _lately(inputs: Inputs, rows: pl.DataFrame, action: Action) -> pl.DataFrame:
 
 
 def _levels(inputs: Inputs, returned: pl.DataFrame, hands: pl.DataFrame) -> pl.DataFrame:
-    """The level of what has returned (:data:`LEVELS_SCHEMA`), without what is an edit."""
+    """The level of what is back (:data:`LEVELS_SCHEMA`), without what is an edit."""
     nothing = returned.clear()
     beside, doubtful = _beside(inputs, returned, hands) if inputs.mapping.label_type.list_name else (nothing, nothing)
     facts = {
@@ -130,7 +130,7 @@ def _levels(inputs: Inputs, returned: pl.DataFrame, hands: pl.DataFrame) -> pl.D
 
 
 def _beside(inputs: Inputs, returned: pl.DataFrame, hands: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Returns beside a label that was changed by hand; and those of which that is not certain."""
+    """Reverts beside a label that was changed by hand; and those of which that is not certain."""
     now = returned.join(hands, on="sample_id", suffix="_hand")
     itself = pl.col("annotation_id").eq_missing(pl.col("annotation_id_hand")) | pl.col("label_id").eq_missing(
         pl.col("label_id_hand")
@@ -148,7 +148,7 @@ def _beside(inputs: Inputs, returned: pl.DataFrame, hands: pl.DataFrame) -> tupl
 
 
 def _crowded(inputs: Inputs, returned: pl.DataFrame) -> pl.DataFrame:
-    """Returns under a stamp that other samples bear too; not those that bear it because syncd wrote to them."""
+    """Reverts under a stamp that other samples have too; not those that have it because syncd wrote to them."""
     written = inputs.history.written.select("sample_id").drop_nulls()
     own = returned.select(*STAMPS_SCHEMA)
     others = pl.concat([inputs.alongside.join(written, on="sample_id", how="anti").select(*STAMPS_SCHEMA), own])
@@ -156,7 +156,7 @@ def _crowded(inputs: Inputs, returned: pl.DataFrame) -> pl.DataFrame:
 
 
 def _repeated(inputs: Inputs, returned: pl.DataFrame) -> pl.DataFrame:
-    """Returns under a stamp with others; what a person was asked about before does not count."""
+    """Reverts under a stamp with others; what a person was asked about before does not count."""
     asked = inputs.history.open_conflicts.filter(pl.col("kind") == STALE)
     new = returned.join(asked, on=KEYS, how="anti", nulls_equal=True)
     new = new.with_columns(pl.concat_str([*KEYS], separator="\0", ignore_nulls=True).alias("key"))
@@ -164,13 +164,13 @@ def _repeated(inputs: Inputs, returned: pl.DataFrame) -> pl.DataFrame:
 
 
 def _under_one_stamp(returned: pl.DataFrame, others: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Those whose stamp something else than what they name bears too."""
+    """Those whose stamp is also the stamp of something else than they name."""
     pairs = returned.join(others.drop_nulls().unique(), on="edited_at")
     return pairs.filter(pl.col("other") != pl.col(name))
 
 
 def _meant(returned: pl.DataFrame, hands: pl.DataFrame) -> pl.DataFrame:
-    """Returns whose value the same call gave to labels that syncd had not written; or that it deleted with others."""
+    """Reverts whose value the same call gave to labels that syncd had not written; or that it deleted with others."""
     on = ["field", "edited_at", "value"]
     alike = hands.filter(pl.col("edited_at").is_not_null() & pl.col("value").is_not_null())
     known = returned.filter(pl.col("edited_at").is_not_null() & pl.col("value").is_not_null())

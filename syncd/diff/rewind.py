@@ -1,8 +1,7 @@
-"""A side that went back in time: restored from a backup, it holds what was agreed before, and nobody has edited it.
+"""A side that went back in time: it was restored from a backup and holds earlier agreed values that nobody edited.
 
-Such a value is told from an edit that puts the old one back by its stamp: that of an edit is newer than what syncd
-wrote or agreed on last. A side without stamps is believed to have gone back only where all that it holds otherwise
-is what was agreed earlier.
+The stamp distinguishes such a value from an edit that puts the old value back: an edit has a newer stamp than syncd's
+last write or agreement. A side without stamps went back only if everything that differs there was agreed earlier.
 """
 
 from __future__ import annotations
@@ -42,12 +41,12 @@ LOST = {ID: pl.String(), "lost_at": pl.Datetime("us", "UTC")}
 class Rewound:
     """What one side holds of an earlier time.
 
-    ``fields`` (``annotation_id``, ``field``) hold earlier agreed values; ``gone`` are annotations that came to be
-    since then and the side lacks again, ``back`` those that were deleted since then and it has again. ``before`` is
-    the first change that it lost, ``stamp`` the newest stamp on what it holds of the earlier time. ``enough``: it went
-    back as a whole, which holds the binding; fewer become conflicts. ``away`` are such fields of rows whose samples
-    have left: they are brought forward with the others, and hold nothing, since there is no label to which they could
-    go.
+    ``fields`` (``annotation_id``, ``field``) hold earlier agreed values; ``gone`` are annotations that came into being
+    since then and that the side lacks again, ``back`` those that were deleted since then and that it has again.
+    ``before`` is the first change that it lost, ``stamp`` the newest stamp on what it holds of the earlier time.
+    ``enough``: it went back as a whole, which holds the binding; fewer become conflicts. ``away`` are such fields of
+    rows whose samples have left: they are brought forward with the others, and do not hold the binding, since there is
+    no label to which they could go.
     """
 
     side: Side
@@ -62,7 +61,7 @@ class Rewound:
 
     @property
     def count(self) -> int:
-        """How many annotations went back."""
+        """The number of annotations that went back."""
         return self.fields[ID].n_unique() + self.gone.height + self.back.height
 
 
@@ -70,9 +69,9 @@ def asked_for(
     mapping: Mapping, fiftyone: pl.DataFrame, database: pl.DataFrame, baseline: pl.DataFrame, *, complete: bool,
     newest: datetime | None,
 ) -> frozenset[str]:  # fmt: skip
-    """The annotations of which the change log must be asked what was agreed earlier; few, on an everyday.
+    """The annotations of which the change log must be asked what was agreed earlier; usually few.
 
-    ``newest`` is the time of the newest change in the log: what bears a later stamp was edited since.
+    ``newest`` is the time of the newest change in the log: whatever has a later stamp was edited since.
     """
     if newest is None:
         return frozenset()
@@ -91,7 +90,7 @@ def asked_for(
 
 
 def rewound(inputs: Inputs, joined: pl.DataFrame) -> tuple[Rewound, ...]:
-    """Which of the sides went back in time, and with what."""
+    """Finds the sides that went back in time, and what went back on them."""
     if inputs.history.earlier.is_empty():
         return ()
     found = (_rewound(inputs, joined, side) for side in Side)
@@ -99,7 +98,7 @@ def rewound(inputs: Inputs, joined: pl.DataFrame) -> tuple[Rewound, ...]:
 
 
 def held(inputs: Inputs, joined: pl.DataFrame, found: tuple[Rewound, ...]) -> str | None:
-    """Why the binding is held, and the ways out; ``None`` where no side went back as a whole, or a person takes it."""
+    """Why the binding is held, and the ways out; ``None`` if no side went back as a whole, or a person accepts it."""
     if inputs.force:
         return None
     if inputs.behind is not None:
@@ -123,7 +122,7 @@ def _another_table(inputs: Inputs, joined: pl.DataFrame) -> str | None:
 
 
 def hints(inputs: Inputs, found: tuple[Rewound, ...]) -> list[str]:
-    """Why a part of the sides is not enough to judge by."""
+    """Why part of the sides is not enough to decide on."""
     if inputs.complete:
         return []
     return [f"{NAMES[each.side]} holds earlier values under older stamps" for each in found if each.count]
@@ -148,7 +147,7 @@ def rewound_column(name: str, side: Side) -> str:
 
 
 def forward(inputs: Inputs, joined: pl.DataFrame, found: Rewound) -> tuple[Change, ...]:
-    """What brings a side forward again: the agreed values, what it lacks, and the removal of what was deleted."""
+    """The changes that bring a side forward again: agreed values, what it lacks, removal of what was deleted."""
     wholes = ((found.gone, Action.INSERT), (found.back, Action.DELETE))
     changes = list(_updates(joined, found.side, pl.concat([found.fields, found.away])))
     for ids, action in wholes:
@@ -157,7 +156,7 @@ def forward(inputs: Inputs, joined: pl.DataFrame, found: Rewound) -> tuple[Chang
 
 
 def follow(inputs: Inputs, joined: pl.DataFrame) -> tuple[Change, ...]:
-    """What makes FiftyOne follow a database that went back together with syncd's own tables."""
+    """The changes by which FiftyOne follows a database that went back together with syncd's own tables."""
     at_home = joined.filter(pl.col("in_b") & pl.col("in_d"))
     fields = []
     for field in inputs.mapping.fields:

@@ -1,7 +1,7 @@
-"""Part of a complete reading sifted: what must be looked at, and what both sides hold alike with nothing agreed yet.
+"""Unsettled annotations: finds, in a part of a complete read, those that must go through the diff.
 
-The latter is what a first meeting is full of, or a field that was mapped since. The diff itself is asked about it, and
-where all it has to say is the next baseline, the others need not be looked at together with it.
+A first meeting, and a newly mapped field, are full of annotations that both sides hold alike with nothing agreed yet.
+The diff itself is asked about these; where all it says is the next baseline, they need not be judged with the others.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FIRST = "first"
 
 @dataclass(frozen=True)
 class Rules:
-    """What decides whether an annotation is settled, besides its values. ``as_of``: when FiftyOne was read."""
+    """What decides, besides its values, whether an annotation is settled. ``as_of``: when FiftyOne was read."""
 
     mapping: Mapping
     policy: Policy
@@ -41,11 +41,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class Sifted:
-    """What must be looked at; and the next baseline of annotations of which there is nothing else to say.
+    """The unsettled annotations; and the next baseline of those about which there is nothing else to say.
 
-    ``new`` are rows that nothing else knows, or that hold what was agreed and whose samples left the dataset before
-    (``annotation_id``, ``media``): they must be looked at where FiftyOne has their sample, and are only counted
-    elsewhere.
+    ``new`` are rows that only the database has, or that hold what was agreed and whose samples left the dataset before
+    (``annotation_id``, ``media``): they are unsettled where FiftyOne has their sample, and otherwise only counted.
     """
 
     named: Named
@@ -59,15 +58,15 @@ def met_schema(mapping: Mapping) -> dict[str, pl.DataType]:
 
 
 def remembered(rules: Rules) -> Named:
-    """What must be looked at because a conflict about it is open or a tag was answered: both may be over."""
+    """Unsettled by history: a conflict about it is open, or a tag was answered; both may be over."""
     return Named.of(rules.history.open_conflicts, rules.history.answered)
 
 
 def sift(rules: Rules, baseline: pl.DataFrame, fiftyone: pl.DataFrame, database: pl.DataFrame) -> Sifted:
-    """Sifts all rows, wherever they are, that bear one of a set of ids.
+    """Separates settled from unsettled annotations, given all rows, on all sides, that have one of a set of ids.
 
-    Labels that share even their place are not recognised here (:func:`syncd.diff.settled.shared_places`). What is met
-    is so only as long as nothing that must be looked at belongs to it.
+    Labels that share even their place are not found here (:func:`syncd.diff.settled.shared_places`). What was met is
+    settled only as long as nothing unsettled belongs to it.
     """
     copies = fiftyone.filter(pl.col("annotation_id").is_duplicated() | pl.col("annotation_id").is_null())
     twice = database.filter(pl.col("annotation_id").is_duplicated() & pl.col("annotation_id").is_not_null())
@@ -96,7 +95,7 @@ def sift(rules: Rules, baseline: pl.DataFrame, fiftyone: pl.DataFrame, database:
 def _meet(
     rules: Rules, alike: pl.DataFrame, baseline: pl.DataFrame, labels: pl.DataFrame, rows: pl.DataFrame
 ) -> tuple[Named, pl.DataFrame]:
-    """What the diff says of annotations that both sides hold alike; named are those of which it says anything."""
+    """Asks the diff about annotations that both sides hold alike; names those about which it says anything."""
     if alike.is_empty():
         return Named(), pl.DataFrame(schema=met_schema(rules.mapping))
     ids = alike.select("annotation_id")

@@ -1,4 +1,4 @@
-"""What two spellings of one label certainly have in common: all but case, spaces and separators."""
+"""What two spellings of one label have in common for certain: everything but case, spaces and separators."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Ids on labels for which no row ever came: an id belongs to a label only once its own row is there.
+"""Ids on labels whose rows never came: an id belongs to a label only once its own row is there.
 
 syncd puts an id on a label when the label's row is committed, and not before. Earlier versions did it the other way
-round, and a row that was refused left its number on the label. Such an id is taken back, whatever row bears it by now.
+round, so that a refused row left its number on the label. Such an id is taken back, whatever row has it by now.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What the tags of a label, and those of its sample, say: approving, error and class tags, and syncd's own marks.
+"""What the tags of a label and of its sample say: approving, error and class tags, and the marks that syncd sets.
 
-A tag says one thing: what is configured as a mark, an approving or an error tag is no class tag, even if a term is
-called like it. A tag of a sample speaks for every label in it; only a class tag does not, where there are several: a
+A tag says one thing: a tag that is configured as a mark, an approving or an error tag is no class tag, even if a term
+has that name. A tag of a sample speaks for every label in it, except a class tag where there are several labels: a
 person who tags a whole image with one class cannot have meant them all.
 """
 
@@ -59,8 +59,9 @@ VOICE_SCHEMA: dict[str, pl.DataType] = {
 def said(rows: pl.DataFrame, review: Review, vocabulary: Vocabulary | None, answered: pl.DataFrame) -> pl.DataFrame:
     """One row per label and tag that means something (:data:`SAID_SCHEMA`).
 
-    ``rows`` are FiftyOne's, all labels of every sample among them. ``shared`` is true of a class tag on a sample with
-    several labels; ``answered`` of one that has had its effect; ``names_it`` of a class tag that is what its label is.
+    ``rows`` are FiftyOne's, with all labels of every sample. ``shared`` is true for a class tag on a sample with
+    several labels; ``answered`` for a tag that has had its effect; ``names_it`` for a class tag that is what its label
+    is.
     """
     if all(rows[name].null_count() == rows.height for name in ("tags", "sample_tags")):
         return pl.DataFrame(schema=SAID_SCHEMA)
@@ -97,10 +98,10 @@ def said(rows: pl.DataFrame, review: Review, vocabulary: Vocabulary | None, answ
 
 
 def known_answers(history: History, rows: pl.DataFrame) -> pl.DataFrame:
-    """The answered tags that are remembered, and those of samples that say nothing of a label because it came later.
+    """The answered tags of the history, and those of samples that say nothing about a label because it came later.
 
-    Such a label syncd has put there lately, when the sample's tag had had its effect on another one. Where something
-    about it is in dispute, the tag has been heard there too, and still waits for an answer.
+    syncd has put such a label there lately, when the sample's tag had had its effect on another one. If something about
+    the label is in dispute, the tag speaks for it too, and still waits for an answer.
     """
     answered = history.answered
     inserted = history.written.filter(pl.col("action") == Action.INSERT.value).select("annotation_id").unique()
@@ -137,10 +138,10 @@ def _meanings(
 
 
 def asking(tags: pl.DataFrame, rows: pl.DataFrame, verified: str | None) -> pl.DataFrame:
-    """The labels of which a tag asks for something that was not done yet, with these tags (``asked``).
+    """The labels for which a tag asks something that was not done yet, with these tags (``asked``).
 
-    ``tags`` are those that are said of ``rows``, FiftyOne's; ``verified`` is the field that approval sets, if there is
-    one. A class tag that names what the label is asks for nothing, nor does an approving one where all is approved.
+    ``tags`` are those of ``rows``, FiftyOne's; ``verified`` is the field that approval sets, if there is one. A class
+    tag that names what the label is asks for nothing, nor does an approving one where everything is approved.
     """
     new = tags.filter(~pl.col("answered"))
     if new.is_empty():
@@ -162,7 +163,7 @@ def asking(tags: pl.DataFrame, rows: pl.DataFrame, verified: str | None) -> pl.D
 def voices(tags: pl.DataFrame) -> pl.DataFrame:
     """What the tags ask for, by label (:data:`VOICE_SCHEMA`).
 
-    ``approved``: edits may pass. ``confirmed``: and somebody says so who has not been answered yet. ``terms`` are the
+    ``approved``: edits may pass. ``confirmed``: and a tag says so that has not been answered yet. ``terms`` are the
     classes named, ``shared_terms`` those named on a sample with several labels.
     """
     if tags.is_empty():
@@ -182,14 +183,14 @@ def voices(tags: pl.DataFrame) -> pl.DataFrame:
 
 
 def approved_places(voiced: pl.DataFrame) -> frozenset[Place]:
-    """The labels that bear an approving tag, or whose sample does."""
+    """The labels with an approving tag, on themselves or their sample."""
     return frozenset(voiced.filter("approved").select(PLACE).iter_rows())
 
 
 def with_actors(rows: pl.DataFrame, review: Review, prefix: str = "") -> pl.DataFrame:
-    """Fills the actor: where no attribute names one, a tag of the label, else of its sample, else FiftyOne's user.
+    """Fills the actor: an attribute's name, else a tag of the label, else of its sample, else FiftyOne's user.
 
-    Where nobody is named, it is ``NOBODY``. ``prefix`` picks one side of joined rows.
+    If nobody is named, it is ``NOBODY``. ``prefix`` selects one side of joined rows.
     """
     rows = _named_by_tags(rows, review, prefix)
     known = pl.coalesce(prefix + "actor", prefix + "user", pl.lit(NOBODY))
@@ -197,7 +198,7 @@ def with_actors(rows: pl.DataFrame, review: Review, prefix: str = "") -> pl.Data
 
 
 def spent_names(review: Review, rows: pl.DataFrame, changes: Iterable[Change]) -> list[TagEdit]:
-    """Takes the tags that named an editor off labels whose edit goes to the database: the next edit may be another's.
+    """Removes tags that named an editor from labels whose edit goes to the database: somebody else may edit next.
 
     With ``after: keep`` they stay. A sample's tag speaks for whatever is edited on it, and stays too.
     """
@@ -208,7 +209,7 @@ def spent_names(review: Review, rows: pl.DataFrame, changes: Iterable[Change]) -
 def names_spent_at(
     review: Review, rows: pl.DataFrame, settled: Iterable[tuple[str | None, str | None]]
 ) -> list[TagEdit]:
-    """The same for the labels at these places (sample, label), the edits of which have come to an end."""
+    """The same for the labels at these places (sample, label), whose edits have come to an end."""
     start = review.actor_prefix
     if start is None or review.after == "keep":
         return []

@@ -1,7 +1,7 @@
-"""Which labels of an incremental reading nobody has edited: they are, and are where, the baseline says, image included.
+"""Labels of an incremental read that nobody edited: the baseline has the same values, place and image.
 
-A sample is stamped as a whole, so that most labels that an incremental reading meets are such. If nothing else is
-known of them either, the diff has nothing to say about them, and neither their rows nor they need be looked at.
+A sample is stamped as a whole, so that most labels of an incremental read are of this kind. Unless something else is
+known of them, the diff has nothing to say about them, and neither they nor their rows are compared.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ def without_unedited(
     baseline: pl.DataFrame,
     named: Collection[str],
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The labels and the baseline without what nobody has edited.
+    """The labels and the baseline without the labels that nobody has edited.
 
     ``labels`` are all labels of their samples, and ``baseline`` all that is known of them. ``named`` are annotations
-    to be looked at whatever their labels say: the database has changed them, or something about them is open.
+    that must go through the diff whatever their labels say: the database has changed them, or something about them is
+    open.
 
     Invariant: what is left is closed. An annotation is left out with its only label, which stands alone in its place,
-    and with its baseline; and of a sample on which a tag says anything all labels stay, since what it says depends on
-    how many there are.
+    and with its baseline. If a tag says anything about a sample, all its labels stay, since what the tag says depends
+    on how many there are.
     """
     joined = prefixed(labels, F, "in_f").join(prefixed(baseline, B, "in_b"), on="annotation_id", how="left")
     unedited = pl.all_horizontal(
@@ -57,12 +58,12 @@ def without_unedited(
 
 
 def asked_for(review: Review, vocabulary: Vocabulary | None, labels: pl.DataFrame, named: Named) -> pl.DataFrame:
-    """Of the labels of samples that are not stamped, those that are named; all on which a tag says anything."""
+    """The named labels among those of samples without a new stamp; and all labels about which a tag says anything."""
     if labels.is_empty():
         return labels
     return labels.filter(is_named(named.with_(Named(sample_ids=spoken_of(review, vocabulary, labels)))))
 
 
 def spoken_of(review: Review, vocabulary: Vocabulary | None, labels: pl.DataFrame) -> frozenset[str]:
-    """The samples on which a tag says anything; one that has been answered counts too."""
+    """The samples about which a tag says anything; an answered tag counts too."""
     return frozenset(distinct("sample_id", said(labels, review, vocabulary, pl.DataFrame(schema=ANSWERED_SCHEMA))))

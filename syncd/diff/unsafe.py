@@ -1,4 +1,4 @@
-"""Values that the other side cannot hold exactly, or that are known to break it."""
+"""Unsafe values: values that the other side cannot hold exactly, or that are known to break it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _DATE = re.compile(
 def looks_like_a_date(text: str) -> bool:
     """Whether FiftyOne's App route would store this text as a date.
 
-    It passes strings to ``datetime.fromisoformat`` (FIFTYONE_FACTS §2.6), whose grammar depends on the Python that
-    runs the App: this is the widest, Python 3.11's, and a little wider.
+    It passes strings to ``datetime.fromisoformat``, whose grammar depends on the Python that runs the App: this is the
+    widest, Python 3.11's, and a little wider. See "Values that break a dataset" in docs/fiftyone-facts.md.
     """
     return _DATE.fullmatch(text) is not None
 

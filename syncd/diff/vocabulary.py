@@ -1,4 +1,4 @@
-"""What a label means: a term as it stands, an alias its term, anything else nothing."""
+"""What a label means: a term means itself, an alias means its term, anything else means nothing."""
 
 from __future__ import annotations
 

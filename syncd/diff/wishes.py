@@ -1,10 +1,10 @@
-"""What a reviewer means by a label: what was typed, the term it is an alias of, the class that a tag names.
+"""Tag intents: what a reviewer means by a label: the text, the term that it stands for, the class that a tag names.
 
-The merge then works on what is meant; what was typed stays beside it, in a column that :func:`about_column` names
-``typed``, because writes to FiftyOne must find it there. Further such columns: ``via``, how the meant value came about
+The merge works on what is meant. What was typed stays beside it, in a column that :func:`about_column` names
+``typed``, because a write to FiftyOne must find it there. Further such columns: ``via``, how the meant value came about
 (:data:`ALIAS`, :data:`CLASS_TAG`, :data:`APPROVED`, ``restored`` of an attribute that was lost and means what was
-agreed, or null: it is what stands there); ``ambiguous``, tags that
-disagree with each other or with an edit; ``unknown``, no term; ``agrees``, the database's spelling means the same.
+agreed, or null for the value itself); ``ambiguous``, tags that disagree with each other or with an edit; ``unknown``,
+no term; ``agrees``, the database's spelling means the same.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ AMBIGUOUS = "ambiguous_tags"
 
 
 def with_wishes(inputs: Inputs, voices: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows that both sides hold, their FiftyOne values as they are meant; ``approved`` says that edits may pass."""
+    """Replaces FiftyOne's values by what is meant, in rows that both sides hold; ``approved``: edits may pass."""
     mapping, review = inputs.mapping, inputs.policy.review
     rows = rows.join(
         voices.rename({"sample_id": F + "sample_id", "label_id": F + "label_id"}),
@@ -119,7 +119,7 @@ def _with_label(field: Field, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_approval(field: Field, rows: pl.DataFrame) -> pl.DataFrame:
-    """An approving tag means that the attribute is true."""
+    """Lets an approving tag mean that the attribute is true."""
     typed, via = pl.col(F + column(field.name)), about_column(field, "via")
     sound = ~unreadable(field.name, F) & ~unreadable(field.name, D)
     heard = pl.col("confirmed") & sound & typed.ne_missing(pl.lit(value=True))

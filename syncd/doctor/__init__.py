@@ -1,4 +1,4 @@
-"""Checks each connection, permission and mapping in order, and says of each fault what mends it.
+"""Checks each connection, permission and mapping in order, and names the remedy of each fault.
 
 Nothing is written anywhere, and one thing that is wrong never keeps the rest from being looked at.
 """

@@ -1,4 +1,4 @@
-"""Whether the boxes in the database are what FiftyOne takes them for: x, y, width, height, relative to their image."""
+"""Checks that boxes in the database are what FiftyOne expects: x, y, width, height, relative to their image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether triggers record what changes in a binding's table, and wake the daemon."""
+"""Checks whether triggers record the changes of a binding's table, and wake the daemon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clocks of both servers beside this host's: edits are placed in time by all three."""
+"""Compares the clocks of both servers with this host's: all three place edits in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each mapped column: is it there, of what type, may it be written, and does FiftyOne's type go with it."""
+"""Checks each mapped column: whether it exists, its type, the right to write it, and that FiftyOne's type fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lab's database: does it answer, is it one that syncd can work with."""
+"""Checks the laboratory's database: whether it answers, and whether syncd can work with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dataset of a binding: its samples, its label field, the key that ties samples to rows, its indexes."""
+"""Checks a binding's dataset: its samples, its label field, the key that ties samples to rows, its indexes."""
 
 from __future__ import annotations
 

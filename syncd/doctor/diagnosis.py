@@ -1,4 +1,4 @@
-"""The whole diagnosis: the servers first, then every binding, each by itself."""
+"""Runs the whole diagnosis: the servers first, then every binding by itself."""
 
 from __future__ import annotations
 

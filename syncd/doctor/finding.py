@@ -1,4 +1,4 @@
-"""What a check says, and how checks are run one after the other."""
+"""Findings: what a check says, and how checks are run one after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of the table that are not shown to syncd: by the view or query that it reads, or by row-level security."""
+"""Finds rows of the table that syncd is not shown: by the view or query that it reads, or by row-level security."""
 
 from __future__ import annotations
 

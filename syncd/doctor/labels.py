@@ -1,4 +1,4 @@
-"""The labels of a binding: how many there are, and what can be said of their annotation ids."""
+"""Checks the labels of a binding: how many there are, and the state of their annotation ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that FiftyOne cannot load any more, in the labels of a binding and in the samples around them."""
+"""Finds values that FiftyOne cannot load any more, in the labels of a binding and in their samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a binding's media are: may they be read, and, where an inbox puts images there, be written."""
+"""Checks a binding's media: whether they can be read, and written where an inbox puts images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FiftyOne's MongoDB: does it answer, what can it do, and do the versions go together."""
+"""Checks FiftyOne's MongoDB: whether it answers, what it can do, and whether the versions fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether what syncd writes is read back as it was written, where the relation that is read is not the table."""
+"""Checks that syncd reads back what it writes, where the relation that is read is not the table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the database lets this role do with the table, and MongoDB this user with the dataset."""
+"""Checks the rights of this role on the table in the database, and of this user on the dataset in MongoDB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of a binding: how many, which have no id or share one, and how many have a sample."""
+"""Checks the rows of a binding: how many there are, which have no id or share one, and how many have a sample."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether rows and the labels under their ids are about the same images."""
+"""Checks that rows and the labels under their ids name the same images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps passwords out of what drivers say: some quote the address that they could not make sense of."""
+"""Keeps passwords out of what drivers say: some quote the address that they could not parse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of a binding and what is read of it: are they there, what are they, who keeps ``updated_at``."""
+"""Checks a binding's table and what is read of it: whether they exist, what they are, who keeps ``updated_at``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the database's catalogue says of a table: its kind, columns, keys, indexes, and who keeps ``updated_at``."""
+"""Reads the facts of a table from the catalogue: its kind, columns, keys, indexes, and who keeps ``updated_at``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vocabulary of a binding: is it there, are the rows' labels its terms, and does the label's column take them."""
+"""Checks a binding's vocabulary: whether it exists, has the rows' labels, and fits the label's column."""
 
 from __future__ import annotations
 

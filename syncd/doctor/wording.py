@@ -1,4 +1,4 @@
-"""How findings put things: counts, lists of names, and commands that can be copied."""
+"""Phrases of findings: counts, lists of names, and commands that can be copied."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""A folder into which people drop manifests with their images: checked whole, written to the table, ingested."""
+"""The inbox: a folder for manifests with their images, each checked as a whole, written to the table and ingested."""

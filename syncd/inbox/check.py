@@ -1,4 +1,4 @@
-"""A manifest and its images, validated as a whole: every fault is found before anything is written."""
+"""Checks a manifest and its images as a whole: every fault is found before anything is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a manifest, as columns: one row per fault."""
+"""The faults of a manifest, as columns with one row per fault, and the report that goes with a rejected manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The images that a manifest names: within its folder, there, whole, and which bytes they are."""
+"""The images that a manifest names: within its folder, there, complete, and which bytes they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One manifest: checked, its images brought to their place, its rows written in one transaction; or rejected whole."""
+"""Loads one manifest: checks it, puts its images in place, writes its rows in one transaction; or rejects it."""
 
 from __future__ import annotations
 

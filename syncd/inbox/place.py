@@ -1,4 +1,4 @@
-"""Where the images of a manifest go: below the media root, never in place of another file."""
+"""Where the images of a manifest go: below the media root, never over another file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a manifest is in the table already, where its images are or go, and which ids its rows get."""
+"""Which rows of a manifest are in the table already, where its images are or go, and which ids its rows get."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of the manifests in an inbox: for people, and as JSON."""
+"""The result of reading an inbox: for people, and as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One look at a binding's inbox: what has wholly arrived is loaded or rejected, and then ingested."""
+"""Reads a binding's inbox once: loads or rejects what has arrived completely, and then ingests it."""
 
 from __future__ import annotations
 

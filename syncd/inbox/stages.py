@@ -2,7 +2,7 @@
 
 A manifest is claimed by one rename, into a folder of its own under ``.working``; whoever is second finds it gone. With
 a report beside it, it is on its way to ``rejected``; without one its rows are in the table, and it is on its way to
-``done``. A process that dies leaves it there, and the next one goes on with it.
+``done``. A process that dies leaves it there, and the next one continues with it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The rows of a manifest against those of the table: which are there, under which ids, and writing the others."""
+"""Compares the rows of a manifest with the table, and writes those that are not there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the cells of a manifest to canonical values, and what cannot be one."""
+"""Turns the cells of a manifest into canonical values, and names those that cannot become one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Watches an inbox until it is told to stop: woken by the file system where that tells, and by the clock anyway.
+"""Watches an inbox until it is told to stop: woken by file system events where there are any, and by the clock anyway.
 
 Network file systems tell nothing of what other hosts write, and a folder may go and come back with its mount. So
 events only shorten the wait for the next look; every look finds out for itself what is there.

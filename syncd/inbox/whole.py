@@ -1,4 +1,4 @@
-"""Whether a manifest and its images have wholly arrived. Nothing is decided by a single look at a file."""
+"""Whether a manifest and its images have arrived completely. No single look at a file decides that."""
 
 from __future__ import annotations
 

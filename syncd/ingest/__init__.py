@@ -1,1 +1,1 @@
-"""From media and a table to a dataset that is ready to be reviewed: one command, which can be stopped and repeated."""
+"""From media and a table to a dataset that is ready for review: one command, which can be stopped and repeated."""

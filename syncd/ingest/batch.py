@@ -1,7 +1,7 @@
-"""One batch of an ingest: read and judged, its media fetched, its samples added, its baseline recorded.
+"""One batch of an ingest: reads and judges its rows, fetches their media, adds their samples, records their baseline.
 
-What has been added is then looked at as any first meeting of both sides is, by the diff: the baseline records what both
-were seen to hold, and what an earlier, interrupted call has added is found again in the same way.
+The added samples then go through the diff like any first meeting: the baseline records what both sides really hold, and
+what an earlier, interrupted call has added is found in the same way.
 """
 
 from __future__ import annotations

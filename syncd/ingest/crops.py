@@ -1,4 +1,4 @@
-"""Cutting annotations out of their frames: one image file per annotation, beside the cache."""
+"""Cuts annotations out of their frames, one image file each, and cuts those again whose box or frame has changed."""
 
 from __future__ import annotations
 

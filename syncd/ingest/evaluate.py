@@ -1,7 +1,7 @@
-"""FiftyOne's own evaluation of the predictions that an ingest loads, stored in the dataset under a key.
+"""Runs FiftyOne's own evaluation of the predictions that an ingest loads, and stores it in the dataset under a key.
 
-It runs under the binding's lock: of detections it writes to the labels too, by their place in the list, which no
-reconcile may move meanwhile (facts §1.5).
+It runs under the binding's lock: for detections it also writes to the labels, by their position in the list, so that no
+reconcile may move them meanwhile.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an evaluation says: scores per class and the confusion matrix, counted from pairs of labels. Pure."""
+"""Scores per class and the confusion matrix of an evaluation, counted from pairs of labels. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dataset that a binding calls for."""
+"""Dataset set-up: creates the dataset that a binding calls for, or declares and indexes what is missing in one."""
 
 from __future__ import annotations
 

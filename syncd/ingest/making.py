@@ -1,4 +1,4 @@
-"""Makes the binding's dataset fit before anything is loaded into it: there, with every field declared and indexed."""
+"""Prepares the binding's dataset before anything is loaded into it, with every field declared and indexed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metadata of samples that were in the dataset before and have none: width, height, channels, size and type."""
+"""Computes metadata (width, height, channels, size, type) of samples that were in the dataset and have none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions of annotations that are in the dataset already, brought up to date.
+"""Updates the predictions of annotations that are in the dataset already.
 
 The model was run again, or its predictions were mapped later. They are no annotations: the table is always right about
 them, so that nothing is merged, logged or remembered.

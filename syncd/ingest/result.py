@@ -1,4 +1,4 @@
-"""What an ingest reports: to people, and as JSON."""
+"""The result of an ingest: for people, and as JSON; the rows that could not be loaded, as a file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One ingest of one binding, from the table to a recorded baseline.
 
 The table's ids and media are read first, without anything else; what the baseline knows is left out. The rest is read,
-fetched and written batch by batch, each batch committed, so that an ingest that was stopped goes on where it was.
+fetched and written batch by batch, each batch committed, so that a stopped ingest continues where it was.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The binding's table as an ingest reads it: beside the fields that are synced, what only an ingest needs.
+"""Reads the binding's table for an ingest: the synced fields, and what only an ingest needs.
 
 These further columns are read as fields of their own, so that they are brought to their canonical form like any other.
 """

@@ -1,4 +1,4 @@
-"""What an ingest works with, opened and closed together."""
+"""The context of an ingest: everything that it works with, opened and closed together."""
 
 from __future__ import annotations
 

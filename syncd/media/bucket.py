@@ -1,4 +1,4 @@
-"""Media in S3: copied to the cache for the open-source FiftyOne, looked at in place for Enterprise."""
+"""Media in S3: copied to the cache for the open-source FiftyOne, read in place by Enterprise."""
 
 from __future__ import annotations
 

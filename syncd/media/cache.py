@@ -1,4 +1,4 @@
-"""The files of objects from S3, kept where the open-source FiftyOne can read them; shared by processes, bounded.
+"""The media cache: files of objects from S3 where the open-source FiftyOne can read them; shared by processes, bounded.
 
 All that is known of a file is in its name: ``<bucket>/<key>.<hash of endpoint, bucket, key and ETag>.<ending>``. A
 finished file is never written to again; one under way has ``.part`` behind its name and is locked while it grows.

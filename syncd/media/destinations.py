@@ -1,4 +1,4 @@
-"""Which object each local file becomes; pure, nothing is looked up."""
+"""Which object each local file becomes. Pure: looks nothing up."""
 
 from __future__ import annotations
 

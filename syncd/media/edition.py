@@ -10,7 +10,7 @@ from importlib.machinery import PathFinder
 from syncd.config import Config
 
 MARK = "fiftyone.management"
-"""The package that only Enterprise has (facts §10)."""
+"""The package that only Enterprise has."""
 
 
 class Edition(Enum):

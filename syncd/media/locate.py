@@ -1,4 +1,4 @@
-"""From what `columns.media` holds to where the file or object is; pure, nothing is looked up."""
+"""Turns what `columns.media` holds into the place of the file or object. Pure: looks nothing up."""
 
 from __future__ import annotations
 

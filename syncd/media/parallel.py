@@ -1,4 +1,4 @@
-"""The same work for many items, in threads that end when it is interrupted."""
+"""Does the same work for many items, in threads that end when it is interrupted."""
 
 from __future__ import annotations
 

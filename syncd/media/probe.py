@@ -1,4 +1,4 @@
-"""What an image file says of itself, and whether it is whole; as cheaply as that can be known.
+"""Reads what an image file says of itself, and whether it is complete, as cheaply as that can be known.
 
 The values are those of FiftyOne's own `compute_metadata` (fiftyone.core.metadata.get_image_info), except that the type
 comes from the content: FiftyOne guesses it from the name.

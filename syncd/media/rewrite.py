@@ -1,4 +1,4 @@
-"""Has samples point to where their media are now, while no run of their bindings is under way."""
+"""Points samples to where their media are now, while no run of their bindings is under way."""
 
 from __future__ import annotations
 

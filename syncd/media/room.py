@@ -1,4 +1,4 @@
-"""How much the cache holds, and what goes when it is full: what no sample uses, the longest unused first."""
+"""The cache quota: how much the cache holds, and what it drops when it is full (what no sample uses, oldest first)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The media of a binding: where each is, which are there, and bringing them where FiftyOne can read them."""
+"""The media of a binding: where each is, which are there, and fetching them to where FiftyOne can read them."""
 
 from __future__ import annotations
 

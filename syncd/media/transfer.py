@@ -1,4 +1,4 @@
-"""Brings local files to their objects in S3; what is there already is compared and not sent again."""
+"""Uploads local files to their objects in S3; what is there already is compared and not sent again."""
 
 from __future__ import annotations
 

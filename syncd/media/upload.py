@@ -1,4 +1,4 @@
-"""Moves a dataset's media to S3: uploads what is local, then has the samples point to it.
+"""Moves a dataset's media to S3: uploads what is local, then points the samples to it.
 
 Nothing is rewritten before every upload has ended and been verified. The samples first learn the URI, and then the new
 path: whatever moment a call is killed at, the next one finds each file's object again and does the rest.

@@ -1,4 +1,4 @@
-"""What an upload of media came to."""
+"""The result of an upload of media."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of DESIGN §2 as types."""
+"""The terms of docs/glossary.md as types. This package imports nothing else of syncd."""
 
 from syncd.model.fields import (
     BOX,

@@ -1,4 +1,4 @@
-"""Samples' documents that are told by a hash of what the server sends, so that they need not be decoded again."""
+"""Columns for samples' documents that the document cache recognises by a hash, so that they are not decoded again."""
 
 from __future__ import annotations
 

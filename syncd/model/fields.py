@@ -1,4 +1,4 @@
-"""Mapped fields: what is compared, in which direction it may travel, and what each side can hold."""
+"""The mapping: which fields are compared, in which direction they may travel, and what each side can hold."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ FLAG = "review.error"
 
 
 class Side(str, Enum):
-    """One of the two parties."""
+    """One of the two sides of a binding."""
 
     FIFTYONE = "fiftyone"
     DATABASE = "database"
 
 
 class Direction(str, Enum):
-    """Which way a field may travel (of a field), or did travel (of a change; then never ``BOTH``)."""
+    """The way that a field may travel (of a field), or did travel (of a change; then never ``BOTH``)."""
 
     BOTH = "both"
     TO_DATABASE = "to_database"
@@ -45,8 +45,8 @@ class Direction(str, Enum):
 class Holds:
     """What one side can hold exactly in one field; ``None`` means no limit.
 
-    ``values`` are the only ones that it takes, and ``by`` says what makes sure of that.
-    ``encoding`` is Python's name for the one that a text must have its characters in.
+    ``values`` are the only values that it accepts, and ``by`` says what ensures that. ``encoding`` is Python's name of
+    the encoding that must have the characters of a text.
     """
 
     kind: Kind
@@ -88,13 +88,13 @@ class LabelType(str, Enum):
 
 @dataclass(frozen=True)
 class Mapping:
-    """Everything the diff must know of a binding's mapping; no connection in it.
+    """Everything that the diff must know of a binding's mapping; it holds no connection.
 
-    ``flag`` is the column that error tags set, where one is mapped: FiftyOne has no such field, and no baseline.
-    ``image`` is the column of a snapshot that names the image: ``media``, of crops the ``frame`` that they were cut
-    from. ``image_key`` says from what both sides read it; ``can_write_media`` whether the database's can be written.
-    ``source`` changes with what is read of the table: its columns, the view or the SELECT. ``no_new_ids`` says why a
-    new row would get no id, and what to do about it, where nobody gives one.
+    ``flag`` is the column that error tags set, where one is mapped: FiftyOne has no such field, and neither has the
+    baseline. ``image`` is the column of a snapshot that names the image: ``media``, or for crops the ``frame`` that
+    they were cut from. ``image_key`` says where both sides read it; ``can_write_media``, whether the database's can be
+    written. ``source`` changes with what is read of the table: its columns, the view or the SELECT. ``no_new_ids`` says
+    why a new row would get no id, and what to do about it, where nobody gives one.
     """
 
     binding: str
@@ -136,6 +136,6 @@ class Mapping:
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the fields, their kinds and directions, and with what is read; a baseline is only as good."""
+        """Changes with the fields, their kinds and directions, and with what is read; a baseline holds only for one."""
         parts = [f"{each.name}:{each.kind.value}:{each.direction.value}" for each in self.fields]
         return ",".join([self.label_type.value, f"image:{self.image_key}", f"source:{self.source}", *sorted(parts)])

@@ -1,4 +1,4 @@
-"""The kinds of value that both sides know, and the one form in which they are compared.
+"""The kinds of value that both sides have, and the canonical form in which values are compared.
 
 Every value that reaches the diff is canonical: missing is null, times are UTC to the millisecond (FiftyOne stores
 no finer), decimals and UUIDs are text in one spelling, a box is four floats.

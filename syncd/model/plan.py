@@ -1,4 +1,4 @@
-"""Plans: what the diff decided. Computing one changes nothing."""
+"""Plans: what the diff decided. Computing a plan changes nothing."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Change:
 
     @property
     def removes_label(self) -> bool:
-        """Whether a label goes from its sample."""
+        """Whether a label is removed from its sample."""
         return self.action is Action.DELETE and self.direction is Direction.TO_FIFTYONE
 
     @property
@@ -159,7 +159,7 @@ class Waiting:
 
     @property
     def about(self) -> str:
-        """The annotation, or the label that is none yet."""
+        """The annotation, or the label that is no annotation yet."""
         return self.annotation_id or f"{self.label_id or ''}@{self.sample_id or ''}"
 
     @property
@@ -170,10 +170,11 @@ class Waiting:
 
 @dataclass(frozen=True)
 class TagEdit:
-    """Tags to be taken from and put on a label, or (``label_id`` is ``None``) a sample.
+    """Tags to be removed from and set on a label, or (``label_id`` is ``None``) a sample.
 
-    ``after_changes``: it answers somebody's tag, and so is done only once every change of this plan to that label, or
-    to a label of that sample, was carried out: the tag asked for them. Otherwise it is about syncd's own marks.
+    ``after_changes``: the edit answers somebody's tag, and is made only once every change of this plan to that label,
+    or to a label of that sample, was carried out, because the tag asked for them. Otherwise it is about syncd's own
+    marks.
     """
 
     sample_id: str
@@ -190,7 +191,7 @@ class TagEdit:
 
 @dataclass(frozen=True)
 class Counts:
-    """What the plan leaves alone, in numbers of annotations (``converged``: fields)."""
+    """What the plan leaves alone, as numbers of annotations (``converged``: fields)."""
 
     scanned_fiftyone: int = 0
     scanned_database: int = 0

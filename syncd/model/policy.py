@@ -1,4 +1,4 @@
-"""Policies and brakes: the judgement that a binding's configuration leaves to its owner."""
+"""Policies and brakes: the decisions that the configuration of a binding leaves to its owner."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Brakes:
-    """Limits over a whole plan; fractions of the annotations known, judged from ``min_rows`` annotations upwards.
+    """Limits over a whole plan, as fractions of the annotations known, judged from ``min_rows`` annotations upwards.
 
-    None of them holds a plan for fewer than ``min_count`` annotations, and a fraction of 1 holds nothing.
+    None of them holds a plan for fewer than ``min_count`` annotations, and a fraction of 1 never holds.
     """
 
     max_change_fraction: float = 0.2
@@ -23,7 +23,7 @@ class Brakes:
 
 @dataclass(frozen=True)
 class Marks:
-    """Tags that syncd itself sets on labels, by which a reviewer finds what needs somebody; ``None``: no such tag."""
+    """Tags that syncd itself sets on labels, by which a reviewer finds what needs a person; ``None``: no such tag."""
 
     conflict: str | None = None
     unknown_label: str | None = None
@@ -57,7 +57,7 @@ class Review:
 
 @dataclass(frozen=True)
 class Policy:
-    """What to do where the table of DESIGN §4 offers a choice; the values are those of the configuration."""
+    """What to do where the diff has a choice (docs/design.md); the values are those of the configuration."""
 
     on_conflict: str = "quarantine"
     first_sync: str = "quarantine"

@@ -1,6 +1,6 @@
-"""What both sides hold of some annotations right now, and where each is known to belong; made for looking things up.
+"""The current values of some annotations on both sides, and where each annotation is known to stand.
 
-Unlike a reading for the diff it says nothing about any other annotation.
+A person's command looks annotations up here. Unlike a snapshot for the diff, this says nothing of other annotations.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the database holds after a write, where it is not what was written."""
+"""A value that reads back differently than it was written, and what was tried to find out why."""
 
 from __future__ import annotations
 

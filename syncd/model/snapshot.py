@@ -123,7 +123,7 @@ def distinct(name: str, *frames: pl.DataFrame) -> set[str]:
 
 
 def _few(values: pl.Series) -> pl.Series:
-    """A text of Python's is dear to make, so that many values are first made different; of few that is dearer."""
+    """Python strings are expensive to make: many values are made unique first; for few values that costs more."""
     return values if len(values) <= FEW else values.unique()
 
 
@@ -139,9 +139,9 @@ def empty_samples() -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Mark:
-    """How far syncd's change log had come when it last wrote: the newest entry, by number and hash, and its ``run``.
+    """The newest entry of syncd's change log when it last wrote, by number and hash, and its ``run``.
 
-    ``first`` is the first run of the binding, which tells one installation of syncd from another.
+    ``first`` is the first run of the binding, which distinguishes one installation of syncd from another.
     """
 
     first: str
@@ -152,7 +152,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a side is, beyond its rows: tells a dataset that was rebuilt from one that was edited.
+    """What a side is, beyond its rows: distinguishes a dataset that was rebuilt from one that was edited.
 
     ``identity`` is the dataset's own id and collection, or the table's name with its database and server; ``rows`` a
     cheap count; ``deleted_at`` the side's own hint that something was deleted; ``mark`` what syncd has left there.

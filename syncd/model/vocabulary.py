@@ -1,4 +1,4 @@
-"""The terms that a label may be. Where they come from is nobody's business here (:mod:`syncd.vocabulary`)."""
+"""The vocabulary: the terms that a label may be. :mod:`syncd.vocabulary` reads and pushes them."""
 
 from __future__ import annotations
 

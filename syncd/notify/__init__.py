@@ -1,4 +1,4 @@
-"""Telling others what happened: signed messages to a web hook."""
+"""Notifications: signed messages to a web hook."""
 
 from syncd.notify.counts import NoticeCounts
 from syncd.notify.notifier import Notifier

@@ -1,4 +1,4 @@
-"""What became of the messages so far."""
+"""Counts of messages that were sent, retried and given up."""
 
 from __future__ import annotations
 

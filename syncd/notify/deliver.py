@@ -1,4 +1,4 @@
-"""One attempt to hand a message to the web hook."""
+"""Makes one attempt to deliver a message to the web hook."""
 
 from __future__ import annotations
 

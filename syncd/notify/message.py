@@ -1,4 +1,4 @@
-"""What a web hook is told: the event, the binding, counts and states. No label, no value, no sentence."""
+"""The content of a notification: the event, the binding, counts and states. No label, no value, no sentence."""
 
 from __future__ import annotations
 

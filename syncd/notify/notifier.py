@@ -1,4 +1,4 @@
-"""Tells the web hook what happened, from a thread of its own: no run ever waits for it or fails by it.
+"""Notifies the web hook, in a thread of its own: no run ever waits for a message or fails by one.
 
 Messages go out in the order in which they came. While the receiver fails, all of them wait, for the trouble is nearly
 always its own; what it refuses is given up soon, and everything after a day. The queue is in memory: what was not

@@ -1,7 +1,7 @@
-"""Whether what is stamped since the last run is too much for one incremental reading, which is held in memory.
+"""Whether more is stamped since the last run than an incremental read should hold in memory.
 
-So it is for some minutes after everything was loaded, or touched by a script. A complete reading then takes less: it
-lays both sides down in parts, and keeps what is not settled.
+That is so for some minutes after everything was loaded, or touched by a script. A complete read then takes less
+memory: it partitions both sides and keeps only what is unsettled.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a run decides, and what it reads for that: as little as suffices, everything where the little leaves a doubt."""
+"""Reads for one run and lets the diff decide: as little as suffices, everything where that leaves a doubt."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Decision:
-    """A plan and the reading it rests on.
+    """A plan and the read that it rests on.
 
-    ``met`` is what goes into the baseline beside what the plan moves: annotations that both sides hold alike.
-    ``marked`` says how the mark that FiftyOne bears stands to the change log.
+    ``met`` is what goes into the baseline besides what the plan moves: annotations that both sides hold alike.
+    ``marked`` compares the mark on the dataset with the change log.
     """
 
     plan: Plan
@@ -61,9 +61,9 @@ class Decision:
 
 
 def decide(session: Session, options: Options, until_done: ExitStack) -> Decision:
-    """Reads as little as suffices and lets the diff decide; reads everything where the little leaves a doubt.
+    """Reads as little as suffices and lets the diff decide; reads everything where that leaves a doubt.
 
-    A reading that is too large for memory leaves what the decision needs on disk, as long as ``until_done`` is open.
+    A read that is too large for memory leaves what the decision needs on disk, as long as ``until_done`` is open.
     """
     session.rest()
     # Before anything is asked of the database: no transaction is open while FiftyOne is asked.
@@ -154,7 +154,7 @@ def _captured(session: Session, before: dict[Side, Cursor]) -> Captured | None:
 def _since(
     options: Options, before: dict[Side, Cursor], captured: Captured | None
 ) -> tuple[datetime, datetime | Captured]:
-    """From where on either side is read."""
+    """Where the incremental read of each side begins."""
     labels, rows = before[Side.FIFTYONE].position, before[Side.DATABASE].position
     assert labels is not None and rows is not None, "a side without a position is read whole"
     overlap = options.pace.overlap
@@ -207,7 +207,7 @@ def _diff(
 
 
 def _takes(session: Session, remembered: History, plan: Plan) -> str | None:
-    """What the table takes, where nothing was refused before and something may be now: it is then refused by that."""
+    """The fingerprint of what the table accepts, where nothing was refused before and something may be now."""
     if not plan.count(Direction.TO_DATABASE) or any_refused(remembered):
         return None
     rules = session.database.rules()
@@ -216,7 +216,7 @@ def _takes(session: Session, remembered: History, plan: Plan) -> str | None:
 
 
 def _starts(session: Session, reading: Reading) -> bool:
-    """Whether the table that is written is empty and nothing was ever agreed; asked only where there may be a start."""
+    """Whether the written table is empty and nothing was ever agreed; asked only where a project may be starting."""
     if reading.baseline_size or reading.database.size or reading.fiftyone.rows.is_empty():
         return False
     begun = changes.any_applied(session.state, session.tables, session.mapping.binding)
@@ -228,21 +228,21 @@ def _starts(session: Session, reading: Reading) -> bool:
 def _rules(
     session: Session, options: Options, remembered: History, before: dict[Side, Cursor], as_of: datetime
 ) -> Rules:
-    """What tells the annotations that need no further look."""
+    """The rules by which annotations are settled."""
     policy = narrowed(session.policy, options.tag)
     young = _young(as_of, options.pace, before)
     return Rules(session.mapping, policy, session.vocabulary, remembered, young, as_of)
 
 
 def _remembered(session: Session, ids: set[str] | None) -> History:
-    """What syncd did lately; of these annotations and of labels without an id, or of all (``None``)."""
+    """The history of these annotations and of labels without an id, or of all (``None``)."""
     now = session.database.now()
     since, until = now - session.stale_window, now + UNLIKE
     return history.load(session.state, session.tables, session.mapping.binding, since, until, ids)
 
 
 def _are_away(session: Session, reading: Reading) -> bool:
-    """Whether labels without an id may be those of annotations whose samples had left the dataset."""
+    """Whether labels without an id may belong to annotations whose samples had left the dataset."""
     if reading.complete or not reading.fiftyone.rows["annotation_id"].null_count():
         return False
     found = baseline.any_away(session.state, session.tables, session.mapping.binding)
@@ -251,7 +251,7 @@ def _are_away(session: Session, reading: Reading) -> bool:
 
 
 def _signed(session: Session, reading: Reading) -> pl.DataFrame:
-    """Whose names syncd itself left in the rows that were edited (:data:`syncd.diff.names.SIGNED_SCHEMA`)."""
+    """The names that syncd itself left in the edited rows (:data:`syncd.diff.names.SIGNED_SCHEMA`)."""
     edited = edited_rows(session.mapping, reading.baseline, reading.database.rows)
     if not edited:
         return pl.DataFrame(schema=SIGNED_SCHEMA)
@@ -262,7 +262,7 @@ def _signed(session: Session, reading: Reading) -> pl.DataFrame:
 
 
 def _with_earlier(session: Session, reading: Reading, remembered: History) -> History:
-    """What is remembered, with what was agreed earlier of the annotations that may have gone back to it."""
+    """The history, with earlier agreed values of the annotations that may have gone back to them."""
     frames = (reading.fiftyone.rows, reading.database.rows, reading.baseline)
     if all(each.is_empty() for each in frames):
         return remembered

@@ -1,4 +1,4 @@
-"""Errors of drivers become errors of :mod:`syncd.errors`, and a run that failed says so in its row."""
+"""Turns errors of drivers into errors of :mod:`syncd.errors`, and records the failure in the row of its run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 @contextmanager
 def clear_errors() -> Iterator[None]:
-    """Translates what the servers' drivers raise."""
+    """Translates the errors of the servers' drivers."""
     try:
         yield
     except SQLAlchemyError as error:
@@ -38,7 +38,7 @@ def clear_errors() -> Iterator[None]:
 
 @contextmanager
 def locked_errors(session: Session) -> Iterator[None]:
-    """The same while the lock is held: a lost connection means a lost lock, and that nothing more was written."""
+    """Translates them under the lock: a lost connection means a lost lock, and that nothing more was written."""
     try:
         yield
     except (SQLAlchemyError, DatabaseUnavailable) as error:
@@ -48,7 +48,7 @@ def locked_errors(session: Session) -> Iterator[None]:
 
 
 def close_failed(session: Session, run_id: str, error: BaseException) -> None:
-    """Rolls back, and says in the run's row what ended it; over a new connection where the run's own is gone."""
+    """Rolls back, and records in the run's row what ended it; over a new connection where the run's own is gone."""
     text = first_line(error)
     try:
         if not _gone(session.writing):

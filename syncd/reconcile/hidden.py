@@ -1,4 +1,4 @@
-"""Rows that the database keeps, although the relation that is read does not show them: hidden, and not deleted."""
+"""Finds hidden rows: the table has them, the relation that is read does not show them, and they are not deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the changes of a made plan still find what they were made for. Pure."""
+"""The preconditions of a direct plan: whether its changes still find what they were made for. Pure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def holding(mapping: Mapping, changes: Sequence[Change], present: Present) -> tu
     """For each change, whether its own side holds ``old`` and the other side what the change supposes.
 
     The other side must hold ``new`` already, unless the plan changes it as well; then both changes hold or neither.
-    Of a side that is brought forward again it is the baseline that must hold ``new``: what the other side has made of
-    it since is an edit, for the next run.
+    For a side that is brought forward again, the baseline must hold ``new``: whatever the other side holds since then
+    is an edit, for the next run.
     """
     sides: dict[tuple[str | None, str | None, str | None], set[Direction | None]] = {}
     for each in changes:

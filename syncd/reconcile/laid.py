@@ -1,4 +1,4 @@
-"""Both sides of a complete reading and the baseline, laid down in parts; and what of them is not settled."""
+"""Both sides of a complete read and the baseline, partitioned; finds the unsettled annotations in them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ TOGETHER = 500_000
 """Digests of parts of samples that are held before they are added up."""
 
 Decode = Callable[[pl.DataFrame], pl.DataFrame]
-"""What makes labels of documents that were recognised."""
+"""Decodes documents from the document cache into labels."""
 
 
 @dataclass(frozen=True)
 class Left:
-    """What is to be looked at of both sides and the baseline, and its ids."""
+    """The unsettled annotations: what both sides and the baseline hold of them, and their ids."""
 
     fiftyone: pl.DataFrame
     database: pl.DataFrame
@@ -36,7 +36,7 @@ class Left:
 
 
 class LaidBaseline:
-    """The baseline laid down, and digests of what it says of each sample."""
+    """The baseline, partitioned, and digests of what it holds of each sample."""
 
     def __init__(self, folder: Path, mapping: Mapping, count: int | None, *, digested: bool) -> None:
         self._mapping = mapping
@@ -45,7 +45,7 @@ class LaidBaseline:
         self.parts = Parts(folder, baseline_schema(mapping), count)
 
     def add(self, frame: pl.DataFrame) -> None:
-        """More of it."""
+        """Adds rows of the baseline."""
         self.parts.add(frame)
         if self._digested:
             self._digests.append(agreed_digests(frame, self._mapping))
@@ -54,33 +54,33 @@ class LaidBaseline:
                 self._digests = [together(self._digests)]
 
     def clear(self) -> None:
-        """Forgets what was added."""
+        """Drops what was added."""
         self.parts.clear()
         self._digests.clear()
 
     def digests(self) -> pl.DataFrame:
-        """Of all that was added, by sample."""
+        """Digests of everything that was added, by sample."""
         return together(self._digests)
 
 
 class LaidLabels:
-    """FiftyOne's labels laid down: those that were decoded, beside documents that were recognised."""
+    """FiftyOne's labels, partitioned: decoded ones, and beside them documents that the document cache recognised."""
 
     def __init__(self, folder: Path, mapping: Mapping, count: int | None, recognised: Recognised) -> None:
         self.decoded = Parts(folder, schema(Side.FIFTYONE, mapping), count)
         self.recognised = recognised
 
     def add(self, frame: pl.DataFrame) -> None:
-        """More labels."""
+        """Adds labels."""
         self.decoded.add(frame)
 
     def clear(self) -> None:
-        """Forgets what was added and what was recognised: a read that failed begins anew."""
+        """Drops what was added and what was recognised: a read that failed begins anew."""
         self.decoded.clear()
         self.recognised.clear()
 
     def compare(self, baseline: LaidBaseline, decode: Decode) -> None:
-        """Decodes what was recognised and does not hold what was agreed."""
+        """Decodes the recognised documents that do not hold what was agreed."""
         if not self.recognised.knows_any:
             return
         self.recognised.compare(baseline.digests())
@@ -93,20 +93,20 @@ class LaidLabels:
         return self.decoded.rows + self.recognised.labels
 
     def part(self, number: int, baseline: pl.DataFrame) -> pl.DataFrame:
-        """All labels of one part. ``baseline`` is all of that part, some of which stands for labels."""
+        """All labels of one partition. ``baseline`` is all of that partition; some of it stands for labels."""
         return pl.concat([self.decoded.part(number), self.recognised.standing_for(baseline)])
 
     def named(self, named: Named, decode: Decode) -> pl.DataFrame:
-        """The labels that are named, as FiftyOne holds them; of what was recognised, all labels of the samples."""
+        """The named labels, as FiftyOne holds them; of recognised documents, all labels of their samples."""
         documents = self.recognised.documents_of(named.sample_ids)
         found = self.decoded.filter(is_named(named))
         return found if documents.is_empty() else pl.concat([found, decode(documents)])
 
 
 class Laid:
-    """Both sides and the baseline, in parts; and in another folder what is met.
+    """Both sides and the baseline, partitioned; and, in another folder, first meetings that need no look.
 
-    ``count``: of parts; ``None`` where all of it stays in memory. ``known`` is what is known of documents.
+    ``count`` is the number of partitions; ``None`` where everything stays in memory. ``known`` is the document cache.
     """
 
     def __init__(
@@ -121,11 +121,11 @@ class Laid:
         self.absent = Parts(folder / "absent", {"annotation_id": pl.String()}, count)
 
     def compare(self, decode: Decode) -> None:
-        """To be called once, when everything has been added."""
+        """Compares documents with the baseline; call it once, when everything has been added."""
         self.fiftyone.compare(self.baseline, decode)
 
     def unsettled(self, rules: Rules, find_samples: Callable[[list[str]], pl.DataFrame]) -> Named:
-        """What must be looked at, part by part; what is met is laid down, and so are rows without a sample.
+        """Finds unsettled annotations, partition by partition; keeps first meetings and rows without a sample apart.
 
         ``find_samples`` says which samples FiftyOne has for some media.
         """
@@ -154,24 +154,24 @@ class Laid:
         return found
 
     def not_ingested(self, named: Named) -> int:
-        """How many rows without a sample there are besides those that are named."""
+        """Counts the rows without a sample that are not named."""
         return sum(
             part.filter(~pl.col("annotation_id").is_in(list(named.annotation_ids))).height for part in self.absent
         )
 
     def stamped(self, stamps: pl.DataFrame) -> pl.DataFrame:
-        """The samples with one of these stamps, whatever of them was kept (:data:`syncd.diff.inputs.STAMPS_SCHEMA`)."""
+        """The samples with one of these stamps, settled ones included (:data:`syncd.diff.inputs.STAMPS_SCHEMA`)."""
         if stamps.is_empty():
             return pl.DataFrame(schema=STAMPS_SCHEMA)
         labels = [with_stamps(part, stamps) for part in self.fiftyone.decoded]
         return pl.concat([*labels, with_stamps(self.fiftyone.recognised.unchanged, stamps)]).unique()
 
     def closed(self, named: Named, decode: Decode) -> Left:
-        """Labels, rows and baseline of what is named, and of all that belongs to it, which is named too."""
+        """Labels, rows and baseline of the named annotations and of all that belongs to them, which is named too."""
         if named == Named():
             return Left(self.fiftyone.decoded.none, self.database.none, self.baseline.parts.none, named)
         while True:
-            # Of a label that was recognised the baseline says where it stands.
+            # The baseline says where a label of a recognised document stands.
             found = self.fiftyone.decoded.filter(is_named(named))
             known = self.baseline.parts.filter(is_named(named))
             more = named.with_(Named.of(found, known))
@@ -188,8 +188,8 @@ class Laid:
 def _settled_at_once(rules: Rules, standing: pl.DataFrame, decoded: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """``annotation_id`` of what :func:`sift` would find settled, by digests alone: nearly everything.
 
-    The label stands in a document that holds what was agreed (``standing``), nobody has touched that sample lately,
-    no other label bears its id, and the database holds the same.
+    Such a label is in a document that holds what was agreed (``standing``), nobody has touched its sample lately,
+    no other label has its id, and the database holds the same.
     """
     if rules.young is not None:
         young = pl.col("edited_at").is_between(rules.young.after, rules.young.until)

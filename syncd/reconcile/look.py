@@ -1,4 +1,4 @@
-"""Reads what both sides hold of some annotations right now: one read of each side, whatever their number."""
+"""Reads the current values of some annotations: one read of each side, whatever their number."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Applies a plan that a person's command has made, instead of one that the diff decided (resolve, undo, corrections).
+"""Applies a direct plan: one that a person's command states (resolve, undo, recover, correct), not the diff.
 
-Same lock, same order of writing, same log as a reconcile. Such a plan judges nothing but its own changes: no conflict
-is opened or closed by it that is not about them, and no cursor moves.
+It takes the same lock, writes in the same order and into the same log as a reconcile. It judges nothing but its own
+changes: it opens and closes no conflict about anything else, and moves no cursor.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from syncd.store import baseline, conflicts, cursors, runs
 from syncd.store.changes import SUPERSEDED
 
 RESOLVE, UNDO, RECOVER, MADE = "resolve", "undo", "recover", "made"
-"""Modes of a run that applies a made plan; ``MADE`` where a saved plan does not say whose it is."""
+"""Modes of a run that applies a direct plan; ``MADE`` where a saved plan does not say whose it is."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """What is known when everything is written and the last transaction still open.
+    """What is known when everything is written and the last transaction is still open.
 
     ``statuses`` are those of the plan's changes, in their order.
     """
@@ -52,7 +52,7 @@ class Ending:
 
 @dataclass(frozen=True)
 class MadeOptions:
-    """How a made plan is to be applied.
+    """How a direct plan is to be applied.
 
     ``strict`` applies all of it or, with ``StalePlan``, nothing. ``braked`` lets the brakes hold it, unless ``force``.
     ``note`` is a person's own words, kept with the run. ``finish`` writes what belongs into the last transaction.
@@ -69,7 +69,7 @@ class MadeOptions:
 
 
 def made_plan(mapping: Mapping, changes: Sequence[Change], notes: Sequence[str] = ()) -> Plan:
-    """A plan of these changes and nothing else. Its baseline is looked up when it is applied."""
+    """A plan of these changes and nothing else. Its baseline is read when it is applied."""
     return Plan(
         binding=mapping.binding,
         changes=tuple(sorted(changes, key=lambda each: each.sort_key)),
@@ -83,7 +83,7 @@ def made_plan(mapping: Mapping, changes: Sequence[Change], notes: Sequence[str] 
 
 
 def apply_made(session: Session, plan: Plan, options: MadeOptions) -> RunResult:
-    """Applies the changes that still find what they were made for; the others are ``superseded``, and named.
+    """Applies the changes whose preconditions still hold; the others become ``superseded``, and are named.
 
     A change made on both sides is carried out on both or on neither. Raises ``StalePlan`` where ``strict`` is asked
     for and anything has moved.
@@ -138,7 +138,7 @@ def _run(session: Session, plan: Plan, options: MadeOptions) -> RunResult:
 
 
 def _still_true(session: Session, plan: Plan) -> tuple[Plan, tuple[bool, ...]]:
-    """The plan without what no longer holds, with the baseline as it is now; and which of its changes hold."""
+    """The plan without changes whose preconditions fail, with the current baseline; and which changes hold."""
     changes = plan.changes
     present = look(session, [each.annotation_id for each in changes], [each.sample_id for each in changes])
     holds = holding(session.mapping, changes, present)
@@ -199,7 +199,7 @@ def _apply(
 
 
 def _hold(session: Session, plan: Plan, run_id: str, options: MadeOptions, settled: tuple[Recorded, ...]) -> RunResult:
-    """A held plan writes nothing but that it was held."""
+    """Records that the plan was held; a held plan writes nothing else."""
     result = RunResult(
         binding=plan.binding,
         run_id=run_id,
@@ -229,7 +229,7 @@ def _counts(result: RunResult, options: MadeOptions) -> dict[str, object]:
 
 
 def _held(session: Session, plan: Plan, options: MadeOptions) -> str | None:
-    """The brake that stops a made plan: the same limits as for a reconcile."""
+    """The brake that stops a direct plan: the same limits as for a reconcile."""
     if not options.braked or options.force:
         return None
     known = baseline.size(session.state, session.tables, plan.binding)

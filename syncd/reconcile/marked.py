@@ -1,4 +1,4 @@
-"""The mark that syncd leaves on a dataset, by which it notices that its own tables were restored from a backup."""
+"""The mark that syncd leaves on a dataset, which shows when syncd's own tables were restored from a backup."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ LOADS = ("ingest", "inbox")
 
 @dataclass(frozen=True)
 class Standing:
-    """How the mark that a dataset bears stands to the change log.
+    """How the mark on a dataset compares with the change log.
 
-    ``behind`` says why syncd's own tables are older than the mark, and the ways out. ``is_older`` tells of a mark older
-    than the one that was left: FiftyOne may have been restored from a backup. ``is_newest``: no mark needs to be left.
+    ``behind`` says why syncd's own tables are older than the mark, and the ways out. ``is_older`` says that the mark is
+    older than the one that was left: FiftyOne may have been restored from a backup. ``is_newest``: no mark is needed.
     """
 
     mark: Mark | None
@@ -67,9 +67,9 @@ def _is_older(session: Session, mark: Mark | None, newest: changes.Newest | None
 
 
 def leave_mark(session: Session, before: Mark | None, *, accepted: bool = False) -> None:
-    """Marks the dataset with the newest change, unless it bears that mark already.
+    """Marks the dataset with the newest change, unless it has that mark already.
 
-    ``accepted``: the tables went back, and are taken as they are; a mark is then left even where they have no change.
+    ``accepted``: the tables went back and are accepted as they are; a mark is then left even where they have no change.
     """
     state, tables, binding = session.state, session.tables, session.mapping.binding
     try:

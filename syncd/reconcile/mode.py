@@ -1,4 +1,4 @@
-"""Whether a run may read incrementally, and from where; what holds it before it has read anything."""
+"""Whether a run may read incrementally, and from where; and what holds it before it has read anything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from syncd.store.cursors import Cursor
 INCREMENTAL, FULL = "incremental", "full"
 
 MOST_PERIODS = 10
-"""Quiet periods."""
+"""The number of quiet periods after which an edit is judged in any case."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Pace:
 
     @property
     def longest_quiet(self) -> timedelta:
-        """How long an edit is put off at most, where something touches its sample again and again."""
+        """The longest time that an edit waits where something touches its sample again and again."""
         return MOST_PERIODS * self.quiet_period
 
 
@@ -43,10 +43,10 @@ def why_full(
     *,
     stamped: bool,
 ) -> str | None:
-    """Why everything must be read; ``None`` where an incremental read will do.
+    """Why everything must be read; ``None`` where an incremental read suffices.
 
-    ``fingerprint`` changes with what an annotation is judged by; ``now`` is each side's own clock; ``stamped``: rows
-    bear a time, or triggers record which of them change.
+    ``fingerprint`` changes with the rules by which annotations are judged; ``now`` is each side's own clock;
+    ``stamped``: rows have a time of change, or triggers record which rows change.
     """
     if not stamped:
         return "no column is mapped to updated_at"
@@ -73,10 +73,10 @@ def why_full(
 
 @dataclass(frozen=True)
 class NewRows:
-    """Rows that an incremental read found without a baseline: ``since`` the cursor, and at any other time (``before``).
+    """The number of rows without a baseline that an incremental read found: ``since`` the cursor, and at other times.
 
-    The latter may have been committed late, or have waited for their sample since long before; so may those that bear
-    a time that has not come yet.
+    The latter (``before``) may have been committed late, or have waited for their sample for long; so may rows whose
+    time has not come yet.
     """
 
     since: int
@@ -84,14 +84,14 @@ class NewRows:
 
 
 def new_rows(reading: Reading, cursor: Cursor) -> NewRows:
-    """Counts them by their stamps."""
+    """Counts the new rows by their stamps."""
     rows = reading.database.rows.join(reading.baseline, on="annotation_id", how="anti")
     since = rows.filter(pl.col("edited_at").is_between(cursor.position, reading.database.as_of)).height
     return NewRows(since, rows.height - since)
 
 
 def rows_unexplained(cursor: Cursor, origin: Origin, found: NewRows) -> bool:
-    """Whether the table's number of rows is not what it was plus the new rows found: some must be gone.
+    """Whether the table's number of rows is not the old number plus the new rows found: some must be gone.
 
     A deletion is overlooked only where a row was committed late at the same time; the next sweep finds that.
     """
@@ -110,7 +110,7 @@ def why_held(cursors: dict[Side, Cursor], origin: Origin, known: int) -> str | N
 
 
 def another_table(cursors: dict[Side, Cursor], origin: Origin) -> str | None:
-    """Where the table was when the sides last agreed, if it is another one by now."""
+    """The identity of the table when the sides last agreed, if it is another one now."""
     cursor = cursors.get(Side.DATABASE)
     if cursor is None or is_same_place(cursor.identity, origin.identity):
         return None
@@ -118,7 +118,7 @@ def another_table(cursors: dict[Side, Cursor], origin: Origin) -> str | None:
 
 
 def takes_otherwise(cursors: dict[Side, Cursor], rules: str | None) -> bool:
-    """Whether the table may take by now what it refused: its constraints, triggers or policies have changed."""
+    """Whether the table may accept now what it refused: its constraints, triggers or policies have changed."""
     cursor = cursors.get(Side.DATABASE)
     return cursor is not None and None not in (cursor.rules, rules) and cursor.rules != rules
 
@@ -137,11 +137,11 @@ def moved(
 ) -> list[Cursor]:
     """The cursors after a run; never past an edit that was left for the next one.
 
-    Of the database's side they name the annotations that were ``left_alone``: what it says of them has been read. Of
-    FiftyOne's they say since when the samples are ``samples_left``.
+    The database's cursor names the annotations that were ``left_alone``, because the database has told of their changes
+    already. FiftyOne's cursor says since when the ``samples_left`` are left alone.
 
-    Where the rows were not counted, their number is what it was plus those ``found``. ``captured`` is how far what
-    triggers record was read. ``rules`` is what the table takes, where the whole was judged by that.
+    Where the rows were not counted, their number is the old one plus those ``found``. ``captured`` is the position in
+    what triggers record. ``rules`` is the fingerprint of what the table accepts, where everything was judged by it.
     """
     result = []
     for snapshot in snapshots:
@@ -177,13 +177,13 @@ def _rules(found: str | None, before: Cursor | None) -> str | None:
 
 
 def _put_off(snapshot: Snapshot, before: Cursor | None, samples: frozenset[str]) -> dict[str, datetime]:
-    """Since when these samples are left alone: since now, where they were not before."""
+    """Since when each of these samples is left alone: since now, where it was not before."""
     known = before.put_off if before is not None else {}
     return {each: min(known.get(each, snapshot.as_of), snapshot.as_of) for each in samples}
 
 
 def recounted(cursors: list[Cursor], rows: int) -> list[Cursor]:
-    """The cursors, with the database's number of rows as it is after syncd's own inserts and deletes."""
+    """The cursors, with the database's number of rows after syncd's own inserts and deletes."""
     return [
         replace(each, rows=each.rows + rows) if each.side is Side.DATABASE and each.rows is not None else each
         for each in cursors

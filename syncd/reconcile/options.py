@@ -1,4 +1,4 @@
-"""How a run is to go."""
+"""The options of one run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def _silent(_: str) -> None:
 
 @dataclass(frozen=True)
 class Options:
-    """How a run is to go. ``expected`` is the digest of a saved plan: anything else is refused as stale.
+    """The options of a run. ``expected`` is the digest of a saved plan: any other plan is refused as stale.
 
-    ``accepted`` is a side that went back in time and is taken as it is, whatever the brakes say.
-    ``tag`` lets only edits through that bear it (:mod:`syncd.reconcile.tagged`). ``quiet`` leaves no row behind for a
+    ``accepted`` is a side that went back in time and is accepted as it is, whatever the brakes say.
+    ``tag`` lets only edits through that have it (:mod:`syncd.reconcile.tagged`). ``quiet`` leaves no row behind for a
     run that found nothing new: a daemon makes a million of them in a year.
     """
 

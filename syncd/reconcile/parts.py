@@ -1,4 +1,4 @@
-"""A snapshot laid down: in memory where it is small, else in a folder, divided by annotation id."""
+"""Partitions of a snapshot: in memory where it is small, otherwise in a folder, divided by annotation id."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ PART = "_part"
 IN_MEMORY = 200_000
 """Annotations that are held in memory: some hundred megabytes."""
 SIZE = 250_000
-"""Annotations in one part, more or less: some hundred megabytes while they are compared."""
+"""About as many annotations as a partition holds: some hundred megabytes while they are compared."""
 
 
 def parts_for(annotations: int) -> int | None:
-    """Into how many parts so many annotations are divided; ``None`` where they stay in memory."""
+    """The number of partitions for so many annotations; ``None`` where they stay in memory."""
     return None if annotations <= IN_MEMORY else max(1, -(-annotations // SIZE))
 
 
 class Chunks:
-    """Frames of one schema, in a folder or in memory. Nothing is left of them when the folder is removed."""
+    """Frames of one schema, in a folder or in memory. Removing the folder removes them."""
 
     def __init__(self, folder: Path | None, schema: dict[str, pl.DataType]) -> None:
         self._folder = folder
@@ -31,7 +31,7 @@ class Chunks:
         self._held: list[pl.DataFrame | Path] = []
 
     def add(self, frame: pl.DataFrame) -> None:
-        """Lays down these rows behind those that are there."""
+        """Appends rows."""
         if self._folder is None:
             self._held.append(frame)
             return
@@ -41,7 +41,7 @@ class Chunks:
         self._held.append(file)
 
     def clear(self) -> None:
-        """Forgets what was added."""
+        """Drops what was added."""
         for each in self._held:
             if isinstance(each, Path):
                 each.unlink()
@@ -57,10 +57,10 @@ class Chunks:
 
 
 class Parts:
-    """The rows of one side, or of the baseline. An annotation is in the same part of each.
+    """The rows of one side, or of the baseline. An annotation is in the same partition of each.
 
-    Rows without an annotation id are all in one part. ``count`` is ``None`` where everything stays in memory, as one
-    part; ``folder`` is then not used.
+    Rows without an annotation id are all in one partition. ``count`` is ``None`` where everything stays in memory, as
+    one partition; ``folder`` is then not used.
     """
 
     def __init__(self, folder: Path, schema: dict[str, pl.DataType], count: int | None) -> None:
@@ -70,7 +70,7 @@ class Parts:
         self.rows = 0
 
     def add(self, frame: pl.DataFrame) -> None:
-        """Lays down these rows beside those that are there."""
+        """Adds rows, each to its partition."""
         self.rows += frame.height
         frame = frame.select(*self._schema)
         if len(self._parts) == 1:
@@ -82,7 +82,7 @@ class Parts:
             self._parts[number].add(rows)
 
     def clear(self) -> None:
-        """Forgets what was added: a read that failed begins anew."""
+        """Drops what was added: a read that failed begins anew."""
         for each in self._parts:
             each.clear()
         self.rows = 0
@@ -94,15 +94,15 @@ class Parts:
 
     @property
     def count(self) -> int:
-        """The number of parts."""
+        """The number of partitions."""
         return len(self._parts)
 
     def part(self, number: int) -> pl.DataFrame:
-        """All rows of one part."""
+        """All rows of one partition."""
         return self._parts[number].whole()
 
     def filter(self, chosen: pl.Expr) -> pl.DataFrame:
-        """The rows of all parts for which ``chosen`` holds."""
+        """The rows of all partitions for which ``chosen`` holds."""
         return pl.concat([part.filter(chosen) for part in self])
 
     def __iter__(self) -> Iterator[pl.DataFrame]:

@@ -1,7 +1,7 @@
-"""What one run reads of both sides and the baseline; reading judges nothing.
+"""Reads both sides and the baseline for one run. Reading judges nothing.
 
-A complete reading takes everything. An incremental one starts from what is stamped since the cursors, and closes
-over it: an annotation is looked at only with its label, its row and its baseline, wherever these now are.
+A complete read takes everything. An incremental read starts from what is stamped since the cursors and closes over it:
+an annotation is judged only together with its label, its row and its baseline, wherever these now are.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ Progress = Callable[[str], None]
 
 
 WORTH_KEEPING = 5_000
-"""Of fewer annotations it is not kept what their documents hold: they are decoded in an instant."""
+"""Fewer annotations are not cached: their documents are decoded in an instant."""
 
 
 @dataclass(frozen=True)
 class Reading:
     """Both snapshots, the baseline that belongs to them, and the samples of rows that FiftyOne does not have.
 
-    ``baseline_size`` is that of the whole baseline, or at least so large that a larger one would decide nothing else.
-    ``met`` is the next baseline of what the snapshots leave out because it is only to be remembered, and
-    ``not_ingested`` counts rows that they leave out because their samples are not in the dataset. ``homes`` and
-    ``alongside`` are those of :class:`syncd.diff.Inputs`.
+    ``baseline_size`` is the size of the whole baseline, or a number so large that a larger one would decide nothing
+    else. ``met`` is the next baseline of first meetings that the snapshots leave out because nothing else is to be said
+    of them; ``not_ingested`` counts rows that they leave out because their samples are not in the dataset. ``homes``
+    and ``alongside`` are those of :class:`syncd.diff.Inputs`.
     """
 
     fiftyone: Snapshot
@@ -65,12 +65,12 @@ class Reading:
 
     @property
     def any_rows(self) -> bool:
-        """Whether there is anything to look at: a label without an id is no annotation, but may be asked about."""
+        """Whether there is anything to judge: a label without an id is no annotation, but may have a conflict."""
         return bool(self.annotation_ids) or self.fiftyone.rows.height > 0
 
     @property
     def annotation_ids(self) -> set[str]:
-        """Every annotation that was looked at."""
+        """Every annotation that was read."""
         return _ids(self.fiftyone.rows, self.database.rows, self.baseline)
 
 
@@ -82,11 +82,10 @@ def read_everything(
     progress: Progress,
     until_done: ExitStack,
 ) -> Reading:
-    """A complete reading; the two servers work at the same time.
+    """Reads both sides completely, at the same time, and keeps what is unsettled: the diff need see nothing else.
 
-    Only what is not settled is kept, which is all that the diff need see.
-    ``rules_at`` says what that is, for the moment at which FiftyOne was read; ``rows`` is the size of the table, as
-    far as known. ``familiar``: documents that need not be decoded. What does not fit into memory goes with
+    ``rules_at`` gives the rules of what is settled at the moment at which FiftyOne was read; ``rows`` is the size of
+    the table, as far as known; ``familiar`` is the document cache. What does not fit into memory lives as long as
     ``until_done``.
     """
     size = max(baseline.size(session.state, session.tables, session.mapping.binding), rows or 0)
@@ -118,9 +117,9 @@ def read_since(
     left_alone: frozenset[str],
     progress: Progress,
 ) -> Reading:
-    """What is stamped since then on either side, or was captured, with all that belongs to it.
+    """Reads what was stamped since then on either side, or was captured, with everything that belongs to it.
 
-    So are the annotations that the last run has ``left_alone``: whatever the database said of them was said then.
+    The annotations that the last run has ``left_alone`` are read too: the database has told of their changes before.
     """
     progress("looking for changes")
     if isinstance(rows_since, Captured):
@@ -184,12 +183,12 @@ def _labels_and_baseline(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Adds the labels and baseline rows that belong to what was read, until nothing more belongs to it.
 
-    ``named`` are annotations to be looked at whether or not they still have a row. Of a sample that is not stamped
-    only the labels belong to it that are asked for: nobody has touched the others.
+    ``named`` are annotations to be judged whether or not they still have a row. Of a sample that is not stamped, only
+    labels that are asked for belong to it: nobody has touched the others.
     """
     stamped = set(fiftyone.touched) | distinct("sample_id", fiftyone.rows)
     unstamped, known = fiftyone.rows.clear(), of_touched.rows
-    # Texts of a column are dear to make, and these columns do not change.
+    # Python strings of a column are expensive to make, and these columns do not change.
     read_ids, read_labels = _ids(fiftyone.rows, database.rows), distinct("label_id", fiftyone.rows)
     known_ids, known_labels = _ids(known), distinct("label_id", known)
     read = set(stamped)
@@ -231,13 +230,13 @@ def _labels_and_baseline(
 
 
 def _looked_at(*frames: pl.DataFrame) -> int:
-    """How many annotations these are; each label without an id is one of its own."""
+    """The number of annotations in these frames; each label without an id counts as one."""
     ids = pl.concat([frame["annotation_id"] for frame in frames])
     return ids.n_unique() + ids.null_count()
 
 
 def _gone(labels: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame) -> int:
-    """How many known annotations a side lacks."""
+    """The number of known annotations that a side lacks."""
     there = known.select("annotation_id").join(labels, on="annotation_id", how="semi")
     return known.height - there.join(rows, on="annotation_id", how="semi").height
 
@@ -249,8 +248,8 @@ def _ids(*frames: pl.DataFrame) -> set[str]:
 def _samples(session: Session, labels: pl.DataFrame, rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """The samples on which rows that only the database has could become labels, and to which labels could be moved.
 
-    Of known rows those are among them whose samples have gone. A label of another image that bears a row's id need not
-    be that row's.
+    They include the samples of known rows whose samples have gone. A label of another image that has a row's id need
+    not be that row's.
     """
     new = rows.join(known.drop_nulls("sample_id").select("annotation_id"), on="annotation_id", how="anti")
     new = new.join(labels.select("annotation_id", "media").drop_nulls(), on=["annotation_id", "media"], how="anti")

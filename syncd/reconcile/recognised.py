@@ -1,12 +1,12 @@
-"""Documents of a complete reading that were not decoded, because they were decoded before.
+"""The document cache: recognises samples' documents that were decoded before, so that a sweep need not decode them.
 
-Of a document that is recognised it is known what digest its labels have. Where the baseline says of the sample what
-has the same digest, the labels are what was agreed, ids and values alike, and the baseline stands for them; all others
-are decoded after all. So a document is believed to be unchanged only against the baseline as it is now.
+The cache knows the digest of the labels in a document, by the document's hash. Where the baseline has the same digest
+for the sample, the labels are what was agreed, ids and values alike, and the baseline stands for them; every other
+document is decoded after all. So the cache is believed only against the baseline as it is now, and cannot be out of
+date: a file that is lost, old or damaged means that documents are decoded again.
 
-What the baseline does not hold, tags above all, is read from the document, which is kept: of what needs to be looked
-at, labels are decoded from there. A sample of whose labels tags say anything, or of which a value cannot be read, is
-never recognised.
+What the baseline does not hold, tags above all, is decoded from the document, which is kept until the run is over. A
+sample is never recognised if tags say something about its labels or a value in it cannot be read.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from syncd.model.snapshot import schema
 from syncd.reconcile.parts import Chunks
 
 SpokenOf = Callable[[pl.DataFrame], Collection[str]]
-"""The samples on whose labels a tag says anything."""
+"""The samples about whose labels a tag says anything."""
 
 UNCHANGED_SCHEMA = {name: type_ for name, type_ in FAMILIAR_SCHEMA.items() if name not in (*HASHES, *DIGEST)}
 
 MOST_SAMPLES = 2_000_000
-"""What is known of a sample takes some 250 bytes of memory while both sides are compared: of more nothing is kept."""
+"""A cached sample takes some 250 bytes of memory while both sides are compared: more samples are not cached."""
 
 MOST = 0.5
-"""Where fewer of some documents are recognised, decoding them all at once is quicker."""
+"""Where a smaller share of a batch is recognised, decoding all of it is faster."""
 
 
 class Recognised:
-    """The documents that one reading recognises, and what it learns of the others.
+    """The document cache during one read: the documents that it recognises, and what it learns of the others.
 
-    ``known`` is what is known of documents (``FAMILIAR_SCHEMA``), in the order of the samples.
+    ``known`` is the content of the cache (``FAMILIAR_SCHEMA``), in the order of the samples.
     """
 
     def __init__(self, folder: Path | None, mapping: Mapping, known: pl.DataFrame, spoken_of: SpokenOf) -> None:
@@ -49,7 +49,7 @@ class Recognised:
         self._learnt: list[pl.DataFrame] = []
         self._count_learnt = 0
         self.unchanged = pl.DataFrame(schema=UNCHANGED_SCHEMA)
-        """Of the documents that were met, those that hold what was agreed; none before :meth:`compare`."""
+        """The recognised documents that hold what was agreed; empty before :meth:`compare`."""
 
     @property
     def _are_too_many(self) -> bool:
@@ -57,11 +57,11 @@ class Recognised:
 
     @property
     def knows_any(self) -> bool:
-        """Whether anything is known."""
+        """Whether the cache holds anything."""
         return not self._known.is_empty()
 
     def recognise(self, documents: pl.DataFrame) -> list[str]:
-        """Keeps the documents that are known; of the others the samples, in order."""
+        """Keeps the documents that the cache knows; returns the samples of the others, in order."""
         ids = documents["sample_id"]
         if ids.is_empty():
             return []
@@ -77,7 +77,7 @@ class Recognised:
         return others["sample_id"].to_list()
 
     def decoded(self, rows: pl.DataFrame, documents: pl.DataFrame) -> None:
-        """Learns what these documents hold. What rests on more than a document's labels is not learnt."""
+        """Learns what these documents hold; not of a document whose meaning depends on more than its labels."""
         self._count_learnt += documents.height
         if self._are_too_many:
             self._learnt.clear()
@@ -94,21 +94,21 @@ class Recognised:
         self._learnt.append(learnt.select(*FAMILIAR_SCHEMA))
 
     def clear(self) -> None:
-        """Forgets what was met: a read that failed begins anew."""
+        """Drops what this read has added: a read that failed begins anew."""
         self._documents.clear()
         self._met.clear()
         self._learnt.clear()
         self._count_learnt = 0
 
     def compare(self, agreed: pl.DataFrame) -> None:
-        """Tells which documents hold what was agreed (``DIGESTS_SCHEMA``)."""
+        """Finds the recognised documents that hold what was ``agreed`` (``DIGESTS_SCHEMA``)."""
         met = self._known_and_met().drop(HASHES)
         both = met.join(agreed, on="sample_id", how="left", suffix="_agreed")
         same = [pl.col(name) == pl.col(f"{name}_agreed").fill_null(0) for name in DIGESTS_SCHEMA if name != "sample_id"]
         self.unchanged = both.filter(same).select(*UNCHANGED_SCHEMA)
 
     def changed(self) -> Iterator[pl.DataFrame]:
-        """The kept documents that hold something else than was agreed, some at a time."""
+        """Yields the recognised documents that do not hold what was agreed, some at a time."""
         if self.unchanged.height == self._count_met():
             return
         for each in self._documents:
@@ -118,11 +118,11 @@ class Recognised:
 
     @property
     def labels(self) -> int:
-        """How many labels stand in documents that hold what was agreed."""
+        """The number of labels in documents that hold what was agreed."""
         return int(self.unchanged["labels"].sum())
 
     def standing_for(self, baseline: pl.DataFrame) -> pl.DataFrame:
-        """Of the baseline, what stands for labels in documents that hold it: a snapshot's rows."""
+        """The rows of the baseline that stand for labels in documents which hold them, as rows of a snapshot."""
         held = baseline.join(self.unchanged.drop("labels"), on="sample_id", how="inner")
         held = held.rename({"image": self._mapping.image})
         return held.select(
@@ -131,13 +131,13 @@ class Recognised:
         )
 
     def documents_of(self, sample_ids: Collection[str]) -> pl.DataFrame:
-        """The documents of these samples, as far as they hold what was agreed."""
+        """The documents of these samples that hold what was agreed."""
         wanted = self.unchanged.select("sample_id").filter(pl.col("sample_id").is_in(list(sample_ids)))
         found = [each.join(wanted, on="sample_id", how="semi") for each in self._documents]
         return pl.concat([pl.DataFrame(schema=DOCUMENTS_SCHEMA), *found])
 
     def known_now(self) -> pl.DataFrame | None:
-        """What is known after this reading; ``None`` where that is what was known before. Of too many it is nothing."""
+        """The content of the cache after this read; ``None`` if unchanged, and empty if there are too many samples."""
         if self._are_too_many:
             return self._known.clear() if self.knows_any else None
         if self._count_met() == self._known.height and not any(each.height for each in self._learnt):

@@ -1,4 +1,4 @@
-"""What a reconcile reports: to people, and as the JSON of DESIGN §7."""
+"""The result of a run: for people, and as JSON ("Command line" in docs/design.md)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from syncd.store.changes import REFUSED, SUPERSEDED
 
 @dataclass(frozen=True)
 class RunResult:
-    """One run of one binding. ``plan`` is what the diff decided; ``recorded`` what became of it.
+    """The result of one run of one binding. ``plan`` is what the diff decided; ``recorded`` what became of it.
 
     ``waiting`` counts the annotations of the whole binding that wait for a person, by kind.
     """
@@ -46,12 +46,12 @@ class RunResult:
 
     @property
     def superseded(self) -> int:
-        """Changes whose target had moved on by the time of writing; the next run looks again."""
+        """Changes whose target had another value by the time of writing; the next run judges it anew."""
         return sum(each.status == SUPERSEDED for each in self.recorded)
 
     @property
     def refused(self) -> int:
-        """Changes that their side would not take; each is a conflict that says why."""
+        """Changes that their side refused; each is a conflict that says why."""
         return sum(each.status == REFUSED for each in self.recorded)
 
     @property
@@ -62,7 +62,7 @@ class RunResult:
         return 3 if self.open_conflicts else 0
 
     def as_json(self) -> dict[str, Json]:
-        """The documented form; ``changes`` and ``conflicting`` are there with a dry run only."""
+        """The documented form; ``changes`` and ``conflicting`` are in it for a dry run only."""
         counts = self.plan.counts if self.plan else None
         document: dict[str, Json] = {
             "binding": self.binding,

@@ -38,7 +38,7 @@ PATIENCE_S = 15.0
 """How long a command waits for a daemon's run."""
 
 KEEP_CAPTURED = timedelta(days=1)
-"""How long what triggers recorded is kept: a binding that was not run for longer reads everything."""
+"""How long captured changes are kept: a binding that was not run for longer reads everything."""
 
 
 def reconcile(session: Session, options: Options) -> RunResult:
@@ -56,7 +56,7 @@ def reconcile(session: Session, options: Options) -> RunResult:
 
 @contextmanager
 def locked(session: Session) -> Iterator[None]:
-    """The binding's lock; neither connection is ever made anew under it."""
+    """Holds the binding's lock; under it, neither connection is ever replaced by a new one."""
     with ExitStack() as stack:
         _take_lock(session, stack)
         if not session.one_transaction:
@@ -65,7 +65,7 @@ def locked(session: Session) -> Iterator[None]:
 
 
 def _take_lock(session: Session, stack: ExitStack) -> None:
-    """Where a daemon is at the binding its runs are brief, and worth waiting for; any other run may take long."""
+    """Takes the lock; waits for a daemon's run, which is brief, and not for any other run, which may take long."""
     schema, binding = session.schema, session.mapping.binding
     until = time.monotonic() + PATIENCE_S
     while True:
@@ -80,7 +80,7 @@ def _take_lock(session: Session, stack: ExitStack) -> None:
 
 
 def _other_run(session: Session) -> str | None:
-    """The run that is under way, as its row tells."""
+    """The run that is under way, according to its row."""
     row = runs.latest(session.state, session.tables, session.mapping.binding)
     if row is None or row["status"] != runs.RUNNING:
         return None
@@ -145,7 +145,7 @@ def _run(session: Session, options: Options) -> RunResult:
 
 
 def _finds_nothing(session: Session, plan: Plan, settled: Settled) -> bool:
-    """Whether a run needs no row: it has nothing to do, and the last one that has a row ended well."""
+    """Whether a run needs no row: it has nothing to do, and the last run with a row ended well."""
     if _may_log(plan) or settled:
         return False
     last = runs.latest(session.state, session.tables, plan.binding, modes=(INCREMENTAL, FULL))
@@ -165,7 +165,7 @@ def _apply(
     settled: Settled,
     begin: Callable[[], None] | None,
 ) -> RunResult:
-    """``begin`` opens the row of a run that has none so far: it gets one where a conflict is opened."""
+    """Applies the plan. ``begin`` opens the row of a run that has none so far: it gets one if a conflict is opened."""
     plan = decision.plan
     applied = apply(session, plan, run_id, options.progress, settled.left)
     for rows in decision.met or ():
@@ -213,7 +213,7 @@ def _hold(
     settled: Settled,
     begin: Callable[[], None],
 ) -> RunResult:
-    """A held plan writes nothing but itself, that it was held, and the tags that show reviewers where."""
+    """Records the held plan, and the tags that show reviewers where it is; nothing else is written."""
     plan = decision.plan
     # What applying it would do: everything read, whatever is young, and brakes released.
     meant = None
@@ -252,14 +252,14 @@ def _hold(
 
 
 def _was_held(session: Session, plan: Plan) -> bool:
-    """Whether the last run's row says just this already."""
+    """Whether the last run's row says the same already."""
     last = runs.latest(session.state, session.tables, plan.binding, modes=(INCREMENTAL, FULL))
     session.rest()
     return last is not None and last["status"] == runs.HELD and last["held"] == plan.held
 
 
 def _is_known_held(session: Session, plan: Plan) -> bool:
-    """Whether just this was held before: then everything need not be read again to say what it means."""
+    """Whether the same plan was held before: then everything need not be read again to say what it would do."""
     known = held.load(session.state, session.tables, plan.binding)
     session.rest()
     return known is not None and known.noticed == plan.digest
@@ -278,7 +278,7 @@ def complete(
     counts: Callable[[RunResult], dict[str, object]],
     progress: Callable[[str], None],
 ) -> RunResult:
-    """Brings to FiftyOne what it is owed by a run that is committed; the result tells what became of that too."""
+    """Writes to FiftyOne what a committed run still owes it; the result includes what became of that."""
     if not applied.owed:
         return result
     try:
@@ -295,7 +295,7 @@ def complete(
 
 
 def rows_added(applied: Applied) -> int:
-    """By how much syncd itself changed the table's number of rows."""
+    """By how many rows syncd itself has changed the table."""
     step = {Action.INSERT: 1, Action.DELETE: -1, Action.UPDATE: 0}
     return sum(
         step[each.change.action]

@@ -1,4 +1,4 @@
-"""What the tags of labels say that were looked up, for a person's command that has to mind them."""
+"""What the tags say of labels that a person's command has looked up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from syncd.store import answered
 
 @dataclass(frozen=True)
 class Spoken:
-    """What is said by tags that have not been answered yet.
+    """What the tags say that have not been answered yet.
 
     ``tags`` are all that mean something (:func:`syncd.diff.tags.said`); ``asked`` those of each label that ask for
     something; ``meant`` the values that they ask for, by field.

@@ -1,8 +1,8 @@
-"""A complete reading: laid down, if it is large in parts, of which only what is not settled is kept.
+"""A sweep: reads both sides and the baseline completely, partitioned if large, and keeps what is unsettled.
 
-Both sides and the baseline are read once, each as one statement or moment, as any complete reading is. What the diff
-is given of them is closed, like what an incremental run reads: every annotation with all its labels, its row and its
-baseline, wherever these are. What is not there was not on that side when it was read.
+Both sides and the baseline are read once, each as one statement or moment. What the diff is given of them is closed, as
+in an incremental read: every annotation comes with all its labels, its row and its baseline, wherever these are. What
+is not there was not on that side when it was read.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from syncd.store import baseline
 
 @dataclass(frozen=True)
 class Met:
-    """The next baseline of annotations that both sides hold alike and of which there is nothing else to say.
+    """The next baseline of annotations that both sides hold alike and about which there is nothing else to say.
 
-    They may be too many for memory, and then lie in a folder. ``named`` are looked at with others after all.
+    They may be too many for memory; they are then in a folder. ``named`` go through the diff after all.
     """
 
     parts: Parts
@@ -51,7 +51,7 @@ class Met:
 
     @property
     def first(self) -> int:
-        """How many of them are met for the first time."""
+        """How many of them are first meetings."""
         return sum(int(part[FIRST].sum()) for part in self._parts())
 
     def _parts(self) -> Iterator[pl.DataFrame]:
@@ -62,7 +62,7 @@ class Met:
 
 @dataclass(frozen=True)
 class Swept:
-    """What is not settled, of sides that were read completely; and what was met.
+    """The unsettled annotations of both sides, completely read; and what was met.
 
     ``not_ingested`` counts rows that were left out because FiftyOne does not have their samples; ``alongside`` are the
     samples with the stamp of an edited label.
@@ -84,11 +84,11 @@ def sweep(
     familiar: Familiar | None,
     until_done: ExitStack,
 ) -> Swept:
-    """Reads everything and keeps what is not settled.
+    """Reads everything and keeps what is unsettled.
 
-    ``rules_at`` gives the rules for the moment at which FiftyOne was read; ``size`` is about how many annotations
-    there are. ``familiar`` are documents that need not be decoded, and learns what those that were hold. What is met
-    lies in a folder that goes with ``until_done``.
+    ``rules_at`` gives the rules for the moment at which FiftyOne was read; ``size`` is the approximate number of
+    annotations. ``familiar`` is the document cache, and learns from the documents that are decoded. What was met is in
+    a folder that lives as long as ``until_done``.
     """
     kept = Path(until_done.enter_context(tempfile.TemporaryDirectory(prefix="syncd-met-")))
     with tempfile.TemporaryDirectory(prefix="syncd-sweep-") as folder:

@@ -1,1 +1,1 @@
-"""Reports over the change log: what is selected, how it is read, what it comes to. Reads only; decides nothing."""
+"""Reports over the change log: selects, reads and summarises. Reads only; decides nothing."""

@@ -1,4 +1,4 @@
-"""Everything that a report says, gathered once for all its formats."""
+"""The content of a report, gathered once for all its formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conflicts of the time that a report is about: opened, resolved and how, and how long they waited."""
+"""Conflicts within the period of a report: opened, resolved and how, and how long they waited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The formats of a report, by name and by the ending of a file."""
+"""The formats of a report, by name and by file ending; and the changes as a file for other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a reader goes from a change: its sample in FiftyOne's App, and the command that takes it back. Pure."""
+"""Links from a change: to its sample in FiftyOne's App, and the command that takes it back. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a model's predictions compare with the labels before the selected corrections, and after them. Pure."""
+"""Compares a model's predictions with the labels before and after the selected corrections. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In which order labels are shown: that of the taxonomy where there is one, else the most frequent first. Pure."""
+"""The order in which labels are shown: the taxonomy's where there is one, otherwise the most frequent first. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The spans of time that the daemon's reports are about, and what their files are called. Pure.
+"""The schedule of the daemon's reports: the periods that they cover, the names of their files, and where they go.
 
 Spans of one length follow each other without a gap from a Monday on, so that weeks begin on Mondays and days at
 midnight, in UTC. Which span is the last needs no memory, and its file's name says whether it has been written.

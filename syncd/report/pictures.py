@@ -1,4 +1,4 @@
-"""Pictures of changed annotations: which ones, where their images are, and the small ones that go into the page."""
+"""Pictures of changed annotations: which ones, where their images are, and the small ones for the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the daemon puts its reports: a folder, or a prefix in S3. A report that is there is never written again."""
+"""Where the daemon puts its reports: a folder, or a prefix in S3. An existing report is never written again."""
 
 from __future__ import annotations
 

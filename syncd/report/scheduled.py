@@ -1,4 +1,4 @@
-"""The report that is due by the configuration's schedule: written once, wherever and however often this is asked."""
+"""Writes the report that is due by the schedule: once, wherever and however often this is called."""
 
 from __future__ import annotations
 

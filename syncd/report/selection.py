@@ -1,4 +1,4 @@
-"""Which changes a report is about."""
+"""Which changes a report covers, and reading them as columns."""
 
 from __future__ import annotations
 

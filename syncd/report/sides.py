@@ -1,4 +1,4 @@
-"""What a report takes from the bindings' own servers: the order of the taxonomy, and what a model predicted.
+"""What a report reads from the bindings' own servers: the order of the taxonomy, and a model's predictions.
 
 The rest of a report needs syncd's own tables only. What cannot be read here is left out, and noted.
 """

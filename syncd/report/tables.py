@@ -1,4 +1,4 @@
-"""The changes themselves as a file for other programs: one row per change, with every column of ``syncd.change``."""
+"""Writes the changes as a file for other programs: one row per change, with every column of ``syncd.change``."""
 
 from __future__ import annotations
 

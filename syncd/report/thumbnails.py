@@ -1,4 +1,4 @@
-"""From an image file to small pictures inside the page, however large the image is."""
+"""Makes small pictures for the page from image files, however large these are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the changes come to, in numbers. Pure: takes the frame of :func:`syncd.report.read.changes`.
+"""Totals of the changes. Pure: takes the frame of :func:`syncd.report.read.changes`.
 
 Everything but ``by_status`` counts applied changes only: the others never came into effect.
 """

@@ -1,4 +1,4 @@
-"""The words of an answer: what was taken, what is known for it, what follows."""
+"""The types of an answer: what a person took, what is known for it, what follows, and whether it still applies."""
 
 from __future__ import annotations
 

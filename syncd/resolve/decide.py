@@ -1,4 +1,4 @@
-"""What a person's answer to one conflict means: the place where every kind of conflict has its rule. Pure."""
+"""What a person's answer to one conflict means: every kind of conflict has its rule here. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers to a conflict about one field of an annotation."""
+"""Answers to a conflict about one field of an annotation, its image included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers to a conflict about which label an annotation is. Only what is certain is offered."""
+"""Answers to a conflict about which label an annotation is. Only certain answers are offered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A value as a person types it, as the field's kind."""
+"""Reads a value that a person typed as a value of the field's kind."""
 
 from __future__ import annotations
 

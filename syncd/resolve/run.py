@@ -1,4 +1,4 @@
-"""Resolves conflicts of one binding: one look at each side, a decision for each, one plan for all of them."""
+"""Resolves conflicts of one binding: reads each side once, decides each conflict, applies one plan for all of them."""
 
 from __future__ import annotations
 

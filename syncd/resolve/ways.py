@@ -1,4 +1,4 @@
-"""Which answers to a conflict can be carried out as both sides are now: each one is tried, by the rules that decide."""
+"""Which answers to a conflict can be carried out as both sides are now: each is tried by the deciding rules."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""syncd's own tables (DESIGN §8): their declaration, migrations, and every statement on them."""
+"""Tables of syncd: their declaration, their migrations, and every statement on them."""

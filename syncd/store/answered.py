@@ -1,4 +1,4 @@
-"""Tags that stay on their labels and have had their effect, so that they do not have it again."""
+"""Answered tags: tags that stay on their labels and have had their effect, so that they do not have it again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The baseline: per annotation the last state on which both sides agreed.
+"""The baseline: per annotation, the last state on which both sides agreed.
 
 ``fields`` is a JSON object of the agreed values; a field that was never agreed is not in it.
 """

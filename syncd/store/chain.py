@@ -1,4 +1,4 @@
-"""The hash chain of the change log: each entry's hash covers the one before it, per binding, in order of ``seq``."""
+"""The hash chain of the change log: each entry's hash covers the entry before it, per binding, in order of ``seq``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conflicts as durable rows: opened once, updated while they last, closed when settled or resolved."""
+"""Conflicts as durable rows: opened once, updated while they last, closed when they are over or resolved."""
 
 from __future__ import annotations
 

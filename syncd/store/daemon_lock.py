@@ -1,8 +1,8 @@
-"""One daemon per binding over all hosts: whoever holds this lock polls, every other stands by.
+"""One daemon per binding over all hosts: the daemon that holds this lock polls, every other one stands by.
 
-It is taken on the connection that writes, for as long as that connection lives, beside the lock of each run
-(:mod:`syncd.store.lock`), which commands take as well: they work beside a daemon. A daemon that lost its connection
-has lost this lock, every run's, and the means to write, at the same moment.
+The lock is taken on the connection that writes, for as long as that connection lives, beside the lock of each run
+(:mod:`syncd.store.lock`). Commands take only the latter: they work beside a daemon. A daemon that lost its connection
+has lost this lock, every run's lock, and the means to write, at the same moment.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Daemons: one row for each that is at work, with its beat and how it finds its bindings."""
+"""The daemon registry: one row per daemon at work, with its heartbeat and the status of its bindings."""
 
 from __future__ import annotations
 

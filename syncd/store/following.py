@@ -1,4 +1,4 @@
-"""New entries of the change log as they come."""
+"""Follows the change log: yields new entries as they come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people changed in FiftyOne, as the run before this one found it; and what waited already."""
+"""Hand edits that the run before this one found in FiftyOne, and annotations that waited already."""
 
 from __future__ import annotations
 

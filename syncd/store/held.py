@@ -1,4 +1,4 @@
-"""Held plans: what a brake stopped, kept until somebody applies or drops it, or a run gets by without it."""
+"""Held plans: what a brake stopped, kept until a person applies or drops it, or until a run is no longer held."""
 
 from __future__ import annotations
 

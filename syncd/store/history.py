@@ -1,4 +1,4 @@
-"""What syncd itself did lately, as the diff takes it."""
+"""Reads the history that the diff uses: what syncd itself did lately."""
 
 from __future__ import annotations
 

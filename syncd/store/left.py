@@ -1,10 +1,10 @@
-"""Intents that a failed run left in the change log, and that the next one takes up again instead of logging them anew.
+"""Unfinished intents: what a failed run left in the change log, taken up by the next run instead of being logged anew.
 
-A failure that lasts (a right that is missing, a server that goes away in the middle of every run) would else leave all
-that waits in the log once more with every try. As long as it is not known what became of an entry, it is part of no
-chain: what an intent says can be written down under another of the numbers that are left.
+Otherwise a lasting failure (a missing right, a server that goes away in the middle of every run) would log everything
+that waits once more with every attempt. As long as the outcome of an entry is unknown, the entry is part of no chain:
+an intent can be written under another of the numbers that are left.
 
-Invariant: a binding's entries are finished in order of ``seq``. So what is finished first gets the lowest of them.
+Invariant: a binding's entries are finished in order of ``seq``. So the entry that is finished first gets the lowest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs: one row per reconcile of a binding."""
+"""Runs: one row per run of a binding."""
 
 from __future__ import annotations
 

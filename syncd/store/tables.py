@@ -1,4 +1,4 @@
-"""syncd's own tables (DESIGN §8), as declared; ``migrations/`` builds the same, and a test compares the two.
+"""Declares the tables of syncd; ``migrations/`` builds the same, and a test compares the two.
 
 JSON columns are of type JSON and not JSONB: the hash chain covers their text, which JSONB would rewrite.
 """

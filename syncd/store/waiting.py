@@ -1,7 +1,7 @@
-"""What waits for a person without being a conflict: edits without an approving tag, and annotations flagged as wrong.
+"""What waits for a person without being a conflict: edits without an approving tag, and flagged annotations.
 
-The rows are those that the last run that looked at an annotation found, so that they can be shown without reading
-either side.
+The rows are those that the last run found that judged the annotation, so that they can be shown without reading either
+side.
 """
 
 from __future__ import annotations

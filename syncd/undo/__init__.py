@@ -1,1 +1,1 @@
-"""Taking applied changes back: what they came to (:mod:`net`), and its inverse (:mod:`invert`); both are pure."""
+"""Takes applied changes back: their net effect (:mod:`syncd.undo.net`) and its inverse (:mod:`syncd.undo.invert`)."""

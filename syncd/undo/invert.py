@@ -1,4 +1,4 @@
-"""The inverse of what logged changes came to, where both sides still hold what they left. Pure.
+"""The inverse of logged changes, where both sides still hold what those left. Pure.
 
 Both sides are brought back, whichever was written: they agreed afterwards, and if only one went back, the next run
 would take it for an edit.

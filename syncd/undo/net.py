@@ -1,7 +1,7 @@
-"""What a set of logged changes came to, annotation by annotation: the oldest state before them and the newest after.
+"""The net effect of logged changes on each annotation: the oldest state before them and the newest after them.
 
 Several changes of one field collapse into one. Where somebody else's change lies between two of them, only what came
-after it is taken back: the other's change would go with the older ones.
+after it is taken back: otherwise the other change would be lost with the older ones.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Takes logged changes of one binding back: one look at both sides, one plan, applied like any change."""
+"""Takes logged changes of one binding back: reads each side once, and applies one plan like any other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which labels in use are not in the vocabulary, and what is wrong with the vocabulary itself."""
+"""Finds labels in use that are not in the vocabulary, and faults of the vocabulary itself."""
 
 from __future__ import annotations
 

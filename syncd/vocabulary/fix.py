@@ -1,4 +1,4 @@
-"""A plan that writes labels which certainly mean a term as that term."""
+"""A plan that corrects labels which certainly mean a term."""
 
 from __future__ import annotations
 

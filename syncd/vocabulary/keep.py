@@ -1,4 +1,4 @@
-"""Pushing the vocabulary only when it changed, without starting FiftyOne's SDK to find out."""
+"""Pushes the vocabulary only when it changed, without starting FiftyOne's SDK to find out."""
 
 from __future__ import annotations
 

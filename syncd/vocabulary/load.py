@@ -1,4 +1,4 @@
-"""The vocabulary that a binding names, from wherever it stands."""
+"""Loads the vocabulary that a binding names, from a table, a file or the configuration."""
 
 from __future__ import annotations
 

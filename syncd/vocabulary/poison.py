@@ -1,4 +1,4 @@
-"""Terms that must not reach FiftyOne, because it would make something else of them."""
+"""Terms that must not reach FiftyOne, because it would store them as something else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LeftOut:
 
 
 def why_poison(term: str) -> str | None:
-    """Why FiftyOne would not keep this term as it is; ``None`` where it would (FIFTYONE_FACTS §2.6)."""
+    """Why FiftyOne would not keep this term as it is; ``None`` where it would."""
     if looks_like_a_date(term):
         return "FiftyOne turns a label that reads as a date into a date, and the dataset no longer loads"
     broken = next((each for each in term if unicodedata.category(each) in _BREAKS), None)

@@ -1,4 +1,4 @@
-"""Writes the vocabulary to a dataset as FiftyOne's label schema, so that its App offers these classes and no others."""
+"""Pushes the vocabulary to a dataset as FiftyOne's label schema, so that its App offers these classes and no others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from syncd.vocabulary.schema import Attribute, Fields, Schema, with_classes, wit
 from syncd.vocabulary.taxonomy import Node, selectable, taxonomy_root
 
 MOST_CLASSES = 1_000
-"""What FiftyOne's App takes as a list; more only as a taxonomy (FIFTYONE_FACTS §4)."""
+"""The App takes no longer list, only a taxonomy: "Label schemas and taxonomies" in docs/fiftyone-facts.md."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _offered(vocabulary: Vocabulary) -> list[str]:
     """The classes of a list: extra labels, then terms in their order.
 
     A label that was just drawn is saved as the first class of the list before anybody has chosen one
-    (FIFTYONE_FACTS §2.2): "unknown" is the better guess than whatever term comes first.
+    ("Requests of the App" in docs/fiftyone-facts.md): "unknown" is the better guess than whatever term comes first.
     """
     labels = dict.fromkeys([*vocabulary.extra_labels, *(each.name for each in vocabulary.terms)])
     return [each for each in labels if why_poison(each) is None]

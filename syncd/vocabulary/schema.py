@@ -1,6 +1,6 @@
 """The label schema of a field as FiftyOne's annotation takes it.
 
-The vocabulary's part and the mapping's are laid over what is there: what somebody set in the App otherwise stays.
+The parts of the vocabulary and of the mapping replace what is there; what somebody else set in the App stays.
 """
 
 from __future__ import annotations

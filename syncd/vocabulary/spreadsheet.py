@@ -1,4 +1,4 @@
-"""Terms from a file of columns with a header: commas, semicolons or tabs."""
+"""Reads terms from a file of columns with a header: commas, semicolons or tabs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A vocabulary as the tree of a FiftyOne taxonomy: plain dictionaries, as FiftyOne stores them.
 
-A node that cannot be selected is a header; one that is deprecated is not offered, and valid where it stands
-(FIFTYONE_FACTS §4). Names are unique in the whole tree.
+A node that cannot be selected is a header; a deprecated node is not offered, and stays valid on labels that have it.
+Names are unique in the whole tree.
 """
 
 from __future__ import annotations

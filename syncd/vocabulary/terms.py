@@ -1,4 +1,4 @@
-"""From entries, wherever they were read, to terms; what is none is left out and named."""
+"""Turns entries, wherever they were read, into terms; leaves out and names what is none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Terms from nested lists and mappings, as YAML and JSON have them."""
+"""Reads terms from nested lists and mappings, as YAML and JSON have them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The FiftyOne side of a binding, read and written in its MongoDB without the SDK's sample objects (facts §1.4)."""
+"""The FiftyOne side of a binding, read and written in its MongoDB without the SDK's sample objects, which go stale."""
 
 from __future__ import annotations
 

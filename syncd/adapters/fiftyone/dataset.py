@@ -24,7 +24,7 @@ KINDS = {
     "DateField": Kind.DATE,
     "DateTimeField": Kind.TIMESTAMP,
 }
-"""FiftyOne's field types that syncd can map; a declared attribute must be written as its own type (facts §6.3).
+"""FiftyOne's field types that syncd can map; a declared attribute must be written as its own type.
 
 UUIDs travel as strings: FiftyOne's UUIDField stores one of two binary subtypes, which cannot be read as columns.
 """

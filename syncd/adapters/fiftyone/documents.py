@@ -1,4 +1,4 @@
-"""Labels and samples as FiftyOne's SDK itself would store them (facts §6.3); what has no value is left out."""
+"""Labels and samples as FiftyOne's SDK itself would store them; what has no value is left out."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def media_of(samples: Documents, sample_ids: Iterable[str], uri: str) -> dict[st
 
 
 def declare_text(fiftyone: Any, dataset_name: str, names: Sequence[str]) -> None:
-    """Declares sample fields that hold text, as a raw write needs them (facts §6.3).
+    """Declares sample fields that hold text, as a raw write needs them.
 
     ``MappingError`` where one is there with another type.
     """

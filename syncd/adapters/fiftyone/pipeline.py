@@ -1,8 +1,8 @@
 """The aggregation that turns samples into one flat row per label, on the server.
 
 ``odd`` is null, or, of a label with a value of an unexpected type (a label that became a date, text for a number), the
-types of its values: they cannot be loaded by FiftyOne itself and must be neither lost nor taken for missing (facts
-§2.6, §6.3).
+types of its values: they cannot be loaded by FiftyOne itself and must be neither lost nor taken for missing
+("Values that break a dataset" in docs/fiftyone-facts.md).
 """
 
 from __future__ import annotations

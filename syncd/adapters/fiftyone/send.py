@@ -14,7 +14,7 @@ from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 from syncd.adapters.fiftyone.errors import said
 
 BATCH = 1_000
-"""Operations that are sent together; larger batches were no faster (facts §6.1)."""
+"""Operations that are sent together; larger batches were no faster."""
 
 LANES = 2
 """Connections. Two took 0.6 of the time of one on two cores, three as long as two."""

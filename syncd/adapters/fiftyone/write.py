@@ -1,7 +1,7 @@
 """Compare-and-set writes to labels, addressed by sample id and label id and never by list position.
 
 Every write moves the sample's ``last_modified_at`` by the server's clock, so that the App's own check refuses to
-overwrite it (facts §6.2). Lists are changed in place or appended to, never reordered.
+overwrite it ("Moving the stamp" in docs/fiftyone-facts.md). Lists are changed in place or appended to, never reordered.
 """
 
 from __future__ import annotations

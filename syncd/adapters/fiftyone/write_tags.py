@@ -4,7 +4,7 @@ Two people's tags never meet: what is to be taken off is pulled by name, what is
 there yet. Nothing is written, and no sample is stamped, where the tags are as they should be.
 
 A mark of syncd's own stamps no sample: the stamp says when somebody edited it, by which ``on_conflict: latest`` judges.
-The App may overwrite such a mark (facts §6.2); the run that sees what the App saved sets it again.
+The App may overwrite such a mark; the run that sees what the App saved sets it again.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Both sides of a binding in memory, with faults on demand: for tests of what works on adapters.
+"""Both sides of a binding in memory, with faults on demand, for tests of code that uses adapters.
 
     faults = Faults()
     rows = MemoryRows(mapping, faults=faults)
     rows.put("a1", {"label": "Copepoda"}, media="/images/1.png")
     faults.fail(DatabaseUnavailable("gone"), method="write", at=2)
 
-They behave as the real ones do, and pass the same contract tests (``tests/contract``). Their other methods are those
-of people who edit the side behind syncd's back.
+They behave like the real sides, and pass the same contract tests (``tests/contract``). Their other methods act for
+people who edit the side behind syncd's back.
 """
 
 from syncd.adapters.memory.faults import Faults

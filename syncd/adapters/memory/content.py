@@ -1,4 +1,4 @@
-"""What annotations in memory hold, and how it is read."""
+"""The annotations that a side in memory holds, and how they are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples in memory as documents that are told by their hashes, as FiftyOne's are."""
+"""Samples in memory as documents with hashes, like FiftyOne's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong on a side in memory, and when. Nothing does until it is asked for."""
+"""Faults of a side in memory: what fails, and when. Nothing fails unless a test asks for it."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""S3 by boto3: what is there, and its bytes. It reads and writes; what for is decided in syncd.media."""
+"""S3 by boto3: lists, reads and writes objects. :mod:`syncd.media` decides what for."""

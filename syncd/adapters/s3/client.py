@@ -1,4 +1,4 @@
-"""One boto3 client for S3, as the configuration says."""
+"""Makes the boto3 client for S3 that the configuration describes, with keys that are renewed without a restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is there under a prefix, page by page."""
+"""Lists the objects under a prefix, page by page."""
 
 from __future__ import annotations
 

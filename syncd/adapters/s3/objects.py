@@ -1,4 +1,4 @@
-"""The bytes of one object: a piece of it, or all of it into a file, going on where an earlier attempt stopped."""
+"""Lists and reads objects: a part of one, or all of it into a file, continuing where an attempt stopped."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A file becomes an object: never in place of another one, and what S3 holds afterwards is compared with the file.
+"""Uploads a file as an object: never over another object, and compared afterwards with what S3 holds.
 
-A file of more than one part is sent in parts of `PART`; checksum and ETag of such an object are those of its parts'.
-A transfer that is cut off is begun anew; its parts are given back where S3 can still be told.
+A file of more than one part is sent in parts of `PART`; the checksum and ETag of such an object are made of those of
+its parts. An interrupted transfer begins anew; its parts are given back where S3 can still be told.
 """
 
 from __future__ import annotations

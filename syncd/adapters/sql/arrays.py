@@ -1,7 +1,7 @@
 """Lists as PostgreSQL's own text of an array.
 
 A driver that is given a list writes an expression for each element, which the server parses, types and plans one by
-one: ten thousand labels cost it several times as long as writing them. An array in one text is one constant.
+one: that costs several times as much as writing ten thousand labels. An array in one text is one constant.
 """
 
 from __future__ import annotations

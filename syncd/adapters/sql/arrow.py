@@ -1,4 +1,4 @@
-"""Reading PostgreSQL as columns: binary COPY into Arrow, through ADBC."""
+"""Reads PostgreSQL as columns: binary COPY into Arrow, through ADBC."""
 
 from __future__ import annotations
 

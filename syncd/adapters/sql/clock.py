@@ -1,4 +1,4 @@
-"""The clock by which a database's rows are stamped."""
+"""The clock and the time zone in which a database's rows are stamped."""
 
 from __future__ import annotations
 

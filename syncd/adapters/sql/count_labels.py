@@ -1,4 +1,4 @@
-"""How often each label stands in the database."""
+"""Counts how often each label occurs in the database."""
 
 from __future__ import annotations
 

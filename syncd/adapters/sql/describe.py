@@ -1,4 +1,4 @@
-"""What the database says of the mapped columns: kinds, limits, nullability."""
+"""Describes the mapped columns as the database declares them: kinds, limits, nullability."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Column types as PostgreSQL's catalogue tells them, of tables, views and queries."""
+"""Describes column types from PostgreSQL's catalogue, for tables, views and queries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The encoding of a database, and text that it has no characters for.
+"""The encoding of a database, and text for which it has no characters.
 
 Every session speaks UTF-8, and the server translates. ``SQL_ASCII`` means that nobody knows the encoding: the server
 keeps bytes as they come, and syncd's are UTF-8.

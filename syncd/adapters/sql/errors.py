@@ -1,4 +1,4 @@
-"""A database's errors: a value that it refuses, or a failure, which becomes one of syncd's own errors."""
+"""A database's errors: a refused value, or a failure, which becomes one of syncd's own errors."""
 
 from __future__ import annotations
 

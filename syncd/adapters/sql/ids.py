@@ -1,4 +1,4 @@
-"""Annotation ids: which text can be one in a column, and those that a table's owner of ids gives beforehand."""
+"""Annotation ids: which text can be one in a column, who gives new rows their ids, and ids drawn beforehand."""
 
 from __future__ import annotations
 

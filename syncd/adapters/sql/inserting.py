@@ -1,8 +1,8 @@
-"""Inserts rows under ids that come from whoever owns them, and says under which id each row is there.
+"""Inserts rows under ids that their owner gives, and says under which id each row is there.
 
-Ids that can be had beforehand (a sequence, a default, a UUID) are, so that thousands of rows go in one statement. Where
-only the database knows, rows go one by one, and the one id that comes back is the row's. What comes back otherwise than
-it must is undone to its savepoint and named.
+Ids that can be drawn beforehand (a sequence, a default, a UUID) are, so that thousands of rows go in one statement.
+Where only the database knows, rows go one by one, and the one id that comes back is the row's. A row that reads back
+differently than it must is undone to its savepoint and named.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How long a PostgreSQL server may keep us waiting, and how soon it notices that we are gone."""
+"""How long syncd waits for a PostgreSQL server, and how soon the server notices that syncd is gone."""
 
 from __future__ import annotations
 

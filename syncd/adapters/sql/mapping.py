@@ -1,4 +1,4 @@
-"""Which columns hold what: the database half of a binding."""
+"""Which columns hold what: the database's half of a mapping."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values as any driver gives them, one by one, as a raw frame: for databases that SQL alone cannot be trusted with.
+"""Parses values that a driver gives one by one into a raw frame, for databases whose column types prove nothing.
 
 SQLite lets a column hold anything, whatever its type; what is not of its type is no value of ours, and is shown.
 """

@@ -1,4 +1,4 @@
-"""Which table a name means: that name in a database of a server, whatever its oid. Tables are swapped nightly."""
+"""The identity of a table: its name, in a database of a server, whatever its oid, because tables are swapped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names from the configuration as SQL."""
+"""Quotes names from the configuration as SQL."""
 
 from __future__ import annotations
 

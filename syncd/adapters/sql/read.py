@@ -1,4 +1,4 @@
-"""Annotations as a database gives them, brought into a snapshot's frame.
+"""Brings annotations as a database returns them into the frame of a snapshot.
 
 Both ways of reading (:func:`select_list` for PostgreSQL, plain columns and :mod:`syncd.adapters.sql.parse` elsewhere)
 yield the same raw frame, which :func:`finish` turns into a snapshot's.

@@ -1,4 +1,4 @@
-"""What a statement left in the table, as it is read; and what the database makes of a value that it changed."""
+"""Reads back what a statement left in the table, and tries what the database makes of a value that it changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions to the relation that is read: all of it, a part by time, a part by ids."""
+"""Queries on the relation that is read: all of it, a part by time, a part by ids, its labels, its terms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells a value that the database refuses from a statement that fails whatever its values are."""
+"""Distinguishes a value that the database refuses from a statement that fails whatever its values are."""
 
 from __future__ import annotations
 

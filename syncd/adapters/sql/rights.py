@@ -1,4 +1,4 @@
-"""What PostgreSQL lets this role do with the table: which rights it lacks, and the statements that grant them."""
+"""The rights on the table that PostgreSQL denies this role, and the statements that grant them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The values that a column takes and no others: of an enum, of a CHECK that lists them, of a foreign key.
+"""Accepted values: the values that a column takes and no others, of an enum, a CHECK that lists them, or a foreign key.
 
-Only what is certain is told: a value that is not among them is refused by the database, whatever becomes of the row
-before. So a column that a trigger may rewrite, or whose collation takes several texts for one, tells only of its enum.
+Only what is certain is told: the database refuses any other value, whatever happens to the row before. So a column
+that a trigger may rewrite, or whose collation takes several texts for one, tells only of its enum.
 """
 
 from __future__ import annotations

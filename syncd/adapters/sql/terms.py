@@ -1,4 +1,4 @@
-"""Reads the table that a vocabulary stands in."""
+"""Reads the table that holds a vocabulary."""
 
 from __future__ import annotations
 

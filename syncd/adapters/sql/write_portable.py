@@ -1,4 +1,4 @@
-"""Compare-and-set writes through SQLAlchemy alone, one statement per change: any database, no speed claims."""
+"""Compare-and-set writes through SQLAlchemy alone, one statement per change: for any database, and not fast."""
 
 from __future__ import annotations
 

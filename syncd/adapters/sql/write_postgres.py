@@ -1,4 +1,4 @@
-"""Set-based compare-and-set writes: one statement per field, whatever the number of rows."""
+"""Compare-and-set writes to PostgreSQL on sets: one statement per field, whatever the number of rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The time zone of stamps that bear none: that in which the lab's own sessions write them."""
+"""The time zone of stamps that have none: the zone in which the laboratory's own sessions write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plots, as plotly takes them. Colours are names such as ``@ink``: the page puts in those of its present look.
+"""The plots for plotly. Colours are names such as ``@ink``: the page replaces them by those of its current theme.
 
 Everything that people wrote goes through :func:`syncd.report.html.text.plotted`.
 """

@@ -1,4 +1,4 @@
-"""Writes the page: numbers and sentences as HTML, plots and the list of changes as data that its scripts draw."""
+"""Writes the page: numbers and sentences as HTML; plots and the list of changes as data for its scripts."""
 
 from __future__ import annotations
 

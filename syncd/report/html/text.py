@@ -1,4 +1,4 @@
-"""Text that people wrote, made fit for plots, which take some HTML for markup; and counts in words. Pure."""
+"""Escapes people's text for plots, which take some HTML for markup; and writes counts in words. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever types while a run is applying keeps what they typed (DESIGN §5, 1)."""
+"""Whoever types while a run is applying keeps what they typed."""
 
 from __future__ import annotations
 

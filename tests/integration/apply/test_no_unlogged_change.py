@@ -1,4 +1,4 @@
-"""What is done stands in the change log before it is done, and all that a run found is recorded at once (§5, 2, 7)."""
+"""What is done stands in the change log before it is done, and all that a run found is recorded at once."""
 
 from __future__ import annotations
 

@@ -300,7 +300,7 @@ def test_fiftyone_enterprise_gets_the_keys_and_the_next_call_knows_how_long_they
 
 
 def test_enterprise_gets_no_keys_that_it_could_not_use(s3_endpoint: str, tmp_path: Path) -> None:
-    """Its keys for other servers than Amazon's have no session token (facts §10)."""
+    """Its keys for other servers than Amazon's have no session token."""
     given = _settings(s3_endpoint, tmp_path / "aws", hand_to="enterprise")
     given["s3"]["endpoint_url"] = s3_endpoint
 

@@ -59,7 +59,7 @@ def test_labels_that_fiftyone_itself_cannot_load_are_named(world: World) -> None
     assert named == {(each, "unsafe_value", "label") for each in poisoned}
     for each, row in zip(poisoned, world.data.rows, strict=False):
         assert world.rows()[each]["label"] == row.label
-        # Mended by a raw write, as FIFTYONE_FACTS §2.6 says it must be.
+        # Only a raw write mends it ("Values that break a dataset" in docs/fiftyone-facts.md).
         set_raw(world, each, label=row.label)
     world.reconcile()
     assert (world.conflicts(), world.disagreements()) == ([], {})

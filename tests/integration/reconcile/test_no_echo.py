@@ -1,4 +1,4 @@
-"""What syncd wrote is never read back as somebody's edit (§5, 4), and a run without news writes nothing at all."""
+"""What syncd wrote is never read back as somebody's edit, and a run without news writes nothing at all."""
 
 from __future__ import annotations
 

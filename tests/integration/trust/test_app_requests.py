@@ -1,4 +1,4 @@
-"""The requests that the App sends (facts §2.2), sent to FiftyOne's own server while syncd works.
+"""The requests that the App sends, sent to FiftyOne's own server while syncd works.
 
 Whoever was first is kept: an edit of the App that was acknowledged is not overwritten, and one that came after syncd's
 write is refused by the server (412), so that the App has to look again.
@@ -144,7 +144,7 @@ def test_a_tag_set_in_the_app_is_seen_on_its_label_alone(sheet: Sheet, world: Wo
 
 
 def test_ids_that_the_app_lets_anybody_change_are_never_followed(sheet: Sheet, world: World) -> None:
-    """The server checks nothing (facts §2.5): an id can be taken from a label, changed, and given to a second one."""
+    """The server checks nothing: an id can be taken from a label, changed, and given to a second one."""
     renamed, dropped, copied, *_ = sheet.ids
     before = world.rows()
     copy = new_label("Copied", annotation_id=copied)

@@ -1,5 +1,6 @@
-"""An App window that stays open while the database changes undoes no correction of it (facts §2.4).
+"""An App window that stays open while the database changes undoes no correction of it.
 
+What such a window does is told under "An open App window" in docs/fiftyone-facts.md.
 The server tells the window by a 412 that the sample has changed; the App then sends what the window still shows. This
 cannot be told from a user's edit by its form. What syncd promises: the database keeps its correction, FiftyOne gets it
 back once, and whoever undoes it again finds a conflict that names both values.

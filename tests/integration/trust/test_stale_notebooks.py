@@ -1,7 +1,8 @@
 """Notebooks that save what they loaded long ago, copies that carry ids with them, and bulk calls that commit late.
 
-FiftyOne's SDK saves a loaded sample by list position and a whole list where it grew (facts §1.5); clones and merges
-duplicate or drop annotation ids (§3); a bulk call stamps its samples with the time at which it began (§1.3).
+FiftyOne's SDK saves a loaded sample by list position and a whole list where it grew; clones and merges
+duplicate or drop annotation ids; a bulk call stamps its samples with the time at which it began ("Stamps and
+commits" in docs/fiftyone-facts.md).
 """
 
 from __future__ import annotations

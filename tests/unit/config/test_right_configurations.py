@@ -22,7 +22,7 @@ from syncd.config import (
 from syncd.errors import ConfigError
 from unit.config.support import MINIMAL, at_top, in_binding, write
 
-DESIGN = """\
+EXAMPLE = """\
 fiftyone:
   database_uri: mongodb://localhost:27017
   database_name: fiftyone
@@ -79,7 +79,7 @@ def load(folder: Path, text: str, **environ: str) -> Config:
 
 def test_the_configuration_of_the_design_is_read_as_it_stands(tmp_path: Path) -> None:
     (tmp_path / "webhook").write_text("https://hooks.example/T0/secret\n", encoding="utf-8")
-    config = load(tmp_path, DESIGN)
+    config = load(tmp_path, EXAMPLE)
     binding = config.binding("planktivore")
     assert config.fiftyone.database_uri is not None
     assert config.fiftyone.database_uri.get_secret_value() == "mongodb://localhost:27017"
@@ -100,7 +100,7 @@ def test_the_configuration_of_the_design_is_read_as_it_stands(tmp_path: Path) ->
 
 def test_the_defaults_are_those_of_the_design(tmp_path: Path) -> None:
     """The page shows most defaults by writing them out: dropping them changes nothing."""
-    full = yaml.safe_load(DESIGN)
+    full = yaml.safe_load(EXAMPLE)
     full["bindings"][0]["policy"] |= {"on_stale_revert": "reapply", "stale_window": "1h"}
     full["notify"] = {"webhook": None}
     short = {key: full[key] for key in ("fiftyone", "database", "bindings")}

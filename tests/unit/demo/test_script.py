@@ -52,7 +52,7 @@ def _check(data: DemoData, steps: tuple[Step, ...]) -> None:
     expected = Counter(step.expected for step in steps)
     assert expected["converged"] == expected["edit_edit"] == 2
     assert expected["box_changed"] == 1
-    # the brakes of DESIGN §6
+    # the default brakes
     assert len(_touched(steps)) < 0.2 * len(data.rows)
     deleted = [step for step in steps if step.kind == "delete"]
     assert len(deleted) < 0.02 * len(data.rows)

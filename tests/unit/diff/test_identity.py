@@ -1,4 +1,4 @@
-"""Which label is which annotation: ids that are lost, restored, moved, exchanged, replaced (DESIGN §4, "Identity")."""
+"""Which label is which annotation: ids that are lost, restored, moved, exchanged, replaced."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def test_an_annotation_on_a_label_without_label_id_is_not_taken_for_deleted(poli
 
 
 def test_a_label_without_any_id_where_a_label_vanished_may_be_that_label() -> None:
-    # A notebook that held an old copy of the sample writes such a label by its list index (facts §1.5).
+    # A notebook that held an old copy of the sample writes such a label by its list index.
     plan = plan_of(
         label_type=CLASSIFICATIONS, b=[B("a")], f=[F(None, label_id="-", sample="s-a")], d=[D("a")],
         on_fiftyone_delete="delete",

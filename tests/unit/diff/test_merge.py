@@ -1,4 +1,4 @@
-"""DESIGN §4, second table: an annotation that all know, field by field, for every kind, direction and policy."""
+"""An annotation that all know, field by field, for every kind, direction and policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DESIGN §4, first table: annotations that not everybody has, under every policy."""
+"""Annotations that not everybody has, under every policy."""
 
 from __future__ import annotations
 

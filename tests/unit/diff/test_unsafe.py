@@ -259,7 +259,7 @@ def test_a_drawn_label_with_such_a_value_is_refused(label: Any) -> None:
     assert (conflict.kind, conflict.annotation_id, conflict.label_id) == ("unsafe_value", None, "l")
 
 
-# labels that read as dates (FIFTYONE_FACTS §2.6)
+# labels that read as dates
 
 
 @pytest.mark.parametrize("text", ["20240101", "2024-01-01", "2024-W01", "20261231T10", "2024W011", "2024-01-01 10:00Z"])

@@ -147,9 +147,9 @@ def planned(mapped: Mapping, policy: dict[str, str], mode: str) -> Plan:
     for number, case in enumerate(CASES):
         base, mine, theirs = case.values
         mine_at: datetime | None
-        mine_at, theirs_at = TIMES["same time" if case.situation == "older at home" else case.times]
+        mine_at, theirs_at = TIMES["same time" if case.situation == "older in the database" else case.times]
         sample = f"s-{case.name}"
-        if case.situation not in (PLAIN, "older", "older at home"):
+        if case.situation not in (PLAIN, "older", "older in the database"):
             mine_at = None  # one stamp for all would be one call
         if "in bulk" in case.situation:
             mine_at = NOON + number * SECOND
@@ -200,7 +200,7 @@ def _lately(mapped: Mapping, case: Case) -> Iterator[dict[str, Any]]:
 
 def _earlier(mapped: Mapping, case: Case) -> Iterator[dict[str, Any]]:
     """What the log says that a side's values were, until a moment later than their stamps."""
-    value = {"older": case.values[1], "older at home": case.values[2]}.get(case.situation, ABSENT)
+    value = {"older": case.values[1], "older in the database": case.values[2]}.get(case.situation, ABSENT)
     if value != ABSENT:
         for name, old in content(mapped, value).items():
             yield earlier(case.name, on=name, old=old, applied=NOON + 5 * SECOND)

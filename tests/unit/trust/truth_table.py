@@ -1,4 +1,4 @@
-"""What becomes of an annotation, written from DESIGN §4 and not from the code: the source of docs/truth-table.md.
+"""What becomes of an annotation, written from docs/design.md and not from the code: the source of docs/truth-table.md.
 
 A :class:`Line` is a pattern of what the baseline, FiftyOne and the database hold: ``–`` absent, equal letters equal
 values. The 64 combinations of {absent, a, b, c} fall into 15 patterns. A line that a policy decides has an outcome for
@@ -30,7 +30,7 @@ OUTCOMES = {
     "first_out": "The database's value goes to FiftyOne; the log holds the value that it replaces.",
     "first_home": "FiftyOne's value goes to the database; the log holds the value that it replaces.",
     "reviewed": "FiftyOne's value goes to the database, as reviewed.",
-    "at_home": "The database's value goes to FiftyOne, as changed at home.",
+    "at_home": "The database's value goes to FiftyOne, logged `changed_at_home`.",
     "converged": "Both made the same change: the baseline moves, logged `converged`.",
     "edit_edit": "Conflict `edit_edit` with base and both values.",
     "home_wins": "FiftyOne's value goes to the database; the log holds the value that lost.",
@@ -105,7 +105,7 @@ SITUATIONS = {
     "another sample": "The label stands on another sample of the same image, and none is left in the old place.",
     "older": "FiftyOne's value is one that was agreed earlier, under a stamp older than what was agreed last; so it is "
     "of fewer annotations than `brakes.min_count`, or not of most that differ there. Otherwise the binding is held.",
-    "older at home": "The same of the database's value.",
+    "older in the database": "The same of the database's value.",
 }
 """What else is known."""
 
@@ -173,7 +173,7 @@ LINES = (
     ),
     Line("ab–", "removed in the database, changed in FiftyOne", _always("deleted_in_database")),
     Line("aaa", "no change", _always("nothing")),
-    Line("aab", "changed at home", {"": ("at_home", "one_way", "at_home")}),
+    Line("aab", "edited in the database", {"": ("at_home", "one_way", "at_home")}),
     Line("aba", "reviewed", {"": ("reviewed", "reviewed", "one_way")}),
     Line("abb", "both made the same change", _always("converged")),
     Line(
@@ -221,7 +221,7 @@ LINES = (
             "on_hidden",
             "hidden",
         )
-        for pattern, means in (("aaa", "no change otherwise"), ("aab", "changed at home, which nobody sees"))
+        for pattern, means in (("aaa", "no change otherwise"), ("aab", "edited in the database, which nobody sees"))
     ),
     *(Line(pattern, "changed in FiftyOne", _always("hidden"), situation="hidden") for pattern in ("aba", "abb", "abc")),
     Line("aba", "a reviewer puts it back", {"": ("reviewed", "reviewed", "one_way")}, situation="replaced"),
@@ -274,14 +274,14 @@ LINES = (
     Line("aaa", "an attribute lost with the others", _always("given_back"), situation="lost"),
     Line(
         "aab",
-        "an attribute lost with the others, changed at home",
+        "an attribute lost with the others, edited in the database",
         {"": ("at_home", "one_way, given_back", "at_home")},
         situation="lost",
     ),
     Line("aba", "FiftyOne went back in time", _always("stale"), situation="older"),
     Line("abc", "the same, the database has gone on", _always("stale"), situation="older"),
-    Line("aab", "the database went back in time", _always("edit_edit"), situation="older at home"),
-    Line("abc", "the same, FiftyOne has gone on", _always("edit_edit"), situation="older at home"),
+    Line("aab", "the database went back in time", _always("edit_edit"), situation="older in the database"),
+    Line("abc", "the same, FiftyOne has gone on", _always("edit_edit"), situation="older in the database"),
 )  # fmt: skip
 """The table. In a situation, a pattern without a line of its own is judged as it stands."""
 
