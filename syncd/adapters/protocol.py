@@ -145,6 +145,10 @@ class LabelStore(Adapter, Protocol):
         """All labels of these samples."""
         ...
 
+    def read_labels(self, label_ids: Collection[str]) -> Snapshot:
+        """All labels of the samples in which labels of these ids (FiftyOne's own) stand."""
+        ...
+
     def write_slices(self, slices: Iterable[Sequence[Change]]) -> list[Result]:
         """As :meth:`write`, slice by slice; the next one is asked for when the one before has been written.
 

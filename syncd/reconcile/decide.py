@@ -34,7 +34,7 @@ from syncd.reconcile.mode import (
     why_held,
 )
 from syncd.reconcile.options import Options
-from syncd.reconcile.reading import Reading, read_everything, read_since
+from syncd.reconcile.reading import Reading, read_everything, read_one, read_since
 from syncd.reconcile.sweep import Met
 from syncd.reconcile.tagged import left_out, narrowed
 from syncd.session import Session
@@ -123,6 +123,22 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
     plan = _diff(session, options, reading, remembered, before, origins, marked.behind)
     after = _moved(session, reading, before, origins, plan, None, captured, takes)
     return Decision(plan, FULL, reason, after, marked, reading.met)
+
+
+def decide_one(session: Session, annotation_id: str, pace: Pace) -> tuple[Plan, Reading]:
+    """What a complete reading would decide about one annotation and its neighbours, and what it rests on.
+
+    Nobody may apply it, and whether a brake holds it says nothing: those are about everything at once.
+    """
+    session.rest()
+    fiftyone = session.fiftyone.origin()
+    origins = {Side.FIFTYONE: fiftyone, Side.DATABASE: session.database.origin(count_rows=False)}
+    before = cursors.load(session.state, session.tables, session.mapping.binding)
+    reading = read_one(session, annotation_id)
+    remembered = _with_earlier(session, reading, _remembered(session, reading.annotation_ids))
+    session.rest()
+    options = Options(pace=pace)
+    return _diff(session, options, reading, remembered, before, origins, None), reading
 
 
 def _why_full(
