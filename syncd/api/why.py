@@ -97,9 +97,8 @@ def why(config: Config, name: str, annotation_id: str) -> Why:
         if fiftyone is None and database is None and known is None and not about.history and about.conflict is None:
             raise _unknown(annotation_id, [binding])
         hidden = annotation_id in reading.database.hidden
-        rule = rule_of(
-            plan, annotation_id, in_fiftyone=fiftyone is not None, in_database=database is not None or hidden
-        )
+        places = {(each["sample_id"], each["label_id"]) for each in _rows(reading.fiftyone.rows, annotation_id)}
+        rule = rule_of(plan, annotation_id, places, in_database=database is not None or hidden)
         return Why(
             binding=binding,
             annotation_id=annotation_id,

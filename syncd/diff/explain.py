@@ -6,6 +6,7 @@ left alone.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,6 +15,7 @@ from syncd.diff.images import MOVED, PLACE_CHANGED
 from syncd.diff.readback import ANSWERED
 from syncd.diff.rewind import RECOVERED
 from syncd.diff.stamps import TAKEN_BACK
+from syncd.diff.tags import Place
 from syncd.diff.wishes import ALIAS, APPROVED, CLASS_TAG
 from syncd.model.plan import AWAITING, ERROR, RESTORED, Change, Conflict, Plan, Waiting
 
@@ -110,21 +112,24 @@ class Rule:
     is_conflict: bool = False
 
 
-def rule_of(plan: Plan, annotation_id: str, *, in_fiftyone: bool, in_database: bool) -> Rule:
+def rule_of(plan: Plan, annotation_id: str, places: Collection[Place], *, in_database: bool) -> Rule:
     """The rule that decided about the annotation in a plan that was made about it and its neighbours.
 
-    Where several fields were decided differently, the first is the one that needs somebody most, and all are named.
+    ``places`` are those of the labels that bear its id: what is decided about one of them under another id (its own
+    was changed) is about this one too. Where several fields were decided differently, the first is the one that needs
+    somebody most, and all are named.
     """
     found: list[tuple[Outcome, str, str]] = [
         *((each, each.kind, KINDS.get(each.kind, each.kind)) for each in plan.conflicts),
         *((each, each.kind, WAITING[each.kind]) for each in plan.waiting),
         *((each, each.reason, REASONS.get(each.reason, each.reason)) for each in plan.changes),
     ]
-    mine = [(each, name, text) for each, name, text in found if each.annotation_id == annotation_id]
+    mine = [each for each in found if each[0].annotation_id == annotation_id]
+    mine = mine or [each for each in found if (each[0].sample_id, each[0].label_id) in places]
     if mine:
         said = "; ".join(dict.fromkeys(_said(each, text) for each, _, text in mine))
         return Rule(mine[0][1], said, isinstance(mine[0][0], Conflict))
-    name = _left(plan, annotation_id, in_fiftyone=in_fiftyone, in_database=in_database)
+    name = _left(plan, annotation_id, in_fiftyone=bool(places), in_database=in_database)
     return Rule(name, SETTLED[name])
 
 

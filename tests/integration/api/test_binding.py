@@ -15,7 +15,7 @@ import yaml
 
 from integration.reconcile.answers import both, ids, quiet
 from integration.reconcile.test_resolve import disagree
-from syncd import Binding, ConfigError, StalePlan, SyncdError, open_binding
+from syncd import Binding, ConfigError, StalePlan, SyncdError, load_config, open_binding
 from worlds import BINDING, World
 
 TAGGED = {"review": {"mode": "tagged"}}
@@ -235,7 +235,7 @@ def test_a_notebook_shows_plan_log_and_conflicts_as_tables_in_which_nothing_is_m
     assert "1 of 1 conflicts" in html
 
 
-def test_documents_are_those_of_the_commands(world: World, b: Binding, tmp_path: Path) -> None:
+def test_documents_are_those_of_the_commands(world: World, tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
     from syncd.cli.main import app
@@ -253,18 +253,26 @@ def test_documents_are_those_of_the_commands(world: World, b: Binding, tmp_path:
     one, two = ids(world)[:2]
     disagree(world, one)
     world.review(two, label="One")
+    world.reconcile(config=load_config(file))
     passing = ("seconds", "lag_seconds")
-    planned, told = plain(b.plan().as_json()), command("reconcile", "--dry-run")["bindings"][0]
-    assert {k: v for k, v in planned.items() if k not in passing} == {k: v for k, v in told.items() if k not in passing}
-    b.reconcile()
-    assert plain(b.log().as_json()) == command("log")
-    assert plain(b.conflicts().as_json()) == command("conflicts", "list")
-    assert plain(b.waiting().as_json()) == command("review", "list")
-    status, told = plain(b.status().as_json()), command("status")["bindings"][0]
-    assert {k: v for k, v in status.items() if k not in passing} == {k: v for k, v in told.items() if k not in passing}
-    verdict, told = plain(b.verify().as_json()), command("verify", BINDING)
-    assert {k: v for k, v in verdict.items() if k not in passing} == {k: v for k, v in told.items() if k not in passing}
-    assert plain(b.why(one).as_json()) == command("why", one)
+    with open_binding(BINDING, file) as b:
+        planned, told = plain(b.plan().as_json()), command("reconcile", "--dry-run")["bindings"][0]
+        assert {k: v for k, v in planned.items() if k not in passing} == {
+            k: v for k, v in told.items() if k not in passing
+        }
+        b.reconcile()
+        assert plain(b.log().as_json()) == command("log")
+        assert plain(b.conflicts().as_json()) == command("conflicts", "list")
+        assert plain(b.waiting().as_json()) == command("review", "list")
+        status, told = plain(b.status().as_json()), command("status")["bindings"][0]
+        assert {k: v for k, v in status.items() if k not in passing} == {
+            k: v for k, v in told.items() if k not in passing
+        }
+        verdict, told = plain(b.verify().as_json()), command("verify", BINDING)
+        assert {k: v for k, v in verdict.items() if k not in passing} == {
+            k: v for k, v in told.items() if k not in passing
+        }
+        assert plain(b.why(one).as_json()) == command("why", one)
 
 
 GUEST = """

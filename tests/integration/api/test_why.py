@@ -113,11 +113,13 @@ def test_a_row_whose_sample_is_not_in_the_dataset_is_not_ingested(world: World, 
 def test_an_id_that_the_database_never_had_is_named_and_one_that_nobody_knows_is_an_error(
     world: World, b: Binding
 ) -> None:
-    one = ids(world)[0]
-    stranger = "6f1d0c1e-0000-4000-8000-000000000000"
-    world.review(one, annotation_id=stranger)
-    found = why(b, stranger)
-    assert found["not_synced"]
+    one, two = ids(world)[:2]
+    given, drawn = (f"6f1d0c1e-0000-4000-8000-00000000000{each}" for each in "01")
+    world.draw(world.samples.find_one({"_id": world.place(two)[0]})["filepath"], "One", annotation_id=drawn)
+    assert b.why(drawn).rule.name == "unknown_id"
+    world.review(one, annotation_id=given)
+    assert b.why(given).rule.name == b.why(one).rule.name == "moved"
+    assert "a person must decide" in why(b, given)["not_synced"]
     with pytest.raises(ConfigError, match="Nobody knows an annotation 'nobody'") as caught:
         b.why("nobody")
     assert caught.value.exit_code == 2
