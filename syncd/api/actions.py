@@ -195,14 +195,15 @@ def verify(config: Config, name: str, *, phase: Phase = quiet) -> Verdict:
         return compare(session, phase)
 
 
-def taken(take: str | Side | None, value: str | None) -> Take:
-    """What is taken; ``ConfigError`` unless exactly one thing is."""
+def taken(take: str | Side | None, value: object) -> Take:
+    """What is taken; ``ConfigError`` unless exactly one thing is. A value that is no text is taken as JSON has it."""
     if (take is None) == (value is None):
         raise ConfigError("Say what to take, once.", remedy="take='fiftyone', take='database', or value='TEXT'.")
     if isinstance(take, Side):
         return Take(take)
-    sides = {side.value for side in Side}
-    return Take(Side(take)) if take in sides else Take(text=take if value is None else value)
+    if take is None:
+        return Take(text=value if isinstance(value, str) else json.dumps(value))
+    return Take(Side(take)) if take in {side.value for side in Side} else Take(text=take)
 
 
 def resolve(

@@ -288,14 +288,14 @@ class Binding:
         ids: int | Collection[int] | Sequence[ConflictRow],
         *,
         take: Side | str | None = None,
-        value: str | None = None,
+        value: str | float | bool | Sequence[float] | None = None,
         note: str | None = None,
         dry_run: bool = False,
         progress: Progress | None = None,
     ) -> Resolved:
         """Answers these open conflicts alike, as the actor.
 
-        ``take`` is ``"fiftyone"`` or ``"database"``; ``value`` a value of one's own, as a person types it. What cannot
+        ``take`` is ``"fiftyone"`` or ``"database"``; ``value`` a value of one's own. What cannot
         be answered so is named in the result and stays open. ``ConfigError`` for an id that is none.
         """
         take_ = actions.taken(take, value)

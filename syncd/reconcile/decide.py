@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import partial
 
 import polars as pl
-import structlog
 
 from syncd.adapters.sql.clock import UNLIKE
 from syncd.capture.read import Captured, changed_since
@@ -16,6 +15,7 @@ from syncd.diff import History, Inputs, Young, diff, rewind
 from syncd.diff.memory import any_refused, without_refusals
 from syncd.diff.names import SIGNED_SCHEMA, edited_rows
 from syncd.diff.sift import Rules
+from syncd.logs import Logger
 from syncd.model import Direction, Origin, Plan, Side
 from syncd.model.snapshot import distinct
 from syncd.reconcile.amount import too_much
@@ -41,7 +41,7 @@ from syncd.session import Session
 from syncd.store import baseline, changes, cursors, held, history
 from syncd.store.cursors import Cursor
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 @dataclass(frozen=True)

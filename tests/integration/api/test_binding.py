@@ -299,3 +299,4 @@ def test_the_process_of_who_calls_is_left_as_it_was(world: World, tmp_path: Path
     program = GUEST % {"binding": BINDING, "config": str(file)}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
+    assert (done.stdout, done.stderr) == ("", ""), "nothing is said where nobody asked"
