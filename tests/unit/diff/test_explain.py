@@ -13,7 +13,7 @@ import syncd.diff
 from syncd.diff import Young
 from syncd.diff.explain import KINDS, REASONS, Rule, rule_of
 from syncd.model import Plan
-from unit.diff.world import B, D, F, S, plan_of
+from unit.diff.world import CLASSIFICATION, B, D, F, S, mapping, plan_of
 
 NOW = datetime(2026, 5, 4, tzinfo=timezone.utc)
 HERE = {("s-a", "l-a")}
@@ -44,7 +44,8 @@ def test_the_name_is_that_of_the_outcome(world: dict[str, Any], name: str) -> No
 
 def test_a_row_without_a_sample_is_not_ingested_and_one_with_a_sample_is_new() -> None:
     assert rule(plan_of(d=[D("a")]), fiftyone=False).name == "not_ingested"
-    assert rule(plan_of(d=[D("a")], samples=[S("s-a")]), fiftyone=False).name == "new_in_database"
+    placed = plan_of(mapped=mapping(label_type=CLASSIFICATION), d=[D("a")], samples=[S("s-a")])
+    assert rule(placed, fiftyone=False).name == "new_in_database"
     assert rule(plan_of(), fiftyone=False, database=False).name == "absent"
 
 
