@@ -25,7 +25,7 @@ from syncd.adapters.sql.limits import LIMITS, Limits, keepalive
 from syncd.config import Config, redact_url
 from syncd.config.login import HINT, is_clear_mongodb_uri
 from syncd.config.redact import without_secrets
-from syncd.errors import ConfigError, DatabaseUnavailable, FiftyOneUnavailable
+from syncd.errors import ConfigError, DatabaseUnavailable, FiftyOneUnavailable, SyncdError
 
 PATIENCE_S = 5
 """Seconds before a server that does not answer is reported."""
@@ -261,3 +261,13 @@ def first_line(error: object) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     said = _DRIVER_NOISE.sub("", lines[0])
     return _SET_UNKNOWN.sub(r"nobody answers there as a member of the replica set \1", said)[:300]
+
+
+def as_ours(error: SyncdError | SQLAlchemyError | PyMongoError) -> SyncdError:
+    """An error of a driver that nobody expected, as one of ours: the server failed while we were using it."""
+    if isinstance(error, SyncdError):
+        return error
+    if isinstance(error, PyMongoError):
+        return FiftyOneUnavailable(f"FiftyOne's MongoDB failed: {first_line(error)}", remedy="Run `syncd doctor`.")
+    cause = getattr(error, "orig", None) or error
+    return DatabaseUnavailable(f"The database failed: {first_line(cause)}", remedy="Run `syncd doctor`.")

@@ -2,6 +2,7 @@
 
     SyncdError                  exit 1; a sentence for the user, never a traceback
     ├── ConfigError             exit 2; the configuration or the command line is wrong
+    │   └── UnknownFilter       what is filtered by names nothing
     ├── ConnectionFailed        a server does not answer or refuses us
     │   ├── DatabaseUnavailable
     │   │   └── RightMissing    the SQL server denies a right to syncd's role
@@ -40,6 +41,14 @@ class ConfigError(SyncdError):
     """The configuration or the command line is wrong."""
 
     exit_code = 2
+
+
+class UnknownFilter(ConfigError):
+    """What is filtered by names nothing; ``option`` is the filter's name."""
+
+    def __init__(self, option: str, given: str, *, remedy: str) -> None:
+        super().__init__(f"{option} {given!r} names nothing that there is.", remedy=remedy)
+        self.option = option
 
 
 class ConnectionFailed(SyncdError):

@@ -16,12 +16,12 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pyarrow.ipc
-import structlog
 
+from syncd.logs import Logger
 from syncd.model.documents import FAMILIAR_SCHEMA
 from syncd.whole_file import whole_file
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 FORMAT = "1"
 ENDING = ".familiar"

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -18,6 +19,36 @@ _EXCEPTION = "exception"
 
 _INDENT = "  "
 """Before each further line of it, so that none looks like a line of the log."""
+
+
+@dataclass(frozen=True)
+class Logger:
+    """The log of a module that other programs may call.
+
+    Where structlog is configured (by a command, the daemon, or the program that calls) it takes the lines; else the
+    standard library does, by which a program is told of warnings alone unless it asks for more.
+    """
+
+    name: str
+
+    def debug(self, event: str, **values: Any) -> None:
+        """A step, for who looks for a fault."""
+        self._log(logging.DEBUG, event, values)
+
+    def info(self, event: str, **values: Any) -> None:
+        """Something that was done."""
+        self._log(logging.INFO, event, values)
+
+    def warning(self, event: str, **values: Any) -> None:
+        """Something that somebody should know of."""
+        self._log(logging.WARNING, event, values)
+
+    def _log(self, level: int, event: str, values: dict[str, Any]) -> None:
+        if structlog.is_configured():
+            structlog.get_logger(self.name).log(level, event, **values)
+            return
+        said = " ".join(f"{name}={_hidden(name, value)!r}" for name, value in values.items())
+        logging.getLogger(self.name).log(level, "%s", redact_text(f"{event} {said}".strip()))
 
 
 def configure(*, verbose: bool = False, terminal: bool | None = None) -> None:

@@ -6,14 +6,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from syncd.diff.rewind import NAMES
-from syncd.model import Change, Direction, Plan, Side
+from syncd.model import Change, Direction, Json, Plan, Side
 from syncd.reconcile.decide import decide
 from syncd.reconcile.failures import clear_errors
 from syncd.reconcile.made import RECOVER, Ending, MadeOptions, apply_made, made_plan
 from syncd.reconcile.marked import leave_mark
 from syncd.reconcile.mode import Pace
 from syncd.reconcile.options import Options
-from syncd.reconcile.result import RunResult
+from syncd.reconcile.result import RunResult, change_json
 from syncd.reconcile.run import reconcile
 from syncd.session import Session
 from syncd.store import conflicts, held
@@ -28,6 +28,15 @@ class Recovered:
     plan: Plan
     left: tuple[Change, ...]
     result: RunResult
+
+    def as_json(self) -> dict[str, Json]:
+        """The documented form: that of a reconcile, with the side and what it was given."""
+        return self.result.as_json() | {
+            "side": self.side.value,
+            "accepted": self.accepted,
+            "changes": [change_json(each) for each in self.plan.changes],
+            "left": [change_json(each) for each in self.left],
+        }
 
 
 def recover(session: Session, side: Side, options: Options, *, accept: bool = False) -> Recovered:

@@ -144,6 +144,10 @@ class LabelStore(Adapter, Protocol):
         """Reads all labels of these samples."""
         ...
 
+    def read_labels(self, label_ids: Collection[str]) -> Snapshot:
+        """All labels of the samples in which labels of these ids (FiftyOne's own) stand."""
+        ...
+
     def write_slices(self, slices: Iterable[Sequence[Change]]) -> list[Result]:
         """Writes like :meth:`write`, slice by slice; asks for a slice when the one before has been written.
 

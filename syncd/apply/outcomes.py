@@ -26,7 +26,7 @@ from syncd.model import (
     Value,
     dtype,
 )
-from syncd.model.plan import Content, Edited
+from syncd.model.plan import FOR_REVIEW, Content, Edited
 from syncd.model.snapshot import baseline_schema, column, known_column
 from syncd.store.changes import APPLIED, REFUSED, SUPERSEDED
 
@@ -193,6 +193,8 @@ def _agreed(field: Field, applied: Sequence[Recorded]) -> list[tuple[str | None,
     for each in applied:
         change, result = each.change, each.result
         if change.action is not Action.UPDATE or change.field != field.name or result is None:
+            continue
+        if change.reason == FOR_REVIEW:
             continue
         name = change.annotation_id
         if field.name in result.answered:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 
-import structlog
+from syncd.logs import Logger
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 class Step(str, Enum):

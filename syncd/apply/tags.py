@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import structlog
-
 from syncd.apply.outcomes import Recorded
 from syncd.diff.readback import ANSWERED
 from syncd.errors import LockLost
+from syncd.logs import Logger
 from syncd.model import Plan
 from syncd.session import Session
 from syncd.store.changes import APPLIED
 from syncd.store.lock import make_sure
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 SLICE = 1_000
 """Tag edits between two checks of the lock."""

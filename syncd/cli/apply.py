@@ -7,20 +7,11 @@ from typing import Annotated
 
 import typer
 
-from syncd import planfile
+from syncd.api import actions, queries
 from syncd.cli.common import ConfigOption, JsonOption, configuration, handled, out, print_json, progress
 from syncd.cli.reconcile import worst
 from syncd.cli.render.result import show_result
 from syncd.config import Config
-from syncd.errors import ConfigError
-from syncd.planfile import SavedPlan
-from syncd.reconcile.binding import reconcile_binding
-from syncd.reconcile.made import MadeOptions, apply_made, made_plan
-from syncd.reconcile.options import Options
-from syncd.reconcile.result import RunResult
-from syncd.session import open_session
-from syncd.state import State, open_state
-from syncd.store import held
 
 
 @handled
@@ -43,12 +34,13 @@ def apply(
         return _drop(settings, plan, json=json)
     # A folder may well be called like the binding: the pictures of a dataset often lie in one.
     is_saved = Path(plan).exists() and not Path(plan).is_dir()
-    saved = planfile.load(Path(plan)) if is_saved else [_held(settings, plan)]
+    saved = actions.load_plans(Path(plan)) if is_saved else [actions.held_plan(queries.held_by_text(settings, plan))]
     for each in saved:
         settings.binding(each.binding)
     results = []
     for each in saved:
-        results.append(_apply(settings, each, quiet=json))
+        with progress(each.binding, quiet=json) as phase:
+            results.append(actions.apply(settings, each, phase=phase))
         if not json:
             show_result(out, results[-1])
     if json:
@@ -56,46 +48,8 @@ def apply(
     return worst([each.exit_code for each in results])
 
 
-def _apply(settings: Config, saved: SavedPlan, *, quiet: bool) -> RunResult:
-    with progress(saved.binding, quiet=quiet) as phase:
-        if saved.kind == planfile.RECONCILE:
-            options = Options(full=True, force=saved.forced, expected=saved.digest, progress=phase)
-            return reconcile_binding(settings, saved.binding, options)
-        with open_session(settings, saved.binding) as session:
-            plan = made_plan(session.mapping, planfile.changes_of(saved, session.mapping))
-            planfile.check(saved, plan)
-            made = MadeOptions(saved.kind, strict=True, force=saved.forced, progress=phase)
-            return apply_made(session, plan, made)
-
-
-def _held(settings: Config, text: str) -> SavedPlan:
-    """The held plan that is meant by a run's id or a binding's name."""
-    with open_state(settings) as state:
-        found = held.load(state.connection, state.tables, _binding(settings, state, text))
-    assert found is not None, "the binding was found by its held plan"
-    return SavedPlan(found.binding, found.digest, forced=True)
-
-
-def _binding(settings: Config, state: State, text: str) -> str:
-    """The binding whose held plan is meant; ``ConfigError`` where there is no such plan, or more than one."""
-    names = [each.name for each in settings.bindings]
-    if text in names and held.load(state.connection, state.tables, text) is not None:
-        return text
-    found = held.bindings_of(state.connection, state.tables, text) if text not in names else []
-    if len(found) != 1:
-        what = f"{len(found)} held plans" if found else "no plan file and no held plan"
-        raise ConfigError(
-            f"{text!r} names {what}; a plan that was held is replaced by the next one, and gone when a run gets by.",
-            remedy="`syncd status` shows what is held; `syncd reconcile --dry-run -o PLAN` saves a plan.",
-        )
-    return found[0]
-
-
 def _drop(settings: Config, text: str, *, json: bool) -> int:
-    with open_state(settings) as state:
-        name = _binding(settings, state, text)
-        held.drop(state.connection, state.tables, name)
-        state.connection.commit()
+    name = queries.drop_held(settings, text)
     if json:
         print_json({"binding": name, "dropped": True})
     else:

@@ -22,8 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from syncd.cli.pulse import pulse
 from syncd.cli.render.values import INDENT, escape
 from syncd.config import Config, find_config, load_config
-from syncd.connect import first_line
-from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable, SyncdError
+from syncd.connect import as_ours
+from syncd.errors import SyncdError, UnknownFilter
 from syncd.model.kinds import Json, iso
 from syncd.printable import printable_json, printable_lines
 
@@ -146,7 +146,7 @@ def handled(command: Callable[P, int | None]) -> Callable[P, None]:
         try:
             code = command(*args, **kwargs) or DONE
         except (SyncdError, SQLAlchemyError, PyMongoError) as error:
-            raise typer.Exit(show_error(told(error))) from error
+            raise typer.Exit(show_error(as_ours(error))) from error
         except KeyboardInterrupt:
             err.print("[yellow]Interrupted.[/yellow] Whatever was under way is settled by the next run.")
             raise typer.Exit(INTERRUPTED) from None
@@ -159,20 +159,12 @@ def handled(command: Callable[P, int | None]) -> Callable[P, None]:
     return run
 
 
-def told(error: Exception) -> SyncdError:
-    """An error of a driver that nobody expected, as one of ours: the server failed while we were using it."""
-    if isinstance(error, SyncdError):
-        return error
-    if isinstance(error, PyMongoError):
-        return FiftyOneUnavailable(f"FiftyOne's MongoDB failed: {first_line(error)}", remedy="Run `syncd doctor`.")
-    cause = getattr(error, "orig", None) or error
-    return DatabaseUnavailable(f"The database failed: {first_line(cause)}", remedy="Run `syncd doctor`.")
-
-
 def show_error(error: SyncdError) -> int:
     """Prints an error for a person and returns the exit code."""
     err.print("[bold red]error:[/bold red]", end=" ")
-    err.print(printable_lines(error.message, INDENT), markup=False, soft_wrap=True)
+    # A filter is an option here.
+    message = f"--{error.message}" if isinstance(error, UnknownFilter) else error.message
+    err.print(printable_lines(message, INDENT), markup=False, soft_wrap=True)
     if error.remedy:
         err.print("[cyan]→[/cyan]", end=" ")
         err.print(printable_lines(error.remedy, INDENT), markup=False, soft_wrap=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pymongo.errors import PyMongoError
 from sqlalchemy.exc import SQLAlchemyError
 
+from syncd.api import actions, queries
+from syncd.api.rows import ConflictRow
 from syncd.cli.common import (
     CONFLICTS,
     DONE,
@@ -24,21 +26,17 @@ from syncd.cli.common import (
     print_note,
     progress,
     show_error,
-    told,
 )
-from syncd.cli.filters import check_field, check_kind, check_label
-from syncd.cli.render.conflicts import groups, show_conflict, show_conflicts
-from syncd.cli.render.resolved import resolved_json, show_resolved
+from syncd.cli.render.conflicts import show_conflict, show_conflicts
+from syncd.cli.render.resolved import show_resolved
 from syncd.cli.times import moment
 from syncd.config import Config
+from syncd.connect import as_ours
 from syncd.errors import ConfigError, SyncdError
 from syncd.model import Side
 from syncd.resolve.answer import Take
-from syncd.resolve.run import Resolved, look_for_ways, resolve
+from syncd.resolve.run import Resolved
 from syncd.resolve.ways import Ways
-from syncd.session import open_session
-from syncd.state import open_state
-from syncd.store import changes, conflicts
 
 app = typer.Typer(help="Conflicts: what a person must decide.", no_args_is_help=True, rich_markup_mode="rich")
 
@@ -70,23 +68,17 @@ def list_conflicts(
     settings = configuration(config)
     names = chosen(settings, [*(bindings or []), *(binding or [])])
     now = datetime.now(timezone.utc)
-    with open_state(settings) as state:
-        check_kind(state, kind)
-        check_field(state, settings, names, field)
-        found = conflicts.query(
-            state.connection,
-            state.tables,
-            bindings=names,
-            kind=kind,
-            field=field,
-            label=label,
-            since=moment(since, now),
-            status=None if everything else conflicts.OPEN,
-        )
-        if not found:
-            check_label(state, settings, names, label)
+    found = queries.conflicts(
+        settings,
+        names,
+        kind=kind,
+        field=field,
+        label=label,
+        since=moment(since, now),
+        everything=everything,
+    )
     if json:
-        print_json({"conflicts": found, "groups": groups(found)})
+        print_json(found.as_json())
     else:
         show_conflicts(out, found, now)
 
@@ -100,47 +92,36 @@ def show(
 ) -> None:
     """Show conflicts in full: base, both values, who and when, and the commands that resolve them as things are now."""
     settings = configuration(config)
-    with open_state(settings) as state:
-        found = _by_id(conflicts.query(state.connection, state.tables, ids=ids, status=None), ids)
-        histories = [
-            changes.query(
-                state.connection,
-                state.tables,
-                bindings=[each["binding"]],
-                annotation_id=each["annotation_id"],
-                field=each["field"],
-                limit=3,
-            )
-            if each["annotation_id"] is not None
-            else []
-            for each in found
-        ]
-    ways = _ways(settings, [each for each in found if each["status"] == conflicts.OPEN], quiet=json)
+    found = queries.conflicts_in_full(settings, ids)
+    ways = _ways(settings, [each for each, _ in found if each.is_open], quiet=json)
     if json:
         documents = [
-            each | {"history": log, "ways": None if (known := ways.get(each["id"])) is None else known.as_json()}
-            for each, log in zip(found, histories, strict=True)
+            each.as_json()
+            | {
+                "history": [entry.as_json() for entry in log],
+                "ways": None if (known := ways.get(each.id)) is None else known.as_json(),
+            }
+            for each, log in found
         ]
         print_json({"conflicts": documents})
         return
-    for each, history in zip(found, histories, strict=True):
-        show_conflict(out, each, history, ways.get(each["id"]))
+    for each, history in found:
+        show_conflict(out, each, history, ways.get(each.id))
 
 
-def _ways(settings: Config, open_ones: Sequence[dict[str, Any]], *, quiet: bool) -> dict[int, Ways]:
+def _ways(settings: Config, open_ones: Sequence[ConflictRow], *, quiet: bool) -> dict[int, Ways]:
     """By id, what can be answered to each; not where the sides of a binding cannot be looked at, which is said."""
     found: dict[int, Ways] = {}
-    for name in dict.fromkeys(each["binding"] for each in open_ones):
-        mine = [each for each in open_ones if each["binding"] == name]
+    for name in dict.fromkeys(each.binding for each in open_ones):
+        mine = [each for each in open_ones if each.binding == name]
         try:
-            with progress(name, quiet=quiet) as phase, open_session(settings, settings.binding(name).name) as session:
-                phase("looking at both sides")
-                ways = look_for_ways(session, mine, vocabulary=session.vocabulary)
+            with progress(name, quiet=quiet) as phase:
+                ways = actions.ways(settings, settings.binding(name).name, mine, phase=phase)
         except (SyncdError, SQLAlchemyError, PyMongoError) as error:
             print_note(f"what can be answered is not known, since both sides of {name} cannot be looked at:")
-            show_error(told(error))
+            show_error(as_ours(error))
             continue
-        found.update(zip((each["id"] for each in mine), ways, strict=True))
+        found.update(zip((each.id for each in mine), ways, strict=True))
     return found
 
 
@@ -184,30 +165,29 @@ def resolve_conflicts(
             "Which conflicts? Neither ids nor options choose any.",
             remedy="Name ids (`syncd conflicts list`), or choose by --kind, --field, --label, --binding or --since.",
         )
-    asked = _asked(settings, ids or [], kind, field, label, since, binding)
-    done: list[tuple[str, Resolved]] = []
-    for name in dict.fromkeys(each["binding"] for each in asked):
-        with progress(name, quiet=json) as phase, open_session(settings, settings.binding(name).name) as session:
-            mine = [each for each in asked if each["binding"] == name]
+    asked = queries.conflicts(
+        settings,
+        chosen(settings, binding),
+        ids=ids or [],
+        kind=kind,
+        field=field,
+        label=label,
+        since=moment(since, datetime.now(timezone.utc)),
+    )
+    done: list[Resolved] = []
+    for name in dict.fromkeys(each.binding for each in asked):
+        mine = [each for each in asked if each.binding == name]
+        with progress(name, quiet=json) as phase:
             done.append(
-                (
-                    name,
-                    resolve(
-                        session,
-                        mine,
-                        answer,
-                        vocabulary=session.vocabulary,
-                        note=note,
-                        dry_run=dry_run,
-                        progress=phase,
-                    ),
+                actions.resolve(
+                    settings, settings.binding(name).name, mine, answer, note=note, dry_run=dry_run, phase=phase
                 )
             )
     if json:
-        print_json({"dry_run": dry_run, "bindings": [resolved_json(name, each) for name, each in done]})
+        print_json({"dry_run": dry_run, "bindings": [each.as_json() for each in done]})
     else:
         show_resolved(out, done)
-    return CONFLICTS if any(each.left for _, each in done) else DONE
+    return CONFLICTS if any(each.left for each in done) else DONE
 
 
 def _take(take: str | None, value: str | None) -> Take:
@@ -216,50 +196,3 @@ def _take(take: str | None, value: str | None) -> Take:
         raise ConfigError("Say what to take, once.", remedy="--take fiftyone, --take database, or --value TEXT.")
     sides = {side.value for side in Side}
     return Take(Side(take)) if take in sides else Take(text=take if value is None else value)
-
-
-def _asked(
-    settings: Config,
-    ids: Sequence[int],
-    kind: str | None,
-    field: str | None,
-    label: str | None,
-    since: str | None,
-    bindings: list[str] | None,
-) -> list[dict[str, Any]]:
-    """The open conflicts that are meant; ``ConfigError`` for an id that is none, or a filter that names nothing."""
-    names = chosen(settings, bindings)
-    with open_state(settings) as state:
-        check_kind(state, kind)
-        check_field(state, settings, names, field)
-        if ids:
-            known = _by_id(conflicts.query(state.connection, state.tables, ids=ids, status=None), ids)
-            closed = [each for each in known if each["status"] != conflicts.OPEN]
-            if closed:
-                raise ConfigError(
-                    f"Conflict {closed[0]['id']} is not open any more: {closed[0]['resolution']}.",
-                    remedy="Leave it out; `syncd conflicts list` shows the open ones.",
-                )
-        found = conflicts.query(
-            state.connection,
-            state.tables,
-            bindings=names,
-            ids=ids,
-            kind=kind,
-            field=field,
-            label=label,
-            since=moment(since, datetime.now(timezone.utc)),
-        )
-        if not found:
-            check_label(state, settings, names, label)
-        return found
-
-
-def _by_id(found: list[dict[str, Any]], ids: Sequence[int]) -> list[dict[str, Any]]:
-    """What was found, if it is all that was asked for."""
-    missing = sorted(set(ids) - {each["id"] for each in found})
-    if missing:
-        raise ConfigError(
-            f"There is no conflict {', '.join(map(str, missing))}.", remedy="`syncd conflicts list` shows them."
-        )
-    return found

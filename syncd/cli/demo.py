@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from rich.rule import Rule
 
+from syncd.api import actions, queries
 from syncd.cli.common import FAILED, err, handled, out
 from syncd.cli.render.conflicts import show_conflicts
 from syncd.cli.render.log import show_log
@@ -24,11 +25,7 @@ from syncd.demo.data import notice
 from syncd.demo.lab import BINDING
 from syncd.demo.review import play_review
 from syncd.demo.stage import DATASET, SEED, Stage, gather, stage
-from syncd.reconcile.binding import reconcile_binding
-from syncd.reconcile.options import Options
-from syncd.session import open_session
-from syncd.store import changes, conflicts
-from syncd.verify import Verdict, verify
+from syncd.verify import Verdict
 
 
 @handled
@@ -90,7 +87,7 @@ def _play(scene: Stage) -> Verdict:
     out.print(f"[yellow]{escape(notice(data))}[/yellow]")
 
     _heading(2, "They meet: what is equal on both sides becomes the baseline")
-    show_result(out, reconcile_binding(scene.config, BINDING, Options()))
+    show_result(out, actions.reconcile(scene.config, BINDING))
 
     _heading(3, "A review: people edit both sides")
     for step in play_review(DATASET, scene.url, data, SEED):
@@ -99,27 +96,24 @@ def _play(scene: Stage) -> Verdict:
         out.print(f"  [{colour}]{name:8}[/{colour}]  {escape(step.sentence)}")
 
     _heading(4, "syncd reconcile --dry-run: what it would do, and why")
-    planned = reconcile_binding(scene.config, BINDING, Options(dry_run=True))
+    planned = actions.plan(scene.config, BINDING)
     if planned.plan is not None:
         show_plan(out, planned.plan)
 
     _heading(5, "syncd reconcile")
-    done = reconcile_binding(scene.config, BINDING, Options())
+    done = actions.reconcile(scene.config, BINDING)
     show_result(out, done)
 
     _heading(6, "syncd log: each change once, with its reason")
-    with open_session(scene.config, BINDING) as session:
-        show_log(out, changes.query(session.state, session.tables, run_id=done.run_id))
-        _heading(7, "syncd conflicts list: what nobody but a person should decide")
-        open_now = conflicts.query(session.state, session.tables)
-        show_conflicts(out, open_now, datetime.now(timezone.utc))
-        _heading(8, "syncd verify: both sides read whole and compared")
-        session.state.rollback()
-        verdict = verify(session, lambda _: None)
-        show_verdict(out, verdict)
+    show_log(out, queries.log(scene.config, [BINDING], queries.LogFilter(run=done.run_id)))
+    _heading(7, "syncd conflicts list: what nobody but a person should decide")
+    show_conflicts(out, queries.conflicts(scene.config, [BINDING]), datetime.now(timezone.utc))
+    _heading(8, "syncd verify: both sides read whole and compared")
+    verdict = actions.verify(scene.config, BINDING)
+    show_verdict(out, verdict)
 
     _heading(9, "Once more: nothing is left to do")
-    show_result(out, reconcile_binding(scene.config, BINDING, Options(full=True)))
+    show_result(out, actions.reconcile(scene.config, BINDING, full=True))
     return verdict
 
 

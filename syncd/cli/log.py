@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from syncd.audit.export import Exported, export
+from syncd.api import queries
+from syncd.api.queries import LogFilter
+from syncd.api.rows import ChangeLog
+from syncd.audit.export import Exported
 from syncd.cli.common import (
     FAILED,
     BindingsArgument,
@@ -24,17 +26,17 @@ from syncd.cli.common import (
     out,
     print_json,
     print_json_lines,
+    print_note,
     progress,
 )
-from syncd.cli.filters import check_direction, check_field, check_status, note_unknown_actor, run_of
 from syncd.cli.paging import paged, pages
 from syncd.cli.render.log import show_chain, show_log
 from syncd.cli.times import end, moment
+from syncd.config import Config
 from syncd.errors import ConfigError
 from syncd.private_file import private_file
-from syncd.state import State, open_state
-from syncd.store import changes, following, runs
 from syncd.store.chain import Soundness
+from syncd.store.changes import STATUSES
 
 FEW, MANY = 50, 1_000
 """Changes that are shown where nobody says how many: at once, and where pages are turned."""
@@ -56,7 +58,7 @@ def log(
     ] = None,
     status: Annotated[
         str | None,
-        typer.Option("--status", help=", ".join(changes.STATUSES), metavar="STATUS"),
+        typer.Option("--status", help=", ".join(STATUSES), metavar="STATUS"),
     ] = None,
     actor: Annotated[str | None, typer.Option("--actor", help="Only what this person did.", metavar="NAME")] = None,
     since: Annotated[str | None, typer.Option("--since", help="7d, 12h, 2026-11-01 …", metavar="WHEN")] = None,
@@ -95,104 +97,68 @@ def log(
                 "--verify and --export take the whole log, and each other's place.",
                 remedy="Give one of them, and no filter but BINDING.",
             )
-        with open_state(settings) as state:
-            whole = names if bindings else sorted({*names, *changes.bindings_logged(state.connection, state.tables)})
-            if export_to is not None:
-                return _export(state, whole, export_to, json=json)
-            return _verify(state, whole, json=json)
+        whole = names if bindings else sorted({*names, *queries.logged_bindings(settings)})
+        if export_to is not None:
+            return _export(settings, whole, export_to, json=json)
+        return _verify(settings, whole, json=json)
     now = datetime.now(timezone.utc)
-    after, before = moment(since, now), end(until, now)
-    check_direction(direction)
-    check_status(status)
-    with open_state(settings) as state:
-        check_field(state, settings, names, field)
-        query = partial(
-            changes.query,
-            state.connection,
-            state.tables,
-            bindings=names,
-            run_id=run_of(state, run),
-            annotation_id=annotation,
-            field=field,
-            direction=direction,
-            status=status,
-            since=after,
-            until=before,
-            actor=actor,
-        )
-        wanted = limit or (MANY if pages(out) and not (json or follow) else FEW)
-        entries = query(limit=wanted)
-        if follow:
-            return _follow(state, query, entries, json=json)
-        if not entries:
-            note_unknown_actor(state, actor)
-        notes = _notes(state, entries)
+    asked = LogFilter(
+        run=run,
+        annotation_id=annotation,
+        field=field,
+        direction=direction,
+        status=status,
+        actor=actor,
+        since=moment(since, now),
+        until=end(until, now),
+        limit=limit or (MANY if pages(out) and not (json or follow) else FEW),
+    )
+    if follow:
+        return _follow(queries.follow(settings, names, asked), json=json)
+    found = queries.log(settings, names, asked)
+    for each in found.hints:
+        print_note(each)
     if json:
-        print_json({"changes": [each | {"note": notes.get(each["run_id"])} for each in entries]})
+        print_json(found.as_json())
     else:
         with paged(out):
-            show_log(out, entries, notes)
-        if len(entries) == wanted:
-            err.print(f"[dim]The newest {wanted:,}; more with --limit.[/dim]")
+            show_log(out, found, found.notes)
+        if len(found) == asked.limit:
+            err.print(f"[dim]The newest {len(found):,}; more with --limit.[/dim]")
     return 0
 
 
-def _follow(
-    state: State, query: Callable[..., list[dict[str, Any]]], entries: list[dict[str, Any]], *, json: bool
-) -> int:
+def _follow(coming: Iterable[ChangeLog], *, json: bool) -> int:
     """What is there, then what comes. As JSON, each change is a document of its own, on a line."""
-
-    def since(seq: int) -> list[dict[str, Any]]:
-        found = query(after=seq)
-        # A transaction that stays open would see the same for ever.
-        state.connection.rollback()
-        return found
-
-    def show(found: list[dict[str, Any]]) -> None:
-        notes = _notes(state, found)
-        state.connection.rollback()
+    for found in coming:
         if json:
-            print_json_lines(each | {"note": notes.get(each["run_id"])} for each in found)
+            print_json_lines(found.documents())
         else:
-            show_log(out, found, notes)
-
-    settled = [each for each in entries if each["status"] != changes.PENDING]
-    if settled:
-        show(settled)
-    newest = changes.query(state.connection, state.tables, limit=1)
-    waiting = [each["seq"] - 1 for each in entries if each["status"] == changes.PENDING]
-    start = min([newest[-1]["seq"] if newest else 0, *waiting])
-    for found in following.follow(since, start, [each["seq"] for each in settled]):
-        if found:
-            show(found)
+            show_log(out, found, found.notes)
     return 0
 
 
-def _notes(state: State, entries: Sequence[dict[str, Any]]) -> dict[str, str]:
-    return runs.notes(state.connection, state.tables, list({each["run_id"] for each in entries}))
-
-
-def _verify(state: State, names: Sequence[str], *, json: bool) -> int:
+def _verify(settings: Config, names: Sequence[str], *, json: bool) -> int:
     """Recomputes every hash of the bindings' chains."""
     found: dict[str, Soundness] = {}
     for name in names:
         with progress(name, quiet=json) as phase:
             phase("recomputing the hashes of its log")
-            found[name] = changes.verify(state.connection, state.tables, name)
+            found |= queries.verify_log(settings, [name])
     return _told(found, json=json)
 
 
-def _export(state: State, names: Sequence[str], path: Path, *, json: bool) -> int:
+def _export(settings: Config, names: Sequence[str], path: Path, *, json: bool) -> int:
     """Writes the log; a broken one is written as it stands, and ends with 1."""
     if str(path) == "-":
         if json:
             raise ConfigError("--export - and --json both write to standard output.", remedy="Name a file.")
-        done = export(state.connection, state.tables, names, sys.stdout)
+        done = queries.export_log(settings, names, sys.stdout)
         return FAILED if not all(each.chain.is_sound for each in done) else 0
     try:
         with private_file(path) as file, progress("log", quiet=json) as phase:
             phase("writing it and recomputing its hashes")
-            done = export(state.connection, state.tables, names, file)
+            done = queries.export_log(settings, names, file)
     except OSError as error:
         raise ConfigError(
             f"The log cannot be written to {path}: {error.strerror}.",

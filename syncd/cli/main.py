@@ -15,6 +15,7 @@ import syncd
 from syncd import logs
 from syncd.cli.common import ConfigOption, set_config
 from syncd.cli.lazy import Command, group_of
+from syncd.collector import own_the_process
 from syncd.config.redact import redact_text
 from syncd.printable import printable_lines
 
@@ -55,6 +56,7 @@ COMMANDS = (
         "report", "syncd.cli.report", "report_command", LOOK, "Example: syncd report --since 'last week' -o week.html"
     ),
     Command("conflicts", "syncd.cli.conflicts", None, LOOK),
+    Command("why", "syncd.cli.why", "why", LOOK, "Example: syncd why 5f0c1e9a --binding planktivore"),
     Command("review", "syncd.cli.review", None, LOOK),
 )
 """In the order in which the help shows them."""
@@ -99,6 +101,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     signal.signal(signal.SIGTERM, _stop)
     sys.excepthook = _show_crash
+    own_the_process()
     app()
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from syncd import planfile
+from syncd.api import actions
+from syncd.api.actions import Asked, PlannedRun
 from syncd.cli.common import (
     BindingsArgument,
     ConfigOption,
@@ -24,11 +25,7 @@ from syncd.cli.common import (
 from syncd.cli.render.plan import show_plan
 from syncd.cli.render.result import show_result
 from syncd.cli.render.values import escape
-from syncd.config import Config
 from syncd.errors import ConfigError, ConnectionFailed, SyncdError
-from syncd.reconcile.binding import reconcile_binding
-from syncd.reconcile.mode import Pace
-from syncd.reconcile.options import Options
 from syncd.reconcile.result import RunResult
 
 
@@ -61,20 +58,18 @@ def reconcile(
     if tag is not None and output is not None:
         raise ConfigError("A plan of a part of the edits cannot be saved.", remedy="Leave out one of --tag and -o.")
     dry_run = dry_run or output is not None
+    planned: list[PlannedRun] = []
     results: list[RunResult] = []
     failed: list[tuple[str, SyncdError]] = []
     for name in chosen(settings, bindings):
         with progress(name, quiet=json) as phase:
-            options = Options(
-                dry_run=dry_run,
-                full=full or output is not None,
-                force=force,
-                tag=tag,
-                pace=_pace(settings),
-                progress=phase,
-            )
+            asked = Asked(full=full or output is not None, force=force, tag=tag, phase=phase)
             try:
-                results.append(reconcile_binding(settings, name, options))
+                if dry_run:
+                    planned.append(actions.plan(settings, name, **asked))
+                    results.append(planned[-1].result)
+                else:
+                    results.append(actions.reconcile(settings, name, **asked))
             except ConfigError:
                 raise
             except SyncdError as error:
@@ -85,7 +80,7 @@ def reconcile(
         if not json:
             _show(results[-1])
     if output is not None and not failed:
-        planfile.save(output, [each.plan for each in results if each.plan is not None], forced=force)
+        actions.save_plans(planned, output)
         if not json:
             file = escape(str(output))
             out.print(f"Saved to [bold]{file}[/bold]. Apply it with [bold]syncd apply {file}[/bold].")
@@ -100,11 +95,6 @@ def reconcile(
 def worst(codes: list[int]) -> int:
     """One exit code for several bindings: a failure before a held binding before open conflicts."""
     return next((code for code in (2, 1, 4, 3) if code in codes), 0)
-
-
-def _pace(settings: Config) -> Pace:
-    """The configured pace; a person who asks for a run wants every edit in it, so there is no quiet period."""
-    return Pace(overlap=settings.daemon.overlap, full_scan_interval=settings.daemon.full_scan_interval)
 
 
 def _show(result: RunResult) -> None:

@@ -7,17 +7,13 @@ from typing import Annotated
 
 import typer
 
+from syncd.api import actions
 from syncd.cli.common import ConfigOption, JsonOption, configuration, err, handled, out, print_json, progress
 from syncd.cli.render.plan import show_plan
 from syncd.cli.render.result import show_result
 from syncd.cli.render.values import plural
 from syncd.model import Side
-from syncd.model.kinds import Json
-from syncd.reconcile.mode import Pace
-from syncd.reconcile.options import Options
-from syncd.reconcile.result import change_json
-from syncd.recover import Recovered, recover
-from syncd.session import open_session
+from syncd.recover import Recovered
 
 
 class _Side(str, Enum):
@@ -41,24 +37,13 @@ def recover_command(
     """Bring a side forward again that went back in time (a backup was restored), or take it as it is."""
     settings = configuration(config)
     name = settings.binding(binding).name
-    with progress(name, quiet=json) as phase, open_session(settings, name) as session:
-        options = Options(dry_run=dry_run, pace=Pace(settings.daemon.overlap), progress=phase)
-        done = recover(session, Side(side.value), options, accept=accept)
+    with progress(name, quiet=json) as phase:
+        done = actions.recover(settings, name, Side(side.value), accept=accept, dry_run=dry_run, phase=phase)
     if json:
-        print_json(_document(done))
+        print_json(done.as_json())
     else:
         _show(done)
     return done.result.exit_code
-
-
-def _document(done: Recovered) -> dict[str, Json]:
-    """The documented form: that of a reconcile, with the side and what it was given."""
-    return done.result.as_json() | {
-        "side": done.side.value,
-        "accepted": done.accepted,
-        "changes": [change_json(each) for each in done.plan.changes],
-        "left": [change_json(each) for each in done.left],
-    }
 
 
 def _show(done: Recovered) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import Annotated, BinaryIO
 
 import typer
 
+from syncd.api import actions
 from syncd.cli.common import (
     BindingsArgument,
     ConfigOption,
@@ -23,21 +24,12 @@ from syncd.cli.common import (
     progress,
     standard_output,
 )
-from syncd.cli.filters import check_field, check_label, note_unknown_actor, run_of
 from syncd.cli.render.values import escape
 from syncd.cli.times import end, moment
-from syncd.config import Config
 from syncd.errors import ConfigError
 from syncd.model import Direction
-from syncd.report.content import Report, gather
-from syncd.report.formats import THUMBNAILS, Format, format_of, write
-from syncd.report.selection import Selection
-from syncd.report.sides import look
-from syncd.state import open_state
+from syncd.report.formats import THUMBNAILS, Format, format_of
 from syncd.whole_file import whole_file
-
-if TYPE_CHECKING:
-    from syncd.report.pictures import Pictures
 
 STDOUT = "-"
 
@@ -99,41 +91,44 @@ def report_command(
             f"--safe-for-spreadsheets is about csv, and {wanted.value} is asked for.",
             remedy="Add --format csv, or leave it out.",
         )
-    link = _app_url(app_url) or settings.fiftyone.app_url
+    link = _app_url(app_url)
     now = datetime.now(timezone.utc)
-    with progress("report", quiet=output is None) as phase, open_state(settings) as state:
-        check_field(state, settings, names, field)
-        selection = Selection(
-            bindings=tuple(names),
-            since=moment(since, now),
-            until=end(until, now),
-            run_id=run_of(state, run),
+    after, before = moment(since, now), end(until, now)
+    if after is not None and before is not None and after >= before:
+        raise ConfigError(
+            "--since is not before --until: there is nothing between them.", remedy="Swap them, or leave one out."
+        )
+    with progress("report", quiet=output is None) as phase:
+        found = actions.report(
+            settings,
+            names,
+            since=after,
+            until=before,
+            run=run,
             actor=actor,
             label=label,
             field=field,
             direction=None if direction is None else direction.value,
+            title=title,
+            phase=phase,
         )
-        _check_span(selection)
-        phase("reading the log")
-        # Both sides are read meanwhile, and no transaction waits for that.
-        state.connection.rollback()
-        sides = look(settings, names)
-        found = gather(state.connection, state.tables, selection, made_at=now, title=title, sides=sides)
-        if found.changes.is_empty():
-            check_label(state, settings, names, label)
-            note_unknown_actor(state, actor)
-        state.connection.rollback()
-        phase("fetching pictures")
-        shown = _pictures(settings, found, wanted, thumbnails)
-        phase("writing")
+        for each in found.hints:
+            print_note(each)
         _write(
             output,
-            lambda file: write(found, wanted, file, app_url=link, pictures=shown, safe_for_spreadsheets=spreadsheets),
+            lambda file: found.write_to(
+                file,
+                wanted,
+                thumbnails=thumbnails,
+                app_url=link,
+                safe_for_spreadsheets=spreadsheets,
+                phase=phase,
+            ),
             is_json=wanted is Format.JSON,
         )
     if output is not None and str(output) != STDOUT:
-        err.print(f"Wrote [bold]{escape(str(output))}[/bold]: {found.totals.changes:,} applied changes.")
-    for note in found.notes:
+        err.print(f"Wrote [bold]{escape(str(output))}[/bold]: {found.content.totals.changes:,} applied changes.")
+    for note in found.content.notes:
         print_note(note)
     return 0
 
@@ -164,22 +159,6 @@ def _app_url(text: str | None) -> str | None:
     if text is not None and not text.startswith(("http://", "https://")):
         raise ConfigError(f"--app-url {text!r} is no web address.", remedy="Expected e.g. http://localhost:5151")
     return text
-
-
-def _check_span(selection: Selection) -> None:
-    if selection.since is not None and selection.until is not None and selection.since >= selection.until:
-        raise ConfigError(
-            "--since is not before --until: there is nothing between them.",
-            remedy="Swap them, or leave one out.",
-        )
-
-
-def _pictures(settings: Config, found: Report, wanted: Format, thumbnails: int) -> Pictures | None:
-    if wanted is not Format.HTML or not thumbnails:
-        return None
-    from syncd.report.pictures import take
-
-    return take(settings, found.changes, thumbnails)
 
 
 def _write(output: Path | None, write_to: Callable[[BinaryIO], None], *, is_json: bool) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 
 import typer
 
+from syncd.api import queries
 from syncd.cli.common import (
     BindingsArgument,
     ConfigOption,
@@ -17,8 +18,6 @@ from syncd.cli.common import (
     print_json,
 )
 from syncd.cli.render.review import show_waiting
-from syncd.state import open_state
-from syncd.store import waiting
 
 app = typer.Typer(help="Review: what waits for a person in FiftyOne.", no_args_is_help=True, rich_markup_mode="rich")
 
@@ -33,9 +32,8 @@ def review() -> None:
 def list_waiting(bindings: BindingsArgument = None, config: ConfigOption = None, json: JsonOption = False) -> None:
     """List the edits that wait for an approving tag, and the annotations that bear an error tag."""
     settings = configuration(config)
-    with open_state(settings) as state:
-        found = waiting.query(state.connection, state.tables, bindings=chosen(settings, bindings))
+    found = queries.waiting(settings, chosen(settings, bindings))
     if json:
-        print_json({"waiting": found})
+        print_json(found.as_json())
     else:
         show_waiting(out, found, datetime.now(timezone.utc))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+from syncd.api import queries
 from syncd.cli.common import (
     BindingsArgument,
     ConfigOption,
@@ -15,8 +16,6 @@ from syncd.cli.common import (
     print_json,
 )
 from syncd.cli.render.status import show_status
-from syncd.state import open_state
-from syncd.status import status_of
 
 
 @handled
@@ -27,8 +26,7 @@ def status(bindings: BindingsArgument = None, config: ConfigOption = None, json:
     """
     settings = configuration(config)
     now = datetime.now(timezone.utc)
-    with open_state(settings) as state:
-        found = [status_of(state.connection, state.tables, name, now) for name in chosen(settings, bindings)]
+    found = queries.status(settings, chosen(settings, bindings))
     if json:
         print_json({"bindings": [each.as_json() for each in found]})
     else:

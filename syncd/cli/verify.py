@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from syncd.api import actions
 from syncd.cli.common import (
     BindingArgument,
     ConfigOption,
@@ -13,16 +14,14 @@ from syncd.cli.common import (
     progress,
 )
 from syncd.cli.render.verdict import show_verdict
-from syncd.session import open_session
-from syncd.verify import verify as compare
 
 
 @handled
 def verify(binding: BindingArgument, config: ConfigOption = None, json: JsonOption = False) -> int:
     """Prove that both sides agree, whatever baseline and cursors say; list what does not."""
     settings = configuration(config)
-    with progress(binding, quiet=json) as phase, open_session(settings, binding) as session:
-        verdict = compare(session, phase)
+    with progress(binding, quiet=json) as phase:
+        verdict = actions.verify(settings, settings.binding(binding).name, phase=phase)
     if json:
         print_json(verdict.as_json())
     else:

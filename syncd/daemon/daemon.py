@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from syncd.collector import own_the_process
 from syncd.config import Config, load_config_with_files
 from syncd.config.daemon import Event
 from syncd.daemon.board import Board
@@ -49,6 +50,7 @@ def run_daemon(path: Path, names: Sequence[str] | None = None) -> int:
     """
     config, files = load_config_with_files(path)
     wanted = [config.binding(name).name for name in names] if names else None
+    own_the_process()
     with listening() as signals:
         return _Daemon(config, Reloader(path, files), wanted, signals).run()
 
@@ -190,12 +192,21 @@ class _Daemon:
     def _renew_http(self, new: Config) -> None:
         self._http.close()
         try:
-            self._http.enter_context(serve_http(new.daemon.http, self._board, notices=self._notices))
+            self._http.enter_context(serve_http(new.daemon.http, self._board, notices=self._notices, wake=self._wake))
         except SyncdError as error:
             log.warning("the port cannot be had", why=error.message, remedy=error.remedy)
 
     def _serve(self) -> None:
-        self._http.enter_context(serve_http(self._config.daemon.http, self._board, notices=self._notices))
+        self._http.enter_context(
+            serve_http(self._config.daemon.http, self._board, notices=self._notices, wake=self._wake)
+        )
+
+    def _wake(self, name: str) -> bool | None:
+        """What the port asks for, in a thread of its own."""
+        worker = self._workers.get(name)
+        if worker is None:
+            return False if name in self._retired else None
+        return worker.wake()
 
     # The end
 

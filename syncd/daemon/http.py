@@ -4,8 +4,10 @@
     /readyz       200 while every binding is at work or standing by, else 503: a person or a server is missing
     /metrics      the text format of Prometheus
     /status.json  the states of the bindings
+    POST /wake/<binding>   202 where the next poll begins at once, 409 where this daemon is not at the binding, else 404
 
-It tells no label content, no annotation id and no secret: whoever reaches the port may read all of it.
+It tells no label content, no annotation id and no secret: whoever reaches the port may read all of it, and may have the
+daemon poll, which it does at most once a second however often it is asked.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any
+from urllib.parse import unquote
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -52,6 +55,8 @@ REQUEST_S = 10.0
 MOST_CONNECTIONS = 64
 """Each has a thread. One more takes the place of the one that has been without a whole request for longest."""
 
+WAKE = "/wake/"
+
 _IDLE_S = 5.0
 _JSON = "application/json; charset=utf-8"
 _TEXT = "text/plain; charset=utf-8"
@@ -66,23 +71,32 @@ class Answer:
     body: bytes
 
 
+Wake = Callable[[str], "bool | None"]
+"""Has the binding of that name polled: whether this daemon is at it; ``None`` where it has no such binding."""
+
+
+def _nobody(_binding: str) -> bool | None:
+    return None
+
+
 @contextmanager
 def serve_http(
     address: HttpAddress | None,
     board: Board,
     *,
     notices: Callable[[], NoticeCounts] | None = None,
+    wake: Wake = _nobody,
     silent_after: timedelta = SILENT_AFTER,
 ) -> Iterator[HttpAddress | None]:
     """Answers in threads of its own until the block ends; yields where (port 0 took a free one), or None for nowhere.
 
-    ``notices`` gives the counts of the notifier that is in use at that moment. Raises ``SyncdError`` where the address
-    cannot be had.
+    ``notices`` gives the counts of the notifier that is in use at that moment; ``wake`` has a binding polled. Raises
+    ``SyncdError`` where the address cannot be had.
     """
     if address is None:
         yield None
         return
-    server = _listen(address, _Pages(board, metrics.registry(board, notices), silent_after))
+    server = _listen(address, _Pages(board, metrics.registry(board, notices), wake, silent_after))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="http", daemon=True)
     thread.start()
     try:
@@ -99,6 +113,7 @@ class _Pages:
 
     board: Board
     metrics: CollectorRegistry
+    wake: Wake
     silent_after: timedelta
 
     def answer(self, path: str, accept: str) -> Answer | None:
@@ -112,6 +127,16 @@ class _Pages:
         if path == "/status.json":
             return self._status()
         return None
+
+    def woken(self, path: str) -> Answer | None:
+        """The answer to ``POST``; ``None`` where nothing is done at that path."""
+        if not path.startswith(WAKE):
+            return None
+        name = unquote(path[len(WAKE) :])
+        woken = self.wake(name)
+        if woken is None:
+            return Answer(404, _JSON, _json({"error": "no such binding here"}))
+        return Answer(202 if woken else 409, _JSON, _json({"binding": name, "woken": woken}))
 
     def _health(self) -> Answer:
         silence = _now() - self.board.oldest_beat()
@@ -223,7 +248,15 @@ class _Handler(BaseHTTPRequestHandler):
         known = self._answer() is not None
         self._send(Answer(405, _TEXT, b"only GET and HEAD\n") if known else Answer(404, _TEXT, b"not found\n"))
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = _refuse  # noqa: N815
+    def do_POST(self) -> None:
+        self.server.has_asked(self.request)
+        answer = self.server.pages.woken(self.path.partition("?")[0])
+        if answer is None:
+            self._refuse()
+        else:
+            self._send(answer)
+
+    do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_TRACE = do_CONNECT = _refuse  # noqa: N815
 
     def _answer(self) -> Answer | None:
         self.server.has_asked(self.request)

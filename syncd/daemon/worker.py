@@ -95,6 +95,13 @@ class Worker:
         """Begins."""
         self._thread.start()
 
+    def wake(self) -> bool:
+        """Has the next round begin at once; whether this worker is at the binding, and does not stand by."""
+        at_it = self._standing.state.state is not State.STANDBY
+        if at_it:
+            self._bell.call(time.monotonic())
+        return at_it
+
     def end(self) -> None:
         """Ends after the run under way."""
         self._ending.set()

@@ -22,6 +22,14 @@ RESTORED = "restored"
 """Reason of changes that give FiftyOne back what it lost: a label, or attributes of one."""
 
 
+RELABELLED = "relabelled"
+"""Reason of changes by which a person gave labels another class, on both sides at once."""
+
+FOR_REVIEW = "relabelled_for_review"
+"""The same where edits wait for review: FiftyOne alone is written, and holds an edit like any other. What is written
+so is agreed by nobody: it moves no baseline."""
+
+
 class Action(str, Enum):
     """What a change does to its target."""
 

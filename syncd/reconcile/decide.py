@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import partial
 
 import polars as pl
-import structlog
 
 from syncd.adapters.sql.clock import UNLIKE
 from syncd.capture.read import Captured, changed_since
@@ -16,6 +15,7 @@ from syncd.diff import History, Inputs, Young, diff, rewind
 from syncd.diff.memory import any_refused, without_refusals
 from syncd.diff.names import SIGNED_SCHEMA, edited_rows
 from syncd.diff.sift import Rules
+from syncd.logs import Logger
 from syncd.model import Direction, Origin, Plan, Side
 from syncd.model.snapshot import distinct
 from syncd.reconcile.amount import too_much
@@ -34,14 +34,14 @@ from syncd.reconcile.mode import (
     why_held,
 )
 from syncd.reconcile.options import Options
-from syncd.reconcile.reading import Reading, read_everything, read_since
+from syncd.reconcile.reading import Reading, read_everything, read_one, read_since
 from syncd.reconcile.sweep import Met
 from syncd.reconcile.tagged import left_out, narrowed
 from syncd.session import Session
 from syncd.store import baseline, changes, cursors, held, history
 from syncd.store.cursors import Cursor
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,22 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
     plan = _diff(session, options, reading, remembered, before, origins, marked.behind)
     after = _moved(session, reading, before, origins, plan, None, captured, takes)
     return Decision(plan, FULL, reason, after, marked, reading.met)
+
+
+def decide_one(session: Session, annotation_id: str, pace: Pace) -> tuple[Plan, Reading]:
+    """What a complete reading would decide about one annotation and its neighbours, and what it rests on.
+
+    Nobody may apply it, and whether a brake holds it says nothing: those are about everything at once.
+    """
+    session.rest()
+    fiftyone = session.fiftyone.origin()
+    origins = {Side.FIFTYONE: fiftyone, Side.DATABASE: session.database.origin(count_rows=False)}
+    before = cursors.load(session.state, session.tables, session.mapping.binding)
+    reading = read_one(session, annotation_id)
+    remembered = _with_earlier(session, reading, _remembered(session, reading.annotation_ids))
+    session.rest()
+    options = Options(pace=pace)
+    return _diff(session, options, reading, remembered, before, origins, None), reading
 
 
 def _why_full(

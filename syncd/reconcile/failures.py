@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import structlog
 from pymongo.errors import PyMongoError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -13,11 +12,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from syncd.adapters.sql.clock import clock
 from syncd.connect import first_line, open_database
 from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable, SyncdError
+from syncd.logs import Logger
 from syncd.session import Session
 from syncd.store import runs
 from syncd.store.lock import lost
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 
 @contextmanager

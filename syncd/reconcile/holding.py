@@ -12,6 +12,7 @@ from syncd.apply.outcomes import subject
 from syncd.diff.content import problems_of, seen_tags
 from syncd.diff.rewind import RECOVERED
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Content, Direction, Mapping
+from syncd.model.plan import FOR_REVIEW
 from syncd.model.present import Present, Row, content
 from syncd.model.snapshot import baseline_schema, column, known_column
 
@@ -20,6 +21,7 @@ def holding(mapping: Mapping, changes: Sequence[Change], present: Present) -> tu
     """For each change, whether its own side holds ``old`` and the other side what the change supposes.
 
     The other side must hold ``new`` already, unless the plan changes it as well; then both changes hold or neither.
+    An edit that is written for review supposes nothing of the other side.
     For a side that is brought forward again, the baseline must hold ``new``: whatever the other side holds since then
     is an edit, for the next run.
     """
@@ -51,6 +53,8 @@ def _update_holds(mapping: Mapping, change: Change, present: Present, paired: bo
         return False
     if change.reason == RECOVERED:
         return _was_agreed(mapping, present, change)
+    if change.reason == FOR_REVIEW:
+        return True
     # A row or a label that is alone has nobody to agree with.
     return paired or out is None or _field_is(mapping, out, change.field, change.new)
 

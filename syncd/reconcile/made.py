@@ -34,7 +34,7 @@ from syncd.session import Session
 from syncd.store import baseline, conflicts, cursors, runs
 from syncd.store.changes import SUPERSEDED
 
-RESOLVE, UNDO, RECOVER, MADE = "resolve", "undo", "recover", "made"
+RESOLVE, UNDO, RECOVER, RELABEL, MADE = "resolve", "undo", "recover", "relabel", "made"
 """Modes of a run that applies a direct plan; ``MADE`` where a saved plan does not say whose it is."""
 
 

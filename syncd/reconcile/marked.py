@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import structlog
-
 from syncd.errors import LockLost
+from syncd.logs import Logger
 from syncd.model import Mark
 from syncd.session import Session
 from syncd.store import changes, runs
 from syncd.store.lock import make_sure
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 LOADS = ("ingest", "inbox")
 """Modes of runs that write to the log, and leave no mark."""

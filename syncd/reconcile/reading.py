@@ -29,7 +29,7 @@ from syncd.model.snapshot import baseline_schema, distinct, empty_samples
 from syncd.reconcile.hidden import look_behind
 from syncd.reconcile.sweep import Met, sweep
 from syncd.session import Session
-from syncd.store import baseline, history
+from syncd.store import baseline, conflicts, history
 
 Progress = Callable[[str], None]
 
@@ -160,6 +160,41 @@ def read_since(
         size,
         samples,
         alongside=with_stamps(stamped, edited_stamps(session.mapping, labels, known)),
+    )
+
+
+def read_one(session: Session, annotation_id: str) -> Reading:
+    """Everything that a complete reading would hold of one annotation, and of the labels of its samples.
+
+    It says of itself that it is complete, so that the diff judges what is missing too: a plan of it tells what would
+    become of this annotation, and is never applied.
+    """
+    state, tables, mapping = session.state, session.tables, session.mapping
+    known = baseline.read_some(state, tables, mapping, annotation_ids={annotation_id})
+    database = session.database.read_ids([annotation_id])
+    session.rest()
+    samples = distinct("sample_id", known, session.fiftyone.read_ids([annotation_id]).rows)
+    media = database.rows["media"].drop_nulls().unique().to_list()
+    samples |= distinct("sample_id", session.fiftyone.find_samples(media)) if media else set()
+    fiftyone = replace(session.fiftyone.read_samples(samples), touched=frozenset(samples))
+    of_samples = _known(session, sample_ids=frozenset(samples))
+    labels, known = _labels_and_baseline(session, fiftyone, database, of_samples, frozenset({annotation_id}))
+    missing = _ids(labels, known) - _ids(database.rows)
+    rows = pl.concat([database.rows, session.database.read_committed(missing).rows]) if missing else database.rows
+    rows, hidden = look_behind(session, rows, missing - _ids(rows))
+    told = conflicts.open_now(state, tables, mapping.binding).known
+    size = baseline.size(state, tables, mapping.binding)
+    session.rest()
+    places = distinct("sample_id", missing_at_home(known, labels, told))
+    homes = session.fiftyone.look_up_samples(places) if places else empty_samples()
+    at_home = without_lost_homes(known, labels, rows, homes, told)
+    return Reading(
+        replace(fiftyone, rows=labels, complete=True),
+        replace(database, rows=rows, complete=True, hidden=hidden),
+        known,
+        size,
+        _samples(session, labels, rows, at_home),
+        homes=homes,
     )
 
 

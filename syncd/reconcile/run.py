@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-import structlog
 from structlog.contextvars import bind_contextvars, unbind_contextvars
 
 from syncd.apply.execute import Applied, apply, bring
@@ -18,6 +17,7 @@ from syncd.apply.steps import Step, reached
 from syncd.apply.tags import write_tags
 from syncd.capture.read import prune
 from syncd.errors import Busy, LockLost, StalePlan
+from syncd.logs import Logger
 from syncd.model import Action, Direction, Plan
 from syncd.planfile import plan_json
 from syncd.reconcile.decide import Decision, decide
@@ -32,7 +32,7 @@ from syncd.store.changes import APPLIED
 from syncd.store.daemon_lock import has_other_daemon
 from syncd.store.lock import no_reconnect, one_run
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 PATIENCE_S = 15.0
 """How long a command waits for a daemon's run."""

@@ -11,13 +11,13 @@ from syncd.diff.answers import settled
 from syncd.diff.nearest import nearest_terms
 from syncd.diff.tags import APPROVE, CLASS, PLACE, names_spent_at
 from syncd.diff.wishes import AMBIGUOUS
-from syncd.model import LABEL, SAMPLE_FIELD, Change, Side, TagEdit
+from syncd.model import LABEL, SAMPLE_FIELD, Change, Json, Side, TagEdit
 from syncd.model.present import Present
 from syncd.model.vocabulary import Vocabulary
 from syncd.person import person
 from syncd.reconcile.look import look
 from syncd.reconcile.made import RESOLVE, Ending, MadeOptions, apply_made, made_plan
-from syncd.reconcile.result import RunResult
+from syncd.reconcile.result import RunResult, change_json
 from syncd.reconcile.spoken import Spoken, spoken
 from syncd.resolve.answer import Answer, OpenConflict, Question, Take
 from syncd.resolve.decide import decide
@@ -49,6 +49,7 @@ class Resolved:
 
     outcomes: tuple[Outcome, ...]
     result: RunResult | None
+    binding: str
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -59,6 +60,24 @@ class Resolved:
     def left(self) -> int:
         """How many of those asked are still open."""
         return sum(each.status in (REFUSED, OVERTAKEN) for each in self.outcomes)
+
+    @property
+    def exit_code(self) -> int:
+        """0 where all that were asked are closed (or would be), 3 where one stays open."""
+        return 3 if self.left else 0
+
+    def as_json(self) -> dict[str, Json]:
+        """The documented form."""
+        return {
+            "binding": self.binding,
+            "run_id": self.result.run_id if self.result else None,
+            "open": self.left,
+            "changes": [change_json(each) for each in self.changes],
+            "conflicts": [
+                {"id": each.conflict["id"], "kind": each.conflict["kind"], "status": each.status, "why": each.why}
+                for each in self.outcomes
+            ],
+        }
 
 
 def resolve(
@@ -95,11 +114,11 @@ def resolve(
             conflicts.resolve(state, tables, closed, resolution, ending.at)
 
     if all(each.refusal is not None for each in answers):
-        return Resolved(_outcomes(asked, answers, statuses, {}, dry_run=dry_run), None)
+        return Resolved(_outcomes(asked, answers, statuses, {}, dry_run=dry_run), None, plan.binding)
     options = MadeOptions(RESOLVE, dry_run=dry_run, braked=False, note=note, finish=finish, progress=progress)
     result = apply_made(session, plan, options)
     said = {} if dry_run else _said(plan.changes, result)
-    return Resolved(_outcomes(asked, answers, statuses, said, dry_run=dry_run), result)
+    return Resolved(_outcomes(asked, answers, statuses, said, dry_run=dry_run), result, plan.binding)
 
 
 def look_for_ways(session: Session, open_ones: Sequence[OpenConflict], *, vocabulary: Vocabulary | None) -> list[Ways]:

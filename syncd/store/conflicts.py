@@ -36,6 +36,8 @@ CONTENT = (
 """Columns that the diff gives a conflict; the others are its history."""
 WHO = ("fiftyone_by", "fiftyone_at", "database_by", "database_at")
 """And whose values they are."""
+SIDES = ("fiftyone", "database", "base")
+"""Columns that hold values."""
 SETTLED = "settled"
 """Resolution of a conflict whose cause went away: the sides agree again, the duplicate is gone, the id is known."""
 
@@ -201,36 +203,108 @@ def query(
     *,
     bindings: Sequence[str] = (),
     ids: Sequence[int] = (),
+    annotation_id: str | None = None,
     kind: str | None = None,
     field: str | None = None,
     label: str | None = None,
     since: datetime | None = None,
     status: str | None = OPEN,
+    limit: int | None = None,
+    offset: int = 0,
 ) -> list[dict[str, Any]]:
     """Conflicts that match, the oldest first; ``status=None`` takes them all.
 
     ``label`` is one that stands in the conflict, on either side or as its base; ``since`` the moment from which on it
-    was opened.
+    was opened. ``limit`` and ``offset`` choose one page of them.
     """
     table = tables.conflict
-    chosen = sa.select(table)
+    matching = _matching(connection, tables, bindings, ids, kind, field, label, since, status)
+    if annotation_id is not None:
+        matching = matching & (table.c.annotation_id == annotation_id)
+    chosen = sa.select(table).where(matching).order_by(table.c.binding, table.c.id)
+    return [dict(row) for row in connection.execute(paged(chosen, limit, offset)).mappings()]
+
+
+def count(
+    connection: Connection,
+    tables: Tables,
+    *,
+    bindings: Sequence[str] = (),
+    ids: Sequence[int] = (),
+    kind: str | None = None,
+    field: str | None = None,
+    label: str | None = None,
+    since: datetime | None = None,
+    status: str | None = OPEN,
+) -> int:
+    """How many conflicts :func:`query` would find without a limit."""
+    matching = _matching(connection, tables, bindings, ids, kind, field, label, since, status)
+    counted = sa.select(sa.func.count()).select_from(tables.conflict).where(matching)
+    return int(connection.execute(counted).scalar_one())
+
+
+def paged(chosen: sa.Select[Any], limit: int | None, offset: int) -> sa.Select[Any]:
+    """One page of what is chosen; all of it without a limit."""
+    if limit is None and offset:
+        # SQLite knows no OFFSET without a LIMIT.
+        limit = 2**62
+    return chosen if limit is None else chosen.limit(limit).offset(offset)
+
+
+def _matching(
+    connection: Connection,
+    tables: Tables,
+    bindings: Sequence[str],
+    ids: Sequence[int],
+    kind: str | None,
+    field: str | None,
+    label: str | None,
+    since: datetime | None,
+    status: str | None,
+) -> sa.ColumnElement[bool]:
+    """The condition of :func:`query` and :func:`count`."""
+    table = tables.conflict
+    parts = [
+        table.c[name] == value
+        for name, value in {"kind": kind, "field": field, "status": status}.items()
+        if value is not None
+    ]
     if bindings:
-        chosen = chosen.where(table.c.binding.in_(bindings))
+        parts.append(table.c.binding.in_(bindings))
     if ids:
-        chosen = chosen.where(table.c.id.in_(ids))
-    for name, value in {"kind": kind, "field": field, "status": status}.items():
-        if value is not None:
-            chosen = chosen.where(table.c[name] == value)
+        parts.append(table.c.id.in_(ids))
     if since is not None:
-        chosen = chosen.where(table.c.opened_at >= since)
-    rows = [dict(row) for row in connection.execute(chosen.order_by(table.c.binding, table.c.id)).mappings()]
-    return rows if label is None else [row for row in rows if label in labels_in(row)]
+        parts.append(table.c.opened_at >= since)
+    if label is not None:
+        dialect = connection.dialect.name
+        parts.append(sa.or_(*(_label_in(table, name, dialect) == label for name in SIDES)))
+    return sa.and_(sa.true(), *parts)
+
+
+def _label_in(table: sa.Table, name: str, dialect: str) -> sa.ColumnElement[str | None]:
+    """What :func:`labels_in` finds in one of the values, in SQL: of texts alone, since no other value is a label."""
+    value = table.c[name]
+    whole: sa.ColumnElement[str | None]
+    inside: sa.ColumnElement[str | None]
+    if dialect == "postgresql":
+        kind, part = sa.func.json_typeof(value), value.op("->")(sa.literal_column(f"'{LABEL}'"))
+        whole = sa.case((kind == "string", value.op("#>>")(sa.literal_column("'{}'"))), else_=sa.null())
+        inside = sa.case(
+            (sa.func.json_typeof(part) == "string", value.op("->>")(sa.literal_column(f"'{LABEL}'"))), else_=sa.null()
+        )
+        is_object = kind == "object"
+    else:
+        kind, path = sa.func.json_type(value), f"$.{LABEL}"
+        whole = sa.case((kind == "text", sa.func.json_extract(value, "$")), else_=sa.null())
+        inside = sa.case((sa.func.json_type(value, path) == "text", sa.func.json_extract(value, path)), else_=sa.null())
+        is_object = kind == "object"
+    return sa.case((is_object, inside), (table.c.field == LABEL, whole), else_=sa.null())
 
 
 def labels_in(conflict: dict[str, Any]) -> list[str]:
     """The labels that stand in a conflict: FiftyOne's, the database's, the base; none in one about another field."""
     found = []
-    for name in ("fiftyone", "database", "base"):
+    for name in SIDES:
         value = conflict[name]
         if isinstance(value, dict):
             value = value.get(LABEL)

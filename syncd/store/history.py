@@ -23,7 +23,7 @@ from syncd.diff.inputs import (
 )
 from syncd.diff.wishes import BY_TAG
 from syncd.model import Action, Direction
-from syncd.model.plan import AWAITING, RESTORED
+from syncd.model.plan import AWAITING, FOR_REVIEW, RESTORED
 from syncd.store import answered, conflicts, hands
 from syncd.store.changes import ABANDONED, APPLIED, PENDING
 from syncd.store.tables import Tables
@@ -79,7 +79,13 @@ def with_earlier(
     What it says of a time that has not come yet (after ``until``) tells of no edit whether it is older.
     """
     table, run = tables.change, tables.run
-    applied = (table.c.binding == binding, table.c.status == APPLIED, table.c.applied_at <= until)
+    applied = (
+        table.c.binding == binding,
+        table.c.status == APPLIED,
+        table.c.applied_at <= until,
+        # What was written for review was not agreed.
+        table.c.reason != FOR_REVIEW,
+    )
     chosen = (
         sa.select(
             table.c.seq,

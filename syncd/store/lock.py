@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import NoReturn
 
 import sqlalchemy as sa
-import structlog
 from sqlalchemy import Connection
 
 from syncd.errors import Busy, LockLost, StateError
+from syncd.logs import Logger
 
-log = structlog.get_logger(__name__)
+log = Logger(__name__)
 
 NAMESPACE = "syncd"
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from syncd.model import Plan, Scope, Waiting
 from syncd.store.changes import storable
-from syncd.store.conflicts import indexable
+from syncd.store.conflicts import indexable, paged
 from syncd.store.tables import Tables
 
 BATCH = 10_000
@@ -69,17 +69,39 @@ def _row(waiting: Waiting) -> dict[str, Any]:
 
 
 def query(
-    connection: Connection, tables: Tables, *, bindings: Sequence[str] = (), kind: str | None = None
+    connection: Connection,
+    tables: Tables,
+    *,
+    bindings: Sequence[str] = (),
+    kind: str | None = None,
+    annotation_id: str | None = None,
+    limit: int | None = None,
+    offset: int = 0,
 ) -> list[dict[str, Any]]:
-    """What waits, the longest first."""
+    """What waits, the longest first; ``limit`` and ``offset`` choose one page of it."""
     table = tables.waiting
-    chosen = sa.select(table)
+    chosen = sa.select(table).where(_matching(tables, bindings, kind, annotation_id))
+    chosen = chosen.order_by(table.c.binding, table.c.since, table.c.id)
+    return [dict(row) for row in connection.execute(paged(chosen, limit, offset)).mappings()]
+
+
+def count_entries(
+    connection: Connection, tables: Tables, *, bindings: Sequence[str] = (), kind: str | None = None
+) -> int:
+    """How many entries :func:`query` would find without a limit."""
+    counted = sa.select(sa.func.count()).select_from(tables.waiting).where(_matching(tables, bindings, kind, None))
+    return int(connection.execute(counted).scalar_one())
+
+
+def _matching(
+    tables: Tables, bindings: Sequence[str], kind: str | None, annotation_id: str | None
+) -> sa.ColumnElement[bool]:
+    table = tables.waiting
+    exact = {"kind": kind, "annotation_id": annotation_id}
+    parts = [table.c[name] == value for name, value in exact.items() if value is not None]
     if bindings:
-        chosen = chosen.where(table.c.binding.in_(bindings))
-    if kind is not None:
-        chosen = chosen.where(table.c.kind == kind)
-    found = connection.execute(chosen.order_by(table.c.binding, table.c.since, table.c.id)).mappings()
-    return [dict(row) for row in found]
+        parts.append(table.c.binding.in_(bindings))
+    return sa.and_(sa.true(), *parts)
 
 
 def count(connection: Connection, tables: Tables, binding: str) -> dict[str, int]:

@@ -11,11 +11,11 @@ import polars as pl
 from syncd.diff.answers import settled
 from syncd.diff.tags import APPROVE, CLASS, PLACE
 from syncd.diff.wishes import verified_field
-from syncd.model import LABEL, Change, Plan
+from syncd.model import LABEL, Change, Json, Plan
 from syncd.person import person
 from syncd.reconcile.look import look
 from syncd.reconcile.made import MadeOptions, apply_made, made_plan
-from syncd.reconcile.result import RunResult
+from syncd.reconcile.result import RunResult, change_json
 from syncd.reconcile.spoken import Spoken, spoken
 from syncd.session import Session
 from syncd.store.changes import change_of, with_answers
@@ -38,6 +38,31 @@ class Undone:
     plan: Plan
     left: tuple[Left, ...]
     result: RunResult | None
+
+    @property
+    def exit_code(self) -> int:
+        """That of the run; 1 where nothing could be taken back."""
+        return self.result.exit_code if self.result else 1
+
+    def as_json(self) -> dict[str, Json]:
+        """The documented form."""
+        result = self.result
+        return {
+            "binding": self.plan.binding,
+            "run_id": result.run_id if result else None,
+            "applied": {
+                "to_database": result.to_database if result else 0,
+                "to_fiftyone": result.to_fiftyone if result else 0,
+            },
+            "superseded": result.superseded if result else 0,
+            "refused": result.refused if result else 0,
+            "held": result.held if result else None,
+            "changes": [change_json(each) for each in self.plan.changes],
+            "left": [
+                {"annotation_id": each.annotation_id, "field": each.field, "seq": each.seq, "why": each.why}
+                for each in self.left
+            ],
+        }
 
 
 def plan_undo(session: Session, entries: Sequence[dict[str, Any]]) -> Undo:

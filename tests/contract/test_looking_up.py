@@ -21,6 +21,18 @@ def test_samples_are_looked_up_by_their_ids(label_bench: Bench) -> None:
     assert label_bench.labels.look_up_samples([]).height == 0
 
 
+def test_all_labels_of_the_samples_of_some_labels_are_read_by_fiftyones_own_ids(label_bench: Bench) -> None:
+    assert label_bench.labels is not None
+    for name in "ab":
+        label_bench.put(item(name))
+    every = label_bench.labels.read_all().rows
+    (wanted,) = every.filter(every["annotation_id"] == "a")["label_id"]
+    found = label_bench.labels.read_labels([wanted, "0" * 24, "no id at all"])
+    assert not found.complete
+    assert found.rows["annotation_id"].to_list() == ["a"]
+    assert label_bench.labels.read_labels([]).rows.height == 0
+
+
 def test_a_sample_is_found_by_its_media_in_another_unicode_form_unless_one_has_just_that(label_bench: Bench) -> None:
     assert label_bench.labels is not None
     composed, decomposed = (unicodedata.normalize(form, "/images/Größe.png") for form in ("NFC", "NFD"))

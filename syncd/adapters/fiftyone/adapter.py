@@ -155,6 +155,11 @@ class FiftyOneAdapter:
         wanted = (ObjectId(each) for each in sample_ids if ObjectId.is_valid(each))
         return self._partial({"_id": {"$in": chunk}} for chunk in _chunks(wanted))
 
+    def read_labels(self, label_ids: Collection[str]) -> Snapshot:
+        """All labels of the samples in which labels of these ids stand; no index helps with that."""
+        wanted = (ObjectId(each) for each in label_ids if ObjectId.is_valid(each))
+        return self._partial({f"{self.labels.path}._id": {"$in": chunk}} for chunk in _chunks(wanted))
+
     def find_samples(self, media: Collection[str]) -> pl.DataFrame:
         """The samples with these media; ``occupied`` where a single-label field holds a label already.
 

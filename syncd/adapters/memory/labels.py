@@ -202,6 +202,13 @@ class MemoryLabels:
         wanted = set(sample_ids)
         return self._snapshot([each for each in self.samples.values() if each.sample_id in wanted], complete=False)
 
+    def read_labels(self, label_ids: Collection[str]) -> Snapshot:
+        """All labels of the samples in which labels of these ids stand."""
+        self.faults.called("read_labels")
+        wanted = set(label_ids)
+        holding = {sample.sample_id: sample for sample, label in self.labels() if label.label_id in wanted}
+        return self._snapshot(holding.values(), complete=False)
+
     def find_samples(self, media: Collection[str]) -> pl.DataFrame:
         """The samples with these media, in whatever Unicode normal form, by the names that were asked for."""
         self.faults.called("find_samples")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from syncd.cli.render.values import escape, plural, shown
+from syncd.api.html import shown
+from syncd.cli.render.values import escape, plural
 from syncd.ingest.result import SHOWN, IngestResult
 
 FEW = 5

@@ -10,8 +10,6 @@ from rich.console import Console
 from syncd.cli.render.plan import show_plan
 from syncd.cli.render.result import show_result
 from syncd.cli.render.values import escape, plural, short_id
-from syncd.model.kinds import Json
-from syncd.reconcile.result import change_json
 from syncd.undo.net import Left
 from syncd.undo.run import Undone
 
@@ -43,24 +41,3 @@ def _show_left(console: Console, left: Sequence[Left]) -> None:
         console.print(f"    [dim]{each.seq}[/dim] {about}: {escape(each.why)}", soft_wrap=True)
     if len(left) > SHOWN:
         console.print(f"    [dim]… and {len(left) - SHOWN:,} more (all of them with --json)[/dim]")
-
-
-def undone_json(undone: Undone) -> dict[str, Json]:
-    """The same as JSON."""
-    result = undone.result
-    return {
-        "binding": undone.plan.binding,
-        "run_id": result.run_id if result else None,
-        "applied": {
-            "to_database": result.to_database if result else 0,
-            "to_fiftyone": result.to_fiftyone if result else 0,
-        },
-        "superseded": result.superseded if result else 0,
-        "refused": result.refused if result else 0,
-        "held": result.held if result else None,
-        "changes": [change_json(each) for each in undone.plan.changes],
-        "left": [
-            {"annotation_id": each.annotation_id, "field": each.field, "seq": each.seq, "why": each.why}
-            for each in undone.left
-        ],
-    }

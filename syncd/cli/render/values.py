@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.markup import escape as literally
 
+from syncd.api.html import shown
 from syncd.model import to_json
 from syncd.printable import printable, printable_lines, visible
 
-LONGEST = 60
 INDENT = "    "
 
 
@@ -31,27 +31,6 @@ def short_id(value: str | None) -> str:
     if value is None:
         return "(new)"
     return escape(value if len(value) <= 12 else value[:8] + "…")
-
-
-def shown(value: Any) -> str:
-    """A value as plain text: words without quotes, numbers without noise, nothing as ∅.
-
-    A whole annotation is shown by its label.
-    """
-    plain = to_json(value)
-    if plain is None:
-        return "∅"
-    if isinstance(plain, str):
-        text = visible(plain)
-    elif isinstance(plain, float):
-        text = f"{plain:.6g}"
-    elif isinstance(plain, list):
-        text = "[" + ", ".join(f"{part:.4g}" if isinstance(part, float) else str(part) for part in plain) + "]"
-    elif isinstance(plain, dict):
-        text = shown(plain.get("label")) if plain.get("label") is not None else "(no label)"
-    else:
-        text = json.dumps(plain)
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
 def in_full(value: Any) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from syncd.cli.render.values import escape, plural, shown
+from syncd.api.html import shown
+from syncd.cli.render.values import escape, plural
 from syncd.vocabulary.check import Checked, Stray
 from syncd.vocabulary.fix import Fix
 from syncd.vocabulary.poison import LeftOut

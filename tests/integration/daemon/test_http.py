@@ -369,3 +369,24 @@ def test_an_address_of_the_sixth_version_is_served(board: Board) -> None:
 def test_no_address_means_no_port(board: Board) -> None:
     with serve_http(None, board) as address:
         assert address is None
+
+
+def test_a_binding_is_woken_from_outside_once_for_each_call(board: Board) -> None:
+    woken: list[str] = []
+    there = {"one": True, "a/b ü": True, "elsewhere": False}
+
+    def wake(name: str) -> bool | None:
+        woken.append(name)
+        return there.get(name)
+
+    with served(board, wake=wake) as address:
+        status, headers, text = ask(address, "/wake/one", "POST")
+        assert (status, json.loads(text)) == (202, {"binding": "one", "woken": True})
+        assert headers["Content-Type"].startswith("application/json")
+        assert ask(address, "/wake/a%2Fb%20%C3%BC", "POST")[0] == 202
+        assert ask(address, "/wake/elsewhere", "POST")[0] == 409
+        assert ask(address, "/wake/nobody", "POST")[0] == 404
+        assert ask(address, "/wake/one", "GET")[0] == 404
+        assert ask(address, "/wake/one", "PUT")[0] == 404
+        assert ask(address, "/healthz", "POST")[0] == 405
+    assert woken == ["one", "a/b ü", "elsewhere", "nobody"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import servers
 from daemons import Daemon, until
 from integration.daemon.people import edit_and_see, met, other_label, ready, said, some_id
 from proxies import to_mongo
-from syncd import embedded
+from syncd import embedded, open_binding
 from syncd.capture.install import carry_out, plan_install
 from syncd.capture.target import find_target
 from syncd.connect import open_database
@@ -107,3 +108,20 @@ def test_a_standalone_server_is_polled_and_that_is_said_once_with_what_to_do(
         assert len(daemon.lines(said_once["event"])) == 1
         until(lambda: said(world)[0][BINDING]["wake"]["fiftyone"] == "poll", daemon.text)
         assert daemon.lines("degraded") == []
+
+
+def test_a_program_wakes_the_daemon_and_is_told_where_none_is(world: World, start: Start) -> None:
+    document = world.document()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    document["daemon"] = {"http": f"127.0.0.1:{port}"}
+    with open_binding(BINDING, world.parse(document)) as b:
+        assert not b.wake(), "no daemon answers there"
+        daemon = start(http=f"127.0.0.1:{port}")
+        ready(daemon)
+        chosen = some_id(world)
+        # Without triggers nothing tells the daemon of what is changed in the database, and its poll is minutes away.
+        world.correct(chosen, label="Ctenophore")
+        assert b.wake()
+        until(lambda: world.labels()[chosen]["label"] == "Ctenophore", daemon.text, 30)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import fields
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from syncd.api.rows import ConflictRow, rows_of
 from syncd.cli.conflicts import _take
-from syncd.cli.render.conflicts import MEANINGS, show_conflict
+from syncd.cli.render.conflicts import show_conflict
+from syncd.diff.explain import KINDS
 from syncd.diff.memory import REFUSED
 from syncd.model import LABEL, Mapping, Vocabulary
 from syncd.model.policy import Review
@@ -110,10 +113,12 @@ def conflicts_of(world: dict[str, Any]) -> tuple[Question, list[OpenConflict], A
 
 
 def shown(question: Question, conflict: OpenConflict, there: Any) -> str:
-    row = {"binding": "one", "status": "open", "resolution": None, "opened_at": NOW, "updated_at": NOW}
+    row = dict.fromkeys(each.name for each in fields(ConflictRow))
+    row |= {"binding": "one", "status": "open", "opened_at": NOW, "updated_at": NOW}
+    (shown,) = rows_of(ConflictRow, [row | conflict | {"id": 7}])
     console = Console(width=200)
     with console.capture() as captured:
-        show_conflict(console, row | conflict | {"id": 7}, (), ways_of(question, conflict, there))
+        show_conflict(console, shown, (), ways_of(question, conflict, there))
     return captured.get()
 
 
@@ -143,7 +148,7 @@ def test_every_answer_that_is_offered_can_be_given_and_every_other_has_a_reason(
 def test_the_worlds_hold_every_kind_that_the_diff_finds() -> None:
     met = {each["kind"] for world in WORLDS.values() for each in conflicts_of(world)[1]}
     elsewhere = {"wrong_direction", "stale_revert", "refused_by_database", "refused_by_fiftyone", "unaddressable"}
-    assert set(MEANINGS) - elsewhere <= met
+    assert set(KINDS) - elsewhere <= met
 
 
 def test_kinds_for_hands_say_what_hands_are_to_do() -> None:

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from rich.text import Text
 
 import syncd.cli
 from syncd import logs
+from syncd.api.html import shown
+from syncd.api.rows import ChangeRow, ConflictList, ConflictRow, R, WaitingRow, rows_of
+from syncd.api.why import Why
 from syncd.cli import bars, common, main
 from syncd.cli.common import Terminal, print_json, print_json_lines, print_note, print_text, show_error
 from syncd.cli.doctor import _show as show_finding
@@ -29,9 +33,10 @@ from syncd.cli.render.log import show_log
 from syncd.cli.render.plan import show_plan
 from syncd.cli.render.result import show_result
 from syncd.cli.render.review import show_waiting
-from syncd.cli.render.values import shown
 from syncd.cli.render.verdict import show_verdict
 from syncd.cli.render.vocabulary import show_checked, show_pushed
+from syncd.cli.render.why import show_why
+from syncd.diff.explain import Rule
 from syncd.doctor import Finding
 from syncd.errors import SyncdError
 from syncd.inbox.faults import FAULTS
@@ -61,28 +66,34 @@ def printed(show: Show, text: str) -> str:
     return file.getvalue()
 
 
-def entry(t: str, **given: Any) -> dict[str, Any]:
-    return {
+def row(kind: type[R], /, **given: Any) -> R:
+    """A row of which only what is given is known."""
+    (made,) = rows_of(kind, [dict.fromkeys(each.name for each in fields(kind)) | given])
+    return made
+
+
+def entry(t: str, **given: Any) -> ChangeRow:
+    return row(ChangeRow, **{
         "seq": 1, "run_id": "r", "binding": t, "annotation_id": t, "sample_id": t, "label_id": t,
         "direction": "to_database", "action": "update", "field": t, "old": t, "new": {t: t, "label": t},
         "reason": "edited", "actor": t, "applied_at": NOW, "status": "applied", "undo_of": None,
-    } | given  # fmt: skip
+    } | given)  # fmt: skip
 
 
-def conflict(t: str, kind: str = "edit_edit", **given: Any) -> dict[str, Any]:
-    return {
+def conflict(t: str, kind: str = "edit_edit", **given: Any) -> ConflictRow:
+    return row(ConflictRow, **{
         "id": 7, "binding": t, "annotation_id": t, "sample_id": t, "label_id": t, "field": t, "kind": kind,
         "status": "open", "resolution": t, "base": t, "fiftyone": {t: t, "label": t}, "database": [t],
         "suggestions": [t], "opened_at": NOW, "updated_at": NOW, "fiftyone_by": t, "fiftyone_at": NOW,
         "database_by": t, "database_at": NOW,
-    } | given  # fmt: skip
+    } | given)  # fmt: skip
 
 
-def waits(t: str, **given: Any) -> dict[str, Any]:
-    return {
+def waits(t: str, **given: Any) -> WaitingRow:
+    return row(WaitingRow, **{
         "kind": "awaiting_review", "binding": t, "annotation_id": t, "label_id": t, "field": t, "old": t, "new": t,
         "actor": t, "since": NOW,
-    } | given  # fmt: skip
+    } | given)  # fmt: skip
 
 
 def plan(t: str) -> Plan:
@@ -130,9 +141,30 @@ def inbox(t: str) -> InboxResult:
     return InboxResult(t, t, False, outcomes)
 
 
+def everything(t: str) -> Why:
+    side = {"sample_id": t, "label_id": t, "tags": [t], "label": t, "notes": {t: t}}
+    return Why(
+        binding=t,
+        annotation_id=t,
+        fiftyone=side,
+        database=side,
+        baseline=None,
+        rule=Rule(t, t),
+        conflict=conflict(t),
+        waiting=waits(t),
+        history=(entry(t),),
+        not_synced=t,
+        last_read={"fiftyone": NOW, "database": None},
+        fields=("label", "notes"),
+    )
+
+
 SHOWN: dict[str, Show] = {
     "log": lambda out, t: show_log(out, [entry(t), entry(t, action="insert"), entry(t, action="delete")], {"r": t}),
-    "conflicts": lambda out, t: show_conflicts(out, [conflict(t), conflict(t, "unknown_label", binding="b")] * 20, NOW),
+    "conflicts": lambda out, t: show_conflicts(
+        out, ConflictList((conflict(t), conflict(t, "unknown_label", binding="b")) * 20, 40), NOW
+    ),
+    "why": lambda out, t: show_why(out, everything(t)),
     "a conflict": lambda out, t: show_conflict(out, conflict(t, "unknown_label"), [entry(t)]),
     "ambiguous tags": lambda out, t: show_conflict(out, conflict(t, "ambiguous_tags"), [entry(t, field=None)]),
     "review": lambda out, t: show_waiting(

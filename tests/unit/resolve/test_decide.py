@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from syncd.cli.render.conflicts import MEANINGS
+from syncd.diff.explain import KINDS
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Mapping, Side, Vocabulary
 from syncd.model.fields import LABEL
 from syncd.model.policy import Review
@@ -335,7 +335,7 @@ def test_class_tags_that_disagree_are_answered_even_where_the_sides_agree() -> N
 
 
 @pytest.mark.parametrize("take", [FIFTYONE, DATABASE, Take(text="x")], ids=lambda each: each.words)
-@pytest.mark.parametrize("kind", sorted(MEANINGS))
+@pytest.mark.parametrize("kind", sorted(KINDS))
 def test_no_kind_is_without_an_answer_or_a_sentence(kind: str, take: Take) -> None:
     """Whatever stands in the table, nobody gets a traceback, and nothing happens that was not meant."""
     mapped = mapping(*FIELDS)

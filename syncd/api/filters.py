@@ -1,4 +1,4 @@
-"""What commands filter by: a value that there is not is wrong usage, and told with the nearest that there is."""
+"""What is filtered by: a value that there is not is wrong usage, and told with the nearest that there is."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from syncd.cli.common import print_note
-from syncd.cli.render.conflicts import MEANINGS
 from syncd.config import Config
 from syncd.config.nearest import did_you_mean
 from syncd.connect import open_database
-from syncd.errors import ConfigError
+from syncd.diff.explain import KINDS
+from syncd.errors import ConfigError, UnknownFilter
 from syncd.model import LABEL, Direction
 from syncd.model.fields import BOX, FLAG, ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD
 from syncd.report.selection import label_in
@@ -29,7 +28,7 @@ LISTED = 20
 
 
 def check(option: str, given: str | None, known: Collection[str], seen: Callable[[], Iterable[str]] = tuple) -> None:
-    """``ConfigError`` for a value that is neither known nor, so far as syncd's tables go, was ever ``seen``."""
+    """``UnknownFilter`` for a value that is neither known nor, so far as syncd's tables go, was ever ``seen``."""
     if given is None or given in known:
         return
     words = {*known, *seen()}
@@ -39,44 +38,44 @@ def check(option: str, given: str | None, known: Collection[str], seen: Callable
     more = ", …" if len(words) > LISTED else ""
     near = did_you_mean(given, words)
     remedy = f"{near[0].upper()}{near[1:]}" if near else f"There are: {', '.join(listed)}{more}."
-    raise ConfigError(f"{option} {given!r} names nothing that there is.", remedy=remedy)
+    raise UnknownFilter(option, given, remedy=remedy)
 
 
 def check_kind(state: State, kind: str | None) -> None:
-    """``ConfigError`` for what is no kind of conflict."""
+    """``UnknownFilter`` for what is no kind of conflict."""
     table = state.tables.conflict
-    check("--kind", kind, MEANINGS, lambda: _different(state, table.c.kind))
+    check("kind", kind, KINDS, lambda: _different(state, table.c.kind))
 
 
 def check_field(state: State, settings: Config, names: Sequence[str], field: str | None) -> None:
-    """``ConfigError`` for a field that is not mapped by any of the bindings, and that nothing is recorded about."""
+    """``UnknownFilter`` for a field that is not mapped by any of the bindings, and that nothing is recorded about."""
     known = {LABEL, ID_FIELD, FLAG, MEDIA_FIELD, SAMPLE_FIELD}
     for binding in map(settings.binding, names):
         known |= {*binding.attributes, *([BOX] if binding.columns.box else [])}
         known |= {binding.verified_attribute or LABEL}
     columns = state.tables.change.c.field, state.tables.conflict.c.field
-    check("--field", field, known, lambda: [each for column in columns for each in _different(state, column)])
+    check("field", field, known, lambda: [each for column in columns for each in _different(state, column)])
 
 
 def check_direction(direction: str | None) -> None:
-    """``ConfigError`` for what is no direction of a change."""
-    check("--direction", direction, DIRECTIONS)
+    """``UnknownFilter`` for what is no direction of a change."""
+    check("direction", direction, DIRECTIONS)
 
 
 def check_status(status: str | None) -> None:
-    """``ConfigError`` for what is no status of a change."""
-    check("--status", status, STATUSES)
+    """``UnknownFilter`` for what is no status of a change."""
+    check("status", status, STATUSES)
 
 
 def check_label(state: State, settings: Config, names: Sequence[str], label: str | None) -> None:
-    """``ConfigError`` for a label that is no term, and that stands in no agreed annotation, change or conflict.
+    """``UnknownFilter`` for a label that is no term, and that stands in no agreed annotation, change or conflict.
 
     To be asked where nothing was found, since it may go through all of them.
     """
     if label is None:
         return
     terms = _terms(settings, names)
-    check("--label", label, terms, lambda: _labels(state))
+    check("label", label, terms, lambda: _labels(state))
 
 
 def run_of(state: State, run: str | None, *, what: str = "run", remedy: str = "`syncd log` shows runs.") -> str | None:
@@ -90,12 +89,13 @@ def run_of(state: State, run: str | None, *, what: str = "run", remedy: str = "`
     return run if run in found else found[0]
 
 
-def note_unknown_actor(state: State, actor: str | None) -> None:
+def unknown_actor(state: State, actor: str | None) -> tuple[str, ...]:
     """Says that a name is not in the log, which is no error: somebody may not have done anything yet."""
     known = set(_different(state, state.tables.change.c.actor))
-    if actor is not None and actor not in known:
-        near = did_you_mean(actor, known)
-        print_note(f"the log has nothing by {actor!r}" + (f"; {near}" if near else ""))
+    if actor is None or actor in known:
+        return ()
+    near = did_you_mean(actor, known)
+    return (f"the log has nothing by {actor!r}" + (f"; {near}" if near else ""),)
 
 
 def _different(state: State, column: sa.ColumnElement[Any]) -> list[str]:

@@ -1,0 +1,310 @@
+"""Gives labels another class at a person's word, by the way on which every change goes.
+
+The class must be a term of the vocabulary (an alias becomes its term). Both sides are written at once, each by
+compare-and-set, logged under the person's name, and undone by one `syncd undo`. Where edits wait for review
+(``review.mode: tagged``), FiftyOne alone is written, and the edit waits like one that was typed. Directions, open
+conflicts and what reviewers' tags ask for bind it as they bind typing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from syncd.adapters.values import same_value
+from syncd.config import BindingConfig
+from syncd.diff.content import problems_of
+from syncd.diff.gate import TAGGED
+from syncd.diff.memory import STICKY
+from syncd.diff.nearest import nearest_terms
+from syncd.diff.unsafe import why_unsafe
+from syncd.errors import ConfigError
+from syncd.model import LABEL, Action, Change, Direction, Json, Plan, Side, TagEdit
+from syncd.model.plan import FOR_REVIEW, RELABELLED
+from syncd.model.present import Present, Row
+from syncd.model.snapshot import column, known_column
+from syncd.person import person
+from syncd.reconcile.look import look
+from syncd.reconcile.made import RELABEL, MadeOptions, apply_made, made_plan
+from syncd.reconcile.result import RunResult, change_json
+from syncd.reconcile.spoken import spoken
+from syncd.resolve.answer import HIDDEN, Question, no_term
+from syncd.session import Session
+from syncd.store import conflicts
+
+HEARD = ("unknown_label", "new_label", "unsafe_value")
+"""Conflicts about a label that another class may settle; any other is somebody's to resolve first."""
+
+
+@dataclass(frozen=True)
+class LeftLabel:
+    """A label that was not given the class, and why."""
+
+    annotation_id: str | None
+    label_id: str | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Relabelled:
+    """What became of the labels. ``waits``: what was written waits for review.
+
+    ``already`` counts those that both sides hold as that class; ``result`` is ``None`` where nothing was to be written.
+    """
+
+    binding: str
+    label: str
+    waits: bool
+    already: int
+    left: tuple[LeftLabel, ...]
+    plan: Plan
+    result: RunResult | None
+
+    @property
+    def exit_code(self) -> int:
+        """That of the run; 1 where labels were left and nothing was written."""
+        if self.result is not None:
+            return self.result.exit_code
+        return 1 if self.left else 0
+
+    def as_json(self) -> dict[str, Json]:
+        """As a document."""
+        result = self.result
+        return {
+            "binding": self.binding,
+            "run_id": result.run_id if result else None,
+            "dry_run": result.dry_run if result else False,
+            "label": self.label,
+            "waits": self.waits,
+            "applied": {
+                "to_database": result.to_database if result else 0,
+                "to_fiftyone": result.to_fiftyone if result else 0,
+            },
+            "superseded": result.superseded if result else 0,
+            "refused": result.refused if result else 0,
+            "held": result.held if result else None,
+            "already": self.already,
+            "changes": [change_json(each) for each in self.plan.changes],
+            "left": [dict(vars(each)) for each in self.left],
+        }
+
+
+def relabel(
+    session: Session,
+    label: str,
+    *,
+    annotation_ids: Collection[str] = (),
+    label_ids: Collection[str] = (),
+    note: str | None = None,
+    force: bool = False,
+    dry_run: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Relabelled:
+    """Gives these labels the class. ``ConfigError`` where it is no term, or where labels are not edited in FiftyOne.
+
+    ``force`` releases the brakes, once.
+    """
+    term = _term(session, label)
+    progress("looking at both sides")
+    present, wanted, missing = _targets(session, frozenset(annotation_ids), frozenset(label_ids))
+    judged = _Judged(session, present, term, person())
+    for each in wanted:
+        judged.take(each)
+    session.rest()
+    left = (*missing, *judged.left)
+    plan = made_plan(session.mapping, judged.changes)
+    plan = replace(plan, tags=tuple(judged.named()))
+    result = None
+    if plan.changes:
+        options = MadeOptions(RELABEL, dry_run=dry_run, force=force, note=note, progress=progress)
+        result = apply_made(session, plan, options)
+    return Relabelled(session.mapping.binding, term, judged.waits, judged.already, left, plan, result)
+
+
+def labels_of_view(view: Any, binding: BindingConfig, list_name: str | None) -> list[str]:
+    """FiftyOne's ids of the binding's labels that a view shows; ``ConfigError`` for one of another dataset."""
+    dataset = getattr(view, "dataset_name", None) or getattr(view, "name", None)
+    if dataset != binding.dataset:
+        raise ConfigError(
+            f"The view is of the dataset {dataset!r}, and {binding.name!r} is about {binding.dataset!r}.",
+            remedy=f"Give a view of {binding.dataset!r}, or open the binding of the other dataset.",
+        )
+    path = binding.label_field
+    # A view of patches holds each label on its own, under the same name.
+    if list_name is not None and f"{path}.{list_name}" in view.get_field_schema(flat=True):
+        path = f"{path}.{list_name}"
+    return [str(each) for each in view.values(f"{path}.id", unwind=True) if each is not None]
+
+
+def _term(session: Session, label: str) -> str:
+    """The term that is meant; ``ConfigError`` where there is none, or where no label may be given in FiftyOne."""
+    field, vocabulary = session.mapping.field(LABEL), session.vocabulary
+    if not field.direction.allows(Direction.TO_DATABASE):
+        raise ConfigError(
+            f"Labels of {session.mapping.binding!r} are edited in the database alone: label has the direction "
+            f"{field.direction.value}.",
+            remedy="Correct them there, or set `directions: {label: both}` in the configuration.",
+        )
+    if not session.database.writable(LABEL):
+        raise ConfigError(
+            f"The database's column of labels of {session.mapping.binding!r} cannot be written.",
+            remedy="Correct them in the table that it comes from, or map a column that can be written.",
+        )
+    if vocabulary is not None:
+        near = {} if vocabulary.meant(label) is not None else nearest_terms([label], vocabulary)
+        why = no_term(Question(session.mapping, vocabulary, near), label)
+        if why is not None:
+            raise ConfigError(f"{why[0].upper()}{why[1:]}.")
+        label = str(vocabulary.meant(label))
+    if not label:
+        raise ConfigError("A label cannot be empty.", remedy="Name a class.")
+    for side, name in ((Side.FIFTYONE, "FiftyOne"), (Side.DATABASE, "The database")):
+        unsafe = why_unsafe(field, side, label)
+        if unsafe is not None:
+            raise ConfigError(f"{name} cannot hold {label!r} as a label: {unsafe}.")
+    return label
+
+
+def _targets(
+    session: Session, annotation_ids: frozenset[str], label_ids: frozenset[str]
+) -> tuple[Present, list[Row], list[LeftLabel]]:
+    """What both sides hold of the labels that are meant, these labels, and those of which there is none."""
+    asked = session.fiftyone.read_labels(label_ids).rows if label_ids else session.fiftyone.read_samples(()).rows
+    meant = [each for each in asked.iter_rows(named=True) if each["label_id"] in label_ids]
+    ids = annotation_ids | {each["annotation_id"] for each in meant if each["annotation_id"] is not None}
+    present = look(session, ids, {each["sample_id"] for each in meant})
+    found: dict[tuple[str | None, str | None], Row] = {}
+    missing: list[LeftLabel] = []
+    for each in meant:
+        row = present.label_at(each["sample_id"], each["label_id"])
+        if row is None:
+            missing.append(LeftLabel(each["annotation_id"], each["label_id"], "the label is there more than once"))
+        else:
+            found[row["sample_id"], row["label_id"]] = row
+    for name in sorted(annotation_ids):
+        row = present.label(name)
+        if row is not None:
+            found[row["sample_id"], row["label_id"]] = row
+        else:
+            several = len(present.labels_of(name)) > 1
+            why = "its annotation id stands on several labels" if several else "no label in FiftyOne bears its id"
+            missing.append(LeftLabel(name, None, why))
+    absent = sorted(label_ids - {each["label_id"] for each in meant})
+    missing += [LeftLabel(None, name, "there is no such label") for name in absent]
+    return present, [found[place] for place in sorted(found, key=str)], missing
+
+
+@dataclass
+class _Judged:
+    """The labels judged so far: what is written, and what is left alone."""
+
+    session: Session
+    present: Present
+    term: str
+    actor: str
+    changes: list[Change] = field(default_factory=list)
+    left: list[LeftLabel] = field(default_factory=list)
+    already: int = 0
+
+    def __post_init__(self) -> None:
+        session = self.session
+        self.waits = session.policy.review.mode == TAGGED
+        self.meant = spoken(session, self.present, session.vocabulary).meant
+        self.doubts = dict(_doubts(session))
+
+    def take(self, label: Row) -> None:
+        """Judges one label."""
+        found = list(self._changes(label))
+        whys = [each for each in found if isinstance(each, str)]
+        if whys:
+            self.left.append(LeftLabel(label["annotation_id"], label["label_id"], whys[0]))
+        elif not found:
+            self.already += 1
+        self.changes += [each for each in found if isinstance(each, Change) and not whys]
+
+    def named(self) -> Iterator[TagEdit]:
+        """The tags by which the next run knows who edited what it carries to the database."""
+        start = self.session.policy.review.actor_prefix
+        if start is None:
+            return
+        name = f"{start}{self.actor}"
+        for each in self.changes:
+            label = self.present.label_at(each.sample_id, each.label_id)
+            if label is None or not (each.reason == FOR_REVIEW or each.annotation_id is None):
+                continue
+            others = tuple(tag for tag in label["tags"] or () if tag.startswith(start) and tag != name)
+            yield TagEdit(str(each.sample_id), each.label_id, add=(name,), remove=others, after_changes=True)
+
+    def _changes(self, label: Row) -> Iterator[Change | str]:
+        """The changes, or why there are none."""
+        annotation_id, place = label["annotation_id"], (label["sample_id"], label["label_id"])
+        old = label[column(LABEL)]
+        if label["label_id"] is None:
+            yield "the label has no id of FiftyOne's own"
+        if LABEL in problems_of(label):
+            yield "its label in FiftyOne cannot be read"
+        wish = self.meant.get(place, {}).get(LABEL)
+        if wish is not None and wish != self.term:
+            yield f"a tag on it asks for {wish!r}: take the tag off, or reconcile first"
+        doubt = self.doubts.get(annotation_id) or self.doubts.get(place)
+        if doubt is not None:
+            yield f"conflict {doubt['id']} is open about it ({doubt['kind']}): resolve that"
+        if annotation_id is None:
+            # It becomes a row, with this label, when a run looks at it.
+            if old != self.term:
+                yield self._change(label, Direction.TO_FIFTYONE, old, RELABELLED)
+            return
+        known = self.present.label(annotation_id)
+        if known is None or (known["sample_id"], known["label_id"]) != place:
+            yield "its annotation id stands on another label"
+        why, row = self._row(annotation_id, old)
+        if why is not None or row is None:
+            yield why or "the database does not have it"
+            return
+        if old != self.term:
+            yield self._change(label, Direction.TO_FIFTYONE, old, FOR_REVIEW if self.waits else RELABELLED)
+        if row[column(LABEL)] != self.term and not self.waits:
+            yield self._change(label, Direction.TO_DATABASE, row[column(LABEL)], RELABELLED)
+
+    def _row(self, annotation_id: str, label: object) -> tuple[str | None, Row | None]:
+        """The annotation's row, or why nobody should write to it now."""
+        if annotation_id in self.present.hidden:
+            return HIDDEN, None
+        row = self.present.row(annotation_id)
+        if row is None:
+            several = bool(self.present.rows_of(annotation_id))
+            return "several rows share its id" if several else "the database does not have it", None
+        if LABEL in problems_of(row):
+            return "its label in the database cannot be read", None
+        field, home = self.session.mapping.field(LABEL), self.present.home(annotation_id)
+        agreed = (
+            home is not None
+            and home[known_column(LABEL)]
+            and same_value(field, row[column(LABEL)], home[column(LABEL)])
+        )
+        if not agreed and row[column(LABEL)] not in (label, self.term):
+            return "the database holds a label that was not agreed on yet: reconcile first", None
+        return None, row
+
+    def _change(self, label: Row, way: Direction, old: Any, reason: str) -> Change:
+        return Change(
+            annotation_id=label["annotation_id"],
+            label_id=label["label_id"],
+            sample_id=label["sample_id"],
+            direction=way,
+            action=Action.UPDATE,
+            field=LABEL,
+            old=old,
+            new=self.term,
+            reason=reason,
+            actor=self.actor,
+        )
+
+
+def _doubts(session: Session) -> Iterable[tuple[object, dict[str, Any]]]:
+    """The open conflicts that come first, by annotation, or by place where the label has no id."""
+    found: Sequence[dict[str, Any]] = conflicts.query(session.state, session.tables, bindings=[session.mapping.binding])
+    for each in found:
+        if each["kind"] not in HEARD and (each["field"] is None or (each["field"] == LABEL and each["kind"] in STICKY)):
+            yield each["annotation_id"] or (each["sample_id"], each["label_id"]), each
