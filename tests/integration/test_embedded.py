@@ -233,8 +233,11 @@ def test_no_mongod_names_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     with pytest.raises(SetupError, match="make setup"):
         embedded.find_mongod()
     on_path = tmp_path / "mongod"
-    on_path.write_text("#!/bin/sh\n")
+    on_path.write_text("#!/bin/sh\nexit 1\n")
     on_path.chmod(0o755)
+    with pytest.raises(SetupError, match="that starts"):
+        embedded.find_mongod()
+    on_path.write_text("#!/bin/sh\necho db version v6.0.27\n")
     assert embedded.find_mongod() == on_path
 
 

@@ -1,1 +1,0 @@
-"""Embeddings of annotated media; usable without the rest of syncd (DESIGN §3)."""

@@ -1,0 +1,1 @@
+"""Embeddings of annotated media; usable without the rest of syncd."""
