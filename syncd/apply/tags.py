@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import structlog
 
 from syncd.apply.outcomes import Recorded
-from syncd.diff.readback import ANSWERED
 from syncd.errors import LockLost
 from syncd.model import Plan
+from syncd.model.plan import ANSWERED
 from syncd.session import Session
 from syncd.store.changes import APPLIED
 from syncd.store.lock import make_sure

@@ -7,8 +7,6 @@ from datetime import datetime, timezone
 from typing import Annotated, Any
 
 import typer
-from pymongo.errors import PyMongoError
-from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.cli.common import (
     CONFLICTS,
@@ -31,7 +29,7 @@ from syncd.cli.render.conflicts import groups, show_conflict, show_conflicts
 from syncd.cli.render.resolved import resolved_json, show_resolved
 from syncd.cli.times import moment
 from syncd.config import Config
-from syncd.errors import ConfigError, SyncdError
+from syncd.errors import ConfigError
 from syncd.model import Side
 from syncd.resolve.answer import Take
 from syncd.resolve.run import Resolved, look_for_ways, resolve
@@ -136,9 +134,12 @@ def _ways(settings: Config, open_ones: Sequence[dict[str, Any]], *, quiet: bool)
             with progress(name, quiet=quiet) as phase, open_session(settings, settings.binding(name).name) as session:
                 phase("looking at both sides")
                 ways = look_for_ways(session, mine, vocabulary=session.vocabulary)
-        except (SyncdError, SQLAlchemyError, PyMongoError) as error:
+        except Exception as error:
+            expected = told(error)
+            if expected is None:
+                raise
             print_note(f"what can be answered is not known, since both sides of {name} cannot be looked at:")
-            show_error(told(error))
+            show_error(expected)
             continue
         found.update(zip((each["id"] for each in mine), ways, strict=True))
     return found

@@ -6,13 +6,15 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from syncd.cli.render.values import ago, arrow, escape, in_full, marked, plural, short_id, shown, versus, when, words
-from syncd.resolve.ways import Ways
+
+if TYPE_CHECKING:
+    from syncd.resolve.ways import Ways
 
 MEANINGS = {
     "edit_edit": "both sides changed it, to different values",

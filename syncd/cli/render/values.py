@@ -9,7 +9,6 @@ from typing import Any
 
 from rich.markup import escape as literally
 
-from syncd.model import to_json
 from syncd.printable import printable, printable_lines, visible
 
 LONGEST = 60
@@ -33,12 +32,18 @@ def short_id(value: str | None) -> str:
     return escape(value if len(value) <= 12 else value[:8] + "…")
 
 
+def _in_json(value: Any) -> Any:
+    from syncd.model.kinds import to_json
+
+    return to_json(value)
+
+
 def shown(value: Any) -> str:
     """A value as plain text: words without quotes, numbers without noise, nothing as ∅.
 
     A whole annotation is shown by its label.
     """
-    plain = to_json(value)
+    plain = _in_json(value)
     if plain is None:
         return "∅"
     if isinstance(plain, str):
@@ -60,7 +65,7 @@ def in_full(value: Any) -> str:
         return ", ".join(f"{name} {in_full(part)}" for name, part in value.items())
     if isinstance(value, str):
         return visible(value)
-    return "∅" if value is None else json.dumps(to_json(value), ensure_ascii=False)
+    return "∅" if value is None else json.dumps(_in_json(value), ensure_ascii=False)
 
 
 def told_apart(one: Any, other: Any) -> tuple[str, str]:
@@ -72,7 +77,7 @@ def told_apart(one: Any, other: Any) -> tuple[str, str]:
     alike = unicodedata.normalize("NFC", texts[0]) == unicodedata.normalize("NFC", texts[1])
     if not alike or one == other or isinstance(one, dict) or isinstance(other, dict):
         return texts
-    exact = [each if isinstance(each, str) else json.dumps(to_json(each)) for each in (one, other)]
+    exact = [each if isinstance(each, str) else json.dumps(_in_json(each)) for each in (one, other)]
     return ascii(exact[0])[1:-1], ascii(exact[1])[1:-1]
 
 

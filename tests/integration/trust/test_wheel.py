@@ -19,7 +19,7 @@ KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
 
 INSIDE = """
 import importlib.util, syncd, syncd_embedding
-from syncd.store.migrate import newest
+from syncd.store.revisions import newest
 assert not syncd.__file__.startswith(ROOT), syncd.__file__
 assert [each for each in ("migrations", "embedding", "tools", "tests") if importlib.util.find_spec(each)] == []
 print(newest())
@@ -31,7 +31,7 @@ def run(*command: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
     kept = {
         name: value for name, value in os.environ.items() if name in KEPT or name.lower().startswith(("pip_", "ssl_"))
     }
-    done = subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, timeout=1800, check=False)
+    done = subprocess.run(command, cwd=folder, env=kept, capture_output=True, text=True, timeout=3000, check=False)
     assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done
 
