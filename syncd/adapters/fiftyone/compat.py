@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import importlib.metadata
+import importlib.util
 import logging
 import re
 import shlex
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from syncd.errors import MappingError
+from syncd.errors import MappingError, SetupError
 
 OLDEST, NEWEST = (1, 12), (1, 22)
 """The tested range of versions (major, minor): the contract suite passes with both, and with versions between them."""
@@ -38,6 +39,9 @@ STORED_FIELDS = {"id": "ObjectIdField", "filepath": "StringField", "tags": "List
 
 CLEAN_UP = "_delete_non_persistent_datasets_if_allowed"
 """The function of ``fiftyone.core.odm.database`` that FiftyOne registers to be called at the end of a process."""
+
+TAXONOMIES = "fiftyone.core.ontology"
+"""The module of taxonomies, which older versions lack (1.12 does, 1.20 has it)."""
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +96,16 @@ def _why_unknown(document: Mapping[str, Any]) -> str | None:
             found = "absent" if name not in fields else f"declared as {declared}"
             return f"the field {name!r} of its samples is {found}, expected {wanted}"
     return None
+
+
+def require_taxonomies() -> None:
+    """``SetupError`` where the installed FiftyOne, which is imported already, knows no taxonomies yet."""
+    if importlib.util.find_spec(TAXONOMIES) is None:
+        raise SetupError(
+            f"FiftyOne {installed_version()} has no taxonomies, as which this vocabulary would be pushed (it is a "
+            "tree, or too long for a list).",
+            remedy="Upgrade FiftyOne in this environment: pip install 'fiftyone>=1.20,<2'",
+        )
 
 
 def keep_datasets_at_exit(database: Any) -> None:

@@ -284,3 +284,12 @@ def test_a_fiftyone_whose_clean_up_is_called_otherwise_is_named_and_used(
     monkeypatch.setattr("syncd.adapters.fiftyone.sdk.is_own", lambda: True)
     push(world, FLAT)
     assert f"has no {CLEAN_UP}" in caplog.text
+
+
+def test_a_fiftyone_without_taxonomies_is_told_so_before_anything_is_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncd.adapters.fiftyone.compat.TAXONOMIES", "fiftyone.core.nothing_of_that_name")
+    with pytest.raises(SetupError, match="has no taxonomies") as refused:
+        push(world, TREE)
+    assert "pip install 'fiftyone>=" in str(refused.value.remedy)
