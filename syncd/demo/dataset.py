@@ -12,7 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from syncd.adapters.fiftyone.compat import keep_datasets_at_exit
+from syncd.adapters.fiftyone.compat import disconnect_from, keep_datasets_at_exit
 from syncd.demo.data import DemoData, DemoRow
 from syncd.demo.lab import ID_ATTRIBUTE, LABEL_FIELD
 from syncd.errors import SetupError
@@ -105,4 +105,4 @@ def disconnect() -> None:
     if database is None:
         return
     keep_datasets_at_exit(database)
-    database._disconnect()
+    disconnect_from(database)

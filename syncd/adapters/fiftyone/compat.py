@@ -40,6 +40,9 @@ STORED_FIELDS = {"id": "ObjectIdField", "filepath": "StringField", "tags": "List
 CLEAN_UP = "_delete_non_persistent_datasets_if_allowed"
 """The function of ``fiftyone.core.odm.database`` that FiftyOne registers to be called at the end of a process."""
 
+DISCONNECT = "_disconnect"
+"""The function of the same module that closes its connections."""
+
 TAXONOMIES = "fiftyone.core.ontology"
 """The module of taxonomies, which older versions lack (1.12 does, 1.20 has it)."""
 
@@ -124,6 +127,16 @@ def keep_datasets_at_exit(database: Any) -> None:
         "persistent at the end of a process in some other way, syncd cannot keep it from that: set persistent = True "
         "on the datasets that must stay."
     )
+
+
+def disconnect_from(database: Any) -> None:
+    """Closes FiftyOne's connections (of its module ``core.odm.database``) to a MongoDB that is about to stop.
+
+    Without it they stay open, and log that the server has gone.
+    """
+    close = getattr(database, DISCONNECT, None)
+    if close is not None:
+        close()
 
 
 @cache

@@ -56,7 +56,7 @@ def test_the_clean_up_that_is_taken_back_is_there(fiftyone: ModuleType) -> None:
     from fiftyone.core.odm import database
 
     assert callable(getattr(database, compat.CLEAN_UP))
-    assert callable(database._disconnect)
+    assert callable(getattr(database, compat.DISCONNECT))
 
 
 @pytest.mark.parametrize(
