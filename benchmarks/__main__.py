@@ -17,8 +17,8 @@ from benchmarks.place import Shape
 from benchmarks.report import show
 from benchmarks.run import run
 from benchmarks.works import WORKS
+from syncd import own_process
 from syncd.cli.pulse import pulse
-from syncd.collector import own_the_process
 from syncd.errors import SyncdError
 
 SIZES = [20_000, 100_000]
@@ -72,7 +72,7 @@ def main(
     Defaults to 20 000 and 100 000 labels. Figures of one run may be compared; ratios carry over to other machines.
     """
     names = _known(only or [])
-    own_the_process()
+    own_process.claim()
     try:
         with _progress() as say:
             say("starting the servers")

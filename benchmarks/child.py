@@ -24,7 +24,7 @@ from benchmarks.place import Place
 from benchmarks.traffic import tapped
 from benchmarks.works import Work, by_name
 from benchmarks.works.work import Trial
-from syncd import logs
+from syncd import logs, own_process
 from syncd.errors import SyncdError
 
 FAILED = 1
@@ -34,6 +34,8 @@ TRAFFIC = "traffic:"
 def main() -> int:
     """Does the step of the command line."""
     step, place_file, repeat, result_file = sys.argv[1:]
+    # As the command line does, which is what is measured.
+    own_process.claim()
     logs.configure(verbose=False)
     place = Place.of_json(Path(place_file).read_text(encoding="utf-8"))
     try:

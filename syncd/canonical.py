@@ -13,7 +13,8 @@ from decimal import Decimal
 
 import polars as pl
 
-from syncd.model.kinds import TIMESTAMP_DTYPE, Kind
+from syncd.model.kinds import Kind
+from syncd.model.snapshot import TIMESTAMP_DTYPE
 
 _UUID = r"^(?i)\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?$"
 _DECIMAL = r"^[+-]?\d+(\.\d+)?$"

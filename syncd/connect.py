@@ -8,14 +8,9 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pymongo
 import sqlalchemy as sa
-from pymongo import ReadPreference, WriteConcern
-from pymongo.database import Database
-from pymongo.errors import PyMongoError
-from pymongo.read_concern import ReadConcern
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -26,6 +21,11 @@ from syncd.config import Config, redact_url
 from syncd.config.login import HINT, is_clear_mongodb_uri
 from syncd.config.redact import without_secrets
 from syncd.errors import ConfigError, DatabaseUnavailable, FiftyOneUnavailable, SyncdError
+from syncd.own_process import is_own
+
+if TYPE_CHECKING:
+    import pymongo
+    from pymongo.database import Database
 
 PATIENCE_S = 5
 """Seconds before a server that does not answer is reported."""
@@ -174,6 +174,9 @@ def open_fiftyone(config: Config, *, answer_s: float | None = None) -> Database[
             f"MongoDB's address {redact_url(address)} has a special character in its user or password.",
             remedy=f"In it, {HINT}.",
         )
+    import pymongo
+    from pymongo.errors import PyMongoError
+
     limit: dict[str, Any] = {} if answer_s is None else {"socketTimeoutMS": int(answer_s * 1000)}
     try:
         client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
@@ -203,8 +206,11 @@ def open_fiftyone(config: Config, *, answer_s: float | None = None) -> Database[
 def _of_fiftyone_itself(name: str | None) -> Database[dict[str, Any]]:
     """FiftyOne's own connection: it may start a MongoDB of its own, which only its SDK can do."""
     # Its log goes to what is standard output at this moment; that belongs to the command's own document.
+    imported_here = "fiftyone" not in sys.modules
     with redirect_stdout(sys.stderr):
         from fiftyone.core import odm
+
+    from syncd.adapters.fiftyone.compat import keep_datasets_at_exit
 
     try:
         database: Database[dict[str, Any]] = odm.get_db_conn()
@@ -213,6 +219,8 @@ def _of_fiftyone_itself(name: str | None) -> Database[dict[str, Any]]:
             f"FiftyOne has no database to connect to: {first_line(error)}",
             remedy="Set `fiftyone.database_uri`, then run `syncd doctor`.",
         ) from error
+    if imported_here or is_own():
+        keep_datasets_at_exit(odm.database)
     return durable(database.client[name] if name else database)
 
 
@@ -239,6 +247,9 @@ def _is_overruled(option: str) -> bool:
 
 def durable(database: Database[dict[str, Any]]) -> Database[dict[str, Any]]:
     """The same over a connection that somebody else has made."""
+    from pymongo import ReadPreference, WriteConcern
+    from pymongo.read_concern import ReadConcern
+
     return _readable(database).with_options(
         read_preference=ReadPreference.PRIMARY,
         write_concern=WriteConcern(w="majority", j=True),
@@ -263,8 +274,10 @@ def first_line(error: object) -> str:
     return _SET_UNKNOWN.sub(r"nobody answers there as a member of the replica set \1", said)[:300]
 
 
-def as_ours(error: SyncdError | SQLAlchemyError | PyMongoError) -> SyncdError:
+def as_ours(error: Exception) -> SyncdError:
     """An error of a driver that nobody expected, as one of ours: the server failed while we were using it."""
+    from pymongo.errors import PyMongoError
+
     if isinstance(error, SyncdError):
         return error
     if isinstance(error, PyMongoError):

@@ -23,7 +23,7 @@ from syncd.adapters.sql.encoding import codec_of
 from syncd.adapters.sql.limits import LIMITS, Limits
 from syncd.capture.read import find_capture
 from syncd.capture.target import Target
-from syncd.collector import libraries_loaded
+from syncd.collector import spare_the_libraries
 from syncd.config import BindingConfig, Config
 from syncd.connect import fiftyone_database, open_database
 from syncd.familiar import Familiar
@@ -171,7 +171,7 @@ def session_on(
             stale_window=binding.policy.stale_window,
             familiar=Familiar.of(name, dataset.identity, decoding=repr(labels)),
         )
-        libraries_loaded()
+        spare_the_libraries()
         yield renewed(session, binding, migrated=migrated)
 
 

@@ -16,8 +16,7 @@ from syncd.daemon.state import State
 from syncd.model import Side
 from syncd.model.kinds import Json, iso
 from syncd.model.plan import AWAITING, ERROR
-from syncd.reconcile.mode import FULL, INCREMENTAL
-from syncd.store import baseline, cursors, daemons, held, runs, waiting
+from syncd.store import cursors, daemons, held, runs, waiting
 from syncd.store.held import HeldPlan
 from syncd.store.tables import Tables
 
@@ -34,7 +33,7 @@ IN_AGREEMENT, AWAITS, CONFLICTS, HELD, FAILED, RUNNING, NEVER = (
 DEGRADED, STOPPED = State.DEGRADED.value, State.STOPPED.value
 """States that only a daemon knows of."""
 
-JUDGING = (INCREMENTAL, FULL)
+JUDGING = (runs.INCREMENTAL, runs.FULL)
 """Modes of the runs that say how a binding stands; one that carries out a person's decision judges nothing else."""
 
 
@@ -131,7 +130,7 @@ def status_of(connection: Connection, tables: Tables, binding: str, now: datetim
     return BindingStatus(
         binding=binding,
         state=_told_by(daemon) or _state(run, kinds, waits),
-        annotations=baseline.size(connection, tables, binding),
+        annotations=_annotations(connection, tables, binding),
         lag_seconds=lag,
         swept_at=min(swept) if swept else None,
         open_conflicts=kinds,
@@ -142,6 +141,12 @@ def status_of(connection: Connection, tables: Tables, binding: str, now: datetim
         daemon=daemon,
         put_off=positions[Side.FIFTYONE].put_off if Side.FIFTYONE in positions else {},
     )
+
+
+def _annotations(connection: Connection, tables: Tables, binding: str) -> int:
+    """How many the baseline holds. Counted here, because who imports the baseline's module waits for Polars."""
+    known = sa.select(sa.func.count()).select_from(tables.baseline).where(tables.baseline.c.binding == binding)
+    return int(connection.execute(known).scalar_one())
 
 
 def _told_by(daemon: Attendance | None) -> str | None:

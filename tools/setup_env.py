@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tools.install_setup import InstallFailure, install
-from tools.mongod_setup import MongodError, ensure_mongod
 
 ROOT = Path(os.path.abspath(__file__)).parent.parent
 ENVIRONMENT = ROOT / ".venv"
@@ -30,6 +30,7 @@ DISCARDED = ROOT / ".venv.discarded"
 STAMP = ENVIRONMENT / ".syncd-setup.json"
 UNFINISHED = ENVIRONMENT / ".syncd-setup-unfinished"
 EXTRAS = "demo,dev"
+PROVIDES_MONGOD = ROOT / "syncd" / "embedded" / "mongod_binary.py"
 OLDEST_PYTHON = (3, 10)
 
 
@@ -40,10 +41,19 @@ class SetupFailure(Exception):
 def fingerprint() -> str:
     """Digest what the environment is made from: it is current as long as this stays the same."""
     digest = hashlib.sha256()
-    files = [ROOT / "pyproject.toml", ROOT / "constraints.txt", *sorted((ROOT / "tools").glob("*setup*.py"))]
-    for file in files:
+    files = [ROOT / "pyproject.toml", ROOT / "constraints.txt", PROVIDES_MONGOD]
+    for file in (*files, *sorted((ROOT / "tools").glob("*setup*.py"))):
         digest.update(file.name.encode() + file.read_bytes())
+    digest.update(version().encode())
     return digest.hexdigest()
+
+
+def version() -> str:
+    """The version of this checkout: what is installed has it in its metadata."""
+    found = re.search(r'^__version__ = "(.+)"$', (ROOT / "syncd" / "__init__.py").read_text(), re.MULTILINE)
+    if found is None:
+        raise SetupFailure('syncd/__init__.py has no line: __version__ = "…"')
+    return found[1]
 
 
 def read_stamp() -> dict[str, str]:
@@ -72,10 +82,10 @@ def set_up(lock: int) -> None:
     UNFINISHED.touch()
     say("installing syncd and what it needs (1.8 GB the first time)")
     _install(lock)
-    mongod = ensure_mongod(PYTHON)
-    if mongod.note:
-        say(mongod.note)
-    stamp = {"fingerprint": fingerprint(), "root": str(ROOT), "mongod": str(mongod.path)}
+    mongod = _provide_mongod()
+    if mongod["note"]:
+        say(mongod["note"])
+    stamp = {"fingerprint": fingerprint(), "root": str(ROOT), "mongod": mongod["path"]}
     fresh = STAMP.with_suffix(".new")
     fresh.write_text(json.dumps(stamp))
     fresh.replace(STAMP)
@@ -128,6 +138,16 @@ def _install(lock: int) -> None:
         say("installed by pip, which takes longer: uv could not be had, or failed")
 
 
+def _provide_mongod() -> dict[str, str]:
+    """Have the package find or provide a ``mongod`` for the environment: its path, and what to say of it."""
+    code = "import sys; from syncd.embedded.mongod_binary import main; sys.exit(main())"
+    done = subprocess.run([str(PYTHON), "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SetupFailure(done.stderr.strip())
+    provided: dict[str, str] = json.loads(done.stdout)
+    return provided
+
+
 @contextmanager
 def _one_at_a_time() -> Iterator[int]:
     """Wait for another set-up of this checkout; gives the lock, on a file that is there anyway."""
@@ -158,7 +178,7 @@ def main() -> int:
         with _one_at_a_time() as lock:
             if not is_current():
                 set_up(lock)
-    except (SetupFailure, MongodError) as error:
+    except SetupFailure as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -19,10 +19,10 @@ from benchmarks.works.unchanged import POLL, demand
 from benchmarks.works.work import Phases, Trial, Work
 from syncd.config import Config, load_config
 from syncd.model import Side
-from syncd.reconcile.mode import FULL, INCREMENTAL
 from syncd.reconcile.options import Options
 from syncd.reconcile.run import reconcile
 from syncd.session import open_session
+from syncd.store.runs import FULL, INCREMENTAL
 
 TAGGED, MISSPELT = 4, 50
 """Every fourth edit is a class tag, every fiftieth a misspelt class; the label keeps its text in both cases."""

@@ -14,13 +14,14 @@ from benchmarks.works.work import Phases, Trial, Work
 from syncd.connect import open_database
 from syncd.model import Side
 from syncd.reconcile.binding import reconcile_binding
-from syncd.reconcile.mode import FULL, INCREMENTAL, Pace
+from syncd.reconcile.mode import Pace
 from syncd.reconcile.options import Options
 from syncd.reconcile.parts import IN_MEMORY
 from syncd.reconcile.result import RunResult
 from syncd.reconcile.run import reconcile
 from syncd.session import open_session
 from syncd.store.migrate import migrate
+from syncd.store.runs import FULL, INCREMENTAL
 from syncd.verify import verify
 
 SELDOM = timedelta(days=7)

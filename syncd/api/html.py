@@ -8,8 +8,6 @@ from datetime import datetime
 from html import escape
 from typing import Any
 
-from syncd.model import to_json
-from syncd.model.kinds import iso
 from syncd.printable import visible
 
 LONGEST = 60
@@ -23,6 +21,9 @@ def shown(value: Any) -> str:
 
     A whole annotation is shown by its label.
     """
+    # The command line shows values of commands that need no data frame: they do not wait for one.
+    from syncd.model.kinds import to_json
+
     plain = to_json(value)
     if plain is None:
         return "∅"
@@ -54,4 +55,8 @@ def paragraph(text: str) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return escape(iso(value)[:19].replace("T", " ") if isinstance(value, datetime) else shown(value))
+    if isinstance(value, datetime):
+        from syncd.model.kinds import iso
+
+        return escape(iso(value)[:19].replace("T", " "))
+    return escape(shown(value))

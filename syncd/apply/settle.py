@@ -17,8 +17,8 @@ from syncd.apply.execute import bring, intend_answers
 from syncd.apply.outcomes import Recorded, answers, forgotten, held, next_baseline
 from syncd.apply.stamps import is_drawn, write_stamps
 from syncd.diff.images import is_other
-from syncd.diff.readback import ANSWERED
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Content, Direction, Value
+from syncd.model.plan import ANSWERED
 from syncd.session import Session
 from syncd.store import baseline, changes, conflicts
 from syncd.store.changes import ABANDONED, APPLIED, REFUSED, SUPERSEDED, Intent, Outcome

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from syncd.apply.outcomes import Recorded
-from syncd.diff.readback import ANSWERED
 from syncd.errors import LockLost
 from syncd.logs import Logger
 from syncd.model import Plan
+from syncd.model.plan import ANSWERED
 from syncd.session import Session
 from syncd.store.changes import APPLIED
 from syncd.store.lock import make_sure

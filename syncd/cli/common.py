@@ -11,21 +11,20 @@ from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, ParamSpec, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, ParamSpec, TextIO
 
 import typer
-from pymongo.errors import PyMongoError
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
-from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.cli.pulse import pulse
 from syncd.cli.render.values import INDENT, escape
-from syncd.config import Config, find_config, load_config
-from syncd.connect import as_ours
 from syncd.errors import SyncdError, UnknownFilter
-from syncd.model.kinds import Json, iso
 from syncd.printable import printable_json, printable_lines
+
+if TYPE_CHECKING:
+    from syncd.config import Config
+    from syncd.model.kinds import Json
 
 P = ParamSpec("P")
 
@@ -82,11 +81,15 @@ def set_config(path: Path | None) -> None:
 
 def configuration(path: Path | None) -> Config:
     """The configuration that this call means; ``ConfigError`` with every fault."""
+    from syncd.config import load_config
+
     return load_config(config_path(path))
 
 
 def config_path(path: Path | None) -> Path:
     """The configuration file that this call means."""
+    from syncd.config import find_config
+
     return find_config(path or _given["config"])
 
 
@@ -98,6 +101,8 @@ def chosen(config: Config, names: list[str] | None) -> list[str]:
 
 def _in_json(value: object) -> str:
     """What JSON has no form for: times in the one form that every document has them in; ids as text."""
+    from syncd.model.kinds import iso
+
     return iso(value) if isinstance(value, datetime) else str(value)
 
 
@@ -145,8 +150,6 @@ def handled(command: Callable[P, int | None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             code = command(*args, **kwargs) or DONE
-        except (SyncdError, SQLAlchemyError, PyMongoError) as error:
-            raise typer.Exit(show_error(as_ours(error))) from error
         except KeyboardInterrupt:
             err.print("[yellow]Interrupted.[/yellow] Whatever was under way is settled by the next run.")
             raise typer.Exit(INTERRUPTED) from None
@@ -154,9 +157,34 @@ def handled(command: Callable[P, int | None]) -> Callable[P, None]:
             # The reader of our output has gone (`syncd log | head`): there is nobody left to tell.
             sys.stderr.close()
             raise typer.Exit(DONE) from None
+        except Exception as error:
+            expected = told(error)
+            if expected is None:
+                raise
+            raise typer.Exit(show_error(expected)) from error
         raise typer.Exit(code)
 
     return run
+
+
+def told(error: Exception) -> SyncdError | None:
+    """An error that a person is told in a sentence: one of ours, or a driver's, whose server failed while in use.
+
+    ``None`` for any other error: a mistake of the program.
+    """
+    if isinstance(error, SyncdError):
+        return error
+    if not (_is_one("pymongo.errors", "PyMongoError", error) or _is_one("sqlalchemy.exc", "SQLAlchemyError", error)):
+        return None
+    from syncd.connect import as_ours
+
+    return as_ours(error)
+
+
+def _is_one(module: str, name: str, error: Exception) -> bool:
+    """Whether it is an error of that class; a library that was not imported has raised nothing."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(error, getattr(loaded, name))
 
 
 def show_error(error: SyncdError) -> int:

@@ -7,8 +7,6 @@ from datetime import datetime, timezone
 from typing import Annotated
 
 import typer
-from pymongo.errors import PyMongoError
-from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.api import actions, queries
 from syncd.api.rows import ConflictRow
@@ -26,13 +24,13 @@ from syncd.cli.common import (
     print_note,
     progress,
     show_error,
+    told,
 )
 from syncd.cli.render.conflicts import show_conflict, show_conflicts
 from syncd.cli.render.resolved import show_resolved
 from syncd.cli.times import moment
 from syncd.config import Config
-from syncd.connect import as_ours
-from syncd.errors import ConfigError, SyncdError
+from syncd.errors import ConfigError
 from syncd.model import Side
 from syncd.resolve.answer import Take
 from syncd.resolve.run import Resolved
@@ -117,9 +115,12 @@ def _ways(settings: Config, open_ones: Sequence[ConflictRow], *, quiet: bool) ->
         try:
             with progress(name, quiet=quiet) as phase:
                 ways = actions.ways(settings, settings.binding(name).name, mine, phase=phase)
-        except (SyncdError, SQLAlchemyError, PyMongoError) as error:
+        except Exception as error:
+            expected = told(error)
+            if expected is None:
+                raise
             print_note(f"what can be answered is not known, since both sides of {name} cannot be looked at:")
-            show_error(as_ours(error))
+            show_error(expected)
             continue
         found.update(zip((each.id for each in mine), ways, strict=True))
     return found

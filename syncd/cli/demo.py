@@ -25,6 +25,7 @@ from syncd.demo.data import notice
 from syncd.demo.lab import BINDING
 from syncd.demo.review import play_review
 from syncd.demo.stage import DATASET, SEED, Stage, gather, stage
+from syncd.embedded import ensure_mongod
 from syncd.verify import Verdict
 
 
@@ -55,6 +56,8 @@ def demo(
     with _folder(folder) as place:
         err.print("[dim]Preparing images, PostgreSQL and MongoDB …[/dim]")
         data = gather(place, pack, size)
+        if note := ensure_mongod().note:
+            err.print(f"[dim]{escape(note)}[/dim]", soft_wrap=True)
         with stage(place, data) as scene:
             verdict = _play(scene)
             if app or stay:

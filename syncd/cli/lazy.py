@@ -12,13 +12,17 @@ import typer
 
 @dataclass(frozen=True)
 class Command:
-    """Where a command is: a function of ``module``, or its ``app`` where it has commands of its own."""
+    """Where a command is: a function of ``module``, or its ``app`` where it has commands of its own.
+
+    ``summary`` is what the list of commands says of it: the first paragraph of its own help.
+    """
 
     name: str
     module: str
     function: str | None
     panel: str
     example: str | None = None
+    summary: str = ""
 
 
 class Commands(MutableMapping[str, Any]):
@@ -58,7 +62,20 @@ def group_of(commands: tuple[Command, ...]) -> type[typer.core.TyperGroup]:
             super().__init__(**settings)
             self.commands = found
 
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            """Lists the commands by what the table says of them: none is imported for that."""
+            self.commands = {each.name: _listed(each) for each in commands}
+            try:
+                super().format_help(ctx, formatter)
+            finally:
+                self.commands = found
+
     return LazyGroup
+
+
+def _listed(command: Command) -> typer.core.TyperCommand:
+    """Stands for the command in the list of commands, and cannot be called."""
+    return typer.core.TyperCommand(command.name, help=command.summary, rich_help_panel=command.panel)
 
 
 def _build(command: Command) -> Any:

@@ -12,52 +12,186 @@ from typing import Annotated
 import typer
 
 import syncd
-from syncd import logs
+from syncd import own_process
 from syncd.cli.common import ConfigOption, set_config
 from syncd.cli.lazy import Command, group_of
-from syncd.collector import own_the_process
-from syncd.config.redact import redact_text
-from syncd.printable import printable_lines
 
 SETUP, WORK, LOOK = "Set up", "Reconcile", "Look"
 
 COMMANDS = (
-    Command("init", "syncd.cli.init", "init", SETUP, "Example: syncd init lab.yaml"),
-    Command("migrate", "syncd.cli.migrate", "migrate", SETUP, "Example: syncd migrate -c lab.yaml"),
-    Command("doctor", "syncd.cli.doctor", "doctor", SETUP, "Example: syncd doctor"),
-    Command("demo", "syncd.cli.demo", "demo", SETUP, "Example: syncd demo --size 300 --app"),
-    Command("credentials", "syncd.cli.credentials", None, SETUP),
-    Command("database", "syncd.cli.database", None, SETUP),
-    Command("ingest", "syncd.cli.ingest", "ingest_command", WORK, "Example: syncd ingest planktivore --limit 1000"),
-    Command("inbox", "syncd.cli.inbox", "inbox_command", WORK, "Example: syncd inbox planktivore --watch"),
+    Command(
+        "init",
+        "syncd.cli.init",
+        "init",
+        SETUP,
+        "Example: syncd init lab.yaml",
+        summary="Write a commented starter configuration.",
+    ),
+    Command(
+        "migrate",
+        "syncd.cli.migrate",
+        "migrate",
+        SETUP,
+        "Example: syncd migrate -c lab.yaml",
+        summary="Create or upgrade syncd's own tables. Harmless when they are current.",
+    ),
+    Command(
+        "doctor",
+        "syncd.cli.doctor",
+        "doctor",
+        SETUP,
+        "Example: syncd doctor",
+        summary="Check each connection, permission and mapping in order, each with its remedy.",
+    ),
+    Command(
+        "demo",
+        "syncd.cli.demo",
+        "demo",
+        SETUP,
+        "Example: syncd demo --size 300 --app",
+        summary="Watch a dataset and a table, edited on both sides, come into agreement.",
+    ),
+    Command(
+        "credentials",
+        "syncd.cli.credentials",
+        None,
+        SETUP,
+        summary="Access to S3: the least that is needed, and for a limited time.",
+    ),
+    Command(
+        "database",
+        "syncd.cli.database",
+        None,
+        SETUP,
+        summary="What syncd may have and do in the database.",
+    ),
+    Command(
+        "ingest",
+        "syncd.cli.ingest",
+        "ingest_command",
+        WORK,
+        "Example: syncd ingest planktivore --limit 1000",
+        summary="Load media and labels into the dataset, with metadata and baseline. Repeat it to add what is new.",
+    ),
+    Command(
+        "inbox",
+        "syncd.cli.inbox",
+        "inbox_command",
+        WORK,
+        "Example: syncd inbox planktivore --watch",
+        summary="Load the manifests that were dropped into the inbox, with their images; bad ones are moved to "
+        "rejected/.",
+    ),
     Command(
         "reconcile",
         "syncd.cli.reconcile",
         "reconcile",
         WORK,
         "Example: syncd reconcile planktivore --dry-run -o plan.json",
+        summary="Bring both sides of the bindings into agreement, once.",
     ),
-    Command("apply", "syncd.cli.apply", "apply", WORK, "Example: syncd apply plan.json"),
-    Command("run", "syncd.cli.run", "run_command", WORK, "Example: syncd run -c /etc/syncd/syncd.yaml"),
-    Command("undo", "syncd.cli.undo", "undo_changes", WORK, "Example: syncd undo --since 4h --actor ada --dry-run"),
+    Command(
+        "apply",
+        "syncd.cli.apply",
+        "apply",
+        WORK,
+        "Example: syncd apply plan.json",
+        summary="Apply a saved plan, or one that a brake holds. Refused when either side has moved since it was made.",
+    ),
+    Command(
+        "run",
+        "syncd.cli.run",
+        "run_command",
+        WORK,
+        "Example: syncd run -c /etc/syncd/syncd.yaml",
+        summary="Keep bindings in agreement until told to end: the daemon.",
+    ),
+    Command(
+        "undo",
+        "syncd.cli.undo",
+        "undo_changes",
+        WORK,
+        "Example: syncd undo --since 4h --actor ada --dry-run",
+        summary="Take back what was applied, on both sides. What has been changed again since is left alone and named.",
+    ),
     Command(
         "recover",
         "syncd.cli.recover",
         "recover_command",
         WORK,
         "Example: syncd recover planktivore --side fiftyone --dry-run",
+        summary="Bring a side forward again that went back in time (a backup was restored), or take it as it is.",
     ),
-    Command("media", "syncd.cli.media", None, WORK),
-    Command("vocabulary", "syncd.cli.vocabulary", None, WORK),
-    Command("verify", "syncd.cli.verify", "verify", LOOK, "Example: syncd verify planktivore --json"),
-    Command("status", "syncd.cli.status", "status", LOOK, "Example: syncd status"),
-    Command("log", "syncd.cli.log", "log", LOOK, "Example: syncd log --field label --since 7d"),
     Command(
-        "report", "syncd.cli.report", "report_command", LOOK, "Example: syncd report --since 'last week' -o week.html"
+        "media",
+        "syncd.cli.media",
+        None,
+        WORK,
+        summary="Media: where the samples' files are.",
     ),
-    Command("conflicts", "syncd.cli.conflicts", None, LOOK),
-    Command("why", "syncd.cli.why", "why", LOOK, "Example: syncd why 5f0c1e9a --binding planktivore"),
-    Command("review", "syncd.cli.review", None, LOOK),
+    Command(
+        "vocabulary",
+        "syncd.cli.vocabulary",
+        None,
+        WORK,
+        summary="The terms that a label may be.",
+    ),
+    Command(
+        "verify",
+        "syncd.cli.verify",
+        "verify",
+        LOOK,
+        "Example: syncd verify planktivore --json",
+        summary="Prove that both sides agree, whatever baseline and cursors say; list what does not.",
+    ),
+    Command(
+        "status",
+        "syncd.cli.status",
+        "status",
+        LOOK,
+        "Example: syncd status",
+        summary="Show how each binding stands: in agreement or not, lag, open conflicts, last run, and the daemon.",
+    ),
+    Command(
+        "log",
+        "syncd.cli.log",
+        "log",
+        LOOK,
+        "Example: syncd log --field label --since 7d",
+        summary="Show the change log: what changed, from, to, why, and by whom.",
+    ),
+    Command(
+        "report",
+        "syncd.cli.report",
+        "report_command",
+        LOOK,
+        "Example: syncd report --since 'last week' -o week.html",
+        summary="Report what changed: totals, transitions, people, conflicts, and every change, for people or for "
+        "programs.",
+    ),
+    Command(
+        "conflicts",
+        "syncd.cli.conflicts",
+        None,
+        LOOK,
+        summary="Conflicts: what a person must decide.",
+    ),
+    Command(
+        "why",
+        "syncd.cli.why",
+        "why",
+        LOOK,
+        "Example: syncd why 5f0c1e9a --binding planktivore",
+        summary="Show everything about one annotation: both sides, what was agreed, the rule that decides now, and its "
+        "history.",
+    ),
+    Command(
+        "review",
+        "syncd.cli.review",
+        None,
+        LOOK,
+        summary="Review: what waits for a person in FiftyOne.",
+    ),
 )
 """In the order in which the help shows them."""
 
@@ -89,19 +223,21 @@ def every_command(
 ) -> None:
     """Keeps FiftyOne datasets and an annotation database in agreement, in both directions."""
     del version  # its callback has printed it
+    from syncd import logs
+
     set_config(config)
     logs.configure(verbose=verbose)
 
 
 def main() -> None:
-    """Entry point of the console script. SIGTERM ends a command as Ctrl-C does: in order.
+    """Entry point of the console script, whose process is syncd's own. SIGTERM ends a command as Ctrl-C does: in order.
 
     No core is dumped where the process crashes, because passwords and keys are in its memory.
     """
+    own_process.claim()
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     signal.signal(signal.SIGTERM, _stop)
     sys.excepthook = _show_crash
-    own_the_process()
     app()
 
 
@@ -111,5 +247,8 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 def _show_crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Prints an error that nobody expected, as Python would, but for secrets and what steers a terminal."""
+    from syncd.config.redact import redact_text
+    from syncd.printable import printable_lines
+
     text = "".join(traceback.format_exception(kind, error, trace))
     sys.stderr.write(printable_lines(redact_text(text)))

@@ -6,8 +6,6 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Literal
 
-from rapidfuzz import fuzz, process
-
 _CLOSE_ENOUGH = 60.0
 
 _FORMS: dict[Literal["NFC", "NFD"], str] = {"NFC": "composed characters (NFC)", "NFD": "decomposed characters (NFD)"}
@@ -19,6 +17,9 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     same = _same(word, every)
     if same is not None:
         return same
+    # Only a mistake needs it.
+    from rapidfuzz import fuzz, process
+
     match = process.extractOne(word[:100], every, scorer=fuzz.ratio, processor=str.lower, score_cutoff=_CLOSE_ENOUGH)
     return None if match is None else str(match[0])
 

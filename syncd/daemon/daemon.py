@@ -12,7 +12,6 @@ from pathlib import Path
 
 import structlog
 
-from syncd.collector import own_the_process
 from syncd.config import Config, load_config_with_files
 from syncd.config.daemon import Event
 from syncd.daemon.board import Board
@@ -50,7 +49,6 @@ def run_daemon(path: Path, names: Sequence[str] | None = None) -> int:
     """
     config, files = load_config_with_files(path)
     wanted = [config.binding(name).name for name in names] if names else None
-    own_the_process()
     with listening() as signals:
         return _Daemon(config, Reloader(path, files), wanted, signals).run()
 

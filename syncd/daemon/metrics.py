@@ -18,8 +18,8 @@ from syncd.daemon.state import BindingState, State
 from syncd.daemon.tally import BUCKETS_S, UNKNOWN_MODE, Spread, Tally
 from syncd.model import Direction, Side
 from syncd.notify.counts import NoticeCounts
-from syncd.reconcile.mode import FULL, INCREMENTAL
 from syncd.store import runs
+from syncd.store.runs import FULL, INCREMENTAL
 
 _ALWAYS = [*product((runs.DONE, runs.HELD, runs.FAILED), (INCREMENTAL, FULL)), (runs.FAILED, UNKNOWN_MODE)]
 """Shown from the start, at zero: nobody can be warned of the first of what was not there before."""

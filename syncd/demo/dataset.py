@@ -6,14 +6,13 @@ FiftyOne is imported inside the functions, since that takes seconds and connects
 
 from __future__ import annotations
 
-import atexit
 import mimetypes
 import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from syncd.adapters.fiftyone.sdk import CLEAN_UP
+from syncd.adapters.fiftyone.compat import disconnect_from, keep_datasets_at_exit
 from syncd.demo.data import DemoData, DemoRow
 from syncd.demo.lab import ID_ATTRIBUTE, LABEL_FIELD
 from syncd.errors import SetupError
@@ -105,6 +104,5 @@ def disconnect() -> None:
     database = sys.modules.get("fiftyone.core.odm.database")
     if database is None:
         return
-    if hook := getattr(database, CLEAN_UP, None):
-        atexit.unregister(hook)
-    database._disconnect()
+    keep_datasets_at_exit(database)
+    disconnect_from(database)

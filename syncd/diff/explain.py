@@ -12,12 +12,11 @@ from typing import TypeAlias
 
 from syncd.diff.findings import DRAWN
 from syncd.diff.images import MOVED, PLACE_CHANGED
-from syncd.diff.readback import ANSWERED
 from syncd.diff.rewind import RECOVERED
 from syncd.diff.stamps import TAKEN_BACK
 from syncd.diff.tags import Place
 from syncd.diff.wishes import ALIAS, APPROVED, CLASS_TAG
-from syncd.model.plan import AWAITING, ERROR, RESTORED, Change, Conflict, Plan, Waiting
+from syncd.model.plan import ANSWERED, AWAITING, ERROR, RESTORED, Change, Conflict, Plan, Waiting
 
 KINDS = {
     "edit_edit": "both sides changed it, to different values",

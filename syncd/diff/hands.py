@@ -14,9 +14,9 @@ from syncd.diff.inputs import Inputs
 from syncd.diff.joined import B, F, differ, unreadable
 from syncd.diff.memory import ids_holding, open_whole
 from syncd.model.fields import Field
-from syncd.model.kinds import TIMESTAMP_DTYPE, Kind
+from syncd.model.kinds import Kind
 from syncd.model.plan import Conflict
-from syncd.model.snapshot import column
+from syncd.model.snapshot import TIMESTAMP_DTYPE, column
 
 PLACED_SCHEMA: dict[str, pl.DataType] = {
     "annotation_id": pl.String(),

@@ -9,9 +9,8 @@ import polars as pl
 
 from syncd.diff.names import SIGNED_SCHEMA
 from syncd.model.fields import Mapping, Side
-from syncd.model.kinds import TIMESTAMP_DTYPE
 from syncd.model.policy import Policy
-from syncd.model.snapshot import Snapshot, empty_samples
+from syncd.model.snapshot import TIMESTAMP_DTYPE, Snapshot, empty_samples
 from syncd.model.vocabulary import Vocabulary
 
 WRITTEN_SCHEMA: dict[str, pl.DataType] = {

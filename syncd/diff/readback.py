@@ -15,12 +15,9 @@ from syncd.diff.images import is_other
 from syncd.diff.unsafe import why_unsafe
 from syncd.model.fields import BOX, LABEL, MEDIA_FIELD, Direction, Mapping, Side
 from syncd.model.kinds import Value, dumps
-from syncd.model.plan import Action, Change
+from syncd.model.plan import ANSWERED, Action, Change
 from syncd.model.readback import Readback
 from syncd.model.vocabulary import Vocabulary
-
-ANSWERED = "answered"
-"""Reason of the change that brings the database's answer to FiftyOne."""
 
 LEFT = (
     "the database left the row as it was (a trigger, a rule, a row security policy, or a relation to read that does "

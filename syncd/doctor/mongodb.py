@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import re
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from typing import Any
 
 from pymongo.database import Database
 
+from syncd.adapters.fiftyone.compat import installed_version, numbers, stored_version
 from syncd.config.login import HINT, is_clear_mongodb_uri
 from syncd.connect import overruled
 from syncd.doctor.finding import Check, Verdict, fault, ok, warning
@@ -60,7 +60,7 @@ def _remedy(message: str, place: str) -> str:
 
 def _version(database: Database[dict[str, Any]]) -> Verdict:
     version = str(database.client.server_info()["version"])
-    if _numbers(version) < (OLDEST,):
+    if numbers(version) < (OLDEST,):
         return fault(
             f"MongoDB {version}; FiftyOne and syncd need {OLDEST} or newer",
             f"Upgrade mongod to {OLDEST} or newer, one major version at a time.",
@@ -90,14 +90,12 @@ def _replica_set(database: Database[dict[str, Any]]) -> Verdict:
 
 
 def _fiftyone_version(database: Database[dict[str, Any]]) -> Verdict:
-    installed = importlib.metadata.version("fiftyone")
-    document = database["config"].find_one({"type": "fiftyone"}) or database["config"].find_one({}) or {}
-    stored = document.get("version")
-    if not isinstance(stored, str):
+    installed, stored = installed_version(), stored_version(database)
+    if stored is None:
         return ok(f"package {installed}; the database has no version yet")
-    if _numbers(stored) == _numbers(installed):
+    if numbers(stored) == numbers(installed):
         return ok(f"package and database {installed}")
-    if _numbers(stored) > _numbers(installed):
+    if numbers(stored) > numbers(installed):
         return warning(
             f"package {installed}, but the database was upgraded to {stored}: this package may refuse to open it",
             f"Run: pip install fiftyone=={stored}",
@@ -107,7 +105,3 @@ def _fiftyone_version(database: Database[dict[str, Any]]) -> Verdict:
         f"after which hosts with {stored} may no longer open it",
         f"Run: pip install fiftyone=={stored}   (or, once every host has {installed}: fiftyone migrate --all)",
     )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(each) for each in re.findall(r"\d+", version.partition("+")[0])[:3])

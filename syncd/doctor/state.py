@@ -12,7 +12,7 @@ from syncd.doctor.database import reach, where
 from syncd.doctor.finding import Check, Fact, Verdict, fault, ok, skipped
 from syncd.doctor.servers import STATE_ANSWERS, Servers
 from syncd.doctor.wording import count, in_sql, listed
-from syncd.store.migrate import current, newest, require_current
+from syncd.store.migrate import current, require_current
 from syncd.store.rights import RIGHTS, SEQUENCES
 from syncd.store.tables import tables_for
 
@@ -51,7 +51,8 @@ def _tables(connection: Connection, schema: str, there: Fact[bool]) -> Verdict:
             f"this role may not read the version of the tables in the schema {schema!r}",
             in_sql(f"GRANT SELECT ON {schema}.alembic_version TO {_role(connection)}"),
         )
-    there.set(current(connection, schema) is not None)
+    version = current(connection, schema)
+    there.set(version is not None)
     require_current(connection, schema)
     declared = tables_for(connection, schema)
     found = set(sa.inspect(connection).get_table_names(schema=declared.schema))
@@ -59,11 +60,11 @@ def _tables(connection: Connection, schema: str, there: Fact[bool]) -> Verdict:
     if missing:
         there.set(False)
         return fault(
-            f"version {newest()} is recorded in the schema {schema!r}, but without {listed(missing)}",
+            f"version {version} is recorded in the schema {schema!r}, but without {listed(missing)}",
             "Restore them from a backup; or, to begin anew without history: "
             f"{in_sql(f'DROP SCHEMA {schema} CASCADE')} Then run: syncd migrate",
         )
-    return ok(f"{count(len(RIGHTS), 'table')} of version {newest()}, in the schema {schema!r}")
+    return ok(f"{count(len(RIGHTS), 'table')} of version {version}, in the schema {schema!r}")
 
 
 def _exists(connection: Connection, schema: str) -> bool:

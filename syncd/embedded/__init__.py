@@ -8,7 +8,8 @@ Each is a context manager that returns when the server takes connections and sto
 Nothing of it is for production: whoever may enter the folder (PostgreSQL) or use the machine (MongoDB) is let in.
 """
 
-from syncd.embedded.mongodb import Mongod, find_mongod, mongod
+from syncd.embedded.mongod_binary import ensure_mongod, find_mongod
+from syncd.embedded.mongodb import Mongod, mongod
 from syncd.embedded.postgresql import Postgres, postgres
 
-__all__ = ["Mongod", "Postgres", "find_mongod", "mongod", "postgres"]
+__all__ = ["Mongod", "Postgres", "ensure_mongod", "find_mongod", "mongod", "postgres"]

@@ -1,10 +1,8 @@
-"""An embedded MongoDB: FiftyOne's own ``mongod`` (or the one on PATH) on a free port of the loopback interface."""
+"""An embedded MongoDB on a free port of the loopback interface."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +16,7 @@ import pymongo
 from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 
+from syncd.embedded.mongod_binary import find_mongod
 from syncd.embedded.server import await_ready, claimed, running
 from syncd.errors import SetupError
 
@@ -40,23 +39,6 @@ class Mongod:
 
 class _PortTakenError(Exception):
     """Somebody else took the port between our looking for a free one and the server's using it."""
-
-
-def find_mongod() -> Path:
-    """Give the ``mongod`` to run: FiftyOne's own, else the one on PATH; SetupError where there is none."""
-    # Looked up and not imported: that takes FiftyOne seconds.
-    fiftyone = importlib.util.find_spec("fiftyone")
-    for place in (fiftyone.submodule_search_locations or []) if fiftyone else []:
-        own = Path(place) / "db" / "bin" / "mongod"
-        if os.access(own, os.X_OK):
-            return own
-    on_path = shutil.which("mongod")
-    if on_path is None:
-        raise SetupError(
-            "There is no mongod: FiftyOne's package brought none along, and none is on PATH.",
-            remedy="Run: make setup (in a checkout), or install MongoDB 6 or newer",
-        )
-    return Path(on_path)
 
 
 @contextmanager

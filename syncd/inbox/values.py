@@ -13,8 +13,7 @@ from syncd.inbox.columns import ID, IMAGE, Expected, box_part, parts_of
 from syncd.inbox.faults import faults, together
 from syncd.inbox.manifest import CELL, Manifest
 from syncd.model import BOX, LABEL, Kind, dtype
-from syncd.model.kinds import TIMESTAMP_DTYPE
-from syncd.model.snapshot import column
+from syncd.model.snapshot import TIMESTAMP_DTYPE, column
 
 WORDS = {
     Kind.TEXT: "text",

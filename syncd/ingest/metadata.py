@@ -9,13 +9,12 @@ import polars as pl
 from pymongo import UpdateOne
 
 from syncd.adapters.fiftyone.adapter import READING, WRITING
+from syncd.adapters.fiftyone.compat import BUMP
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.samples import METADATA
 from syncd.ingest.work import Work
 
 BATCH = 1_000
-
-BUMP = {"$currentDate": {"last_modified_at": True}}
 
 
 def fill_metadata(work: Work, located: pl.DataFrame, progress: Callable[[int, int], None], *, dry_run: bool) -> int:

@@ -10,6 +10,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from syncd.adapters.fiftyone.adapter import READING, WRITING
+from syncd.adapters.fiftyone.compat import BUMP
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.samples import METADATA
 from syncd.diff.images import normal
@@ -19,8 +20,6 @@ from syncd.ingest.layout import FRAME, FRAME_BOX
 from syncd.ingest.source import FRAME as FRAME_COLUMN
 from syncd.ingest.source import FRAME_BOX as BOX_COLUMN
 from syncd.ingest.work import Work
-
-BUMP = {"$currentDate": {"last_modified_at": True}}
 
 
 def recut(work: Work, located: pl.DataFrame, progress: Callable[[int, int], None], *, dry_run: bool) -> pl.DataFrame:

@@ -1,5 +1,8 @@
 """The terms of docs/glossary.md as types. This package imports nothing else of syncd."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from syncd.model.fields import (
     BOX,
     FLAG,
@@ -17,8 +20,10 @@ from syncd.model.fields import (
 from syncd.model.kinds import Json, Kind, Value, dtype, dumps, to_json
 from syncd.model.plan import Action, Change, Conflict, Content, Counts, Plan, Scope, TagEdit, Waiting
 from syncd.model.policy import Brakes, Marks, Policy, Review
-from syncd.model.snapshot import Mark, Origin, Snapshot
 from syncd.model.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from syncd.model.snapshot import Mark, Origin, Snapshot
 
 __all__ = [
     "BOX",
@@ -57,3 +62,10 @@ __all__ = [
     "dumps",
     "to_json",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Snapshots are made of Polars frames; who uses none does not wait for Polars."""
+    if name in ("Mark", "Origin", "Snapshot"):
+        return getattr(import_module("syncd.model.snapshot"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

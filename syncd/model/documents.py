@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from syncd.model.kinds import TIMESTAMP_DTYPE
+from syncd.model.snapshot import TIMESTAMP_DTYPE
 
 HASHES = ("hash_1", "hash_2")
 """Columns of a document's hash: two numbers of 64 bits."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from datetime import date, datetime, timezone
 from enum import Enum
-from typing import TypeAlias
+from functools import cache
+from typing import TYPE_CHECKING, TypeAlias
 
-import polars as pl
+if TYPE_CHECKING:  # commands that show what is there, such as `syncd status`, do without Polars
+    import polars as pl
 
 Value: TypeAlias = "str | int | float | bool | date | datetime | list[float] | None"
 """One canonical value. Decimals and UUIDs are ``str``."""
@@ -34,31 +36,31 @@ class Kind(str, Enum):
     BOX = "box"
 
 
-TIMESTAMP_DTYPE = pl.Datetime("ms", "UTC")
+@cache
+def _dtypes() -> dict[Kind, pl.DataType]:
+    import polars as pl
 
-_DTYPES: dict[Kind, pl.DataType] = {
-    Kind.TEXT: pl.String(),
-    Kind.INTEGER: pl.Int64(),
-    Kind.FLOAT: pl.Float64(),
-    Kind.DECIMAL: pl.String(),
-    Kind.BOOLEAN: pl.Boolean(),
-    Kind.DATE: pl.Date(),
-    Kind.TIMESTAMP: TIMESTAMP_DTYPE,
-    Kind.UUID: pl.String(),
-    Kind.BOX: pl.List(pl.Float64),
-}
-
-_WIRE: dict[Kind, pl.DataType] = {Kind.DATE: pl.String(), Kind.TIMESTAMP: pl.String()}
+    return {
+        Kind.TEXT: pl.String(),
+        Kind.INTEGER: pl.Int64(),
+        Kind.FLOAT: pl.Float64(),
+        Kind.DECIMAL: pl.String(),
+        Kind.BOOLEAN: pl.Boolean(),
+        Kind.DATE: pl.Date(),
+        Kind.TIMESTAMP: pl.Datetime("ms", "UTC"),
+        Kind.UUID: pl.String(),
+        Kind.BOX: pl.List(pl.Float64),
+    }
 
 
 def dtype(kind: Kind) -> pl.DataType:
     """The Polars type of a canonical column of this kind."""
-    return _DTYPES[kind]
+    return _dtypes()[kind]
 
 
 def wire_dtype(kind: Kind) -> pl.DataType:
     """The Polars type of this kind as it stands in JSON (dates and times are text there)."""
-    return _WIRE.get(kind, _DTYPES[kind])
+    return dtype(Kind.TEXT if kind in (Kind.DATE, Kind.TIMESTAMP) else kind)
 
 
 def to_wire(kind: Kind, column: pl.Expr) -> pl.Expr:

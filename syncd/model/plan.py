@@ -7,16 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import TypeAlias
-
-import polars as pl
+from typing import TYPE_CHECKING, TypeAlias
 
 from syncd.model.fields import ID_FIELD, SAMPLE_FIELD, Direction, Side
 from syncd.model.kinds import Json, Value, dumps
 
+if TYPE_CHECKING:
+    import polars as pl
+
 Content: TypeAlias = "Value | dict[str, Value]"
 """The value of one field, or (insert, delete) of all fields of an annotation."""
 
+
+ANSWERED = "answered"
+"""Reason of the change that brings the database's answer to FiftyOne."""
 
 RESTORED = "restored"
 """Reason of changes that give FiftyOne back what it lost: a label, or attributes of one."""

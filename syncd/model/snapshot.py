@@ -8,7 +8,9 @@ from datetime import datetime
 import polars as pl
 
 from syncd.model.fields import Mapping, Side
-from syncd.model.kinds import TIMESTAMP_DTYPE, dtype
+from syncd.model.kinds import Kind, dtype
+
+TIMESTAMP_DTYPE = dtype(Kind.TIMESTAMP)
 
 PREFIX = "value."
 """Prefix of a mapped field's column, so that an attribute may bear any name."""

@@ -9,13 +9,13 @@ from syncd.adapters.sql.clock import clock
 from syncd.config import Config
 from syncd.connect import open_database
 from syncd.reconcile.failures import clear_errors
-from syncd.reconcile.mode import FULL
 from syncd.reconcile.options import Options
 from syncd.reconcile.result import RunResult
 from syncd.reconcile.run import reconcile
 from syncd.session import open_session
 from syncd.store import baseline, conflicts, runs
 from syncd.store.lock import one_run
+from syncd.store.runs import FULL
 from syncd.store.tables import tables_for
 
 

@@ -21,8 +21,6 @@ from syncd.model.snapshot import distinct
 from syncd.reconcile.amount import too_much
 from syncd.reconcile.marked import Standing, standing
 from syncd.reconcile.mode import (
-    FULL,
-    INCREMENTAL,
     NewRows,
     Pace,
     another_table,
@@ -40,6 +38,7 @@ from syncd.reconcile.tagged import left_out, narrowed
 from syncd.session import Session
 from syncd.store import baseline, changes, cursors, held, history
 from syncd.store.cursors import Cursor
+from syncd.store.runs import FULL, INCREMENTAL
 
 log = Logger(__name__)
 

@@ -14,8 +14,6 @@ from syncd.reconcile.reading import Reading
 from syncd.session import RULES
 from syncd.store.cursors import Cursor
 
-INCREMENTAL, FULL = "incremental", "full"
-
 MOST_PERIODS = 10
 """The number of quiet periods after which an edit is judged in any case."""
 

@@ -23,7 +23,7 @@ from syncd.planfile import plan_json
 from syncd.reconcile.decide import Decision, decide
 from syncd.reconcile.failures import clear_errors, close_failed, locked_errors
 from syncd.reconcile.marked import leave_mark
-from syncd.reconcile.mode import FULL, INCREMENTAL, Pace, recounted
+from syncd.reconcile.mode import Pace, recounted
 from syncd.reconcile.options import Options
 from syncd.reconcile.result import RunResult
 from syncd.session import Session
@@ -31,6 +31,7 @@ from syncd.store import baseline, changes, conflicts, cursors, held, runs, waiti
 from syncd.store.changes import APPLIED
 from syncd.store.daemon_lock import has_other_daemon
 from syncd.store.lock import no_reconnect, one_run
+from syncd.store.runs import FULL, INCREMENTAL
 
 log = Logger(__name__)
 

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import io
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import sqlite
 
-from syncd.adapters.protocol import Sink
 from syncd.adapters.sql.arrays import any_of, array_literal
-from syncd.adapters.sql.arrow import ArrowReader
 from syncd.model import Mapping
 from syncd.model.kinds import dtype, from_wire, to_wire, wire_dtype
 from syncd.model.snapshot import baseline_schema, column, distinct, known_column
 from syncd.store.copying import copy_in
 from syncd.store.tables import Tables
+
+if TYPE_CHECKING:
+    from syncd.adapters.protocol import Sink
+    from syncd.adapters.sql.arrow import ArrowReader
 
 RAW = dict.fromkeys(("annotation_id", "label_id", "sample_id", "image", "fields"), pl.String())
 CHUNK = 10_000

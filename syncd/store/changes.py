@@ -17,9 +17,9 @@ from sqlalchemy import Connection
 from syncd.adapters.sql.arrays import array
 from syncd.adapters.sql.encoding import codec_of, escaped
 from syncd.ahead import ahead, batches
-from syncd.diff.readback import ANSWERED
 from syncd.model import Action, Change, Direction, Mapping, to_json
 from syncd.model.kinds import Json, from_json
+from syncd.model.plan import ANSWERED
 from syncd.store import runs
 from syncd.store.chain import COVERED, Soundness, check, entry_hash
 from syncd.store.copying import TextRows, copy_in

@@ -6,17 +6,17 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from syncd.diff.inputs import OPEN_SCHEMA, REFUSED_SCHEMA
-from syncd.diff.memory import REFUSED
 from syncd.model import LABEL, Conflict, Scope, dumps
 from syncd.store.changes import storable
 from syncd.store.tables import Tables
+
+if TYPE_CHECKING:
+    import polars as pl
 
 OPEN, RESOLVED = "open", "resolved"
 BATCH = 10_000
@@ -56,6 +56,11 @@ class OpenNow:
 
 def open_now(connection: Connection, tables: Tables, binding: str) -> OpenNow:
     """The open conflicts of a binding."""
+    import polars as pl
+
+    from syncd.diff.inputs import OPEN_SCHEMA, REFUSED_SCHEMA
+    from syncd.diff.memory import REFUSED
+
     table = tables.conflict
     columns = ("annotation_id", "field", "kind", "fiftyone", "database", "sample_id", "label_id", "subject")
     chosen = sa.select(*(table.c[name] for name in columns)).where(table.c.binding == binding, table.c.status == OPEN)

@@ -1,17 +1,15 @@
-"""Creates and upgrades syncd's own tables; says whether they are there and current."""
+"""Creates and upgrades syncd's own tables; says whether this program can work with those that are there.
+
+Alembic is imported only by what migrates: every command checks the version, and none of them should wait for it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, TableClause
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema
 
@@ -19,6 +17,7 @@ import syncd
 from syncd.connect import first_line
 from syncd.errors import DatabaseUnavailable, StateError
 from syncd.store.lock import lock_key
+from syncd.store.revisions import newest, oldest_program, oldest_tables
 from syncd.store.tables import tables_for
 
 
@@ -33,7 +32,8 @@ class Migrated:
 def migrate(connection: Connection, schema: str) -> Migrated:
     """Brings the tables to the newest version, in one transaction; doing so twice changes nothing.
 
-    Hosts that do it at once take turns. ``StateError`` where the tables are of a newer version, or cannot be made.
+    Hosts that do it at once take turns. Newer tables that this program can work with are left as they are;
+    ``StateError`` where it cannot, or where the tables cannot be made.
     """
     try:
         return _migrate(connection, schema)
@@ -52,7 +52,9 @@ def migrate(connection: Connection, schema: str) -> Migrated:
 
 
 def _migrate(connection: Connection, schema: str) -> Migrated:
-    config = _config()
+    from alembic import command
+    from alembic.config import Config
+
     declared = tables_for(connection, schema)
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key(schema, "")})
@@ -60,44 +62,61 @@ def _migrate(connection: Connection, schema: str) -> Migrated:
         connection.execute(CreateSchema(declared.schema))
     before = current(connection, schema)
     if before is not None and before > newest():
-        raise _newer(before)
+        require_current(connection, schema)
+        connection.rollback()
+        return Migrated(before, before)
+    config = Config()
+    config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
     config.attributes["connection"] = connection
     config.attributes["schema"] = schema
     command.upgrade(config, "head")
+    connection.execute(sa.update(_version_table(connection, schema)).values(oldest_program=oldest_program()))
     connection.commit()
     return Migrated(before, newest())
 
 
 def current(connection: Connection, schema: str) -> str | None:
     """The version of the tables that are there; ``None`` where there are none."""
-    declared = tables_for(connection, schema)
-    options = {
-        "version_table": "alembic_version" if declared.schema else f"{schema}_alembic_version",
-        "version_table_schema": declared.schema,
-    }
-    return MigrationContext.configure(connection, opts=options).get_current_revision()
-
-
-@cache
-def newest() -> str:
-    """The version that this syncd was written for."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
-    assert head is not None, "there is at least one migration"
-    return head
+    table = _version_table(connection, schema)
+    if not sa.inspect(connection).has_table(table.name, schema=table.schema):
+        return None
+    found = connection.execute(sa.select(table.c.version_num)).scalar_one_or_none()
+    return None if found is None else str(found)
 
 
 def require_current(connection: Connection, schema: str) -> None:
-    """``StateError`` unless the tables are there and of this syncd's version."""
+    """``StateError`` unless the tables are there, and of a version that this program can work with.
+
+    That is its own version, an older one that differs in nothing but speed, or a newer one that says that this
+    program can go on.
+    """
     found, wanted = current(connection, schema), newest()
-    if found == wanted:
-        return
     if found is None:
-        message = f"syncd's own tables are not in the schema {schema!r} yet."
-    elif found > wanted:
+        raise StateError(f"syncd's own tables are not in the schema {schema!r} yet.", remedy="Run `syncd migrate`.")
+    if found > wanted and not _takes_older_programs(connection, schema):
         raise _newer(found)
-    else:
-        message = f"syncd's own tables are of version {found}, this syncd needs {wanted}."
-    raise StateError(message, remedy="Run `syncd migrate`.")
+    if found < oldest_tables():
+        raise StateError(
+            f"syncd's own tables are of version {found}, this syncd needs {oldest_tables()}.",
+            remedy="Run `syncd migrate`.",
+        )
+
+
+def _takes_older_programs(connection: Connection, schema: str) -> bool:
+    """Whether tables of a newer version say that a program of this version can work with them."""
+    table = _version_table(connection, schema)
+    columns = sa.inspect(connection).get_columns(table.name, schema=table.schema)
+    if not any(each["name"] == table.c.oldest_program.name for each in columns):
+        return False
+    oldest = connection.execute(sa.select(table.c.oldest_program)).scalar_one()
+    return oldest is not None and str(oldest) <= newest()
+
+
+def _version_table(connection: Connection, schema: str) -> TableClause:
+    """Alembic's table with the version, and besides it the oldest program that can work with the tables."""
+    declared = tables_for(connection, schema)
+    name = "alembic_version" if declared.schema else f"{schema}_alembic_version"
+    return sa.table(name, sa.column("version_num"), sa.column("oldest_program"), schema=declared.schema)
 
 
 def _newer(found: str) -> StateError:
@@ -105,12 +124,6 @@ def _newer(found: str) -> StateError:
         f"syncd's own tables are of version {found}, newer than this syncd knows ({newest()}).",
         remedy="Upgrade syncd on this host.",
     )
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
-    return config
 
 
 def _scripts() -> Path:

@@ -15,6 +15,9 @@ from sqlalchemy import Connection
 from syncd.adapters.sql.clock import UNLIKE, clock
 from syncd.store.tables import Tables
 
+INCREMENTAL, FULL = "incremental", "full"
+"""Modes of the runs that read both sides and judge."""
+
 RUNNING, DONE, HELD, FAILED, DEAD = "running", "done", "held", "failed", "dead"
 
 

@@ -12,10 +12,9 @@ from itertools import groupby
 from typing import TypeAlias
 
 from syncd.adapters.values import same_value
-from syncd.diff.readback import ANSWERED
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction, Field, Mapping, Side, Value
 from syncd.model import Content as ChangeContent
-from syncd.model.plan import RESTORED
+from syncd.model.plan import ANSWERED, RESTORED
 
 Content: TypeAlias = "dict[str, Value]"
 

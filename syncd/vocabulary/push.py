@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from syncd.adapters.fiftyone.compat import require_taxonomies
 from syncd.adapters.fiftyone.dataset import DatasetInfo, describe
 from syncd.adapters.fiftyone.mapping import stored_kind
 from syncd.adapters.fiftyone.sdk import fiftyone_for
@@ -71,6 +72,7 @@ def push_vocabulary(config: Config, binding: BindingConfig, vocabulary: Vocabula
         if len(offered) <= MOST_CLASSES and not any(each.parent for each in vocabulary.terms):
             wanted = with_classes(found, fields, offered)
             return Pushed(_write_schema(dataset, binding.label_field, wanted), "classes", out)
+        require_taxonomies()
         title = ontology_name(binding)
         written, deprecated = _write_taxonomy(dataset, info, f"{title}-terms", vocabulary)
         written |= _write_ontology(title, f"{title}-terms", fields.id_schema)

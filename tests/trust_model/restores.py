@@ -8,9 +8,9 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis.stateful import rule
 
-from syncd.diff.readback import ANSWERED
 from syncd.diff.rewind import RECOVERED
 from syncd.model import Side
+from syncd.model.plan import ANSWERED
 from syncd.reconcile.options import Options
 from syncd.recover import recover
 from trust_model import quiet

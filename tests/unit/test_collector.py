@@ -7,7 +7,8 @@ import sys
 
 PROGRAM = """
 import gc, weakref
-from syncd import collector
+from syncd import collector, own_process
+own_process.claim()
 kept = [[] for _ in range(1000)]
 before = gc.get_freeze_count()
 collector.spare_the_libraries()

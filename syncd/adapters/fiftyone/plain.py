@@ -16,13 +16,14 @@ from bson import ObjectId
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 
+from syncd.adapters.fiftyone.compat import STAMP
 from syncd.adapters.fiftyone.hashed import ID_AT, ID_BYTES, documents
 from syncd.adapters.fiftyone.mapping import LabelMapping, key
 from syncd.adapters.fiftyone.pipeline import ALLOWED, ARROW, NOTHING, raw_column
 from syncd.adapters.fiftyone.texts import holds_only_text, split_by_text
 from syncd.model import Kind
 
-EDITED_AT, TAGS, USER = "last_modified_at", "tags", "last_modified_by"
+EDITED_AT, TAGS, USER = STAMP, "tags", "last_modified_by"
 """What is read of the sample itself, besides its id and its media."""
 
 STRANGE = "_syncd_strange"

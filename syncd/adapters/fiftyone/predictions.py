@@ -16,9 +16,9 @@ from pymongo import UpdateOne
 
 from syncd.adapters.fiftyone import pipeline
 from syncd.adapters.fiftyone.adapter import READING, WRITING, FiftyOneAdapter
+from syncd.adapters.fiftyone.compat import BUMP
 from syncd.adapters.fiftyone.documents import bare_label, steady_id
 from syncd.adapters.fiftyone.errors import asking
-from syncd.adapters.fiftyone.lists import BUMP
 from syncd.adapters.fiftyone.mapping import key
 from syncd.adapters.fiftyone.samples import Predicted
 from syncd.adapters.fiftyone.send import BATCH

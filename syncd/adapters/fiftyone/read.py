@@ -20,8 +20,7 @@ from syncd.adapters.fiftyone.texts import as_frame
 from syncd.adapters.fiftyone.values import TEXT_OF
 from syncd.canonical import canonical, canonical_id, with_problems
 from syncd.model import Field, Kind, Mapping, Side, dtype
-from syncd.model.kinds import TIMESTAMP_DTYPE
-from syncd.model.snapshot import column, schema
+from syncd.model.snapshot import TIMESTAMP_DTYPE, column, schema
 
 Documents = Collection[dict[str, Any]]
 

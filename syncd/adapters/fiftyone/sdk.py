@@ -5,20 +5,18 @@ Importing it takes seconds, and it reads its settings only then.
 
 from __future__ import annotations
 
-import atexit
 import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Any
 
+from syncd.adapters.fiftyone.compat import keep_datasets_at_exit
 from syncd.config import Config, redact_url
 from syncd.connect import durable_address, first_line, without_password
 from syncd.errors import FiftyOneUnavailable, SetupError
-
-CLEAN_UP = "_delete_non_persistent_datasets_if_allowed"
-"""What FiftyOne registers to be called at the end of a process."""
+from syncd.own_process import is_own
 
 TALKATIVE = ("fiftyone", "eta", "mongoengine")
 """Modules whose warnings are for those who program with FiftyOne."""
@@ -27,25 +25,21 @@ URI, NAME = "FIFTYONE_DATABASE_URI", "FIFTYONE_DATABASE_NAME"
 
 
 def fiftyone_for(config: Config) -> Any:
-    """The module ``fiftyone``. ``SetupError`` where this process has connected it to another MongoDB already."""
+    """The module ``fiftyone``. ``SetupError`` where this process has connected it to another MongoDB already.
+
+    In another program's process the environment is as before when this returns, and FiftyOne's log and usage
+    tracking are left as that program has them.
+    """
     address = config.fiftyone.database_uri
     uri = address.get_secret_value() if address is not None else None
     name = config.fiftyone.database_name
-    if "fiftyone" not in sys.modules:
-        if (named := uri or os.environ.get(URI)) is not None:
-            os.environ[URI] = durable_address(named)
-        if name is not None:
-            os.environ[NAME] = name
-        os.environ.setdefault("FIFTYONE_DO_NOT_TRACK", "true")
-        # What it says of itself (an old MongoDB, a deprecated module) is not what the command was asked for.
-        os.environ.setdefault("FIFTYONE_LOGGING_LEVEL", "ERROR")
-        for module in TALKATIVE:
-            warnings.filterwarnings("ignore", module=rf"{module}\b")
-    try:
-        with _quietly():
-            import fiftyone
-    except Exception as error:  # FiftyOne raises errors of many kinds here, each meaning the same
-        raise _unavailable(error) from error
+    imported_here = "fiftyone" not in sys.modules
+    with _set_up_for_import(uri, name) if imported_here else nullcontext():
+        try:
+            with _quietly():
+                import fiftyone
+        except Exception as error:  # FiftyOne raises errors of many kinds here, each meaning the same
+            raise _unavailable(error) from error
     settings = fiftyone.config
     theirs = settings.database_uri
     elsewhere = uri is not None and (theirs is None or durable_address(theirs) != durable_address(uri))
@@ -55,8 +49,36 @@ def fiftyone_for(config: Config) -> Any:
             f"at {redact_url(settings.database_uri or '')}.",
             remedy="Run `syncd` in a process of its own for each MongoDB.",
         )
-    _connect()
+    _connect(take_back=imported_here or is_own())
     return fiftyone
+
+
+@contextmanager
+def _set_up_for_import(uri: str | None, name: str | None) -> Iterator[None]:
+    """The environment from which FiftyOne takes its settings while it is imported; it looks at it only then."""
+    wanted = {}
+    if (named := uri or os.environ.get(URI)) is not None:
+        wanted[URI] = durable_address(named)
+    if name is not None:
+        wanted[NAME] = name
+    if is_own():
+        # What it says of itself (an old MongoDB, a deprecated module) is not what the command was asked for.
+        defaults = {"FIFTYONE_DO_NOT_TRACK": "true", "FIFTYONE_LOGGING_LEVEL": "ERROR"}
+        os.environ.update({**defaults, **os.environ, **wanted})
+        for module in TALKATIVE:
+            warnings.filterwarnings("ignore", module=rf"{module}\b")
+        yield
+        return
+    before = {each: os.environ.get(each) for each in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for each, value in before.items():
+            if value is None:
+                os.environ.pop(each, None)
+            else:
+                os.environ[each] = value
 
 
 @contextmanager
@@ -70,8 +92,11 @@ def _quietly() -> Iterator[None]:
         yield
 
 
-def _connect() -> None:
-    """Connects FiftyOne, and takes back what it means to do at the end of the process."""
+def _connect(*, take_back: bool) -> None:
+    """Connects FiftyOne; ``take_back``: and takes back what it means to do at the end of the process.
+
+    A program that had imported FiftyOne before keeps what that means for it.
+    """
     try:
         with _quietly():
             from fiftyone.core.odm import database
@@ -79,26 +104,8 @@ def _connect() -> None:
             database.get_db_conn()
     except Exception as error:
         raise _unavailable(error) from error
-    keep_datasets_at_exit(database)
-
-
-def keep_datasets_at_exit(database: Any) -> None:
-    """Takes back what FiftyOne (its module ``core.odm.database``) means to do at the end of the process.
-
-    It would delete all datasets that are not persistent if it took itself for the last user, such as those of people
-    whose notebook has just ended; and wait half a minute for a server that is gone. ``SetupError`` where this FiftyOne
-    calls that otherwise, so that nobody can take it back.
-    """
-    hook = getattr(database, CLEAN_UP, None)
-    if hook is None:
-        import fiftyone
-
-        raise SetupError(
-            f"syncd does not know FiftyOne {fiftyone.__version__}: it has no {CLEAN_UP} in {database.__name__}, which "
-            "syncd keeps from deleting other people's datasets at the end of a command.",
-            remedy="Install a FiftyOne that this syncd is tested with: pip install 'fiftyone==1.22.*'",
-        )
-    atexit.unregister(hook)
+    if take_back:
+        keep_datasets_at_exit(database)
 
 
 def _unavailable(error: Exception) -> FiftyOneUnavailable:

@@ -11,6 +11,8 @@ import polars as pl
 from bson import ObjectId
 from pymongo.database import Database
 
+from syncd.adapters.fiftyone.compat import STAMP
+
 TAGS = "tags"
 """FiftyOne's collection of temporal tags, made when the first one is (fiftyone/core/tags.py, 1.22)."""
 
@@ -26,7 +28,7 @@ def with_users(database: Database[dict[str, Any]], dataset_id: str, rows: pl.Dat
     newest = database[TAGS].aggregate(
         [
             {"$match": ours},
-            {"$project": {"_sample_id": 1, "at": "$last_modified_at", "by": by}},
+            {"$project": {"_sample_id": 1, "at": f"${STAMP}", "by": by}},
             {"$match": {"by": {"$type": "string"}}},
             {"$sort": {"at": 1, "_id": 1}},
             {"$group": {"_id": "$_sample_id", "by": {"$last": "$by"}}},

@@ -15,9 +15,10 @@ from pymongo import UpdateOne
 from pymongo.collection import Collection
 
 from syncd.adapters.fiftyone import crowded
+from syncd.adapters.fiftyone.compat import BUMP
 from syncd.adapters.fiftyone.crowded import Write, write_together
 from syncd.adapters.fiftyone.documents import label_document
-from syncd.adapters.fiftyone.lists import BUMP, empty_lists
+from syncd.adapters.fiftyone.lists import empty_lists
 from syncd.adapters.fiftyone.mapping import LabelMapping, key
 from syncd.adapters.fiftyone.move import move
 from syncd.adapters.fiftyone.send import Operation, send

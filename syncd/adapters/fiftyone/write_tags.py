@@ -15,7 +15,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from syncd.adapters.fiftyone.lists import BUMP
+from syncd.adapters.fiftyone.compat import BUMP
 from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.fiftyone.send import Operation
 from syncd.model import TagEdit

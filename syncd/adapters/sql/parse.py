@@ -15,7 +15,7 @@ import polars as pl
 
 from syncd.adapters.sql.read import RawColumn
 from syncd.model import Kind, dtype
-from syncd.model.kinds import TIMESTAMP_DTYPE
+from syncd.model.snapshot import TIMESTAMP_DTYPE
 
 INT64 = range(-(2**63), 2**63)
 TEXTS = {str, type(None)}

@@ -17,8 +17,7 @@ from syncd.adapters.sql.quote import quote
 from syncd.adapters.sql.zone import in_utc
 from syncd.canonical import canonical, canonical_id, with_problems
 from syncd.model import Field, Kind, Mapping, Side, dtype
-from syncd.model.kinds import TIMESTAMP_DTYPE
-from syncd.model.snapshot import column, empty, schema
+from syncd.model.snapshot import TIMESTAMP_DTYPE, column, empty, schema
 
 ID, MEDIA, FRAME, EDITED_AT, ACTOR = "annotation_id", "media", "frame", "edited_at", "actor"
 

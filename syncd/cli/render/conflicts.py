@@ -6,14 +6,17 @@ import shlex
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from syncd.api.rows import ChangeRow, ConflictList, ConflictRow
 from syncd.cli.render.values import ago, arrow, escape, in_full, marked, plural, short_id, versus, when, words
 from syncd.diff.explain import KINDS
-from syncd.resolve.ways import Ways
+
+if TYPE_CHECKING:
+    from syncd.api.rows import ChangeRow, ConflictList, ConflictRow
+    from syncd.resolve.ways import Ways
 
 SAYING = {"unknown_label": "suggested", "ambiguous_tags": "tagged"}
 """What the words that a conflict bears are; of other kinds a side's own message."""

@@ -6,8 +6,8 @@ from rich.console import Console
 
 from syncd.cli.render.values import escape, plural
 from syncd.model.plan import AWAITING, ERROR
-from syncd.reconcile.mode import FULL, INCREMENTAL
 from syncd.reconcile.result import RunResult
+from syncd.store.runs import FULL, INCREMENTAL
 
 
 def show_result(console: Console, result: RunResult) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from rich.markup import escape as literally
 
 from syncd.api.html import shown
-from syncd.model import to_json
 from syncd.printable import printable, printable_lines, visible
 
 INDENT = "    "
@@ -33,13 +32,19 @@ def short_id(value: str | None) -> str:
     return escape(value if len(value) <= 12 else value[:8] + "…")
 
 
+def _in_json(value: Any) -> Any:
+    from syncd.model.kinds import to_json
+
+    return to_json(value)
+
+
 def in_full(value: Any) -> str:
     """A value with nothing left out: a whole annotation field by field."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {in_full(part)}" for name, part in value.items())
     if isinstance(value, str):
         return visible(value)
-    return "∅" if value is None else json.dumps(to_json(value), ensure_ascii=False)
+    return "∅" if value is None else json.dumps(_in_json(value), ensure_ascii=False)
 
 
 def told_apart(one: Any, other: Any) -> tuple[str, str]:
@@ -51,7 +56,7 @@ def told_apart(one: Any, other: Any) -> tuple[str, str]:
     alike = unicodedata.normalize("NFC", texts[0]) == unicodedata.normalize("NFC", texts[1])
     if not alike or one == other or isinstance(one, dict) or isinstance(other, dict):
         return texts
-    exact = [each if isinstance(each, str) else json.dumps(to_json(each)) for each in (one, other)]
+    exact = [each if isinstance(each, str) else json.dumps(_in_json(each)) for each in (one, other)]
     return ascii(exact[0])[1:-1], ascii(exact[1])[1:-1]
 
 

@@ -13,11 +13,11 @@ from pymongo import monitoring
 
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.model import Action, Change, Direction
-from syncd.reconcile.mode import INCREMENTAL
 from syncd.reconcile.options import Options
 from syncd.reconcile.run import reconcile
 from syncd.session import open_session
 from syncd.store import changes
+from syncd.store.runs import INCREMENTAL
 from worlds import BINDING, LIST, World
 
 MANY = 20_000

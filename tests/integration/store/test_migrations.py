@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +11,17 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from syncd.connect import open_database
 from syncd.errors import StateError
-from syncd.store.migrate import current, migrate, newest, require_current
+from syncd.store import migrate as migrating
+from syncd.store import revisions
+from syncd.store.migrate import Migrated, current, migrate, require_current
+from syncd.store.revisions import REVISIONS, Effect, newest, oldest_program, oldest_tables
 from syncd.store.tables import tables_for
 from worlds import World
 
@@ -145,10 +151,88 @@ def test_a_newer_version_is_refused_by_every_command(connection: Connection, ver
     assert current(connection, "syncd") == version
 
 
-def set_version(connection: Connection, version: str) -> None:
+def set_version(connection: Connection, version: str, oldest: str | None = None) -> None:
+    """As a migration to that version would leave the tables; ``oldest`` program: by default one that knows it."""
     table = "syncd.alembic_version" if connection.dialect.name == "postgresql" else "syncd_alembic_version"
-    connection.exec_driver_sql(f"UPDATE {table} SET version_num = '{version}'")
+    values = f"version_num = '{version}', oldest_program = '{oldest or version}'"
+    connection.exec_driver_sql(f"UPDATE {table} SET {values}")
     connection.commit()
+
+
+def test_the_effects_are_declared_for_every_migration_in_its_order() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrating._scripts()))
+    found = [each.revision for each in ScriptDirectory.from_config(config).walk_revisions()]
+
+    assert list(REVISIONS) == found[::-1]
+    assert oldest_program() <= newest()
+    assert oldest_tables() <= newest()
+
+
+def test_newer_tables_that_say_so_are_used_and_left_as_they_are(connection: Connection) -> None:
+    migrate(connection, "syncd")
+    set_version(connection, "9999", oldest=newest())
+
+    require_current(connection, "syncd")
+    assert migrate(connection, "syncd") == Migrated("9999", "9999")
+    assert current(connection, "syncd") == "9999"
+
+
+def test_newer_tables_that_say_nothing_are_refused(connection: Connection) -> None:
+    migrate(connection, "syncd")
+    table = "syncd.alembic_version" if connection.dialect.name == "postgresql" else "syncd_alembic_version"
+    connection.exec_driver_sql(f"UPDATE {table} SET version_num = '9999', oldest_program = NULL")
+    with pytest.raises(StateError, match="newer than this syncd"):
+        require_current(connection, "syncd")
+    connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN oldest_program")
+    with pytest.raises(StateError, match="newer than this syncd"):
+        require_current(connection, "syncd")
+
+
+def test_tables_that_lack_only_what_tunes_them_are_used(connection: Connection) -> None:
+    migrate(connection, "syncd")
+    set_version(connection, oldest_tables())
+    require_current(connection, "syncd")
+
+
+SCRIPT = '''
+"""A migration of a later version."""
+import sqlalchemy as sa
+from alembic import context, op
+
+revision = "9999"
+down_revision = "{before}"
+
+
+def upgrade():
+    schema = context.config.attributes["schema"]
+    op.add_column("cursor", sa.Column("later", sa.Text), schema=schema)
+'''
+
+
+@pytest.mark.parametrize("effect", Effect)
+def test_a_daemon_of_the_version_before_goes_on_unless_the_migration_changes_what_it_knows(
+    world: World, tmp_path: Path, effect: Effect
+) -> None:
+    """The tables are migrated by a program that has one migration more, while this one stands by."""
+    world.reconcile()
+    scripts = tmp_path / "migrations"
+    shutil.copytree(migrating._scripts(), scripts, ignore=shutil.ignore_patterns("__pycache__"))
+    (scripts / "versions" / "9999_later.py").write_text(SCRIPT.format(before=newest()))
+    with pytest.MonkeyPatch.context() as later:
+        later.setattr(migrating, "_scripts", lambda: scripts)
+        later.setattr(revisions, "REVISIONS", {**REVISIONS, "9999": effect})
+        with open_database(world.url) as connection:
+            assert migrate(connection, "syncd").after == "9999"
+    edited = next(iter(world.rows()))
+    world.correct(edited, label="Corrected")
+
+    if effect is Effect.CHANGES:
+        with pytest.raises(StateError, match="Upgrade syncd on this host"):
+            world.reconcile()
+    else:
+        assert world.reconcile().to_fiftyone == 1
+        assert world.labels()[edited]["label"] == "Corrected"
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(database_url: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from syncd.adapters.fiftyone.sdk import CLEAN_UP
+from syncd.adapters.fiftyone.compat import CLEAN_UP
 from syncd.errors import MappingError, SetupError
 from syncd.model.vocabulary import Term, Vocabulary
 from syncd.vocabulary.push import MOST_CLASSES, Pushed, ontology_name, push_vocabulary
@@ -275,10 +275,21 @@ def test_another_database_than_fiftyone_is_connected_to_is_refused(world: World)
         world.mongo.client.drop_database(other)
 
 
-def test_a_fiftyone_whose_clean_up_is_called_otherwise_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fiftyone_whose_clean_up_is_called_otherwise_is_named_and_used(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     from fiftyone.core.odm import database
 
     monkeypatch.delattr(database, CLEAN_UP)
-    with pytest.raises(SetupError, match="syncd does not know FiftyOne") as refused:
-        push(world, FLAT)
-    assert "pip install 'fiftyone==" in str(refused.value.remedy)
+    monkeypatch.setattr("syncd.adapters.fiftyone.sdk.is_own", lambda: True)
+    push(world, FLAT)
+    assert f"has no {CLEAN_UP}" in caplog.text
+
+
+def test_a_fiftyone_without_taxonomies_is_told_so_before_anything_is_written(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncd.adapters.fiftyone.compat.TAXONOMIES", "fiftyone.core.nothing_of_that_name")
+    with pytest.raises(SetupError, match="has no taxonomies") as refused:
+        push(world, TREE)
+    assert "pip install 'fiftyone>=" in str(refused.value.remedy)

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from syncd.canonical import canonical, canonical_id, other_forms, respelt, with_problems
 from syncd.model import Kind
-from syncd.model.kinds import TIMESTAMP_DTYPE, dtype
+from syncd.model.kinds import dtype
+from syncd.model.snapshot import TIMESTAMP_DTYPE
 
 NOON = datetime(2024, 5, 4, 12, tzinfo=timezone.utc)
 UUID = "0b7ee5c1-9e0e-4a6c-8d3e-2f1d9d0c0001"

