@@ -137,7 +137,11 @@ def test_clocks_that_are_off(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     ("statements", "detail", "remedy"),
     [
         ("UPDATE syncd.alembic_version SET version_num = '0000'", "are of version 0000", "syncd migrate"),
-        ("UPDATE syncd.alembic_version SET version_num = '9999'", "newer than this syncd", "Upgrade syncd"),
+        (
+            "UPDATE syncd.alembic_version SET version_num = '9999', oldest_program = '9999'",
+            "newer than this syncd",
+            "Upgrade syncd",
+        ),
         ("DROP TABLE syncd.conflict", "without conflict", "Restore"),
     ],
 )
