@@ -63,7 +63,7 @@ def test_the_demo_runs_from_the_wheel_alone(open_folder: Path) -> None:
     inside = run(programs / "python", "-c", f"ROOT = {str(ROOT)!r}{INSIDE}", folder=empty)
     assert inside.stdout.strip() == max(each.name[:4] for each in (ROOT / "migrations" / "versions").glob("0*.py"))
 
-    shown = run(programs / "syncd", "demo", "--size", "80", folder=empty).stdout
+    shown = run(programs / "syncd", "demo", "--size", "150", folder=empty).stdout
     assert "in agreement but for open conflicts (4)" in shown
     assert "What to try next" in shown
     tried("cases")
