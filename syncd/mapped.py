@@ -9,7 +9,7 @@ from typing import TypeAlias
 from syncd.adapters.fiftyone.dataset import DatasetInfo
 from syncd.adapters.fiftyone.layout import CROP_FRAME
 from syncd.adapters.fiftyone.mapping import LabelMapping, stored_kinds
-from syncd.adapters.sql.mapping import Reference, TableInfo, TableMapping
+from syncd.adapters.sql.mapping import Reference, TableInfo
 from syncd.adapters.sql.owner import nobody
 from syncd.canonical import other_forms
 from syncd.config import BindingConfig
@@ -38,30 +38,6 @@ Fault: TypeAlias = "tuple[str, str]"
 EXACT_DOUBLE = 1e-9
 EXACT_SINGLE = 1e-6
 """Relative tolerances: a double and a single precision column hold about 15 and 7 digits."""
-
-
-def table_mapping(binding: BindingConfig, *, crops: bool = False) -> TableMapping:
-    """The database half of the configuration.
-
-    ``crops``: each sample is one annotation, cut from its box. Its row is then tied to it by the id, and the box,
-    which is the whole sample, is no field.
-    """
-    fields: dict[str, tuple[str, ...]] = {LABEL: (binding.columns.label,)}
-    if binding.columns.box is not None and not crops:
-        fields[BOX] = tuple(binding.columns.box)
-    fields |= {name: (attribute.column,) for name, attribute in binding.attributes.items()}
-    if binding.review.error_column is not None:
-        fields[FLAG] = (binding.review.error_column,)
-    return TableMapping(
-        table=binding.table,
-        read=binding.read_from,
-        id_column=binding.columns.id,
-        media_column=binding.columns.id if crops else binding.columns.media,
-        fields=fields,
-        updated_at=binding.columns.updated_at,
-        updated_by=binding.columns.updated_by,
-        frame_column=binding.columns.media if crops else None,
-    )
 
 
 def sample_key_of(binding: BindingConfig, *, crops: bool) -> str:

@@ -7,48 +7,13 @@ contract tests in ``tests/contract``.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 import polars as pl
 
-from syncd.model import Change, Content, Mark, Origin, Side, Snapshot, TagEdit
-from syncd.model.readback import Judge
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of one change on the side that it was for.
-
-    ``after`` is what is there now, as read back: the value of the field, or the whole annotation after an insert;
-    ``None`` too if the annotation is not there. ``matched`` says whether the compare-and-set found the value that it
-    expected (``None``: the side cannot tell, and ``after`` decides). ``refused`` says why the side refused the value:
-    nothing of the change is there then; ``in_the_way`` says that it refused only because of what other annotations hold
-    as yet. ``answered`` are the fields whose values the side changed for good. ``annotation_id`` is the id under which
-    a row was inserted, which the change may not know.
-    """
-
-    change: Change
-    present: bool
-    after: Content = None
-    matched: bool | None = None
-    label_id: str | None = None
-    refused: str | None = None
-    in_the_way: bool = False
-    answered: frozenset[str] = frozenset()
-    annotation_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Written:
-    """Which of some ids the written table has, whatever the relation that is read shows.
-
-    Without ``certain`` it may have others of them too, since row-level security hides rows from this role.
-    """
-
-    ids: frozenset[str]
-    certain: bool = True
+from syncd.model import Change, Mark, Origin, Side, Snapshot, TagEdit
+from syncd.model.readback import Judge, Result, Written
 
 
 class Sink(Protocol):

@@ -11,7 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 from syncd.diff.compare import same
-from syncd.model import Content, Field, Kind, Mapping, Value
+from syncd.model.fields import Field, Mapping
+from syncd.model.kinds import Kind, Value
+from syncd.model.plan import Content
 
 
 def canonical_value(kind: Kind, value: Any) -> Value:

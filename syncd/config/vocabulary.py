@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Tag, ValidationInfo
+import pydantic
+from pydantic import AfterValidator, BeforeValidator, Discriminator, ValidationInfo
 
 from syncd.config.expect import unfit
 from syncd.config.kinds import ColumnName, FilePath, LabelText, TableText
@@ -69,9 +70,9 @@ def _one_kind(value: object) -> object:
 
 # The tags are written so that they cannot be taken for keys in the place of a fault.
 Vocabulary = Annotated[
-    Annotated[VocabularyTable, Tag("«table»")]
-    | Annotated[VocabularyClasses, Tag("«classes»")]
-    | Annotated[VocabularyFile, Tag("«file»")],
+    Annotated[VocabularyTable, pydantic.Tag("«table»")]
+    | Annotated[VocabularyClasses, pydantic.Tag("«classes»")]
+    | Annotated[VocabularyFile, pydantic.Tag("«file»")],
     Discriminator(_kind),
     BeforeValidator(_one_kind),
 ]

@@ -36,7 +36,8 @@ DENIED = 13
 ASK_AGAIN_S = 600.0
 """Until a server that has no change streams is asked again."""
 
-STREAM, POLL = "stream", "poll"
+STREAM = "stream"
+POLL = "poll"
 
 _WHOLE_DATASETS = ["insert", "delete", "replace"]
 """What happens to a dataset's own document when it is made or deleted; mere use updates it."""

@@ -32,7 +32,8 @@ LISTEN_S = 0.5
 ALIVE_S = 30.0
 """Between two questions whether the server is still there."""
 
-NOTIFY, POLL = "notify", "poll"
+NOTIFY = "notify"
+POLL = "poll"
 
 LIMITS = Limits(statement_s=30, lock_s=30)
 

@@ -7,6 +7,7 @@ no finer), decimals and UUIDs are text in one spelling, a box is four floats.
 from __future__ import annotations
 
 import json
+import math
 from datetime import date, datetime, timezone
 from enum import Enum
 from functools import cache
@@ -132,3 +133,16 @@ def dumps(value: Value | dict[str, Value] | Json) -> str:
     """Canonical JSON text: sorted keys, no spaces, so that equal values have equal text."""
     plain = to_json(value)  # type: ignore[arg-type]
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def storable(value: Json) -> Json:
+    """JSON that a database takes: what JSON or the database cannot hold is shown by its name (and is never synced)."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\u2400")
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, list):
+        return [storable(each) for each in value]
+    if isinstance(value, dict):
+        return {name: storable(each) for name, each in value.items()}
+    return value

@@ -8,6 +8,47 @@ from typing import TypeAlias
 
 from syncd.model.plan import Change, Content
 
+PENDING, APPLIED = "pending", "applied"
+SUPERSEDED, REFUSED, ABANDONED = "superseded", "refused", "abandoned"
+"""Why a change was not applied. ``superseded``: another value than the expected one stood there. ``refused``: the side
+would not take it, or its relations do not show it. ``abandoned``: the run died before it was done."""
+
+STATUSES = (PENDING, APPLIED, SUPERSEDED, REFUSED, ABANDONED)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one change on the side that it was for.
+
+    ``after`` is what is there now, as read back: the value of the field, or the whole annotation after an insert;
+    ``None`` too if the annotation is not there. ``matched`` says whether the compare-and-set found the value that it
+    expected (``None``: the side cannot tell, and ``after`` decides). ``refused`` says why the side refused the value:
+    nothing of the change is there then; ``in_the_way`` says that it refused only because of what other annotations hold
+    as yet. ``answered`` are the fields whose values the side changed for good. ``annotation_id`` is the id under which
+    a row was inserted, which the change may not know.
+    """
+
+    change: Change
+    present: bool
+    after: Content = None
+    matched: bool | None = None
+    label_id: str | None = None
+    refused: str | None = None
+    in_the_way: bool = False
+    answered: frozenset[str] = frozenset()
+    annotation_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Written:
+    """Which of some ids the written table has, whatever the relation that is read shows.
+
+    Without ``certain`` it may have others of them too, since row-level security hides rows from this role.
+    """
+
+    ids: frozenset[str]
+    certain: bool = True
+
 
 @dataclass(frozen=True)
 class Readback:

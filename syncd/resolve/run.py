@@ -23,7 +23,7 @@ from syncd.resolve.answer import Answer, OpenConflict, Question, Take
 from syncd.resolve.decide import decide
 from syncd.resolve.ways import Ways, ways_of
 from syncd.session import Session
-from syncd.store import changes, conflicts
+from syncd.store import conflicts
 from syncd.store.changes import APPLIED
 
 RESOLVED, SETTLED, REFUSED, OVERTAKEN, WOULD = "resolved", "settled", "refused", "overtaken", "would_resolve"
@@ -207,7 +207,7 @@ def _status(answer: Answer, statuses: dict[int, str]) -> str:
     if answer.settled:
         return SETTLED
     found = {statuses[id(each)] for each in answer.changes}
-    if changes.REFUSED in found:
+    if REFUSED in found:
         return REFUSED
     return RESOLVED if found <= {APPLIED} else OVERTAKEN
 

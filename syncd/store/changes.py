@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Mapping_
 from dataclasses import dataclass
@@ -18,19 +17,14 @@ from syncd.adapters.sql.arrays import array
 from syncd.adapters.sql.encoding import codec_of, escaped
 from syncd.ahead import ahead, batches
 from syncd.model import Action, Change, Direction, Mapping, to_json
-from syncd.model.kinds import Json, from_json
+from syncd.model.kinds import from_json, storable
 from syncd.model.plan import ANSWERED
+from syncd.model.readback import APPLIED, PENDING
 from syncd.store import runs
 from syncd.store.chain import COVERED, Soundness, check, entry_hash
 from syncd.store.copying import TextRows, copy_in
 from syncd.store.tables import Tables
 
-PENDING, APPLIED = "pending", "applied"
-SUPERSEDED, REFUSED, ABANDONED = "superseded", "refused", "abandoned"
-"""Why a change was not applied. ``superseded``: another value than the expected one stood there. ``refused``: the side
-would not take it, or its relations do not show it. ``abandoned``: the run died before it was done."""
-
-STATUSES = (PENDING, APPLIED, SUPERSEDED, REFUSED, ABANDONED)
 BATCH = 10_000
 OUTCOMES = 2_500
 """Entries whose outcomes are written while those of the next are chained."""
@@ -111,19 +105,6 @@ def _copied(row: dict[str, Any]) -> Iterable[Any]:
     for name in ("old", "new"):
         row[name] = None if row[name] is None else json.dumps(row[name])
     return row.values()
-
-
-def storable(value: Json) -> Json:
-    """JSON that a database takes: what JSON or the database cannot hold is shown by its name (and is never synced)."""
-    if isinstance(value, str):
-        return value.replace("\x00", "\u2400")
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, list):
-        return [storable(each) for each in value]
-    if isinstance(value, dict):
-        return {name: storable(each) for name, each in value.items()}
-    return value
 
 
 def note_ids(connection: Connection, tables: Tables, ids: Mapping_[int, str | None], at: datetime) -> None:

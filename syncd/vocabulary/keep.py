@@ -10,7 +10,8 @@ from pymongo.database import Database
 from syncd.adapters.fiftyone.errors import asking
 from syncd.config import BindingConfig, Config
 from syncd.connect import fiftyone_database
-from syncd.model.kinds import Json, dumps
+from syncd.model import Json
+from syncd.model.kinds import dumps
 from syncd.model.vocabulary import Vocabulary
 from syncd.vocabulary.push import Pushed, push_vocabulary
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -15,7 +14,7 @@ Rows = list[dict[str, Any]]
 class Documents:
     """The documents of one reading."""
 
-    def __init__(self, samples: Mapping[str, Rows]) -> None:
+    def __init__(self, samples: dict[str, Rows]) -> None:
         self._held = {repr((sample_id, rows)).encode(): rows for sample_id, rows in sorted(samples.items())}
         found = pl.DataFrame(
             {"sample_id": sorted(samples), "document": list(self._held)},

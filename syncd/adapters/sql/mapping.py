@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from syncd.model import Holds, Kind
+from syncd.config.binding import BindingConfig
+from syncd.model import BOX, FLAG, LABEL, Holds, Kind
 
 _QUERY = re.compile(r"\s*(select|with)\b(?!\s*\.)", re.IGNORECASE)
 
@@ -43,6 +44,30 @@ class TableMapping:
         extra = [each for each in (self.frame_column, self.updated_at, self.updated_by) if each is not None]
         mapped = [name for names in self.fields.values() for name in names]
         return tuple(dict.fromkeys([self.id_column, self.media_column, *extra, *mapped]))
+
+
+def table_mapping(binding: BindingConfig, *, crops: bool = False) -> TableMapping:
+    """The database half of the configuration.
+
+    ``crops``: each sample is one annotation, cut from its box. Its row is then tied to it by the id, and the box,
+    which is the whole sample, is no field.
+    """
+    fields: dict[str, tuple[str, ...]] = {LABEL: (binding.columns.label,)}
+    if binding.columns.box is not None and not crops:
+        fields[BOX] = tuple(binding.columns.box)
+    fields |= {name: (attribute.column,) for name, attribute in binding.attributes.items()}
+    if binding.review.error_column is not None:
+        fields[FLAG] = (binding.review.error_column,)
+    return TableMapping(
+        table=binding.table,
+        read=binding.read_from,
+        id_column=binding.columns.id,
+        media_column=binding.columns.id if crops else binding.columns.media,
+        fields=fields,
+        updated_at=binding.columns.updated_at,
+        updated_by=binding.columns.updated_by,
+        frame_column=binding.columns.media if crops else None,
+    )
 
 
 @dataclass(frozen=True)
