@@ -18,7 +18,7 @@ from benchmarks.report import show
 from benchmarks.run import run
 from benchmarks.works import WORKS
 from syncd import own_process
-from syncd.cli.pulse import pulse
+from syncd.cli.progress_lines import pulse
 from syncd.errors import SyncdError
 
 SIZES = [20_000, 100_000]

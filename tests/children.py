@@ -16,20 +16,20 @@ from pathlib import Path
 from typing import Any
 
 context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["syncd.reconcile.binding", "syncd.daemon.daemon", "children", "daemons"])
+context.set_forkserver_preload(["syncd.engine.run", "syncd.daemon.daemon", "children", "daemons"])
 
 PATIENCE_S = 60
 
 
 def die_at(document: Mapping[str, Any], binding: str, step: str, slice_size: int, options: Mapping[str, Any]) -> None:
     """Reconciles and kills itself, as ``kill -9`` would, at the first time the step is reached."""
-    from syncd.apply import execute
-    from syncd.apply.steps import observed
     from syncd.config import parse_config
-    from syncd.reconcile.binding import reconcile_binding
-    from syncd.reconcile.options import Options
+    from syncd.engine import apply
+    from syncd.engine.options import Options
+    from syncd.engine.run import reconcile_binding
+    from syncd.engine.steps import observed
 
-    execute.SLICE = slice_size
+    apply.SLICE = slice_size
     with observed(lambda reached: os.kill(os.getpid(), signal.SIGKILL) if reached.value == step else None):
         reconcile_binding(parse_config(dict(document)), binding, Options(**options))
 
@@ -53,10 +53,10 @@ def suspend_at(document: Mapping[str, Any], binding: str, step: str, seconds: in
     from functools import partial
 
     from syncd.adapters.sql.limits import Limits
-    from syncd.apply.steps import observed
     from syncd.config import parse_config
-    from syncd.reconcile import binding as by_name
-    from syncd.reconcile.options import Options
+    from syncd.engine import run as by_name
+    from syncd.engine.options import Options
+    from syncd.engine.steps import observed
 
     limits = Limits(transaction_s=seconds)
     by_name.open_session = partial(by_name.open_session, limits=limits)  # type: ignore[assignment]
@@ -90,10 +90,10 @@ def suspended_at(document: Mapping[str, Any], binding: str, step: str, *, second
 
 def stop_at(document: Mapping[str, Any], binding: str, step: str, line: Connection) -> None:
     """Reconciles; says when the step is reached, and waits there until it is told to go on."""
-    from syncd.apply.steps import observed
     from syncd.config import parse_config
-    from syncd.reconcile.binding import reconcile_binding
-    from syncd.reconcile.options import Options
+    from syncd.engine.options import Options
+    from syncd.engine.run import reconcile_binding
+    from syncd.engine.steps import observed
 
     def wait(reached: Any) -> None:
         if reached.value == step:
@@ -126,8 +126,8 @@ def held_at(document: Mapping[str, Any], binding: str, step: str) -> Iterator[An
 def keep_reconciling(document: Mapping[str, Any], binding: str, line: Connection) -> None:
     """Run after run, every fourth of them complete, until told to stop; then says how many there were: one at least."""
     from syncd.config import parse_config
-    from syncd.reconcile.binding import reconcile_binding
-    from syncd.reconcile.options import Options
+    from syncd.engine.options import Options
+    from syncd.engine.run import reconcile_binding
 
     config, runs = parse_config(dict(document)), 0
     while not runs or not line.poll():

@@ -17,10 +17,10 @@ import servers
 from ingest_lab import IngestLab
 from syncd.config import Config, parse_config
 from syncd.errors import Busy
-from syncd.inbox.result import InboxResult
-from syncd.inbox.run import InboxOptions, empty_inbox
-from syncd.inbox.steps import observed
-from syncd.inbox.whole import Patience
+from syncd.ingest.inbox.arrival import Patience
+from syncd.ingest.inbox.result import InboxResult
+from syncd.ingest.inbox.run import InboxOptions, empty_inbox
+from syncd.ingest.inbox.stages import observed
 
 HASTY = Patience(settle_s=0.05, longer_s=1.0, grace_s=600.0, poll_s=0.1)
 """For tests: files are whole after a twentieth of a second without a change."""

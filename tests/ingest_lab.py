@@ -14,13 +14,13 @@ import sqlalchemy as sa
 from PIL import Image
 
 import servers
+from syncd.adapters.connect import open_database
 from syncd.config import Config, parse_config
-from syncd.connect import open_database
+from syncd.engine.options import Options
+from syncd.engine.result import RunResult
+from syncd.engine.run import reconcile_binding
 from syncd.ingest.result import IngestResult
 from syncd.ingest.run import IngestOptions, ingest
-from syncd.reconcile.binding import reconcile_binding
-from syncd.reconcile.options import Options
-from syncd.reconcile.result import RunResult
 from syncd.store.migrate import migrate
 
 TABLE = """

@@ -11,8 +11,8 @@ import polars as pl
 from PIL import Image
 
 from syncd.config import parse_config
-from syncd.media.room import InUse
-from syncd.media.store import MediaStore, Survey, open_media
+from syncd.ingest.media.quota import InUse
+from syncd.ingest.media.store import MediaStore, Survey, open_media
 
 Fill = Callable[..., None]
 

@@ -22,14 +22,14 @@ from bson import ObjectId
 from pymongo.database import Database
 
 import servers
+from syncd.adapters.connect import open_database
 from syncd.config import Config, parse_config
-from syncd.connect import open_database
 from syncd.demo import images, lab
 from syncd.demo.data import DemoData
 from syncd.demo.dataset import create_dataset
-from syncd.reconcile.binding import reconcile_binding
-from syncd.reconcile.options import Options
-from syncd.reconcile.result import RunResult
+from syncd.engine.options import Options
+from syncd.engine.result import RunResult
+from syncd.engine.run import reconcile_binding
 from syncd.store.migrate import migrate
 
 BINDING = lab.BINDING

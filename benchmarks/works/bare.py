@@ -19,14 +19,14 @@ from benchmarks.edit import Edit, back, editor
 from benchmarks.errors import BenchmarkError
 from benchmarks.place import BINDING, LABEL_FIELD, SCHEMA, Place
 from benchmarks.works.work import Trial, Work
-from syncd.adapters.fiftyone import pipeline, plain
+from syncd.adapters.fiftyone import fast_decode, pipeline
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
 from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.sql.adapter import SqlAdapter
 from syncd.adapters.sql.quote import source
 from syncd.adapters.sql.read import select_list
+from syncd.engine.session import open_session
 from syncd.model import Side
-from syncd.session import open_session
 
 
 @dataclass
@@ -40,12 +40,12 @@ class Bare:
 
     def checked(self) -> int:
         """The labels as the adapter reads them: with the checks for odd types, which the server makes."""
-        return self._find(plain.projection(self.labels), plain.columns(self.labels))
+        return self._find(fast_decode.projection(self.labels), fast_decode.columns(self.labels))
 
     def plain(self) -> int:
         """The same columns without the checks."""
-        unchecked, types = plain.projection(self.labels), plain.columns(self.labels)
-        del unchecked[plain.STRANGE], types[plain.STRANGE]
+        unchecked, types = fast_decode.projection(self.labels), fast_decode.columns(self.labels)
+        del unchecked[fast_decode.STRANGE], types[fast_decode.STRANGE]
         return self._find(unchecked, types)
 
     def flat(self) -> int:

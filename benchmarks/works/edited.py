@@ -11,10 +11,10 @@ from benchmarks.place import BINDING, Place
 from benchmarks.works.bare import edits_of
 from benchmarks.works.unchanged import POLL, demand
 from benchmarks.works.work import Phases, Trial, Work
+from syncd.engine.options import Options
+from syncd.engine.run import reconcile
+from syncd.engine.session import open_session
 from syncd.model import Side
-from syncd.reconcile.options import Options
-from syncd.reconcile.run import reconcile
-from syncd.session import open_session
 from syncd.store.runs import FULL, INCREMENTAL
 
 Count = Callable[[int], int]

@@ -23,9 +23,9 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.place import ID_ATTRIBUTE, LABEL_FIELD, TABLE, Place, Shape
 from benchmarks.works.work import Trial, Work
 from syncd.config import Config, load_config
+from syncd.engine.options import Options
+from syncd.engine.run import reconcile_binding
 from syncd.ingest.run import IngestOptions, ingest
-from syncd.reconcile.binding import reconcile_binding
-from syncd.reconcile.options import Options
 
 LOADED, BINDING = "bench-loaded", "ingest"
 PREFIX = "/data/benchmark/"

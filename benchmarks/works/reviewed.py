@@ -18,10 +18,10 @@ from benchmarks.works.bare import edits_of
 from benchmarks.works.unchanged import POLL, demand
 from benchmarks.works.work import Phases, Trial, Work
 from syncd.config import Config, load_config
+from syncd.engine.options import Options
+from syncd.engine.run import reconcile
+from syncd.engine.session import open_session
 from syncd.model import Side
-from syncd.reconcile.options import Options
-from syncd.reconcile.run import reconcile
-from syncd.session import open_session
 from syncd.store.runs import FULL, INCREMENTAL
 
 TAGGED, MISSPELT = 4, 50

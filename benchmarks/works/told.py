@@ -14,7 +14,7 @@ from benchmarks.data import CLASSES
 from benchmarks.errors import BenchmarkError
 from benchmarks.place import BINDING, SCHEMA, Place
 from benchmarks.works.work import Phases, Trial, Work
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.model.vocabulary import Term, Vocabulary
 from syncd.report.content import gather
 from syncd.report.formats import Format, write

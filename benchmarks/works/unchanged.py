@@ -11,18 +11,17 @@ from benchmarks.edit import WITHIN
 from benchmarks.errors import BenchmarkError
 from benchmarks.place import BINDING, SCHEMA, TABLE, Place
 from benchmarks.works.work import Phases, Trial, Work
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
+from syncd.engine.mode import Pace
+from syncd.engine.options import Options
+from syncd.engine.partitions import IN_MEMORY
+from syncd.engine.result import RunResult
+from syncd.engine.run import reconcile, reconcile_binding
+from syncd.engine.session import open_session
+from syncd.engine.verify import verify
 from syncd.model import Side
-from syncd.reconcile.binding import reconcile_binding
-from syncd.reconcile.mode import Pace
-from syncd.reconcile.options import Options
-from syncd.reconcile.parts import IN_MEMORY
-from syncd.reconcile.result import RunResult
-from syncd.reconcile.run import reconcile
-from syncd.session import open_session
 from syncd.store.migrate import migrate
 from syncd.store.runs import FULL, INCREMENTAL
-from syncd.verify import verify
 
 SELDOM = timedelta(days=7)
 """No run of the benchmark lasts until a sweep is due."""

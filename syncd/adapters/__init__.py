@@ -1,1 +1,1 @@
-"""Adapters: one package per system that syncd reads and writes, behind :mod:`syncd.adapters.protocol`."""
+"""Adapters: one package per system that syncd reads and writes, behind :mod:`syncd.adapters.base`."""

@@ -10,37 +10,36 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, TypedDict
 
-from syncd import planfile
 from syncd.api import html
 from syncd.api.filters import check_field, check_label, run_of, unknown_actor
 from syncd.api.rows import ConflictRow
 from syncd.config import Config
+from syncd.diff.resolution.answer import Take
+from syncd.diff.resolution.decide import Ways
+from syncd.engine import plan_file
+from syncd.engine.direct_plan import UNDO, MadeOptions, apply_made, made_plan
+from syncd.engine.mode import Pace
+from syncd.engine.options import Options
+from syncd.engine.plan_file import SavedPlan
+from syncd.engine.recover import Recovered
+from syncd.engine.recover import recover as recover_side
+from syncd.engine.resolve import Resolved, look_for_ways
+from syncd.engine.resolve import resolve as resolve_conflicts
+from syncd.engine.result import RunResult
+from syncd.engine.run import reconcile_binding
+from syncd.engine.session import open_session, open_state
+from syncd.engine.undo import Undone
+from syncd.engine.undo import undo as undo_changes
+from syncd.engine.verify import Verdict
+from syncd.engine.verify import verify as compare
 from syncd.errors import ConfigError
+from syncd.files import whole_file
 from syncd.model import Change, Direction, Json, Plan, Side
-from syncd.planfile import SavedPlan
-from syncd.reconcile.binding import reconcile_binding
-from syncd.reconcile.made import UNDO, MadeOptions, apply_made, made_plan
-from syncd.reconcile.mode import Pace
-from syncd.reconcile.options import Options
-from syncd.reconcile.result import RunResult
-from syncd.recover import Recovered
-from syncd.recover import recover as recover_side
 from syncd.report.content import Report, gather
 from syncd.report.formats import THUMBNAILS, Format, format_of, write
 from syncd.report.selection import Selection
 from syncd.report.sides import look
-from syncd.resolve.answer import Take
-from syncd.resolve.run import Resolved, look_for_ways
-from syncd.resolve.run import resolve as resolve_conflicts
-from syncd.resolve.ways import Ways
-from syncd.session import open_session
-from syncd.state import open_state
 from syncd.store.held import HeldPlan
-from syncd.undo.run import Undone
-from syncd.undo.run import undo as undo_changes
-from syncd.verify import Verdict
-from syncd.verify import verify as compare
-from syncd.whole_file import whole_file
 
 Phase = Callable[[str], None]
 """Told of each phase as it begins."""
@@ -153,12 +152,12 @@ def save_plans(plans: Sequence[PlannedRun], path: Path) -> None:
     if not all(each.full for each in plans):
         raise ConfigError("Only a plan that rests on all of both sides can be saved.", remedy="Plan with full=True.")
     found = [each.plan for each in plans if each.plan is not None]
-    planfile.save(path, found, forced=any(each.forced for each in plans))
+    plan_file.save(path, found, forced=any(each.forced for each in plans))
 
 
 def load_plans(path: Path) -> list[SavedPlan]:
     """The plans of a file."""
-    return planfile.load(path)
+    return plan_file.load(path)
 
 
 def held_plan(held: HeldPlan) -> SavedPlan:
@@ -180,12 +179,12 @@ def apply(config: Config, what: PlannedRun | SavedPlan, *, phase: Phase = quiet)
             progress=phase,
         )
         return reconcile_binding(config, what.binding, options)
-    if what.kind == planfile.RECONCILE:
+    if what.kind == plan_file.RECONCILE:
         options = Options(full=True, force=what.forced, expected=what.digest, progress=phase)
         return reconcile_binding(config, what.binding, options)
     with open_session(config, what.binding) as session:
-        made = made_plan(session.mapping, planfile.changes_of(what, session.mapping))
-        planfile.check(what, made)
+        made = made_plan(session.mapping, plan_file.changes_of(what, session.mapping))
+        plan_file.check(what, made)
         return apply_made(session, made, MadeOptions(what.kind, strict=True, force=what.forced, progress=phase))
 
 
@@ -252,7 +251,7 @@ def undo(
 
 def save_undone(done: Sequence[Undone], path: Path, *, forced: bool) -> None:
     """Saves the inverse of some changes for ``apply``."""
-    planfile.save(path, [each.plan for each in done if each.plan.changes], forced=forced, kind=UNDO)
+    plan_file.save(path, [each.plan for each in done if each.plan.changes], forced=forced, kind=UNDO)
 
 
 def recover(

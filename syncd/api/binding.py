@@ -21,25 +21,25 @@ from typing import TYPE_CHECKING, Any
 from pymongo.errors import PyMongoError
 from sqlalchemy.exc import SQLAlchemyError
 
+from syncd.actor import acting_as
+from syncd.adapters.connect import as_ours
 from syncd.api import actions, queries
 from syncd.api.actions import MadeReport, PlannedRun
 from syncd.api.progress import Fractions, Progress, silent
 from syncd.api.rows import ChangeLog, ConflictList, ConflictRow, WaitingList
 from syncd.api.wake import wake
 from syncd.config import BindingConfig, Config, find_config, load_config
-from syncd.connect import as_ours
+from syncd.engine.plan_file import SavedPlan
+from syncd.engine.recover import Recovered
+from syncd.engine.resolve import Resolved
+from syncd.engine.result import RunResult
+from syncd.engine.session import open_session
+from syncd.engine.status import BindingStatus
+from syncd.engine.undo import Undone
+from syncd.engine.verify import Verdict
 from syncd.errors import ConfigError, SyncdError
 from syncd.model import Direction, Side
-from syncd.person import acting_as
-from syncd.planfile import SavedPlan
-from syncd.reconcile.result import RunResult
-from syncd.recover import Recovered
-from syncd.resolve.run import Resolved
-from syncd.session import open_session
-from syncd.status import BindingStatus
 from syncd.store.held import HeldPlan
-from syncd.undo.run import Undone
-from syncd.verify import Verdict
 
 if TYPE_CHECKING:
     from syncd.api.relabel import Relabelled

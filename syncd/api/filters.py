@@ -7,17 +7,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from syncd.adapters.connect import open_database
 from syncd.config import Config
 from syncd.config.nearest import did_you_mean
-from syncd.connect import open_database
 from syncd.diff.explain import KINDS
+from syncd.engine.session import State
 from syncd.errors import ConfigError, UnknownFilter
 from syncd.model import LABEL, Direction
-from syncd.model.fields import BOX, FLAG, ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD
+from syncd.model.mapping import BOX, FLAG, ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD
+from syncd.model.result import STATUSES
 from syncd.report.selection import label_in
-from syncd.state import State
 from syncd.store import runs
-from syncd.store.changes import STATUSES
 from syncd.store.conflicts import labels_in
 from syncd.vocabulary.load import load_vocabulary
 

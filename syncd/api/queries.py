@@ -8,29 +8,21 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any, TextIO
 
-from syncd.api.filters import (
-    check_direction,
-    check_field,
-    check_kind,
-    check_label,
-    check_status,
-    run_of,
-    unknown_actor,
-)
+from syncd.api.filters import check_direction, check_field, check_kind, check_label, check_status, run_of, unknown_actor
 from syncd.api.rows import ChangeLog, ChangeRow, ConflictList, ConflictRow, WaitingList, WaitingRow, rows_of
-from syncd.audit.export import Exported
-from syncd.audit.export import export as export_log_to
 from syncd.config import Config
+from syncd.engine.session import State, open_state
+from syncd.engine.status import BindingStatus, status_of
 from syncd.errors import ConfigError
-from syncd.state import State, open_state
-from syncd.status import BindingStatus, status_of
+from syncd.model.result import APPLIED, PENDING
 from syncd.store import changes, following, runs
 from syncd.store import conflicts as conflict_rows
 from syncd.store import held as held_plans
 from syncd.store import waiting as waiting_rows
 from syncd.store.chain import Soundness
-from syncd.store.changes import APPLIED, PENDING
 from syncd.store.conflicts import OPEN
+from syncd.store.export import Exported
+from syncd.store.export import export as export_log_to
 from syncd.store.held import HeldPlan
 
 UNDO_REMEDY = "`syncd log` shows runs and changes; --since takes back all since a moment."

@@ -12,25 +12,24 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from syncd.adapters.values import same_value
+from syncd.actor import person
 from syncd.config import BindingConfig
-from syncd.diff.content import problems_of
-from syncd.diff.gate import TAGGED
-from syncd.diff.memory import STICKY
-from syncd.diff.nearest import nearest_terms
-from syncd.diff.unsafe import why_unsafe
+from syncd.diff.findings import problems_of
+from syncd.diff.history import STICKY
+from syncd.diff.resolution.answer import HIDDEN, Question, no_term
+from syncd.diff.review import TAGGED
+from syncd.diff.unsafe_values import why_unsafe
+from syncd.diff.vocabulary import nearest_terms
+from syncd.engine.current import look, spoken
+from syncd.engine.direct_plan import RELABEL, MadeOptions, apply_made, made_plan
+from syncd.engine.result import RunResult, change_json
+from syncd.engine.session import Session
 from syncd.errors import ConfigError
 from syncd.model import LABEL, Action, Change, Direction, Json, Plan, Side, TagEdit
+from syncd.model.current import Present, Row
 from syncd.model.plan import FOR_REVIEW, RELABELLED
-from syncd.model.present import Present, Row
 from syncd.model.snapshot import column, known_column
-from syncd.person import person
-from syncd.reconcile.look import look
-from syncd.reconcile.made import RELABEL, MadeOptions, apply_made, made_plan
-from syncd.reconcile.result import RunResult, change_json
-from syncd.reconcile.spoken import spoken
-from syncd.resolve.answer import HIDDEN, Question, no_term
-from syncd.session import Session
+from syncd.model.values import same_value
 from syncd.store import conflicts
 
 HEARD = ("unknown_label", "new_label", "unsafe_value")

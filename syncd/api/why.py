@@ -15,27 +15,18 @@ import sqlalchemy as sa
 
 from syncd.api.rows import ChangeRow, ConflictRow, WaitingRow, rows_of
 from syncd.config import Config
-from syncd.diff.content import jsonable, shown
-from syncd.diff.explain import (
-    ABSENT,
-    KINDS,
-    NOT_INGESTED,
-    PUT_OFF,
-    TOO_YOUNG,
-    Rule,
-    rule_of,
-)
+from syncd.diff.explain import ABSENT, KINDS, NOT_INGESTED, PUT_OFF, TOO_YOUNG, Rule, rule_of
+from syncd.diff.findings import jsonable, shown
+from syncd.engine.decide import decide_one
+from syncd.engine.mode import Pace
+from syncd.engine.read import Reading
+from syncd.engine.session import Session, State, open_session, open_state
+from syncd.engine.status import FAILED, HELD, NEVER, BindingStatus, status_of
 from syncd.errors import ConfigError
 from syncd.model import Json, Mapping, Side
 from syncd.model.kinds import iso, to_json
 from syncd.model.plan import AWAITING
 from syncd.model.snapshot import column, known_column
-from syncd.reconcile.decide import decide_one
-from syncd.reconcile.mode import Pace
-from syncd.reconcile.reading import Reading
-from syncd.session import Session, open_session
-from syncd.state import State, open_state
-from syncd.status import FAILED, HELD, NEVER, BindingStatus, status_of
 from syncd.store import changes, conflicts, cursors, waiting
 
 HISTORY = 50

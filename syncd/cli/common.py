@@ -17,7 +17,7 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from syncd.cli.pulse import pulse
+from syncd.cli.progress_lines import pulse
 from syncd.cli.render.values import INDENT, escape
 from syncd.errors import SyncdError, UnknownFilter
 from syncd.printable import printable_json, printable_lines
@@ -176,7 +176,7 @@ def told(error: Exception) -> SyncdError | None:
         return error
     if not (_is_one("pymongo.errors", "PyMongoError", error) or _is_one("sqlalchemy.exc", "SQLAlchemyError", error)):
         return None
-    from syncd.connect import as_ours
+    from syncd.adapters.connect import as_ours
 
     return as_ours(error)
 

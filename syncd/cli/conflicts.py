@@ -26,15 +26,14 @@ from syncd.cli.common import (
     show_error,
     told,
 )
-from syncd.cli.render.conflicts import show_conflict, show_conflicts
-from syncd.cli.render.resolved import show_resolved
+from syncd.cli.render.conflicts import show_conflict, show_conflicts, show_resolved
 from syncd.cli.times import moment
 from syncd.config import Config
+from syncd.diff.resolution.answer import Take
+from syncd.diff.resolution.decide import Ways
+from syncd.engine.resolve import Resolved
 from syncd.errors import ConfigError
 from syncd.model import Side
-from syncd.resolve.answer import Take
-from syncd.resolve.run import Resolved
-from syncd.resolve.ways import Ways
 
 app = typer.Typer(help="Conflicts: what a person must decide.", no_args_is_help=True, rich_markup_mode="rich")
 

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from syncd.cli.common import ConfigOption, JsonOption, configuration, err, handled, out, print_json
-from syncd.cli.places import s3_place
+from syncd.cli.media import s3_place
 from syncd.cli.render.values import escape, when
 from syncd.config import Config, format_duration, parse_duration
-from syncd.config.find import NoConfig
+from syncd.config.load import NoConfig
 from syncd.credentials.policy import Scope, partition_of, policy_document
 from syncd.credentials.renew import Renewal, renew, scope_of
 from syncd.errors import ConfigError

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 from sqlalchemy import Connection
 
-from syncd.capture.install import Script, carry_out, plan_install, plan_remove
-from syncd.capture.target import Target, find_target
+from syncd.adapters.connect import open_database
 from syncd.cli.common import (
     BindingArgument,
     BindingsArgument,
@@ -25,9 +24,10 @@ from syncd.cli.common import (
 )
 from syncd.cli.render.values import escape
 from syncd.config import Config
-from syncd.connect import open_database
+from syncd.doctor.grants import as_text, grants
 from syncd.errors import ConfigError
-from syncd.grants import as_text, grants
+from syncd.store.capture_install import Script, carry_out, plan_install, plan_remove
+from syncd.store.capture_target import Target, find_target
 from syncd.store.migrate import require_current
 from syncd.store.tables import Tables, tables_for
 

@@ -15,18 +15,18 @@ from rich.rule import Rule
 
 from syncd.api import actions, queries
 from syncd.cli.common import FAILED, err, handled, out
+from syncd.cli.log import show_log
 from syncd.cli.render.conflicts import show_conflicts
-from syncd.cli.render.log import show_log
 from syncd.cli.render.plan import show_plan
 from syncd.cli.render.result import show_result
 from syncd.cli.render.values import escape, plural
-from syncd.cli.render.verdict import show_verdict
+from syncd.cli.verify import show_verdict
 from syncd.demo.data import notice
 from syncd.demo.lab import BINDING
 from syncd.demo.review import play_review
 from syncd.demo.stage import DATASET, SEED, Stage, gather, stage
 from syncd.embedded import ensure_mongod
-from syncd.verify import Verdict
+from syncd.engine.verify import Verdict
 
 
 @handled

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from threading import Event
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-from syncd.cli.bars import counting
 from syncd.cli.common import (
     DONE,
     BindingArgument,
@@ -21,11 +23,13 @@ from syncd.cli.common import (
     print_json_lines,
     show_error,
 )
-from syncd.cli.render.inbox import show_inbox, show_watching
+from syncd.cli.ingest import show_ingest
+from syncd.cli.progress_bar import counting
+from syncd.cli.render.values import escape
 from syncd.config import Config
-from syncd.inbox.result import InboxResult
-from syncd.inbox.run import InboxOptions, empty_inbox, inbox_of
-from syncd.inbox.watch import InboxWatcher
+from syncd.ingest.inbox.result import Became, InboxResult, Outcome
+from syncd.ingest.inbox.run import InboxOptions, empty_inbox, inbox_of
+from syncd.ingest.inbox.watch import InboxWatcher
 
 
 @handled
@@ -69,3 +73,57 @@ def _watch(config: Config, name: str, *, dry_run: bool, json: bool) -> int:
     except KeyboardInterrupt:
         err.print("[yellow]Stopped.[/yellow] What was under way is gone on with by the next call.")
     return DONE
+
+
+FEW = 5
+
+
+def show_watching(console: Console, inbox: Path) -> None:
+    """Says which folder is being watched."""
+    console.print(f"Watching [bold]{escape(str(inbox))}[/bold]; Ctrl-C ends it.", soft_wrap=True)
+
+
+def show_inbox(out: Console, result: InboxResult) -> None:
+    """Prints each manifest, then the ingest that followed."""
+    out.print(f"[bold]{escape(result.binding)}[/bold]: inbox {escape(result.inbox)}", soft_wrap=True)
+    if not result.outcomes and result.ingest is None:
+        out.print("  [green]no manifests[/green]")
+    for each in result.outcomes:
+        _show_one(out, each, dry_run=result.dry_run)
+    if result.ingest is not None:
+        show_ingest(out, result.ingest)
+
+
+def _show_one(out: Console, outcome: Outcome, *, dry_run: bool) -> None:
+    name = escape(outcome.manifest)
+    if outcome.became is Became.WAITING:
+        out.print(f"  [dim]{name}: left alone for now: {escape(outcome.waiting or '')}[/dim]", soft_wrap=True)
+    elif outcome.became is Became.REJECTED:
+        _show_rejected(out, outcome, dry_run=dry_run)
+    else:
+        verb = "would be added" if dry_run else "added"
+        already = f", {outcome.already:,} were there already" if outcome.already else ""
+        out.print(
+            f"  [green]{name}[/green]: {outcome.added:,} of {outcome.rows:,} rows {verb}{already}, "
+            f"{outcome.images:,} images",
+            soft_wrap=True,
+        )
+    for note in outcome.notes:
+        out.print(f"    [dim]note: {escape(note)}[/dim]", soft_wrap=True)
+
+
+def _show_rejected(out: Console, outcome: Outcome, *, dry_run: bool) -> None:
+    verb = "would be rejected" if dry_run else "rejected"
+    count = f"{outcome.faults.height:,} faults" if outcome.faults.height != 1 else "1 fault"
+    out.print(f"  [red]{escape(outcome.manifest)}[/red]: {verb}, {count}; nothing of it was loaded", soft_wrap=True)
+    table = Table(box=None, padding=(0, 2, 0, 4), show_header=False)
+    for row in outcome.faults.head(FEW).iter_rows(named=True):
+        place = f"row {row['row']}" if row["row"] is not None else "manifest"
+        value = f" {row['value']!r}" if row["value"] is not None else ""
+        about = escape(f"{row['column'] or ''}{value}")
+        table.add_row(place, about, escape(row["fault"]), f"[dim]expected {escape(row['expected'])}[/dim]")
+    out.print(table)
+    if outcome.faults.height > FEW:
+        out.print(f"    … and {outcome.faults.height - FEW:,} more")
+    if outcome.moved_to:
+        out.print(f"    all of them: [bold]{escape(outcome.moved_to)}/report.md[/bold]", soft_wrap=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from syncd.adapters.connect import open_database
 from syncd.adapters.sql.limits import Limits
 from syncd.cli.common import ConfigOption, JsonOption, configuration, handled, out, print_json
-from syncd.connect import open_database
 from syncd.store.migrate import migrate as bring_up_to_date
 
 

@@ -25,8 +25,8 @@ from syncd.cli.common import (
 from syncd.cli.render.plan import show_plan
 from syncd.cli.render.result import show_result
 from syncd.cli.render.values import escape
+from syncd.engine.result import RunResult
 from syncd.errors import ConfigError, ConnectionFailed, SyncdError
-from syncd.reconcile.result import RunResult
 
 
 @handled

@@ -12,8 +12,8 @@ from syncd.cli.common import ConfigOption, JsonOption, configuration, err, handl
 from syncd.cli.render.plan import show_plan
 from syncd.cli.render.result import show_result
 from syncd.cli.render.values import plural
+from syncd.engine.recover import Recovered
 from syncd.model import Side
-from syncd.recover import Recovered
 
 
 class _Side(str, Enum):

@@ -27,9 +27,9 @@ from syncd.cli.common import (
 from syncd.cli.render.values import escape
 from syncd.cli.times import end, moment
 from syncd.errors import ConfigError
+from syncd.files import whole_file
 from syncd.model import Direction
 from syncd.report.formats import THUMBNAILS, Format, format_of
-from syncd.whole_file import whole_file
 
 STDOUT = "-"
 

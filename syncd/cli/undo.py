@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from syncd.api import actions, queries
 from syncd.cli.common import (
@@ -22,10 +23,13 @@ from syncd.cli.common import (
     progress,
 )
 from syncd.cli.reconcile import worst
-from syncd.cli.render.undone import show_undone
+from syncd.cli.render.plan import show_plan
+from syncd.cli.render.result import show_result
+from syncd.cli.render.values import escape, plural, short_id
 from syncd.cli.times import moment
+from syncd.diff.net_changes import Left
+from syncd.engine.undo import Undone
 from syncd.errors import ConfigError
-from syncd.undo.run import Undone
 
 
 @handled
@@ -88,3 +92,33 @@ def _target(what: Sequence[str], since: str | None) -> tuple[str | None, list[st
             "What is to be taken back? Neither a run nor a change nor --since says.", remedy=queries.UNDO_REMEDY
         )
     return what[0], list(what[1:])
+
+
+SHOWN = 20
+"""Changes printed of those that were left alone; all of them are in ``--json``."""
+
+
+def show_undone(console: Console, undone: Undone, *, saved: Path | None = None) -> None:
+    """Prints the inverse of a dry run, or the outcome; then everything that was left alone, and why."""
+    name = f"[bold]{escape(undone.plan.binding)}[/bold]"
+    if undone.result is None:
+        console.print(f"{name}: nothing was taken back.")
+    elif undone.result.dry_run:
+        show_plan(console, undone.plan)
+        show_result(console, undone.result)
+        if saved is not None:
+            file = escape(str(saved))
+            console.print(f"Saved to [bold]{file}[/bold]. Apply it with [bold]syncd apply {file}[/bold].")
+    else:
+        show_result(console, undone.result)
+    _show_left(console, undone.left)
+
+
+def _show_left(console: Console, left: Sequence[Left]) -> None:
+    if left:
+        console.print(f"  [yellow]{plural(len(left), 'change')} left alone:[/yellow]")
+    for each in left[:SHOWN]:
+        about = " ".join([short_id(each.annotation_id), *([escape(each.field)] if each.field else [])])
+        console.print(f"    [dim]{each.seq}[/dim] {about}: {escape(each.why)}", soft_wrap=True)
+    if len(left) > SHOWN:
+        console.print(f"    [dim]… and {len(left) - SHOWN:,} more (all of them with --json)[/dim]")

@@ -1,27 +1,41 @@
 """The configuration: one YAML file, checked as a whole."""
 
-from syncd.config.binding import AttributeConfig, BindingConfig, ColumnsConfig, Direction, DirectionsConfig
-from syncd.config.daemon import (
+from syncd.config.binding import (
+    AttributeConfig,
+    BindingConfig,
+    BrakesConfig,
+    ColumnsConfig,
+    Direction,
+    DirectionsConfig,
+    IngestConfig,
+    MarksConfig,
+    PolicyConfig,
+    PredictionConfig,
+    ReplaceTag,
+    ReviewConfig,
+    Vocabulary,
+    VocabularyClasses,
+    VocabularyFile,
+    VocabularyTable,
+)
+from syncd.config.durations import format_duration, parse_duration
+from syncd.config.faults import Fault, InvalidConfig
+from syncd.config.kinds import HttpAddress, S3Prefix
+from syncd.config.load import find_config, load_config, load_config_with_files, parse_config
+from syncd.config.names import TableName, parse_table_name
+from syncd.config.redact import redact_url
+from syncd.config.schema import (
+    Config,
+    CredentialsConfig,
     DaemonConfig,
     DatabaseConfig,
     FiftyOneConfig,
     NotifyConfig,
     ReportConfig,
+    S3Config,
     StateConfig,
 )
-from syncd.config.durations import format_duration, parse_duration
-from syncd.config.faults import Fault, InvalidConfig
-from syncd.config.find import find_config
-from syncd.config.ingest import IngestConfig, PredictionConfig
-from syncd.config.kinds import HttpAddress, S3Prefix
-from syncd.config.load import load_config, load_config_with_files, parse_config
-from syncd.config.names import TableName, parse_table_name
-from syncd.config.redact import redact_url
-from syncd.config.review import BrakesConfig, MarksConfig, PolicyConfig, ReplaceTag, ReviewConfig
-from syncd.config.s3 import CredentialsConfig, S3Config
-from syncd.config.schema import Config
 from syncd.config.starter import starter_config, write_starter
-from syncd.config.vocabulary import Vocabulary, VocabularyClasses, VocabularyFile, VocabularyTable
 
 __all__ = [
     "AttributeConfig",

@@ -3,28 +3,231 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+import pydantic
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, ValidationInfo, model_validator
 
-from syncd.config.expect import unfit
-from syncd.config.ingest import IngestConfig, PredictionConfig
 from syncd.config.kinds import (
     AttributeName,
     BindingName,
     ColumnName,
+    Count,
     DatasetName,
+    Duration,
+    Expect,
     FieldName,
+    FilePath,
+    Flag,
+    FolderPath,
+    Fraction,
     LabelText,
+    MediaRoot,
     ReadText,
+    S3Prefix,
     SampleKey,
+    Section,
     TableText,
+    Tag,
     Tolerance,
+    Unfit,
+    nothing_is,
+    plain_text,
+    unfit,
 )
 from syncd.config.names import is_select
-from syncd.config.review import BrakesConfig, PolicyConfig, ReviewConfig
-from syncd.config.section import Section, nothing_is
-from syncd.config.vocabulary import Vocabulary
+
+
+def beside_the_configuration(path: Path | S3Prefix, info: ValidationInfo) -> Path | S3Prefix:
+    """A relative path starts at the folder of the configuration, and ``~`` at the user's own."""
+    if isinstance(path, S3Prefix):
+        return path
+    folder = info.context.get("folder") if isinstance(info.context, dict) else None
+    path = path.expanduser()
+    return folder / path if folder is not None else path
+
+
+def _two_names(value: object) -> object:
+    if isinstance(value, (list, tuple)) and len(value) != 2:
+        raise unfit("a list of 2 column names: width, height")
+    return value
+
+
+class IngestConfig(Section):
+    """What `syncd ingest` reads and makes.
+
+    `media` is the folder or ``s3://bucket/prefix`` that holds the media; None where `columns.media` holds whole paths
+    or URIs. `size` names columns with the width and height of an image in pixels, which are checked. `label_type`
+    None means Detections where `columns.box` is mapped, else Classification. `safe_for_spreadsheets`: in the lists of
+    what could not be loaded, nothing is a formula (:mod:`syncd.printable`).
+    """
+
+    media: Annotated[MediaRoot, AfterValidator(beside_the_configuration)] | None = None
+    crops: Flag = False
+    crop_margin: Fraction = 0.0
+    size: Annotated[tuple[ColumnName, ...], BeforeValidator(_two_names)] | None = None
+    label_type: Literal["Classification", "Classifications", "Detections"] | None = None
+    unknown_labels: Literal["load", "refuse"] = "load"
+    inbox: Annotated[FolderPath, AfterValidator(beside_the_configuration)] | None = None
+    safe_for_spreadsheets: Flag = False
+
+
+class PredictionConfig(Section):
+    """Columns that become the predicted labels of one sample field; `box` None means that of the annotation."""
+
+    field: FieldName
+    label: ColumnName
+    confidence: ColumnName | None = None
+    second_label: ColumnName | None = None
+    second_confidence: ColumnName | None = None
+    box: Annotated[tuple[ColumnName, ...], BeforeValidator(_four_names)] | None = None
+
+
+def _beside_the_configuration(path: FilePath, info: ValidationInfo) -> FilePath:
+    folder = info.context.get("folder") if isinstance(info.context, dict) else None
+    return folder / path if folder is not None else path
+
+
+def _not_empty(classes: tuple[str, ...]) -> tuple[str, ...]:
+    if not classes:
+        raise unfit("at least one class")
+    return classes
+
+
+class VocabularyTable(Section):
+    """Terms in a column of a table; with `parent` a taxonomic tree."""
+
+    table: TableText
+    column: ColumnName
+    parent: ColumnName | None = None
+    rank: ColumnName | None = None
+    code: ColumnName | None = None
+
+
+class VocabularyClasses(Section):
+    """Terms in the configuration itself."""
+
+    classes: Annotated[tuple[LabelText, ...], AfterValidator(_not_empty)]
+
+
+class VocabularyFile(Section):
+    """Terms in a file; a relative path starts at the folder of the configuration."""
+
+    file: Annotated[FilePath, AfterValidator(_beside_the_configuration)]
+
+
+_KINDS: dict[str, type[Section]] = {"table": VocabularyTable, "classes": VocabularyClasses, "file": VocabularyFile}
+
+
+def _kind(value: object) -> str | None:
+    given = _given(value)
+    return f"«{given[0]}»" if len(given) == 1 else None
+
+
+def _given(value: object) -> list[str]:
+    if isinstance(value, Mapping):
+        return [key for key in _KINDS if key in value]
+    return [key for key, kind in _KINDS.items() if isinstance(value, kind)]
+
+
+def _one_kind(value: object) -> object:
+    given = _given(value)
+    if len(given) != 1:
+        hint = f"{' and '.join(given)} do not go together" if given else None
+        raise unfit("one of {table: T, column: C}, {classes: [...]} and {file: PATH}", hint)
+    return value
+
+
+# The tags are written so that they cannot be taken for keys in the place of a fault.
+Vocabulary = Annotated[
+    Annotated[VocabularyTable, pydantic.Tag("«table»")]
+    | Annotated[VocabularyClasses, pydantic.Tag("«classes»")]
+    | Annotated[VocabularyFile, pydantic.Tag("«file»")],
+    Discriminator(_kind),
+    BeforeValidator(_one_kind),
+]
+
+
+Tags = Annotated[tuple[Tag, ...], nothing_is(tuple)]
+
+
+@dataclass(frozen=True)
+class ReplaceTag:
+    """What becomes of a review tag once its change is applied: it is replaced by `tag`."""
+
+    tag: str
+
+
+def _after(value: object) -> object:
+    if value in ("remove", "keep") or isinstance(value, ReplaceTag):
+        return value
+    if isinstance(value, Mapping) and list(value) == ["replace"]:
+        return ReplaceTag(plain_text(value["replace"]))
+    raise Unfit("replace needs the new tag: {replace: done}" if value == "replace" else None)
+
+
+After = Annotated[Literal["remove", "keep"] | ReplaceTag, Expect("remove, keep or {replace: TAG}", _after)]
+
+
+class MarksConfig(Section):
+    """Tags that syncd itself sets on labels, by which a reviewer finds what needs somebody; None: no such tag."""
+
+    conflict: Tag | None = "syncd:conflict"
+    unknown_label: Tag | None = "syncd:unknown-label"
+    held: Tag | None = "syncd:held"
+
+
+class ReviewConfig(Section):
+    """Tags by which reviewers speak, on a label or its sample.
+
+    `verified` names the attribute that approval sets (see `BindingConfig.verified_attribute`), `error_column`
+    the column that an error tag sets. What follows `actor_prefix` in a tag names who edited the label. `marks` are the
+    tags by which syncd answers.
+    """
+
+    mode: Literal["immediate", "tagged"] = "immediate"
+    approve: Tags = ("reviewed", "ok")
+    error: Tags = ("bad",)
+    class_tags: Flag = True
+    after: After = "remove"
+    error_column: ColumnName | None = None
+    verified: AttributeName | None = None
+    actor_prefix: Tag | None = "by:"
+    marks: MarksConfig = MarksConfig()
+
+
+class PolicyConfig(Section):
+    """What to do where the two sides leave more than one answer (docs/design.md)."""
+
+    on_conflict: Literal["quarantine", "database", "fiftyone", "latest"] = "quarantine"
+    first_sync: Literal["quarantine", "database", "fiftyone"] = "quarantine"
+    on_new: Literal["create", "quarantine", "ignore"] = "create"
+    on_fiftyone_delete: Literal["quarantine", "restore", "delete"] = "quarantine"
+    on_database_delete: Literal["remove", "quarantine"] = "remove"
+    on_hidden: Literal["quarantine", "remove"] = "quarantine"
+    on_moved: Literal["quarantine", "database", "fiftyone"] = "quarantine"
+    on_stale_revert: Literal["reapply", "quarantine"] = "reapply"
+    stale_window: Duration = timedelta(hours=1)
+
+
+class BrakesConfig(Section):
+    """Limits over a whole plan, as shares of the annotations, 0 to 1.
+
+    Below `min_rows` annotations they do not apply, except to more drawn labels or conflicts than that; none holds fewer
+    than `min_count`, and a share of 1 holds nothing.
+    """
+
+    max_change_fraction: Fraction = 0.2
+    max_delete_fraction: Fraction = 0.02
+    max_insert_fraction: Fraction = 0.2
+    max_conflict_fraction: Fraction = 0.2
+    max_into_one_label: Fraction = 0.1
+    min_rows: Count = 50
+    min_count: Count = 10
+
 
 Direction = Literal["both", "to_database", "to_fiftyone"]
 

@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from syncd.config.document import Document
-from syncd.config.expect import EXPECTED
 from syncd.config.faults import Path, Problem
+from syncd.config.kinds import EXPECTED
 from syncd.config.nearest import did_you_mean
 from syncd.config.shape import Location, expected_at, homes_of_key, known_keys, path_of
 

@@ -6,17 +6,77 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pydantic import SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, SecretStr, model_validator
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from syncd.config.durations import parse_duration
-from syncd.config.expect import Expect, Unfit
-from syncd.config.login import HINT, has_login, is_clear_database_url, is_clear_mongodb_uri, is_clear_web_address
 from syncd.config.names import is_binding_name, is_field_name, is_select, parse_table_name
+from syncd.config.redact import HINT, has_login, is_clear_database_url, is_clear_mongodb_uri, is_clear_web_address
+
+EXPECTED = "expected"
+"""The pydantic error type of every fault of ours; its context holds `what` and perhaps `hint`."""
+
+
+class Unfit(ValueError):
+    """A value that does not fit; `hint` says how to mend it and never repeats a secret."""
+
+    def __init__(self, hint: str | None = None) -> None:
+        super().__init__(hint or "")
+        self.hint = hint
+
+
+def unfit(what: str, hint: str | None = None) -> PydanticCustomError:
+    """The pydantic error for a value that is not `what`."""
+    # The texts travel in the context: as the template, a brace in them would be a placeholder.
+    return PydanticCustomError(EXPECTED, "not as expected", {"what": what, "hint": hint})
+
+
+@dataclass(frozen=True)
+class Expect:
+    """Annotates a type with how to make its value, and with the words for what is expected.
+
+    `parse` takes whatever stands in the file (or the finished value) and raises `Unfit`.
+    """
+
+    what: str
+    parse: Callable[[object], Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """All the judgement is in `parse`: pydantic adds none of its own."""
+        return core_schema.no_info_plain_validator_function(self._validate)
+
+    def _validate(self, value: object) -> Any:
+        try:
+            return self.parse(value)
+        except Unfit as error:
+            raise unfit(self.what, error.hint) from None
+
+
+T = TypeVar("T")
+
+
+class Section(BaseModel):
+    """A mapping with fixed keys: frozen, no unknown keys, no input in pydantic's own errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_means_defaults(cls, value: object) -> object:
+        # `daemon:` with every key under it commented out is null in YAML.
+        return {} if value is None else value
+
+
+def nothing_is(empty: Callable[[], T]) -> BeforeValidator:
+    """For lists and mappings: a key without a value is an empty one."""
+    return BeforeValidator(lambda value: empty() if value is None else value)
+
 
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _HOST = r"\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<host>[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)"

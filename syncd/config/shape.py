@@ -9,8 +9,8 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, Tag
 from pydantic.fields import FieldInfo
 
-from syncd.config.expect import Expect
 from syncd.config.faults import Path, format_place
+from syncd.config.kinds import Expect
 
 Location = tuple["str | int", ...]
 """A path as pydantic gives it: with a «tag» for each choice between models, and ``[key]`` at a bad key."""

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from syncd.credentials.failures import IssueFailed
-from syncd.credentials.keys import Issued, Keys, read_issued
+from syncd.credentials.issue import Issued, IssueFailed, Keys, read_issued
 
 MARK = "# made by syncd credentials issue: "
 """Begins the line in a profile that says of its keys what `Issued` holds."""

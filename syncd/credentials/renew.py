@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 
 from syncd.config import Config
 from syncd.config.kinds import S3Prefix
-from syncd.credentials import enterprise, file, record
-from syncd.credentials.issue import issue_keys, required_role
-from syncd.credentials.keys import Issued, written
+from syncd.credentials import enterprise, file
+from syncd.credentials.issue import Issued, issue_keys, required_role, written
 from syncd.credentials.policy import Scope
 from syncd.errors import ConfigError
 
@@ -84,7 +83,7 @@ def renew(config: Config, if_expiring: timedelta | None = None, now: datetime | 
     if path is None or profile is None:
         description = f"syncd: {scope}, until {written(keys.issued.expires_at)}"
         enterprise.hand_over(keys, scope.buckets, description, config.s3.region)
-        record.remember(_record(config), scope.buckets, keys.issued)
+        enterprise.remember(_record(config), scope.buckets, keys.issued)
     else:
         file.write_profile(path, profile, keys)
     return Renewal(True, keys.issued, path, profile)
@@ -102,12 +101,12 @@ def _check_endpoint(endpoint: str | None) -> None:
 
 def _present(config: Config, scope: Scope, path: Path | None, profile: str | None) -> Issued | None:
     if path is None or profile is None:
-        return record.recall(_record(config), scope.buckets)
+        return enterprise.recall(_record(config), scope.buckets)
     return file.present(path, profile)
 
 
 def _record(config: Config) -> Path:
-    return record.record_file(config.credentials.file or config.s3.credentials_file)
+    return enterprise.record_file(config.credentials.file or config.s3.credentials_file)
 
 
 def _target(config: Config) -> tuple[Path, str]:

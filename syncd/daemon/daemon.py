@@ -13,18 +13,17 @@ from pathlib import Path
 import structlog
 
 from syncd.config import Config, load_config_with_files
-from syncd.config.daemon import Event
-from syncd.daemon.board import Board
+from syncd.config.schema import Event
 from syncd.daemon.heartbeat import Heartbeat
 from syncd.daemon.http import SILENT_AFTER, serve_http
+from syncd.daemon.notify import NoticeCounts, Notifier
 from syncd.daemon.reload import Reloader
 from syncd.daemon.reports import Reports
-from syncd.daemon.signals import Signals, listening
-from syncd.daemon.systemd import Supervisor, supervisor
+from syncd.daemon.status_board import Board
+from syncd.daemon.systemd import Signals, Supervisor, listening, supervisor
 from syncd.daemon.worker import Worker
 from syncd.errors import SyncdError
 from syncd.model.kinds import Json
-from syncd.notify import NoticeCounts, Notifier
 
 log = structlog.get_logger(__name__)
 

@@ -15,15 +15,15 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from syncd.adapters.connect import first_line, open_database
 from syncd.adapters.sql.clock import clock
 from syncd.adapters.sql.limits import Limits
 from syncd.config import Config
-from syncd.connect import first_line, open_database
-from syncd.daemon.board import Board
 from syncd.daemon.pace import pause_after
+from syncd.daemon.status_board import Board
 from syncd.errors import SyncdError
 from syncd.model.kinds import Json
-from syncd.store import daemons
+from syncd.store import daemon_registry
 from syncd.store.tables import tables_for
 
 log = structlog.get_logger(__name__)
@@ -95,7 +95,7 @@ class Heartbeat:
                 if isinstance(state, dict)
             }
             if steady != said or now >= due:
-                daemons.beat(
+                daemon_registry.beat(
                     connection,
                     tables,
                     self._id,
@@ -110,5 +110,5 @@ class Heartbeat:
                 said, due = steady, now + EVERY_S
             self._stop.wait(LOOK_S)
         if self._stop.is_set():
-            daemons.leave(connection, tables, self._id)
+            daemon_registry.leave(connection, tables, self._id)
             connection.commit()

@@ -11,14 +11,12 @@ from structlog.contextvars import bind_contextvars
 
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
 from syncd.config import Config
-from syncd.daemon.bell import Bell
-from syncd.daemon.standing import Standing
-from syncd.daemon.wake_mongo import MongoWaker
-from syncd.daemon.wake_postgres import POLL, PostgresWaker
-from syncd.inbox.result import InboxResult
-from syncd.inbox.watch import InboxWatcher
+from syncd.daemon.binding_status import Standing
+from syncd.daemon.wakeup import POLL, Bell, MongoWaker, PostgresWaker
+from syncd.engine.session import Session
+from syncd.ingest.inbox.result import InboxResult
+from syncd.ingest.inbox.watch import InboxWatcher
 from syncd.model import Side
-from syncd.session import Session
 
 log = structlog.get_logger(__name__)
 

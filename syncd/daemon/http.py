@@ -34,11 +34,11 @@ from prometheus_client.exposition import choose_encoder
 
 from syncd.config.kinds import HttpAddress
 from syncd.daemon import metrics
-from syncd.daemon.board import Board
-from syncd.daemon.state import State
+from syncd.daemon.notify import NoticeCounts
+from syncd.daemon.status_board import Board
 from syncd.errors import SyncdError
 from syncd.model.kinds import iso
-from syncd.notify.counts import NoticeCounts
+from syncd.store.daemon_registry import State
 
 log = structlog.get_logger(__name__)
 

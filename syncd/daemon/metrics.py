@@ -13,12 +13,11 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 import syncd
-from syncd.daemon.board import Board
-from syncd.daemon.state import BindingState, State
-from syncd.daemon.tally import BUCKETS_S, UNKNOWN_MODE, Spread, Tally
+from syncd.daemon.notify import NoticeCounts
+from syncd.daemon.status_board import BUCKETS_S, UNKNOWN_MODE, Board, Spread, Tally
 from syncd.model import Direction, Side
-from syncd.notify.counts import NoticeCounts
 from syncd.store import runs
+from syncd.store.daemon_registry import BindingState, State
 from syncd.store.runs import FULL, INCREMENTAL
 
 _ALWAYS = [*product((runs.DONE, runs.HELD, runs.FAILED), (INCREMENTAL, FULL)), (runs.FAILED, UNKNOWN_MODE)]

@@ -12,10 +12,10 @@ from typing import Protocol
 import structlog
 
 from syncd.config import Config
-from syncd.config.daemon import Event
+from syncd.config.schema import Event
 from syncd.errors import SyncdError
 from syncd.model import Json
-from syncd.report.scheduled import write_due
+from syncd.report.schedule import write_due
 
 log = structlog.get_logger(__name__)
 

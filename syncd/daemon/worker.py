@@ -18,28 +18,24 @@ from syncd.adapters.sql.clock import clock
 from syncd.adapters.sql.limits import Limits
 from syncd.config import Config
 from syncd.daemon import pace
-from syncd.daemon.attendance import attendance
-from syncd.daemon.bell import Bell
-from syncd.daemon.board import Board
+from syncd.daemon.binding_status import Standing, Teller
+from syncd.daemon.error_policy import Cure, trouble_of
 from syncd.daemon.helpers import Helpers
 from syncd.daemon.pace import Tempo, pause_after
-from syncd.daemon.phases import Phases
-from syncd.daemon.sockets import end_socket
-from syncd.daemon.standing import Standing, Teller
-from syncd.daemon.state import State
-from syncd.daemon.trouble import Cure, trouble_of
+from syncd.daemon.status_board import Board, Phases
+from syncd.daemon.wakeup import Bell, end_socket
+from syncd.engine.mode import Pace
+from syncd.engine.options import Options
+from syncd.engine.result import RunResult
+from syncd.engine.run import hold_missing, reconcile
+from syncd.engine.session import Connections, Session, open_connections, renewed, session_on
 from syncd.errors import Busy, MappingError, SyncdError
 from syncd.model import Side
-from syncd.reconcile.binding import hold_missing
-from syncd.reconcile.mode import Pace
-from syncd.reconcile.options import Options
-from syncd.reconcile.result import RunResult
-from syncd.reconcile.run import reconcile
-from syncd.session import Connections, Session, open_connections, renewed, session_on
-from syncd.store import cursors, daemons, held
-from syncd.store.daemon_lock import make_sure_of_daemon, one_daemon
+from syncd.store import cursors, daemon_registry, held
+from syncd.store.daemon_registry import State, attendance
+from syncd.store.lock import make_sure_of_daemon, one_daemon
 from syncd.store.tables import tables_for
-from syncd.vocabulary.keep import push_if_changed
+from syncd.vocabulary.push import push_if_changed
 
 log = structlog.get_logger(__name__)
 
@@ -165,7 +161,7 @@ class Worker:
     def _look_at_the_other(self, connections: Connections) -> None:
         """What was told as failing here is over where another daemon gets on with the binding."""
         tables = tables_for(connections.state, self.config.state.schema_name)
-        other = attendance(daemons.known(connections.state, tables), self.name, clock(connections.state))
+        other = attendance(daemon_registry.known(connections.state, tables), self.name, clock(connections.state))
         connections.state.rollback()
         if other is not None and other.gets_on:
             self._standing.relieved(other.host)

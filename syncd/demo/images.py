@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from syncd.demo.camera import Placed, expose
-from syncd.demo.canvas import Field
+from syncd.demo.canvas import Field, Placed, expose
 from syncd.demo.data import Box, DemoData, DemoRow, Organism, order_taxa
 from syncd.demo.organisms import KINDS, draw
 from syncd.errors import SetupError

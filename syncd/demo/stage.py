@@ -11,8 +11,8 @@ from pathlib import Path
 import yaml
 
 from syncd import embedded
+from syncd.adapters.connect import open_database
 from syncd.config import Config, load_config
-from syncd.connect import open_database
 from syncd.demo import dataset, images, lab, pack, review
 from syncd.demo.data import DemoData
 from syncd.store.migrate import migrate

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from syncd.diff.findings import DRAWN
 from syncd.diff.images import NEARLY_ALL
-from syncd.diff.wishes import APPROVED
-from syncd.model.fields import ID_FIELD, LABEL, Direction, Field
+from syncd.diff.tag_intents import APPROVED
+from syncd.model.mapping import ID_FIELD, LABEL, Direction, Field
 from syncd.model.plan import RESTORED, Action, Change, Content
 from syncd.model.policy import Brakes
 

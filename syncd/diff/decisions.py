@@ -7,14 +7,13 @@ from typing import Any, TypeAlias
 
 import polars as pl
 
-from syncd.diff.content import jsonable, problems_of, shown
-from syncd.diff.fields import reason_column, verdict_column
-from syncd.diff.findings import edited
-from syncd.diff.joined import B, D, F, is_known
-from syncd.diff.memory import about_column
-from syncd.diff.unsafe import not_readable, why_unsafe
-from syncd.diff.wishes import ALIAS, AMBIGUOUS, BY_TAG
-from syncd.model.fields import Direction, Field, Mapping, Side
+from syncd.diff.findings import edited, jsonable, problems_of, shown
+from syncd.diff.frames import B, D, F, is_known
+from syncd.diff.history import about_column
+from syncd.diff.merge import reason_column, verdict_column
+from syncd.diff.tag_intents import ALIAS, AMBIGUOUS, BY_TAG
+from syncd.diff.unsafe_values import not_readable, why_unsafe
+from syncd.model.mapping import Direction, Field, Mapping, Side
 from syncd.model.plan import AWAITING, RESTORED, Action, Change, Conflict, Edited, Waiting
 from syncd.model.snapshot import baseline_schema, column, known_column
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from syncd.diff.findings import DRAWN
+from syncd.diff.identity import TAKEN_BACK
 from syncd.diff.images import MOVED, PLACE_CHANGED
 from syncd.diff.rewind import RECOVERED
-from syncd.diff.stamps import TAKEN_BACK
+from syncd.diff.tag_intents import ALIAS, APPROVED, CLASS_TAG
 from syncd.diff.tags import Place
-from syncd.diff.wishes import ALIAS, APPROVED, CLASS_TAG
 from syncd.model.plan import ANSWERED, AWAITING, ERROR, RESTORED, Change, Conflict, Plan, Waiting
 
 KINDS = {

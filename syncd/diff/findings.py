@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
 
-from syncd.diff.content import content_of, fiftyone_content, jsonable, seen_tags, shown, values_of
-from syncd.diff.joined import B, D, F
-from syncd.model.fields import Direction, Mapping
-from syncd.model.kinds import Json, Value
+from syncd.diff.frames import B, D, F
+from syncd.model.kinds import Json, Value, to_json
+from syncd.model.mapping import Direction, Mapping
 from syncd.model.plan import Action, Change, Conflict, Edited, Waiting
-from syncd.model.snapshot import PREFIX, known_column
+from syncd.model.snapshot import PREFIX, column, known_column
 
 DRAWN = "drawn_in_fiftyone"
 """Reason of a row that is inserted for a label which a reviewer drew."""
@@ -193,3 +194,88 @@ def side_row(mapping: Mapping, row: dict[str, Any], side: str) -> dict[str, Any]
     plain = {name: row[side + name] for name in PLAIN}
     plain["annotation_id"] = row["annotation_id"]
     return plain | {PREFIX + name: row[f"{side}{PREFIX}{name}"] for name in mapping.names}
+
+
+ASKED = "review.tags"
+"""Name under which a conflict shows the tags of a label that ask for something that was not done yet."""
+
+
+def values_of(mapping: Mapping, row: dict[str, Any], prefix: str = "") -> dict[str, Value]:
+    """The mapped values of a row by field name; ``prefix`` picks one side of a joined row."""
+    return {name: row[f"{prefix}{PREFIX}{name}"] for name in mapping.names}
+
+
+def jsonable(value: Value) -> Json:
+    """A canonical value as JSON for a conflict, which must be able to show even what JSON cannot hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, list) and not all(map(math.isfinite, value)):
+        return [str(part) for part in value]
+    return to_json(value)
+
+
+def content_of(mapping: Mapping, row: dict[str, Any], prefix: str = "") -> Json:
+    """All mapped values of a row as JSON."""
+    return jsonable_content(values_of(mapping, row, prefix))
+
+
+def jsonable_content(values: dict[str, Value]) -> Json:
+    """A whole annotation as JSON."""
+    return {name: jsonable(value) for name, value in values.items()}
+
+
+def problems_of(row: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Raw values, as text, of the fields that could not be read as their kind."""
+    text = row[f"{prefix}problems"]
+    return {} if text is None else dict(json.loads(text))
+
+
+def shown(row: dict[str, Any], name: str, prefix: str = "") -> Json:
+    """One field's value for a conflict: the raw text where it could not be read."""
+    raw = problems_of(row, prefix).get(name)
+    return raw if raw is not None else jsonable(row[f"{prefix}{PREFIX}{name}"])
+
+
+def seen_tags(row: dict[str, Any], prefix: str = "") -> tuple[str, ...]:
+    """The tags that a label of FiftyOne and its sample bear."""
+    return tuple(sorted({*(row[prefix + "tags"] or ()), *(row[prefix + "sample_tags"] or ())}))
+
+
+def fiftyone_content(mapping: Mapping, row: dict[str, Any], asked: Sequence[str] = ()) -> Json:
+    """A FiftyOne row as a conflict shows it: the ids it bears, the tags that ask for something, then its values."""
+    ids: dict[str, Json] = {name: row[name] for name in ("annotation_id", "label_id", "sample_id")}
+    if asked:
+        ids[ASKED] = list(asked)
+    return ids | {name: shown(row, name) for name in mapping.names}
+
+
+def with_sides(
+    mapping: Mapping, conflicts: Sequence[Conflict], baseline: pl.DataFrame, database: pl.DataFrame
+) -> list[Conflict]:
+    """The same conflicts; those about a whole annotation show what was agreed on, and the row, where there is one."""
+    lacking = [each for each in conflicts if each.field is None and None in (each.base, each.database)]
+    ids = sorted({each.annotation_id for each in lacking if each.annotation_id is not None})
+    if not ids:
+        return list(conflicts)
+    chosen = pl.col("annotation_id").is_in(ids)
+    agreed = {row["annotation_id"]: row for row in baseline.filter(chosen).iter_rows(named=True)}
+    rows = database.filter(chosen)
+    alone = rows.filter(~pl.col("annotation_id").is_duplicated())
+    held = {row["annotation_id"]: content_of(mapping, row) for row in alone.iter_rows(named=True)}
+
+    def base(name: str | None) -> Json:
+        row = agreed.get(name)
+        if row is None:
+            return None
+        return jsonable_content({each: row[column(each)] for each in mapping.names if row[known_column(each)]})
+
+    return [
+        replace(
+            each,
+            base=base(each.annotation_id) if each.base is None else each.base,
+            database=held.get(each.annotation_id) if each.database is None else each.database,
+        )
+        if each.field is None
+        else each
+        for each in conflicts
+    ]

@@ -14,12 +14,12 @@ from typing import Any
 import polars as pl
 
 from syncd.diff.findings import label_conflict
-from syncd.diff.gone import last_homes, new_homes
+from syncd.diff.gone_samples import last_homes, new_homes
 from syncd.diff.images import normal
-from syncd.diff.places import replacements
+from syncd.diff.overlap import replacements
 from syncd.diff.tags import with_actors
-from syncd.model.fields import ID_FIELD, Direction, Mapping
 from syncd.model.kinds import Json
+from syncd.model.mapping import ID_FIELD, Direction, Mapping
 from syncd.model.plan import Action, Change, Conflict
 from syncd.model.policy import Review
 from syncd.model.snapshot import column
@@ -290,3 +290,37 @@ def _conflicts(mapping: Mapping, doubts: _Doubts, baseline: pl.DataFrame) -> lis
             conflict = label_conflict(mapping, row, row["kind"], suggestions, row["subject"])
             found.append(replace(conflict, base=base, is_copy=row["is_copy"]))
     return found
+
+
+TAKEN_BACK = "id_taken_back"
+
+
+def without_orphans(
+    rows: pl.DataFrame, baseline: pl.DataFrame, minted: frozenset[tuple[str, str]]
+) -> tuple[pl.DataFrame, list[Change]]:
+    """FiftyOne's rows with the ids taken off labels for which they were only meant, and the changes that do so."""
+    if not minted:
+        return rows, []
+    names = ["annotation_id", "label_id"]
+    meant = pl.DataFrame(sorted(minted), schema=dict.fromkeys(names, pl.String()), orient="row")
+    orphans = rows.join(meant, on=names, how="semi").join(baseline, on="annotation_id", how="anti")
+    if orphans.is_empty():
+        return rows, []
+    place = ["sample_id", *names]
+    marked = orphans.select(place).unique().with_columns(pl.lit(value=True).alias("orphan"))
+    kept = pl.when(pl.col("orphan").is_null()).then(pl.col("annotation_id"))
+    cleared = rows.join(marked, on=place, how="left", maintain_order="left").with_columns(kept.alias("annotation_id"))
+    return cleared.drop("orphan"), [
+        Change(
+            annotation_id=annotation_id,
+            label_id=label_id,
+            sample_id=sample_id,
+            direction=Direction.TO_FIFTYONE,
+            action=Action.UPDATE,
+            field=ID_FIELD,
+            old=annotation_id,
+            new=None,
+            reason=TAKEN_BACK,
+        )
+        for sample_id, annotation_id, label_id in orphans.select(place).iter_rows()
+    ]

@@ -16,13 +16,12 @@ from typing import Any
 
 import polars as pl
 
-from syncd.diff.content import content_of, fiftyone_content
-from syncd.diff.findings import Findings, edited, side_row
+from syncd.diff.findings import Findings, content_of, edited, fiftyone_content, side_row
+from syncd.diff.frames import EXPRESSIONS, B, D, F, prefixed
+from syncd.diff.history import REFUSED
 from syncd.diff.inputs import Inputs
-from syncd.diff.joined import EXPRESSIONS, B, D, F, prefixed
-from syncd.diff.memory import REFUSED
-from syncd.model.fields import MEDIA_FIELD, SAMPLE_FIELD, Direction, Mapping
 from syncd.model.kinds import Json
+from syncd.model.mapping import MEDIA_FIELD, SAMPLE_FIELD, Direction, Mapping
 from syncd.model.plan import Action, Change, Conflict, Edited
 from syncd.model.policy import Brakes
 from syncd.model.snapshot import baseline_schema, column, known_column

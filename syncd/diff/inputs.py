@@ -7,8 +7,8 @@ from datetime import datetime
 
 import polars as pl
 
-from syncd.diff.names import SIGNED_SCHEMA
-from syncd.model.fields import Mapping, Side
+from syncd.diff.editor_names import SIGNED_SCHEMA
+from syncd.model.mapping import Mapping, Side
 from syncd.model.policy import Policy
 from syncd.model.snapshot import TIMESTAMP_DTYPE, Snapshot, empty_samples
 from syncd.model.vocabulary import Vocabulary
@@ -107,10 +107,10 @@ class History:
     """The attributes that a run which died was about to give back to their labels."""
 
     signed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SIGNED_SCHEMA))
-    """Whose names syncd itself left in rows (:mod:`syncd.diff.names`)."""
+    """Whose names syncd itself left in rows (:mod:`syncd.diff.editor_names`)."""
 
     by_hand: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BY_HAND_SCHEMA))
-    """The annotations that the run before this one found changed in FiftyOne by people (:mod:`syncd.diff.returns`)."""
+    """The annotations that the run before this one found changed in FiftyOne by people (:mod:`syncd.diff.reverts`)."""
 
     standing: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STANDING_SCHEMA))
     """The edits and drawn labels that waited already then, or were in a conflict without an annotation."""

@@ -9,23 +9,25 @@ from typing import Any
 
 import polars as pl
 
-from syncd.diff.boxes import why_not_relative
-from syncd.diff.content import content_of, fiftyone_content, jsonable_content, problems_of, values_of
+from syncd.diff.box_units import why_not_relative
 from syncd.diff.findings import (
     Findings,
+    content_of,
     edited,
+    fiftyone_content,
     into_database,
     into_fiftyone,
+    jsonable_content,
     label_conflict,
+    problems_of,
     unsafe_row,
+    values_of,
     whole_change,
     whole_conflict,
 )
-from syncd.diff.gate import TAGGED, drawn_waits
-from syncd.diff.gone import WITHOUT_SAMPLE, next_away, seen_elsewhere
-from syncd.diff.inputs import History, Inputs
-from syncd.diff.joined import D, F, not_finite, unreadable
-from syncd.diff.memory import (
+from syncd.diff.frames import D, F, not_finite, unreadable
+from syncd.diff.gone_samples import WITHOUT_SAMPLE, next_away, seen_elsewhere
+from syncd.diff.history import (
     REFUSED,
     REFUSED_THERE,
     STALE,
@@ -38,14 +40,16 @@ from syncd.diff.memory import (
     removed_lately,
     with_presence_memory,
 )
-from syncd.diff.places import REPLACED, Occupants
+from syncd.diff.inputs import History, Inputs
+from syncd.diff.overlap import REPLACED, Occupants
 from syncd.diff.presence import HIDDEN
-from syncd.diff.returns import ASK
+from syncd.diff.reverts import ASK
+from syncd.diff.review import TAGGED, drawn_waits
 from syncd.diff.tags import PLACE, Place, with_actors
-from syncd.diff.unsafe import why_unsafe_whole
+from syncd.diff.unsafe_values import why_unsafe_whole
 from syncd.diff.vocabulary import UNKNOWN
-from syncd.model.fields import BOX, LABEL, Direction, Mapping, Side
 from syncd.model.kinds import Json
+from syncd.model.mapping import BOX, LABEL, Direction, Mapping, Side
 from syncd.model.plan import Action, Change, Conflict, Waiting
 from syncd.model.snapshot import column
 
@@ -66,7 +70,7 @@ def judge_newcomers(
     """Decides what only one side has and the baseline does not know, and every fresh label.
 
     ``approved`` are the labels with an approving tag, ``asked`` those for which a tag asks something; ``returned``
-    those that are back, and not by an edit (:attr:`syncd.diff.returns.Returns.back`). ``busy`` are the samples in their
+    those that are back, and not by an edit (:attr:`syncd.diff.reverts.Returns.back`). ``busy`` are the samples in their
     quiet period, whose labels are left alone.
     """
     unknown = rows.filter(~pl.col("in_b"))

@@ -8,14 +8,19 @@ from typing import Any
 
 import polars as pl
 
-from syncd.diff.content import problems_of, values_of
-from syncd.diff.findings import Findings, edited, into_fiftyone, unsafe_row, whole_change, whole_conflict
-from syncd.diff.gone import WITHOUT_SAMPLE
-from syncd.diff.images import RETIED, is_retied
-from syncd.diff.inputs import Inputs
-from syncd.diff.joined import B, D, F, any_difference
-from syncd.diff.lost import is_edited
-from syncd.diff.memory import (
+from syncd.diff.findings import (
+    Findings,
+    edited,
+    into_fiftyone,
+    problems_of,
+    unsafe_row,
+    values_of,
+    whole_change,
+    whole_conflict,
+)
+from syncd.diff.frames import B, D, F, any_difference
+from syncd.diff.gone_samples import WITHOUT_SAMPLE
+from syncd.diff.history import (
     REFUSED,
     REFUSED_THERE,
     STALE,
@@ -24,10 +29,13 @@ from syncd.diff.memory import (
     refused_there,
     with_presence_memory,
 )
-from syncd.diff.returns import ASK, WINDOW
+from syncd.diff.images import RETIED, is_retied
+from syncd.diff.inputs import Inputs
+from syncd.diff.lost_attributes import is_edited
+from syncd.diff.reverts import ASK, WINDOW
 from syncd.diff.tags import PLACE, with_actors
-from syncd.diff.unsafe import why_unsafe_whole
-from syncd.model.fields import Direction, Side
+from syncd.diff.unsafe_values import why_unsafe_whole
+from syncd.model.mapping import Direction, Side
 from syncd.model.plan import RESTORED, Action
 from syncd.model.policy import Policy
 
@@ -52,7 +60,7 @@ def judge_missing(
 
     Whether the database hides an annotation is asked by its id, so that any read proves it. ``asked`` are the labels
     for which a tag asks something (:func:`syncd.diff.tags.asking`); ``returned`` those that went again, and not by
-    an edit (:attr:`syncd.diff.returns.Returns.gone`).
+    an edit (:attr:`syncd.diff.reverts.Returns.gone`).
     """
     in_f, in_d = pl.col("in_f"), pl.col("in_d")
     known = rows.filter(pl.col("in_b") & ~(in_f & in_d) & ~WITHOUT_SAMPLE)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping as Values
 from dataclasses import replace
 
-from syncd.diff.compare import same
-from syncd.diff.content import jsonable
+from syncd.diff.findings import jsonable
 from syncd.diff.images import is_other
-from syncd.diff.unsafe import why_unsafe
-from syncd.model.fields import BOX, LABEL, MEDIA_FIELD, Direction, Mapping, Side
+from syncd.diff.unsafe_values import why_unsafe
 from syncd.model.kinds import Value, dumps
+from syncd.model.mapping import BOX, LABEL, MEDIA_FIELD, Direction, Mapping, Side
 from syncd.model.plan import ANSWERED, Action, Change
-from syncd.model.readback import Readback
+from syncd.model.result import Readback
+from syncd.model.values import same
 from syncd.model.vocabulary import Vocabulary
 
 LEFT = (

@@ -10,35 +10,40 @@ from collections import Counter
 
 import polars as pl
 
-from syncd.diff import boxes, rewind
-from syncd.diff.answers import Answers, Heard, answers, flagged, kept
+from syncd.diff import box_units, rewind
 from syncd.diff.brakes import counted, held_by
 from syncd.diff.decisions import decide, next_baseline
-from syncd.diff.fields import judge, verdict_column
-from syncd.diff.findings import Findings
-from syncd.diff.flags import flag
-from syncd.diff.gate import gated
-from syncd.diff.gone import without_lost_homes
-from syncd.diff.identity import Identified, identify
+from syncd.diff.editor_names import without_own_names
+from syncd.diff.findings import Findings, with_sides
+from syncd.diff.frames import B, F, is_hidden, join
+from syncd.diff.gone_samples import without_lost_homes
+from syncd.diff.history import open_fields, open_whole
+from syncd.diff.identity import Identified, identify, without_orphans
 from syncd.diff.images import Images, judge_images
 from syncd.diff.inputs import Inputs
-from syncd.diff.joined import B, F, is_hidden, join
-from syncd.diff.lost import with_lost
-from syncd.diff.marks import conflict_marks, held_marks
-from syncd.diff.memory import open_fields, open_whole
-from syncd.diff.names import without_own_names
+from syncd.diff.lost_attributes import with_lost
+from syncd.diff.merge import judge, verdict_column
 from syncd.diff.newcomers import OCCUPIED, judge_newcomers
 from syncd.diff.presence import judge_missing
-from syncd.diff.quiet import LeftAlone, without_young
-from syncd.diff.returns import find_returns
+from syncd.diff.quiet_period import LeftAlone, without_young
+from syncd.diff.reverts import find_returns
+from syncd.diff.review import Answers, Heard, answers, flag, flagged, gated, kept
 from syncd.diff.settled import is_agreed
-from syncd.diff.shown import with_sides
-from syncd.diff.stamps import without_orphans
-from syncd.diff.tags import approved_places, asking, known_answers, said, spent_names, voices, with_actors
+from syncd.diff.tag_intents import verified_field, with_wishes
+from syncd.diff.tags import (
+    approved_places,
+    asking,
+    conflict_marks,
+    held_marks,
+    known_answers,
+    said,
+    spent_names,
+    voices,
+    with_actors,
+)
 from syncd.diff.vocabulary import with_nearest
-from syncd.diff.wishes import verified_field, with_wishes
-from syncd.model.fields import SAMPLE_FIELD, Mapping, Side
 from syncd.model.kinds import dumps
+from syncd.model.mapping import SAMPLE_FIELD, Mapping, Side
 from syncd.model.plan import AWAITING, ERROR, Change, Conflict, Counts, Plan, Scope, Waiting
 from syncd.model.snapshot import distinct
 
@@ -91,7 +96,7 @@ def diff(inputs: Inputs) -> Plan:
     stop = (
         images.held
         or rewind.held(inputs, joined, went_back)
-        or boxes.held(inputs, joined)
+        or box_units.held(inputs, joined)
         or _braked(inputs, found, changes, conflicts, doubted)
     )
     answer = Answers((), frozenset())

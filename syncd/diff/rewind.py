@@ -14,13 +14,13 @@ from typing import Any
 
 import polars as pl
 
-from syncd.diff.content import values_of
-from syncd.diff.gone import WITHOUT_SAMPLE
+from syncd.diff.findings import values_of
+from syncd.diff.frames import B, D, F, any_difference, differ, is_known, prefixed, unreadable
+from syncd.diff.gone_samples import WITHOUT_SAMPLE
+from syncd.diff.history import is_same, open_whole
 from syncd.diff.inputs import Inputs
-from syncd.diff.joined import B, D, F, any_difference, differ, is_known, prefixed, unreadable
-from syncd.diff.memory import is_same, open_whole
-from syncd.model.fields import Direction, Field, Mapping, Side
 from syncd.model.kinds import dumps
+from syncd.model.mapping import Direction, Field, Mapping, Side
 from syncd.model.plan import Action, Change
 from syncd.model.snapshot import column
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from syncd.adapters.sql.quote import quote, table_in_sql
-from syncd.diff.boxes import BEYOND, MEANT, MOST_OF_THEM
+from syncd.diff.box_units import BEYOND, MEANT, MOST_OF_THEM
 from syncd.doctor.finding import Check, Verdict, fault, ok, skipped, warning
 from syncd.doctor.rows import LOOKED_AT, column_in_sql, source_in_sql
 from syncd.doctor.subject import Subject

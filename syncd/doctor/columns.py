@@ -7,17 +7,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from syncd.adapters.fiftyone.dataset import KINDS
+from syncd.adapters.sql.accepted_values import columns_taking
 from syncd.adapters.sql.describe import EXPECTED, IDS, describe
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import name_in_sql, table_in_sql
-from syncd.adapters.sql.takes import columns_taking
 from syncd.adapters.sql.values import ACTOR
 from syncd.config.nearest import nearest, other_form
-from syncd.doctor.finding import Check, Verdict, fault, ok, skipped, warning
+from syncd.doctor.finding import Check, Verdict, count, fault, in_sql, listed, ok, sdk, sdk_name, skipped, warning
 from syncd.doctor.subject import Subject
-from syncd.doctor.wording import count, in_sql, listed, sdk, sdk_name
+from syncd.engine.mapping import build_mapping
 from syncd.errors import MappingError
-from syncd.mapped import build_mapping
 from syncd.model import BOX, LABEL, Direction, Kind
 
 FIELD_TYPES = {kind: name for name, kind in reversed(KINDS.items())} | {

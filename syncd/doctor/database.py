@@ -10,13 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from syncd.adapters.connect import remedy_for
 from syncd.adapters.sql.quote import name_in_sql
 from syncd.config import redact_url
-from syncd.config.login import HINT
-from syncd.connect import remedy_for
-from syncd.doctor.finding import Check, Verdict, fault, ok, warning
+from syncd.config.redact import HINT
+from syncd.doctor.finding import Check, Verdict, fault, in_sql, ok, warning
 from syncd.doctor.servers import DATABASE_ANSWERS, Servers
-from syncd.doctor.wording import in_sql
 from syncd.errors import ConfigError, DatabaseUnavailable
 
 OLDEST = 13

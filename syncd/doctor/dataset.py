@@ -8,9 +8,8 @@ from typing import Any
 from syncd.adapters.fiftyone.compat import STAMP
 from syncd.adapters.fiftyone.dataset import DatasetMissing, describe
 from syncd.config.nearest import nearest
-from syncd.doctor.finding import Check, Verdict, fault, ok, warning
+from syncd.doctor.finding import Check, Verdict, count, fault, listed, ok, sdk, sdk_code, sdk_name, warning
 from syncd.doctor.subject import DATASET, LABEL_FIELD, Documents, Subject
-from syncd.doctor.wording import count, listed, sdk, sdk_code, sdk_name
 from syncd.errors import MappingError
 
 

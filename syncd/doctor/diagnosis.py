@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from syncd.config import BindingConfig, Config
 from syncd.doctor import (
     boxes,
-    capture,
     columns,
     dataset,
     hidden,
@@ -23,8 +22,7 @@ from syncd.doctor import (
     table,
     terms,
 )
-from syncd.doctor.finding import SERVERS, Check, Finding, run
-from syncd.doctor.secrets import Secrets
+from syncd.doctor.finding import SERVERS, Check, Finding, Secrets, run
 from syncd.doctor.subject import Subject
 
 
@@ -60,7 +58,7 @@ def _checks(subject: Subject) -> Iterator[Check]:
     yield from table.checks(subject)
     yield from columns.checks(subject)
     yield from table.checks_of_columns(subject)
-    yield from capture.checks(subject)
+    yield from table.checks_of_capture(subject)
     yield from rights.checks_of_table(subject)
     yield from rows.checks(subject)
     yield from boxes.checks(subject)

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from syncd.adapters.sql.quote import name_in_sql, relation, source
-from syncd.capture.read import installed
-from syncd.capture.target import find_target
-from syncd.doctor.finding import Check, Verdict, ok, skipped, warning
+from syncd.doctor.finding import Check, Verdict, count, in_sql, listed, ok, skipped, warning
 from syncd.doctor.subject import Subject
-from syncd.doctor.wording import count, in_sql, listed
 from syncd.model import Kind
+from syncd.store.capture_read import installed
+from syncd.store.capture_target import find_target
 
 AT_MOST = 100_000
 """Hidden rows that are counted."""

@@ -7,11 +7,9 @@ from typing import Any
 
 from syncd.adapters.fiftyone.pipeline import ID_TYPES
 from syncd.doctor.dataset import indexed
-from syncd.doctor.finding import Check, Verdict, fault, ok, warning
-from syncd.doctor.loadable import label_checks, unwound
+from syncd.doctor.finding import Check, Verdict, count, fault, listed, ok, sdk, sdk_code, sdk_name, warning
+from syncd.doctor.loadable import NOTHING, Expression, anything, label_checks, unwound
 from syncd.doctor.subject import LABELS, Documents, LabelCounts, Subject
-from syncd.doctor.unreadable import NOTHING, Expression, anything
-from syncd.doctor.wording import count, listed, sdk, sdk_code, sdk_name
 from syncd.model import Kind
 
 UUID = "^[{]?[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}[}]?$"

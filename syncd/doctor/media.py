@@ -8,15 +8,13 @@ from pathlib import Path
 
 from syncd.adapters.s3.client import s3_client
 from syncd.adapters.s3.errors import Place
-from syncd.adapters.s3.listing import pages
-from syncd.adapters.s3.objects import read_range
+from syncd.adapters.s3.objects import pages, read_range
 from syncd.config import S3Prefix
-from syncd.doctor.finding import Check, Verdict, fault, ok, warning
+from syncd.doctor.finding import Check, Verdict, count, fault, ok, warning
 from syncd.doctor.subject import Subject
-from syncd.doctor.wording import count
-from syncd.media.edition import Edition, edition
-from syncd.media.folder import check_folder
-from syncd.media.locate import folder_text
+from syncd.ingest.media.folder import check_folder
+from syncd.ingest.media.locate import folder_text
+from syncd.ingest.media.store import Edition, edition
 
 ATTEMPTS, ANSWER_S = 2, 10.0
 """Of a request to S3: a person waits for the answer."""

@@ -9,12 +9,11 @@ from typing import Any
 
 from pymongo.database import Database
 
+from syncd.adapters.connect import overruled
 from syncd.adapters.fiftyone.compat import installed_version, numbers, stored_version
-from syncd.config.login import HINT, is_clear_mongodb_uri
-from syncd.connect import overruled
-from syncd.doctor.finding import Check, Verdict, fault, ok, warning
+from syncd.config.redact import HINT, is_clear_mongodb_uri
+from syncd.doctor.finding import Check, Verdict, count, fault, ok, warning
 from syncd.doctor.servers import MONGODB_ANSWERS, Servers
-from syncd.doctor.wording import count
 from syncd.errors import FiftyOneUnavailable
 
 OLDEST = 6

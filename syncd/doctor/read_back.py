@@ -13,13 +13,12 @@ import sqlalchemy as sa
 from syncd.adapters.sql.adapter import SqlAdapter
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.quote import quote, relation, source
-from syncd.diff.compare import differs
-from syncd.doctor.finding import Check, Verdict, ok, skipped, warning
+from syncd.doctor.finding import Check, Verdict, count, listed, ok, skipped, warning
 from syncd.doctor.subject import Subject
-from syncd.doctor.wording import count, listed
-from syncd.mapped import EXACT_SINGLE
+from syncd.engine.mapping import EXACT_SINGLE
 from syncd.model import BOX, LABEL, Direction, Field, Holds, Kind, LabelType, Mapping
 from syncd.model.snapshot import column
+from syncd.model.values import differs
 
 COMPARED = 50
 """Rows that are looked at."""

@@ -8,10 +8,9 @@ from typing import Any
 
 from syncd.adapters.sql.rights import grant, lacking, may_delete, role_in_sql, sequence_lacking
 from syncd.doctor.columns import roles
-from syncd.doctor.finding import Check, Verdict, fault, ok, skipped
+from syncd.doctor.finding import Check, Verdict, fault, in_sql, listed, ok, skipped
+from syncd.doctor.grants import rows_are_added
 from syncd.doctor.subject import Subject
-from syncd.doctor.wording import in_sql, listed
-from syncd.grants import rows_are_added
 from syncd.model import Direction
 
 NEEDED_IN_MONGODB = ("find", "update")

@@ -9,15 +9,14 @@ import polars as pl
 import sqlalchemy as sa
 
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
-from syncd.adapters.fiftyone.layout import CROP_FRAME
-from syncd.canonical import canonical_id
+from syncd.adapters.fiftyone.create import CROP_FRAME
+from syncd.diff.frames import D, F, prefixed
 from syncd.diff.images import NEARLY_ALL, is_other_image
-from syncd.diff.joined import D, F, prefixed
-from syncd.doctor.finding import Check, Verdict, fault, ok, skipped, warning
+from syncd.doctor.finding import Check, Verdict, count, fault, listed, ok, short, skipped, warning
 from syncd.doctor.rows import column_in_sql, source_in_sql
 from syncd.doctor.subject import Subject
-from syncd.doctor.wording import count, listed, short
 from syncd.model import Kind, Mapping
+from syncd.model.canonical import canonical_id
 
 LOOKED_AT = 10_000
 """Rows whose labels are looked up; of more, about as many are chosen by chance."""

@@ -10,8 +10,8 @@ from typing import Any
 from pymongo.database import Database
 from sqlalchemy import Connection
 
+from syncd.adapters.connect import open_database, open_fiftyone
 from syncd.config import Config
-from syncd.connect import open_database, open_fiftyone
 from syncd.doctor.finding import Check, Fact
 
 DATABASE_ANSWERS = "Database answers"

@@ -9,11 +9,9 @@ from sqlalchemy import Connection
 
 from syncd.adapters.sql.quote import name_in_sql
 from syncd.doctor.database import reach, where
-from syncd.doctor.finding import Check, Fact, Verdict, fault, ok, skipped
+from syncd.doctor.finding import Check, Fact, Verdict, count, fault, in_sql, listed, ok, skipped
 from syncd.doctor.servers import STATE_ANSWERS, Servers
-from syncd.doctor.wording import count, in_sql, listed
-from syncd.store.migrate import current, require_current
-from syncd.store.rights import RIGHTS, SEQUENCES
+from syncd.store.migrate import RIGHTS, SEQUENCES, current, require_current
 from syncd.store.tables import tables_for
 
 MIGRATE = "Run: syncd migrate"

@@ -10,12 +10,11 @@ from sqlalchemy import Connection, make_url
 
 from syncd.adapters.fiftyone.dataset import DatasetInfo
 from syncd.adapters.fiftyone.mapping import LabelMapping
-from syncd.adapters.sql.mapping import ColumnInfo, TableInfo, TableMapping
+from syncd.adapters.sql.mapping import ColumnInfo, TableInfo, TableMapping, table_mapping
 from syncd.config import BindingConfig
 from syncd.doctor.finding import Fact
 from syncd.doctor.servers import Servers
 from syncd.doctor.table_facts import TableFacts
-from syncd.mapped import table_mapping
 from syncd.model import Kind
 
 DATASET = "Dataset"

@@ -8,17 +8,33 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import ProgrammingError
 
+from syncd.adapters.sql.clock import literal, stamp_zone
 from syncd.adapters.sql.errors import sqlstate
-from syncd.adapters.sql.owner import find_owner, nobody
+from syncd.adapters.sql.ids import find_owner, nobody
 from syncd.adapters.sql.quote import name_in_sql, relation, split_name, table_in_sql
-from syncd.adapters.sql.zone import literal, stamp_zone
+from syncd.config import format_duration
 from syncd.config.nearest import nearest
-from syncd.doctor.finding import NO_RIGHT, Check, Verdict, fault, ok, said, skipped, warning
+from syncd.doctor.finding import (
+    NO_RIGHT,
+    Check,
+    Verdict,
+    count,
+    fault,
+    in_sql,
+    listed,
+    ok,
+    said,
+    skipped,
+    table_in_config,
+    warning,
+)
 from syncd.doctor.subject import READ, TABLE, Relation, Subject
 from syncd.doctor.table_facts import TABLE as IS_TABLE
 from syncd.doctor.table_facts import look_up, query_columns, triggers_touching
-from syncd.doctor.wording import count, in_sql, listed, table_in_config
 from syncd.model import Kind
+from syncd.store.capture_install import plan_remove
+from syncd.store.capture_read import installed
+from syncd.store.capture_target import find_target
 
 
 def checks(subject: Subject) -> Iterator[Check]:
@@ -283,3 +299,24 @@ def _insertable(subject: Subject) -> Verdict:
             f"{in_sql(f'ALTER TABLE {name} {loosen}')} Or {quarantine}",
         )
     return ok("every column that must not be null is mapped or has a default")
+
+
+def checks_of_capture(subject: Subject) -> Iterator[Check]:
+    """Of change capture, which nobody needs to have."""
+    yield Check("Change capture", lambda: _capture(subject))
+
+
+def _capture(subject: Subject) -> Verdict:
+    config, binding = subject.servers.config, subject.binding
+    polled = f"none: the table is looked at every {format_duration(config.daemon.poll_interval)}"
+    if not subject.is_postgresql or config.state.url is not None or subject.table.get().kind != IS_TABLE:
+        return ok(polled)
+    install = f"syncd database install-capture {binding.name}"
+    target = find_target(subject.connection, binding.table, binding.columns.id, config.state.schema_name)
+    if installed(subject.connection, target):
+        return ok("triggers record what changes, and wake the daemon")
+    if plan_remove(subject.connection, target).statements:
+        return warning(
+            "its triggers are out of date or switched off, so that changes are not seen by them", f"Run: {install}"
+        )
+    return ok(f"{polled}; to be woken at once: {install}")

@@ -14,18 +14,18 @@ from typing import Any
 import polars as pl
 
 from syncd.adapters.fiftyone.samples import insert_samples, sample_documents, stand_as_given
-from syncd.apply.execute import apply
-from syncd.canonical import respelt
 from syncd.diff import Inputs, diff
+from syncd.engine.apply import apply
+from syncd.ingest.context import Work
 from syncd.ingest.crops import Knife, cut, folder_of_crops
+from syncd.ingest.dataset_setup import FRAME, FRAME_BOX, S3_ETAG, S3_URI
 from syncd.ingest.judge import faults, judge_rows, judge_sizes, refuse_unknown, unknown_labels, without
-from syncd.ingest.layout import FRAME, FRAME_BOX, S3_ETAG, S3_URI
 from syncd.ingest.source import FRAME as FRAME_COLUMN
-from syncd.ingest.work import Work
 from syncd.model import Action, Direction, Plan, Scope, Side, Snapshot
+from syncd.model.canonical import respelt
+from syncd.model.result import APPLIED
 from syncd.model.snapshot import SAMPLES_SCHEMA, baseline_schema, empty_samples, known_column, schema
 from syncd.store import baseline
-from syncd.store.changes import APPLIED
 
 Progress = Callable[[int], None]
 
@@ -59,7 +59,7 @@ class Written:
 def prepare_batch(work: Work, ids: list[str], located: pl.DataFrame, progress: Progress, *, dry_run: bool) -> Prepared:
     """Reads and judges rows, and fetches the media that have no sample yet; writes nothing to either side.
 
-    ``located`` are their media with where each is (:meth:`syncd.media.store.MediaStore.locate`).
+    ``located`` are their media with where each is (:meth:`syncd.ingest.media.store.MediaStore.locate`).
     """
     rows = every = work.source.rows(ids)
     bad = [judge_rows(work.session.mapping, rows, single=work.single, crops=work.crops)]

@@ -15,17 +15,17 @@ from typing import Any
 
 import polars as pl
 
+from syncd.adapters.connect import fiftyone_database, first_line
 from syncd.adapters.fiftyone.dataset import describe
 from syncd.adapters.fiftyone.sdk import fiftyone_for
 from syncd.config import BindingConfig, Config
-from syncd.connect import fiftyone_database, first_line
+from syncd.engine.failures import clear_errors, locked_errors
+from syncd.engine.session import open_session
 from syncd.errors import ConfigError
-from syncd.ingest.errors import IngestError
+from syncd.ingest.context import LIMITS
 from syncd.ingest.evaluation import PAIR, Evaluation, score
-from syncd.ingest.work import LIMITS
+from syncd.ingest.result import IngestError
 from syncd.model import Json, LabelType
-from syncd.reconcile.failures import clear_errors, locked_errors
-from syncd.session import open_session
 from syncd.store.lock import one_run
 
 Report = Callable[[str, int, int], None]

@@ -9,10 +9,10 @@ from collections.abc import Collection
 
 import polars as pl
 
-from syncd.diff.boxes import is_beyond, why_not_relative
-from syncd.diff.content import problems_of
-from syncd.diff.nearest import nearest_terms
-from syncd.diff.unsafe import why_unsafe_whole
+from syncd.diff.box_units import is_beyond, why_not_relative
+from syncd.diff.findings import problems_of
+from syncd.diff.unsafe_values import why_unsafe_whole
+from syncd.diff.vocabulary import nearest_terms
 from syncd.ingest.source import FRAME_BOX, HEIGHT, WIDTH
 from syncd.model import BOX, LABEL, Kind, Mapping, Side
 from syncd.model.snapshot import column

@@ -12,7 +12,7 @@ from syncd.adapters.fiftyone.adapter import READING, WRITING
 from syncd.adapters.fiftyone.compat import BUMP
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.samples import METADATA
-from syncd.ingest.work import Work
+from syncd.ingest.context import Work
 
 BATCH = 1_000
 

@@ -13,11 +13,11 @@ import polars as pl
 
 from syncd.adapters.fiftyone.predictions import PredictionField
 from syncd.adapters.fiftyone.samples import Predicted
-from syncd.diff.compare import differs
+from syncd.ingest.context import Work
 from syncd.ingest.result import Refreshed
-from syncd.ingest.work import Work
 from syncd.model import BOX
 from syncd.model.snapshot import column
+from syncd.model.values import differs
 from syncd.store import baseline
 
 Report = Callable[[str, int, int], None]

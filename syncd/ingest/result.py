@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import polars as pl
 
+from syncd.errors import SyncdError
 from syncd.ingest.judge import no_faults
 from syncd.model import Json
+from syncd.printable import without_formulas
 from syncd.vocabulary.push import Pushed
 
 SHOWN = 20
@@ -122,3 +125,26 @@ class IngestResult:
             "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
         }
+
+
+class IngestError(SyncdError):
+    """The binding, its dataset or its media do not allow an ingest."""
+
+
+def write_rejected(result: IngestResult, path: Path, *, safe_for_spreadsheets: bool = False) -> IngestResult:
+    """Writes the faults as CSV (``annotation_id``, ``media``, ``kind``, ``reason``), whole or not at all.
+
+    Without faults nothing is written. ``SyncdError`` where the file cannot be written.
+    """
+    if result.faults.is_empty():
+        return result
+    part = path.with_name(f".{path.name}.part")
+    try:
+        (without_formulas(result.faults) if safe_for_spreadsheets else result.faults).write_csv(part)
+        part.replace(path)
+    except OSError as error:
+        raise SyncdError(
+            f"The rows that could not be loaded cannot be listed in {path}: {error.strerror}.",
+            remedy="Name another file: --rejected FILE. What could be loaded has been loaded.",
+        ) from error
+    return replace(result, faults_file=str(path))

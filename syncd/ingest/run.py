@@ -20,19 +20,18 @@ from threading import Event
 import polars as pl
 
 from syncd.config import Config
-from syncd.diff.nearest import nearest_terms
+from syncd.diff.vocabulary import nearest_terms
+from syncd.engine.failures import clear_errors, close_failed, locked_errors
 from syncd.ingest.batch import Prepared, Written, prepare_batch, write_batch
+from syncd.ingest.context import Work, open_work
+from syncd.ingest.crops import recut
 from syncd.ingest.judge import faults, judge_ids, no_faults, without
 from syncd.ingest.metadata import fill_metadata
 from syncd.ingest.predictions import refresh_predictions
-from syncd.ingest.recut import recut
 from syncd.ingest.result import IngestResult, Unknown
-from syncd.ingest.work import Work, open_work
-from syncd.reconcile.failures import clear_errors, close_failed, locked_errors
 from syncd.store import baseline, runs
 from syncd.store.lock import one_run
-from syncd.vocabulary.keep import push_if_changed
-from syncd.vocabulary.push import Pushed
+from syncd.vocabulary.push import Pushed, push_if_changed
 
 MODE = "ingest"
 BATCH = 4_000

@@ -15,11 +15,10 @@ from sqlalchemy import Connection
 from syncd.adapters.sql.adapter import SqlAdapter
 from syncd.adapters.sql.describe import describe
 from syncd.adapters.sql.errors import READING, asking
-from syncd.adapters.sql.mapping import TableMapping
+from syncd.adapters.sql.mapping import TableMapping, table_mapping
 from syncd.adapters.sql.reader import Reader
 from syncd.config import BindingConfig
 from syncd.errors import MappingError
-from syncd.mapped import table_mapping
 from syncd.model import BOX, Direction, Field, Holds, Kind, Mapping
 from syncd.model.snapshot import PREFIX
 

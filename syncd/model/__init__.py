@@ -3,7 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from syncd.model.fields import (
+from syncd.model.kinds import Json, Kind, Value, dtype, dumps, to_json
+from syncd.model.mapping import (
     BOX,
     FLAG,
     ID_FIELD,
@@ -17,7 +18,6 @@ from syncd.model.fields import (
     Mapping,
     Side,
 )
-from syncd.model.kinds import Json, Kind, Value, dtype, dumps, to_json
 from syncd.model.plan import Action, Change, Conflict, Content, Counts, Plan, Scope, TagEdit, Waiting
 from syncd.model.policy import Brakes, Marks, Policy, Review
 from syncd.model.vocabulary import Vocabulary

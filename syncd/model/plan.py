@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
-from syncd.model.fields import ID_FIELD, SAMPLE_FIELD, Direction, Side
 from syncd.model.kinds import Json, Value, dumps
+from syncd.model.mapping import ID_FIELD, SAMPLE_FIELD, Direction, Side
 
 if TYPE_CHECKING:
     import polars as pl

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import polars as pl
 
-from syncd.model.fields import Mapping, Side
 from syncd.model.kinds import Kind, dtype
+from syncd.model.mapping import Mapping, Side
 
 TIMESTAMP_DTYPE = dtype(Kind.TIMESTAMP)
 
@@ -165,3 +165,32 @@ class Origin:
     deleted_at: datetime | None = None
     notes: tuple[str, ...] = field(default=())
     mark: Mark | None = None
+
+
+HASHES = ("hash_1", "hash_2")
+"""Columns of a document's hash: two numbers of 64 bits."""
+
+DIGEST = ("digest_1", "digest_2")
+"""Columns of a digest of all labels of one sample."""
+
+
+def both_hashes(value: pl.Expr, names: tuple[str, str]) -> list[pl.Expr]:
+    """Two hashes of a column under these names, which agree by chance less often than one would."""
+    return [value.hash(seed).alias(name) for seed, name in enumerate(names, start=1)]
+
+
+HASHED_SCHEMA: dict[str, pl.DataType] = {"sample_id": pl.String()} | {name: pl.UInt64() for name in HASHES}
+"""A document that was met, and its hash; all null where it is not as FiftyOne makes them, and cannot be told."""
+
+DOCUMENTS_SCHEMA: dict[str, pl.DataType] = HASHED_SCHEMA | {"document": pl.Binary()}
+"""The same with the document itself, not decoded."""
+
+DIGESTS_SCHEMA: dict[str, pl.DataType] = {
+    "sample_id": pl.String(),
+    "labels": pl.UInt32(),
+    **{name: pl.UInt64() for name in DIGEST},
+}
+"""What labels a sample holds: their number, and a digest of their ids and values."""
+
+FAMILIAR_SCHEMA: dict[str, pl.DataType] = HASHED_SCHEMA | DIGESTS_SCHEMA | {"edited_at": TIMESTAMP_DTYPE}
+"""What a document of that hash holds, as it was found when it was decoded. ``edited_at`` is null without labels."""

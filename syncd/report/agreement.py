@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from syncd.model import LABEL
-from syncd.store.changes import APPLIED
+from syncd.model.result import APPLIED
 
 VERIFIED = "verified"
 KEY = ["binding", "annotation_id"]

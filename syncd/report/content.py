@@ -12,12 +12,11 @@ from sqlalchemy import Connection
 from syncd.model import LABEL
 from syncd.report.agreement import Agreement, agreement
 from syncd.report.disputes import Disputes, conflicts, disputes
-from syncd.report.labels import Net, Transition, Wavering, net, transitions, wavering
+from syncd.report.labels import Net, Transition, Wavering, net, ordered, transitions, wavering
 from syncd.report.models import Model, model
-from syncd.report.order import ordered
-from syncd.report.read import changes as read_changes
 from syncd.report.refused import Refused, refusals, refused
 from syncd.report.selection import Selection
+from syncd.report.selection import changes as read_changes
 from syncd.report.sides import Sides
 from syncd.report.totals import Totals, totals
 from syncd.store.tables import Tables
@@ -28,7 +27,7 @@ class Report:
     """What a report says of the selected changes; see each part's own type for what it counts.
 
     ``order`` is the order in which labels are shown. ``changes`` has the columns of
-    :data:`syncd.report.read.CHANGES`, in order of ``seq``. ``notes`` say what could not be told, and why.
+    :data:`syncd.report.selection.CHANGES`, in order of ``seq``. ``notes`` say what could not be told, and why.
     ``datasets`` names what the report is about: {binding: its dataset}.
     """
 

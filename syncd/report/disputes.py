@@ -9,8 +9,7 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from syncd.report.read import MOMENT
-from syncd.report.selection import Selection
+from syncd.report.selection import MOMENT, Selection
 from syncd.report.totals import Tally, tally
 from syncd.store.conflicts import RESOLVED
 from syncd.store.tables import Tables

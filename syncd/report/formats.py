@@ -8,14 +8,15 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import polars as pl
+
+from syncd.printable import without_formulas
 from syncd.report.content import Report
 from syncd.report.document import write_json
 from syncd.report.markdown import write_markdown
-from syncd.report.tables import write_csv, write_parquet
 
 if TYPE_CHECKING:
     from syncd.report.pictures import Pictures
-
 
 THUMBNAILS = 60
 """Pictures in a page, unless it is said how many."""
@@ -75,3 +76,25 @@ _TEXTS: dict[Format, Callable[[Report, io.TextIOWrapper, str | None], None]] = {
     Format.JSON: lambda report, file, app_url: write_json(report, file, app_url=app_url),
     Format.MARKDOWN: lambda report, file, app_url: write_markdown(report, file, app_url=app_url),
 }
+
+
+TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
+
+
+def write_csv(changes: pl.DataFrame, file: BinaryIO, *, safe_for_spreadsheets: bool = False) -> None:
+    """CSV in UTF-8, with a header: ``old`` and ``new`` as JSON, times in UTC, a missing value as an empty field.
+
+    It is exact, unless it shall be safe for spreadsheets.
+    """
+    times = pl.col("edited_at", "applied_at").dt.strftime(TIME)
+    table = _logged(changes).with_columns(times)
+    (without_formulas(table) if safe_for_spreadsheets else table).write_csv(file)
+
+
+def write_parquet(changes: pl.DataFrame, file: BinaryIO) -> None:
+    """Parquet: ``old`` and ``new`` as JSON text, times as UTC timestamps in microseconds."""
+    _logged(changes).write_parquet(file)
+
+
+def _logged(changes: pl.DataFrame) -> pl.DataFrame:
+    return changes.drop("old_label", "new_label")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from syncd.store.changes import APPLIED
+from syncd.model.result import APPLIED
 
 
 def in_the_app(app_url: str | None, dataset: str | None, sample_id: str | None) -> str | None:

@@ -16,8 +16,8 @@ from syncd.report.links import in_the_app, undo_command
 from syncd.report.models import Model
 from syncd.report.refused import Refused
 from syncd.report.selection import Selection
+from syncd.report.text import lasted
 from syncd.report.totals import Tally
-from syncd.report.words import lasted
 
 LONGEST = 10
 """Rows of a table; a chat is no place for more."""

@@ -8,7 +8,7 @@ import polars as pl
 
 from syncd.ingest.evaluation import Evaluation, score
 from syncd.model import LABEL, Action
-from syncd.store.changes import APPLIED
+from syncd.model.result import APPLIED
 
 MISSING = "(none)"
 """What a label or prediction that is not there is called in an evaluation."""

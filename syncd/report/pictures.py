@@ -16,17 +16,17 @@ import polars as pl
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
 from syncd.adapters.fiftyone.media import media_of
 from syncd.adapters.s3.client import s3_client
-from syncd.adapters.s3.ranged import RangedFile
+from syncd.adapters.s3.objects import RangedFile
 from syncd.config import Config
+from syncd.engine.session import open_session
 from syncd.errors import SyncdError
-from syncd.ingest.layout import S3_URI
-from syncd.media.bucket import S3, place_of
-from syncd.media.probe import RAISED, Readable
+from syncd.ingest.dataset_setup import S3_URI
+from syncd.ingest.media.bucket import S3, place_of
+from syncd.ingest.media.probe import RAISED, Readable
 from syncd.model import Kind
+from syncd.model.result import APPLIED
 from syncd.model.snapshot import column
 from syncd.report.thumbnails import TooLarge, data_uri, thumbnails
-from syncd.session import open_session
-from syncd.store.changes import APPLIED
 
 BUDGET = 8_000_000
 """Bytes that all pictures together take in the page."""

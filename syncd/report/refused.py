@@ -10,10 +10,9 @@ from sqlalchemy import Connection
 
 from syncd.diff.vocabulary import UNKNOWN
 from syncd.model import LABEL, Json
-from syncd.report.read import MOMENT
-from syncd.report.selection import Selection
+from syncd.model.result import APPLIED
+from syncd.report.selection import MOMENT, Selection
 from syncd.report.totals import Tally, tally
-from syncd.store.changes import APPLIED
 from syncd.store.conflicts import OPEN
 from syncd.store.tables import Tables
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from syncd.config import BindingConfig, Config
+from syncd.engine.session import Session, open_session
 from syncd.errors import SyncdError
 from syncd.ingest.source import open_source, predicted
 from syncd.model import LABEL
 from syncd.model.snapshot import PREFIX
+from syncd.report.labels import by_taxonomy
 from syncd.report.models import PREDICTED
-from syncd.report.order import by_taxonomy
-from syncd.session import Session, open_session
 
 
 @dataclass(frozen=True)

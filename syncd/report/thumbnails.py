@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from PIL import Image, ImageFile
 
 from syncd.ingest.crops import pixels, upright
-from syncd.media.probe import Readable, one_at_a_time, open_image
+from syncd.ingest.media.probe import Readable, one_at_a_time, open_image
 
 EDGE = 224
 """Pixels of the longer side: sharp at half that size on a phone's screen."""
@@ -41,7 +41,7 @@ def thumbnails(file: Readable, boxes: Sequence[Sequence[float] | None]) -> list[
     """What relative boxes (left, top, width, height; None: all of it) show of an upright image, as small WebP each.
 
     Large images are decoded one at a time in this process. ``TooLarge`` where this one is; whatever Pillow raises of a
-    damaged file comes through (`syncd.media.probe.RAISED`).
+    damaged file comes through (`syncd.ingest.media.probe.RAISED`).
     """
     with _decoded(file, boxes) as image:
         return [_webp(image, box) for box in boxes]

@@ -1,4 +1,4 @@
-"""Totals of the changes. Pure: takes the frame of :func:`syncd.report.read.changes`.
+"""Totals of the changes. Pure: takes the frame of :func:`syncd.report.selection.changes`.
 
 Everything but ``by_status`` counts applied changes only: the others never came into effect.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from syncd.store.changes import APPLIED
+from syncd.model.result import APPLIED
 
 
 @dataclass(frozen=True)

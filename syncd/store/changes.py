@@ -15,14 +15,14 @@ from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import array
 from syncd.adapters.sql.encoding import codec_of, escaped
-from syncd.ahead import ahead, batches
 from syncd.model import Action, Change, Direction, Mapping, to_json
 from syncd.model.kinds import from_json, storable
 from syncd.model.plan import ANSWERED
-from syncd.model.readback import APPLIED, PENDING
+from syncd.model.result import APPLIED, PENDING
+from syncd.pipelining import ahead, batches
 from syncd.store import runs
+from syncd.store.baseline import TextRows, copy_in
 from syncd.store.chain import COVERED, Soundness, check, entry_hash
-from syncd.store.copying import TextRows, copy_in
 from syncd.store.tables import Tables
 
 BATCH = 10_000

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.model import LABEL, Conflict, Scope, dumps
-from syncd.store.changes import storable
+from syncd.model.kinds import storable
 from syncd.store.tables import Tables
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def open_now(connection: Connection, tables: Tables, binding: str) -> OpenNow:
     """The open conflicts of a binding."""
     import polars as pl
 
+    from syncd.diff.history import REFUSED
     from syncd.diff.inputs import OPEN_SCHEMA, REFUSED_SCHEMA
-    from syncd.diff.memory import REFUSED
 
     table = tables.conflict
     columns = ("annotation_id", "field", "kind", "fiftyone", "database", "sample_id", "label_id", "subject")

@@ -19,10 +19,10 @@ class Cursor:
 
     ``position`` is the server's clock when the last read began; ``swept_at`` the last time the whole side was read;
     ``identity``, ``rows`` and ``deleted_at`` are its origin then. ``captured`` is how far what triggers record was read
-    (:mod:`syncd.capture.read`); ``None`` where none do. ``left_alone`` are the annotations that were not judged: what
-    named them may not name them again. ``put_off`` are the samples where that was so, each with the time since which it
-    is: of the former the database's cursor tells, of the latter FiftyOne's. ``rules`` is the fingerprint of what the
-    table takes, by which it has refused what it refused.
+    (:mod:`syncd.store.capture_read`); ``None`` where none do. ``left_alone`` are the annotations that were not judged:
+    what named them may not name them again. ``put_off`` are the samples where that was so, each with the time since
+    which it is: of the former the database's cursor tells, of the latter FiftyOne's. ``rules`` is the fingerprint of
+    what the table takes, by which it has refused what it refused.
     """
 
     side: Side

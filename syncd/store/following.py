@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from syncd.store.changes import PENDING
+from syncd.model.result import PENDING
 
 SLACK = 10_000
 """Bindings write side by side: an entry may become visible after others with greater numbers, by so much."""

@@ -10,8 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.model import Plan
-from syncd.model.kinds import Json
-from syncd.store.changes import storable
+from syncd.model.kinds import Json, storable
 from syncd.store.tables import Tables
 
 

@@ -218,3 +218,33 @@ def _busy(binding: str, holder: str | None) -> Busy:
         f"Another run of {binding!r} is under way{who}.",
         remedy="Wait for it to end; `syncd status` shows it.",
     )
+
+
+@contextmanager
+def one_daemon(connection: Connection, schema: str, binding: str) -> Iterator[None]:
+    """Holds the daemon's lock on this connection; ``Busy`` where another daemon has it."""
+    with one_run(connection, schema, _subject(binding), busy=lambda _, holder: _stand_by(binding, holder)):
+        yield
+
+
+def make_sure_of_daemon(connection: Connection, schema: str, binding: str) -> None:
+    """``LockLost`` unless this connection still holds the daemon's lock; to be called outside of a transaction."""
+    make_sure(connection, schema, _subject(binding))
+
+
+def has_other_daemon(connection: Connection, schema: str, binding: str) -> bool:
+    """Whether a daemon, other than on this connection, attends to the binding."""
+    return held_by_another(connection, schema, _subject(binding))
+
+
+def _subject(binding: str) -> str:
+    """No binding can have this name."""
+    return f"{binding} (daemon)"
+
+
+def _stand_by(binding: str, holder: str | None) -> Busy:
+    who = f" ({holder})" if holder else ""
+    return Busy(
+        f"Another daemon attends to {binding!r}{who}.",
+        remedy="This one stands by, and takes over when that one is gone.",
+    )

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema
 
 import syncd
-from syncd.connect import first_line
+from syncd.adapters.connect import first_line
 from syncd.errors import DatabaseUnavailable, StateError
 from syncd.store.lock import lock_key
 from syncd.store.revisions import newest, oldest_program, oldest_tables
@@ -131,3 +131,24 @@ def _scripts() -> Path:
     package = Path(syncd.__file__).parent
     installed = package / "_migrations"
     return installed if installed.is_dir() else package.parent / "migrations"
+
+
+RIGHTS = {
+    "run": "SELECT, INSERT, UPDATE",
+    "baseline": "SELECT, INSERT, UPDATE, DELETE",
+    "change": "SELECT, INSERT, UPDATE",
+    "conflict": "SELECT, INSERT, UPDATE",
+    "cursor": "SELECT, INSERT, DELETE",
+    "held": "SELECT, INSERT, UPDATE, DELETE",
+    "waiting": "SELECT, INSERT, DELETE",
+    "answered": "SELECT, INSERT, DELETE",
+    "captured": "SELECT, INSERT, DELETE",
+    "daemon": "SELECT, INSERT, UPDATE, DELETE",
+}
+"""By table; the change log is never deleted from."""
+
+SEQUENCES = {"change": "seq", "conflict": "id", "waiting": "id", "captured": "seq"}
+"""Columns whose sequence is drawn from: USAGE."""
+
+VERSION_TABLE = "alembic_version"
+"""Read by every command."""

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from syncd.adapters.fiftyone.count_labels import LabelCounts
-from syncd.adapters.fiftyone.count_labels import count_labels as count_in_fiftyone
-from syncd.adapters.fiftyone.dataset import describe
-from syncd.adapters.sql.count_labels import count_labels as count_in_database
+from syncd.adapters.connect import fiftyone_database, open_database
+from syncd.adapters.fiftyone.dataset import LabelCounts, describe
+from syncd.adapters.fiftyone.dataset import count_labels as count_in_fiftyone
+from syncd.adapters.sql.mapping import table_mapping
+from syncd.adapters.sql.reader import count_labels as count_in_database
 from syncd.config import BindingConfig, Config
-from syncd.connect import fiftyone_database, open_database
-from syncd.diff.nearest import nearest_terms, safe_terms
+from syncd.diff.vocabulary import nearest_terms, safe_terms
 from syncd.errors import ConfigError
-from syncd.mapped import table_mapping
 from syncd.model.kinds import Json
 from syncd.vocabulary.load import Loaded, load_with_notes
-from syncd.vocabulary.poison import LeftOut, left_out, why_poison
+from syncd.vocabulary.schema import LeftOut, left_out, why_poison
 
 MOST_COMPARED = 2_000
 """Labels, the most frequent first, for which the nearest terms are looked up; with 5 000 terms that takes seconds."""

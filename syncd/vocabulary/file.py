@@ -2,18 +2,73 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from syncd.config.faults import format_place
+from syncd.config.nearest import did_you_mean
 from syncd.config.yaml_source import read_yaml
-from syncd.vocabulary.faults import InvalidVocabulary
-from syncd.vocabulary.spreadsheet import read_spreadsheet
-from syncd.vocabulary.terms import Entry, Terms, build_terms
-from syncd.vocabulary.tree import Nested
+from syncd.vocabulary.terms import Entry, InvalidVocabulary, Terms, build_terms
+
+COLUMNS = {
+    "name": ("name", "label", "term"),
+    "parent": ("parent", "parent_name"),
+    "rank": ("rank",),
+    "code": ("code", "aphia_id"),
+}
+"""What a column may be called; of several in a file the first one counts. Other columns are left alone."""
+
+DELIMITERS = (",", ";", "\t")
+
+
+def read_spreadsheet(text: str, faults: list[str]) -> Iterator[Entry]:
+    """The terms in order; what is wrong with the file goes to ``faults``."""
+    top = text.partition("\n")[0].rstrip("\r")
+    headers = {mark: next(csv.reader([top], delimiter=mark), []) for mark in DELIMITERS}
+    # The delimiter that makes sense of the header.
+    delimiter = next((mark for mark in DELIMITERS if _positions(headers[mark]).get("name") is not None), ",")
+    where = _positions(headers[delimiter])
+    if "name" not in where:
+        yield from _no_names(headers[","], faults)
+        return
+    rows = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    last = 0
+    try:
+        for row in rows:
+            first, last = last + 1, rows.line_num
+            if first == 1 or not any(cell.strip() for cell in row):
+                continue
+            if len(row) > len(headers[delimiter]):
+                found = f"{len(row)} columns, expected the {len(headers[delimiter])} of the header"
+                faults.append(f"line {first}: found {found} (quotes around text with a {delimiter!r}?)")
+                continue
+            cells = {key: row[at] for key, at in where.items() if at < len(row)}
+            parts = {key: cells.get(key) for key in ("parent", "rank", "code")}
+            yield Entry(cells.get("name", ""), f"line {first}", **parts)
+    except csv.Error as error:
+        faults.append(f"line {rows.line_num}: found text that is not CSV ({error}), expected quotes in pairs")
+
+
+def _positions(header: list[str]) -> dict[str, int]:
+    names = [each.strip().lower() for each in header]
+    found = {key: next((names.index(each) for each in known if each in names), None) for key, known in COLUMNS.items()}
+    return {key: at for key, at in found.items() if at is not None}
+
+
+def _no_names(header: list[str], faults: list[str]) -> Iterator[Entry]:
+    known = COLUMNS["name"]
+    hints = [f"{cell}: {hint}" for cell in header if (hint := did_you_mean(cell.strip().lower(), known))]
+    hint = f" ({hints[0]})" if hints else ""
+    there = ", ".join(map(repr, header)) or "none"
+    faults.append(f"line 1: found the columns {there}, expected one called {', '.join(known)}{hint}")
+    yield from ()
+
 
 LARGEST = 64 << 20
 """Bytes; a vocabulary of a million terms is smaller."""
@@ -98,3 +153,82 @@ _READERS: dict[str, Callable[[str, list[str]], Iterator[Entry]]] = {
     ".yml": _yaml,
     ".json": _json,
 }
+
+
+Position = tuple["str | int", ...]
+
+WRAPPERS = ("terms", "classes")
+KEYS = ("name", "parent", "rank", "code", "select", "children")
+EXPECTED = "a term, {name: TERM, parent: …, rank: …, code: …, children: […]}, or {TERM: [children]}"
+
+
+@dataclass
+class Nested:
+    """Walks the values; ``place`` says in words where a path is, ``faults`` fills with what is wrong."""
+
+    place: Callable[[Position], str]
+    faults: list[str] = field(default_factory=list)
+
+    def entries(self, data: object) -> Iterator[Entry]:
+        """The terms in order, parents before their children."""
+        if isinstance(data, Mapping) and len(data) == 1:
+            wrapper = next(iter(data))
+            if wrapper in WRAPPERS:
+                yield from self._children(data[wrapper], (wrapper,), None)
+                return
+        yield from self._children(data, (), None)
+
+    def _children(self, value: object, path: Position, parent: str | None) -> Iterator[Entry]:
+        if value is None:
+            return
+        if isinstance(value, Mapping) and "name" in value:
+            yield from self._described(value, path, parent)
+        elif isinstance(value, Mapping):
+            for name, below in value.items():
+                yield Entry(name, self.place((*path, name)), parent)
+                yield from self._children(below, (*path, name), name)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                yield from self._item(item, (*path, index), parent)
+        else:
+            self._fault(path, value, "a list of terms")
+
+    def _item(self, item: object, path: Position, parent: str | None) -> Iterator[Entry]:
+        if isinstance(item, str):
+            yield Entry(item, self.place(path), parent)
+        elif isinstance(item, Mapping) and item:
+            yield from self._children(item, path, parent)
+        else:
+            self._fault(path, item, EXPECTED)
+
+    def _described(self, item: Mapping[str, object], path: Position, parent: str | None) -> Iterator[Entry]:
+        for key in item:
+            if key not in KEYS:
+                hint = did_you_mean(key, KEYS)
+                said = f"{self.place((*path, key))}: found the key {key!r}, expected one of {', '.join(KEYS)}"
+                self.faults.append(said + (f" ({hint})" if hint else ""))
+        texts = {key: self._text(item, key, path) for key in ("name", "parent", "rank", "code")}
+        name, own = texts["name"] or "", texts["parent"]
+        if own is not None and parent is not None and own != parent:
+            self._fault((*path, "parent"), own, f"{parent!r}, below which the term stands")
+        above = parent if parent is not None else own
+        if item.get("select", True) is True:
+            yield Entry(name, self.place((*path, "name")), above, texts["rank"], texts["code"])
+        elif item["select"] is not False:
+            self._fault((*path, "select"), item["select"], "true or false")
+        elif above is not None:
+            self._fault((*path, "select"), False, "true below another term: only a header at the top is no term itself")
+        yield from self._children(item.get("children"), (*path, "children"), name)
+
+    def _text(self, item: Mapping[str, object], key: str, path: Position) -> str | None:
+        value = item.get(key)
+        if value is None and key != "name":
+            return None
+        if not isinstance(value, str):
+            self._fault((*path, key), value, "text, in quotes where it looks like something else")
+            return None
+        return value
+
+    def _fault(self, path: Position, value: object, expected: str) -> None:
+        found = {dict: "a mapping", list: "a list", type(None): "nothing"}.get(type(value)) or repr(value)
+        self.faults.append(f"{self.place(path)}: found {found}, expected {expected}")

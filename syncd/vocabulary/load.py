@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
-from syncd.canonical import other_forms
+from syncd.adapters.sql.mapping import ColumnInfo
+from syncd.adapters.sql.reader import describe_columns, read_distinct
 from syncd.config import BindingConfig
+from syncd.config.binding import VocabularyFile, VocabularyTable
 from syncd.config.nearest import did_you_mean
-from syncd.config.vocabulary import VocabularyFile, VocabularyTable
+from syncd.errors import MappingError
+from syncd.model import Kind
+from syncd.model.canonical import other_forms
 from syncd.model.vocabulary import Vocabulary
 from syncd.vocabulary.file import read_vocabulary_file
-from syncd.vocabulary.table import read_vocabulary_table
 from syncd.vocabulary.terms import Entry, Terms, build_terms
 
 
@@ -72,3 +76,63 @@ def _aliases(vocabulary: Vocabulary) -> Iterator[str]:
             yield f"the alias {alias!r} means {term!r}, which is no term" + (f" ({hint})" if hint else "")
         elif alias in vocabulary.names:
             yield f"the alias {alias!r} is a term itself, and stays as it is"
+
+
+NAMES = ("column", "parent")
+"""Settings whose column holds names of terms."""
+
+UNTYPED = "NULL"
+"""What SQLAlchemy calls the type of a column that has none: SQLite's, of a view's expressions."""
+
+
+def read_vocabulary_table(binding: BindingConfig, table: VocabularyTable, connection: Connection) -> Terms:
+    """The terms of a table, by name; rows that are the same in all that is read count once.
+
+    Raises MappingError where the table or a column is not there, InvalidVocabulary where there is no term.
+    """
+    columns = {key: name for key in ("column", "parent", "rank", "code") if (name := getattr(table, key)) is not None}
+    try:
+        there = describe_columns(connection, table.table)
+    except MappingError as error:
+        raise MappingError(error.message, remedy=f"Mend `vocabulary.table` of the binding {binding.name!r}.") from error
+    _check(binding, table, columns, there)
+    rows = read_distinct(connection, table.table, list(columns.values()))
+    entries = sorted(_entries(table, list(columns), rows), key=_order)
+    return build_terms(entries, table.table)
+
+
+def _order(entry: Entry) -> tuple[str, ...]:
+    """By name; of those that are the same the same one comes first each time."""
+    name = entry.name.strip()
+    return name.casefold(), name, entry.name, entry.parent or "", entry.rank or "", entry.code or ""
+
+
+def _check(
+    binding: BindingConfig, table: VocabularyTable, columns: dict[str, str], there: dict[str, ColumnInfo]
+) -> None:
+    faults = []
+    for key, name in columns.items():
+        if name not in there:
+            hint = did_you_mean(name, there)
+            faults.append(f"{table.table} has no column {name!r} (vocabulary.{key}){f'; {hint}' if hint else ''}")
+        elif key in NAMES and there[name].kind is not Kind.TEXT and there[name].type_name != UNTYPED:
+            faults.append(
+                f"column {name!r} of {table.table} (vocabulary.{key}) is {there[name].type_name}, expected text: "
+                "the names of terms"
+            )
+    if faults:
+        raise MappingError(
+            f"The vocabulary of {binding.name!r} does not fit the database: {'; '.join(faults)}.",
+            remedy="Mend `vocabulary` of the binding; where parents are ids, name a view that has their names.",
+        )
+
+
+def _entries(table: VocabularyTable, keys: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Iterator[Entry]:
+    for row in rows:
+        values = {key: None if value is None else str(value) for key, value in zip(keys, row, strict=True)}
+        name = values["column"] or ""
+        above = values.get("parent")
+        place = f"a row with {table.column} = {name!r}" if name.strip() else f"a row without {table.column}"
+        if above:
+            place += f", {table.parent} = {above!r}"
+        yield Entry(name, place, above, values.get("rank"), values.get("code"))

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from syncd.errors import MappingError
 from syncd.model.vocabulary import Term, Vocabulary
-from syncd.vocabulary.poison import why_poison
+from syncd.vocabulary.schema import why_poison
 
 Node: TypeAlias = "dict[str, Any]"
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from syncd.errors import ConfigError
 from syncd.model.vocabulary import Term
-from syncd.vocabulary.faults import SHOWN, InvalidVocabulary
 
 MISSPELT = 0.85
 """Share of letters from which on a parent was probably meant to be a term."""
@@ -129,3 +129,17 @@ def _hint(parent: str, names: Collection[str]) -> str:
         parent, names, scorer=OSA.normalized_similarity, processor=str.lower, score_cutoff=MISSPELT
     )
     return f" (did you mean {like[0]!r}?)" if like else ""
+
+
+SHOWN = 20
+
+
+class InvalidVocabulary(ConfigError):
+    """A vocabulary that cannot be used; ``faults`` are sentences with their places, in order."""
+
+    def __init__(self, source: str, faults: Sequence[str], *, remedy: str | None = None) -> None:
+        self.faults = tuple(faults)
+        shown = [f"{source}: {fault}" for fault in self.faults[:SHOWN]]
+        if len(self.faults) > SHOWN:
+            shown.append(f"and {len(self.faults) - SHOWN:,} more")
+        super().__init__("\n".join(shown), remedy=remedy or "Mend it, then run `syncd vocabulary check`.")

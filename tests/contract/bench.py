@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from syncd.adapters.protocol import Adapter, LabelStore, Result, RowStore
-from syncd.adapters.values import same_content
+from syncd.adapters.base import Adapter, LabelStore, RowStore
 from syncd.model import BOX, Action, Change, Direction, Field, Holds, Kind, LabelType, Mapping, Snapshot, Value
+from syncd.model.result import Result
 from syncd.model.snapshot import column
+from syncd.model.values import same_content
 
 Content = dict[str, Value]
 

@@ -19,7 +19,7 @@ from contract.bench import Bench
 from contract.memory_bench import MemoryLabelsBench, MemoryRowsBench
 from contract.sql_bench import POSTGRES, SQLITE, SqlBench
 from syncd import embedded
-from syncd.adapters.fiftyone import crowded
+from syncd.adapters.fiftyone import crowded_samples
 from syncd.model import LabelType
 
 LABELS = ["memory-labels", "classification", "classifications", "detections"]
@@ -85,7 +85,7 @@ def _bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield from _closing(SqlBench(request.getfixturevalue("contract_postgres"), POSTGRES))
     elif kind == TOGETHER:
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(crowded, "WORTH_IT", 1)
+            patched.setattr(crowded_samples, "WORTH_IT", 1)
             found = _fiftyone(request, "detections")
             # Each change is an operation of its own here.
             patched.setattr(found, "bulk", False)

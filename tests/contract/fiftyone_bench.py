@@ -15,8 +15,8 @@ from contract.bench import KINDS, PLACE, Bench, Content, Item, mapping_of
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
 from syncd.adapters.fiftyone.dataset import describe
 from syncd.adapters.fiftyone.mapping import LabelMapping, stored_kinds
-from syncd.adapters.values import canonical_value
 from syncd.model import BOX, LABEL, Kind, LabelType, Value
+from syncd.model.values import canonical_value
 
 FIELD = "ground_truth"
 

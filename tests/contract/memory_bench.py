@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from contract.bench import KINDS, Bench, Content, Item, item, mapping_of
-from syncd.adapters.memory import Faults, Label, MemoryLabels, MemoryRows
-from syncd.adapters.memory.content import canonical_values
 from syncd.model import Value
+from syncd.testing import Faults, Label, MemoryLabels, MemoryRows
+from syncd.testing.content import canonical_values
 
 
 class MemoryRowsBench(Bench):

@@ -8,7 +8,7 @@ import pytest
 
 from contract.bench import Bench, applied, item
 from contract.values import ONE, OTHER
-from syncd.adapters.protocol import LabelStore
+from syncd.adapters.base import LabelStore
 from syncd.model import MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction, Side
 from syncd.model.snapshot import column
 

@@ -9,11 +9,11 @@ import pytest
 
 from contract.bench import KINDS, Bench, applied, held, item, mapping_of
 from contract.memory_bench import MemoryLabelsBench, MemoryRowsBench
+from syncd.adapters.base import LabelStore, RowStore
 from syncd.adapters.fiftyone.dataset import DatasetChanged, DatasetMissing
-from syncd.adapters.memory import Faults, Label, MemoryLabels, MemoryRows
-from syncd.adapters.protocol import LabelStore, RowStore
 from syncd.errors import ConnectionFailed, DatabaseUnavailable
 from syncd.model import Change, LabelType
+from syncd.testing import Faults, Label, MemoryLabels, MemoryRows
 
 GONE = DatabaseUnavailable("gone")
 

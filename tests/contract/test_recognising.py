@@ -12,11 +12,10 @@ from contract.bench import Bench, item
 from contract.fiftyone_bench import FiftyOneBench
 from contract.values import ONE
 from syncd.adapters.fiftyone import read_all as fiftyone_read
-from syncd.diff.digests import digests
+from syncd.diff.settled import digests
+from syncd.engine.document_cache import Recognised
 from syncd.model import Side
-from syncd.model.documents import DIGESTS_SCHEMA, FAMILIAR_SCHEMA
-from syncd.model.snapshot import schema
-from syncd.reconcile.recognised import Recognised
+from syncd.model.snapshot import DIGESTS_SCHEMA, FAMILIAR_SCHEMA, schema
 
 NOTHING = pl.DataFrame(schema=FAMILIAR_SCHEMA)
 NO_DIGESTS = pl.DataFrame(schema=DIGESTS_SCHEMA)

@@ -10,7 +10,7 @@ import pytest
 
 from contract.bench import KINDS, Bench, applied, held, item
 from contract.values import NULLABLE, ONE, OTHER, THIRD, VALUES
-from syncd.adapters.protocol import Result
+from syncd.model.result import Result
 
 OLD = datetime(2024, 1, 1, tzinfo=timezone.utc)
 

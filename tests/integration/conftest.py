@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from syncd.reconcile import reading
+from syncd.engine import read
 from worlds import Template, World, template
 
 
 @pytest.fixture(autouse=True)
 def documents_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is kept what documents hold however few there are, so that the second complete reading recognises them."""
-    monkeypatch.setattr(reading, "WORTH_KEEPING", 0)
+    monkeypatch.setattr(read, "WORTH_KEEPING", 0)
 
 
 @pytest.fixture(scope="session")

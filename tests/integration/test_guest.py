@@ -35,17 +35,17 @@ def state():
 
 # What libraries do while they are imported is theirs.
 import adbc_driver_postgresql.dbapi, alembic, polars, psycopg2, pymongoarrow.api
-import syncd.session, syncd.adapters.fiftyone.sdk, syncd.reconcile.binding
+import syncd.engine.session, syncd.adapters.fiftyone.sdk, syncd.engine.run
 from syncd.config import load_config
 """
 
 READS = """
-from syncd.reconcile.options import Options
+from syncd.engine.options import Options
 config = load_config(Path(sys.argv[1]))
 before = state()
-result = syncd.reconcile.binding.reconcile_binding(config, sys.argv[2], Options(full=True, dry_run=True))
+result = syncd.engine.run.reconcile_binding(config, sys.argv[2], Options(full=True, dry_run=True))
 assert result.plan is not None
-with syncd.session.open_session(config, sys.argv[2]) as session:
+with syncd.engine.session.open_session(config, sys.argv[2]) as session:
     assert session.mapping.binding == sys.argv[2]
 print(json.dumps([before, state()]))
 """

@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from syncd.apply.steps import Step, observed
-from syncd.session import Session
+from syncd.engine.session import Session
+from syncd.engine.steps import Step, observed
 
 
 class PowerCut(BaseException):

@@ -11,21 +11,21 @@ from typing import Any, ClassVar
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from syncd.adapters.memory import Faults
-from syncd.apply.steps import Step
 from syncd.diff.images import MOVED
+from syncd.diff.resolution.answer import Take
+from syncd.engine.direct_plan import UNDO, MadeOptions
+from syncd.engine.options import Options
+from syncd.engine.recover import recover
+from syncd.engine.resolve import resolve
+from syncd.engine.result import RunResult
+from syncd.engine.run import reconcile
+from syncd.engine.steps import Step
+from syncd.engine.undo import undo
 from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable
 from syncd.model import BOX, LABEL, Action, Change, Direction, Side
-from syncd.reconcile.made import UNDO, MadeOptions
-from syncd.reconcile.options import Options
-from syncd.reconcile.result import RunResult
-from syncd.reconcile.run import reconcile
-from syncd.recover import recover
-from syncd.resolve.answer import Take
-from syncd.resolve.run import resolve
+from syncd.model.result import APPLIED
 from syncd.store import changes, conflicts
-from syncd.store.changes import APPLIED
-from syncd.undo.run import undo
+from syncd.testing import Faults
 from trust_model import quiet
 from trust_model.cuts import Cut, PowerCut, power_cut
 from trust_model.history import History

@@ -13,11 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
-from syncd.adapters.memory import Faults, Label, MemoryLabels, MemoryRows, Row
-from syncd.adapters.memory.labels import Sample, new_id
-from syncd.adapters.protocol import Result
-from syncd.connect import engine_for
-from syncd.familiar import Familiar
+from syncd.adapters.connect import engine_for
+from syncd.engine.document_cache import Familiar
+from syncd.engine.session import Session
 from syncd.model import (
     BOX,
     LABEL,
@@ -35,10 +33,11 @@ from syncd.model import (
     Value,
     Vocabulary,
 )
-from syncd.model.readback import Judge
+from syncd.model.result import Judge, Result
 from syncd.model.vocabulary import Term
-from syncd.session import Session
 from syncd.store.tables import tables_for
+from syncd.testing import Faults, Label, MemoryLabels, MemoryRows, Row
+from syncd.testing.labels import Sample, new_id
 from trust_model.sides import ALIASES, ENOUGH, NARROW, TERMS, Return, Rules, SeenLabel, SeenRow
 
 SCHEMA = "syncd"

@@ -9,11 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from syncd.engine.session import Session
 from syncd.model import ID_FIELD, Side
 from syncd.model.plan import ANSWERED
-from syncd.session import Session
+from syncd.model.result import APPLIED, PENDING
 from syncd.store import changes
-from syncd.store.changes import APPLIED, PENDING
 from trust_model.history import Edit, History
 from trust_model.sides import Rules, SeenLabel, Sides
 

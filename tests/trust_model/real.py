@@ -12,11 +12,10 @@ from typing import Any
 
 from bson import ObjectId
 
-from syncd.adapters.memory import Faults
-from syncd.adapters.protocol import Result
+from syncd.engine.session import Session, open_session
 from syncd.model import BOX, LABEL, Change, Side
-from syncd.model.readback import Judge
-from syncd.session import Session, open_session
+from syncd.model.result import Judge, Result
+from syncd.testing import Faults
 from trust_model.sides import ALIASES, ENOUGH, NARROW, TERMS, Return, Rules, SeenLabel, SeenRow
 from worlds import BINDING, LIST, NO_BRAKES, Template, utc
 

@@ -9,10 +9,10 @@ import hypothesis.strategies as st
 from hypothesis.stateful import rule
 
 from syncd.diff.rewind import RECOVERED
+from syncd.engine.options import Options
+from syncd.engine.recover import recover
 from syncd.model import Side
 from syncd.model.plan import ANSWERED
-from syncd.reconcile.options import Options
-from syncd.recover import recover
 from trust_model import quiet
 from trust_model.machine import BOTH_WAYS, PICK, WENT_BACK, TrustMachine
 from trust_model.quiet import Books, same

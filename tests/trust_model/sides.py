@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
-from syncd.adapters.memory import Faults
+from syncd.engine.session import Session
 from syncd.model import Side
-from syncd.session import Session
+from syncd.testing import Faults
 
 FREE_TERMS = 400
 """Labels that rules may use: every edit takes one that nobody has used before, so that it can be found again."""

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 
+from syncd.adapters.connect import open_fiftyone, remedy_for
 from syncd.adapters.sql.quote import name_in_sql, table_in_sql
 from syncd.config import parse_config
 from syncd.config.names import parse_table_name
-from syncd.connect import open_fiftyone, remedy_for
-from syncd.doctor.wording import table_in_config
+from syncd.doctor.finding import table_in_config
 from syncd.errors import ConfigError
 
 DIALECT = PGDialect_psycopg2()

@@ -8,10 +8,9 @@ import io
 import polars as pl
 import pytest
 
-from syncd.inbox.faults import FAULTS
-from syncd.inbox.report import report_files
+from syncd.ingest.inbox.faults import FAULTS, report_files
+from syncd.printable import without_formulas
 from syncd.report.formats import Format, write
-from syncd.spreadsheet import without_formulas
 from unit.report.logs import change, report
 
 

@@ -12,25 +12,24 @@ import polars as pl
 from bson import ObjectId
 from pymongo.database import Database
 
+from syncd.adapters.base import Meanwhile, Recogniser, Sink
+from syncd.adapters.fiftyone.bulk_write import send
 from syncd.adapters.fiftyone.compat import STAMP
-from syncd.adapters.fiftyone.dataset import DatasetChanged, describe
+from syncd.adapters.fiftyone.dataset import DatasetChanged, describe, leave_mark
+from syncd.adapters.fiftyone.document_hashes import documents
 from syncd.adapters.fiftyone.errors import asking
-from syncd.adapters.fiftyone.hashed import documents
+from syncd.adapters.fiftyone.invalid_text import exact, is_text, shown_by_bytes, within
 from syncd.adapters.fiftyone.mapping import LabelMapping
-from syncd.adapters.fiftyone.mark import leave_mark
-from syncd.adapters.fiftyone.read import one_moment, read_labels
+from syncd.adapters.fiftyone.read import one_moment, read_labels, with_users
 from syncd.adapters.fiftyone.read_all import decode, read_all_labels
-from syncd.adapters.fiftyone.send import send
-from syncd.adapters.fiftyone.texts import exact, is_text, shown_by_bytes, within
-from syncd.adapters.fiftyone.users import with_users
 from syncd.adapters.fiftyone.values import stored_forms, stored_id_forms
 from syncd.adapters.fiftyone.write import Writer
 from syncd.adapters.fiftyone.write_tags import tag_operations
-from syncd.adapters.protocol import Meanwhile, Recogniser, Result, Sink
-from syncd.ahead import ahead
-from syncd.canonical import other_forms, respelt
 from syncd.model import ID_FIELD, SAMPLE_FIELD, Action, Change, Mapping, Mark, Origin, Side, Snapshot, TagEdit
+from syncd.model.canonical import other_forms, respelt
+from syncd.model.result import Result
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, distinct, empty
+from syncd.pipelining import ahead
 
 CHUNK = 10_000
 """Ids per ``$in``: well below MongoDB's 16 MB for one command."""

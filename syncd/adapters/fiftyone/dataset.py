@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from bson import ObjectId
 from pymongo.database import Database
 
 from syncd.adapters.fiftyone.compat import FIELDS, LABELS, require_known_storage, warn_of_untested
 from syncd.adapters.fiftyone.errors import asking
-from syncd.adapters.fiftyone.mark import marks_in
 from syncd.errors import MappingError, SyncdError
 from syncd.model import Kind, LabelType, Mark
 
@@ -136,3 +136,58 @@ def _attributes(found: dict[str, Any], label_type: LabelType) -> dict[str, str]:
         listed: dict[str, Any] = next((each for each in fields if each["name"] == label_type.list_name), {})
         fields = listed.get("fields") or []
     return {each["name"]: str(each.get("ftype")).removeprefix(FIELDS) for each in fields}
+
+
+def marks_in(document: dict[str, Any]) -> dict[str, Mark]:
+    """{binding: its mark} in a dataset's document. One that was copied with another dataset's ``info`` is none."""
+    found = ((document.get("info") or {}).get("syncd") or {}).get("marks") or []
+    own = [each for each in found if each.get("dataset") == str(document["_id"])]
+    return {each["binding"]: Mark(each["first"], each["run"], int(each["seq"]), each["hash"]) for each in own}
+
+
+def leave_mark(database: Database[dict[str, Any]], dataset_id: str, binding: str, mark: Mark) -> None:
+    """Replaces the binding's mark. An ``info["syncd"]`` that is somebody else's is left as it is."""
+    made = {
+        "binding": binding,
+        "dataset": dataset_id,
+        "first": mark.first,
+        "run": mark.run,
+        "seq": mark.seq,
+        "hash": mark.hash,
+    }
+    others = {
+        "$filter": {
+            "input": {"$ifNull": ["$info.syncd.marks", []]},
+            "cond": {"$ne": ["$$this.binding", binding]},
+        }
+    }
+    marks = {"marks": {"$concatArrays": [others, [{"$literal": made}]]}}
+    ours = {"syncd": {"$mergeObjects": ["$info.syncd", marks]}}
+    usable = {"$or": [{"info.syncd": None}, {"info.syncd": {"$type": "object"}}]}
+    database["datasets"].update_one(
+        {"_id": ObjectId(dataset_id), **usable}, [{"$set": {"info": {"$mergeObjects": ["$info", ours]}}}]
+    )
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """Labels by their text; ``no_text`` counts those that are a date or a number, which FiftyOne cannot load."""
+
+    counts: dict[str, int]
+    no_text: int = 0
+
+
+def count_labels(database: Database[dict[str, Any]], info: DatasetInfo) -> LabelCounts:
+    """Labels of the field, counted by the server; those without a label are left out."""
+    listed = info.label_type.list_name
+    path = f"{info.label_field}.{listed}" if listed else info.label_field
+    label = f"${path}.label"
+    text = {"$cond": [{"$eq": [{"$type": label}, "string"]}, label, None]}
+    stages: list[dict[str, Any]] = [
+        *([{"$unwind": f"${path}"}] if listed else []),
+        {"$match": {f"{path}.label": {"$ne": None}}},
+        {"$group": {"_id": text, "n": {"$sum": 1}}},
+    ]
+    with asking("Reading from"):
+        found = {each["_id"]: int(each["n"]) for each in database[info.collection].aggregate(stages)}
+    return LabelCounts({name: count for name, count in found.items() if name is not None}, found.get(None, 0))

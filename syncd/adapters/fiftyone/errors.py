@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from bson.errors import BSONError
 from pymongo.errors import PyMongoError
 
-from syncd.connect import first_line
+from syncd.adapters.connect import first_line
 from syncd.errors import FiftyOneUnavailable
 
 

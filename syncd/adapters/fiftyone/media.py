@@ -13,10 +13,10 @@ from pymongo import UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from syncd.adapters.fiftyone.bulk_write import BATCH
 from syncd.adapters.fiftyone.compat import BUMP
 from syncd.adapters.fiftyone.errors import asking
-from syncd.adapters.fiftyone.send import BATCH
-from syncd.adapters.fiftyone.texts import as_frame
+from syncd.adapters.fiftyone.invalid_text import as_frame
 from syncd.errors import MappingError
 
 FILEPATH = "filepath"

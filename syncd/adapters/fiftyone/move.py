@@ -16,11 +16,10 @@ from bson.errors import BSONError
 from pymongo import UpdateOne
 from pymongo.collection import Collection
 
+from syncd.adapters.fiftyone.bulk_write import Operation, empty_lists, send
 from syncd.adapters.fiftyone.compat import BUMP
-from syncd.adapters.fiftyone.lists import empty_lists
+from syncd.adapters.fiftyone.invalid_text import exact
 from syncd.adapters.fiftyone.mapping import LabelMapping
-from syncd.adapters.fiftyone.send import Operation, send
-from syncd.adapters.fiftyone.texts import exact
 from syncd.adapters.fiftyone.values import id_condition
 from syncd.model import Change, Kind
 

@@ -16,16 +16,16 @@ from pymongo import UpdateOne
 
 from syncd.adapters.fiftyone import pipeline
 from syncd.adapters.fiftyone.adapter import READING, WRITING, FiftyOneAdapter
+from syncd.adapters.fiftyone.bulk_write import BATCH
 from syncd.adapters.fiftyone.compat import BUMP
 from syncd.adapters.fiftyone.documents import bare_label, steady_id
 from syncd.adapters.fiftyone.errors import asking
+from syncd.adapters.fiftyone.invalid_text import as_frame
 from syncd.adapters.fiftyone.mapping import key
 from syncd.adapters.fiftyone.samples import Predicted
-from syncd.adapters.fiftyone.send import BATCH
-from syncd.adapters.fiftyone.texts import as_frame
 from syncd.adapters.fiftyone.values import encode_id
-from syncd.canonical import canonical_id
 from syncd.model import BOX, ID_FIELD, LABEL, Direction, Field, Holds, Kind
+from syncd.model.canonical import canonical_id
 from syncd.model.snapshot import column
 
 _KINDS = {LABEL: Kind.TEXT, "second_label": Kind.TEXT, BOX: Kind.BOX}

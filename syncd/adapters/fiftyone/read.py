@@ -10,16 +10,18 @@ import polars as pl
 from bson import ObjectId
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
+from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from syncd.adapters.fiftyone import pipeline
+from syncd.adapters.fiftyone.compat import STAMP
+from syncd.adapters.fiftyone.fast_decode import Plain, can_be_plain, read_plain
+from syncd.adapters.fiftyone.invalid_text import as_frame
 from syncd.adapters.fiftyone.mapping import LabelMapping
-from syncd.adapters.fiftyone.odd import PLACE, is_sound_box, texts_of_odd_values, within_python
-from syncd.adapters.fiftyone.plain import Plain, can_be_plain, read_plain
-from syncd.adapters.fiftyone.texts import as_frame
+from syncd.adapters.fiftyone.odd_values import PLACE, is_sound_box, texts_of_odd_values, within_python
 from syncd.adapters.fiftyone.values import TEXT_OF
-from syncd.canonical import canonical, canonical_id, with_problems
 from syncd.model import Field, Kind, Mapping, Side, dtype
+from syncd.model.canonical import canonical, canonical_id, with_problems
 from syncd.model.snapshot import TIMESTAMP_DTYPE, column, schema
 
 Documents = Collection[dict[str, Any]]
@@ -203,3 +205,30 @@ def _type(position: int) -> pl.Expr:
 def _is_odd(labels: LabelMapping, position: int) -> pl.Expr:
     known = pipeline.allowed(labels)[position]
     return (~_type(position).is_in(known)).fill_null(value=False)
+
+
+TAGS = "tags"
+"""FiftyOne's collection of temporal tags, made when the first one is (fiftyone/core/tags.py, 1.22)."""
+
+
+def with_users(database: Database[dict[str, Any]], dataset_id: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Fills the ``user`` of a snapshot's rows from the newest temporal tag of their sample."""
+    if rows.is_empty() or not ObjectId.is_valid(dataset_id):
+        return rows
+    ours: dict[str, Any] = {"_dataset_id": ObjectId(dataset_id), "kind": "temporal"}
+    if database[TAGS].find_one(ours, {"_id": 1}) is None:
+        return rows
+    by = {"$ifNull": ["$last_modified_by", "$created_by"]}
+    newest = database[TAGS].aggregate(
+        [
+            {"$match": ours},
+            {"$project": {"_sample_id": 1, "at": f"${STAMP}", "by": by}},
+            {"$match": {"by": {"$type": "string"}}},
+            {"$sort": {"at": 1, "_id": 1}},
+            {"$group": {"_id": "$_sample_id", "by": {"$last": "$by"}}},
+        ]
+    )
+    known = [(str(each["_id"]), each["by"]) for each in newest]
+    users = pl.DataFrame(known, schema={"sample_id": pl.String(), "by": pl.String()}, orient="row")
+    joined = rows.join(users, on="sample_id", how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce("user", "by").alias("user")).drop("by")

@@ -11,11 +11,11 @@ from bson import ObjectId
 from pymongo.client_session import ClientSession
 from pymongo.errors import OperationFailure
 
-from syncd.adapters.fiftyone.hashed import documents, joined
+from syncd.adapters.base import Recogniser, Sink
+from syncd.adapters.fiftyone.document_hashes import documents, joined
+from syncd.adapters.fiftyone.fast_decode import STRANGE, can_be_plain, fetch, plain
 from syncd.adapters.fiftyone.mapping import LabelMapping
-from syncd.adapters.fiftyone.plain import STRANGE, can_be_plain, fetch, plain
 from syncd.adapters.fiftyone.read import CHUNK, SNAPSHOT_UNAVAILABLE, Documents, flattened, framed, one_moment
-from syncd.adapters.protocol import Recogniser, Sink
 from syncd.model import Mapping
 
 PAGE = 20_000

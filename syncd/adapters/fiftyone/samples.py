@@ -17,9 +17,9 @@ from bson import ObjectId
 from pymongo.errors import BulkWriteError
 
 from syncd.adapters.fiftyone.adapter import READING, WRITING, FiftyOneAdapter
+from syncd.adapters.fiftyone.create import LabelLayout
 from syncd.adapters.fiftyone.documents import bare_label, label_field, sample_document, steady_id
 from syncd.adapters.fiftyone.errors import asking
-from syncd.adapters.fiftyone.layout import LabelLayout
 from syncd.adapters.fiftyone.mapping import key
 from syncd.adapters.fiftyone.values import encode_id, stored_column
 from syncd.errors import FiftyOneUnavailable

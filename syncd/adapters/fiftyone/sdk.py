@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Any
 
+from syncd.adapters.connect import durable_address, first_line, without_password
 from syncd.adapters.fiftyone.compat import keep_datasets_at_exit
 from syncd.config import Config, redact_url
-from syncd.connect import durable_address, first_line, without_password
 from syncd.errors import FiftyOneUnavailable, SetupError
 from syncd.own_process import is_own
 

@@ -1,7 +1,7 @@
 """Canonical values as FiftyOne stores them, and the conditions under which a stored value is still the same.
 
 A value has one canonical form and may have several stored ones: "1.50" and "1.5" are one decimal, a UUID may stand in
-capitals. A condition takes every spelling that :mod:`syncd.canonical` reads as the value, and no other.
+capitals. A condition takes every spelling that :mod:`syncd.model.canonical` reads as the value, and no other.
 """
 
 from __future__ import annotations

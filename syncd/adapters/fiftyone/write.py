@@ -14,14 +14,13 @@ from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.collection import Collection
 
-from syncd.adapters.fiftyone import crowded
+from syncd.adapters.fiftyone import crowded_samples
+from syncd.adapters.fiftyone.bulk_write import Operation, empty_lists, send
 from syncd.adapters.fiftyone.compat import BUMP
-from syncd.adapters.fiftyone.crowded import Write, write_together
+from syncd.adapters.fiftyone.crowded_samples import Write, write_together
 from syncd.adapters.fiftyone.documents import label_document
-from syncd.adapters.fiftyone.lists import empty_lists
 from syncd.adapters.fiftyone.mapping import LabelMapping, key
 from syncd.adapters.fiftyone.move import move
-from syncd.adapters.fiftyone.send import Operation, send
 from syncd.adapters.fiftyone.values import UnstorableError, condition, encode, encode_id, id_condition
 from syncd.model import ID_FIELD, SAMPLE_FIELD, Action, Change, Content, Mapping, Value
 
@@ -65,10 +64,10 @@ class Writer:
 
     def _crowded(self, changes: Sequence[Change]) -> frozenset[str]:
         """The samples of which so many labels change that they are changed together."""
-        if not self.labels.is_list or len(changes) < crowded.WORTH_IT:
+        if not self.labels.is_list or len(changes) < crowded_samples.WORTH_IT:
             return frozenset()
         counted = Counter(str(each.sample_id) for each in changes if each.field != SAMPLE_FIELD)
-        return frozenset(sample_id for sample_id, count in counted.items() if count >= crowded.WORTH_IT)
+        return frozenset(sample_id for sample_id, count in counted.items() if count >= crowded_samples.WORTH_IT)
 
     def _write(self, change: Change, position: int) -> Write:
         """A change as a part of what is written together."""

@@ -15,9 +15,9 @@ from typing import Any
 from bson import ObjectId
 from pymongo import UpdateOne
 
+from syncd.adapters.fiftyone.bulk_write import Operation
 from syncd.adapters.fiftyone.compat import BUMP
 from syncd.adapters.fiftyone.mapping import LabelMapping
-from syncd.adapters.fiftyone.send import Operation
 from syncd.model import TagEdit
 
 

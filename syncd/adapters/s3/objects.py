@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import polars as pl
 from botocore.exceptions import (
     ClientError,
     ConnectionError,  # noqa: A004  # botocore's, the base of its network errors
@@ -18,7 +20,7 @@ from botocore.exceptions import (
     IncompleteReadError,
 )
 
-from syncd.adapters.s3.errors import BOTO, ObjectFault, Place, code_of, failure
+from syncd.adapters.s3.errors import BOTO, LIST, ObjectFault, Place, code_of, failure
 
 PIECE = 256 * 1024
 ATTEMPTS = 6
@@ -162,3 +164,78 @@ def _is_encrypted(answer: dict[str, Any]) -> bool:
 
 def _etag(answer: dict[str, Any]) -> str:
     return str(answer.get("ETag", "")).strip('"')
+
+
+SCHEMA = {"location": pl.String, "etag": pl.String, "size_bytes": pl.Int64}
+
+
+def pages(client: Any, prefix: Place) -> Iterator[pl.DataFrame]:
+    """The objects whose keys begin with the prefix, up to 1 000 a page: s3 URI, ETag without quotes, bytes.
+
+    Folder markers (keys that end with a slash) are left out. SyncdError where the bucket is missing or may not be
+    listed.
+    """
+    try:
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=prefix.bucket, Prefix=prefix.key):
+            found = [each for each in page.get("Contents", ()) if not each["Key"].endswith("/")]
+            yield pl.DataFrame(
+                {
+                    "location": [f"s3://{prefix.bucket}/{each['Key']}" for each in found],
+                    "etag": [each["ETag"].strip('"') for each in found],
+                    "size_bytes": [each["Size"] for each in found],
+                },
+                schema=SCHEMA,
+            )
+    except BOTO as error:
+        endpoint = client.meta.endpoint_url
+        raise failure(error, f"Listing {prefix}", prefix_place(prefix), action=LIST, endpoint=endpoint) from error
+
+
+def prefix_place(prefix: Place) -> Place:
+    """The prefix as a place of many objects, also where it ends within a name."""
+    return prefix if prefix.whole else Place(prefix.bucket, prefix.key[: prefix.key.rfind("/") + 1])
+
+
+FIRST, NEXT = 64 * 1024, 1024 * 1024
+"""Bytes of the first request, in which the header of nearly every image is, and of each later one."""
+
+
+class RangedFile:
+    """``read``, ``seek`` and ``tell`` over one object; making it is the first request.
+
+    ``version`` says which object it is; should it be replaced meanwhile, reading on raises ``ObjectChanged``.
+    """
+
+    def __init__(self, client: Any, place: Place) -> None:
+        self._client = client
+        self._place = place
+        self._at = 0
+        self._start = 0
+        self._held, self.version = read_range(client, place, 0, FIRST)
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes; all that are left where ``size`` is negative."""
+        left = max(self.version.size_bytes - self._at, 0)
+        wanted = left if size < 0 else min(size, left)
+        if not wanted:
+            return b""
+        if not self._start <= self._at or self._at + wanted > self._start + len(self._held):
+            self._held, _ = read_range(self._client, self._place, self._at, max(wanted, NEXT), self.version.etag)
+            self._start = self._at
+        offset = self._at - self._start
+        piece = self._held[offset : offset + wanted]
+        self._at += len(piece)
+        return piece
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As of a file."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.version.size_bytes}[whence]
+        self._at = max(base + offset, 0)
+        return self._at
+
+    def tell(self) -> int:
+        """As of a file."""
+        return self._at
+
+
+__all__ = ["FIRST", "NEXT", "RangedFile", "Version"]

@@ -12,41 +12,28 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from syncd.adapters.protocol import Result, Sink, Written
+from syncd.adapters.base import Sink
 from syncd.adapters.sql import ids, write_portable, write_postgres
+from syncd.adapters.sql.accepted_values import rules_of, values_taken
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.clock import clock
 from syncd.adapters.sql.errors import READING, WRITING, asking, may_pass_later, said
-from syncd.adapters.sql.inserting import Inserter
+from syncd.adapters.sql.ids import not_given_yet
+from syncd.adapters.sql.insert import Inserter
 from syncd.adapters.sql.limits import LIMITS, Limits
 from syncd.adapters.sql.mapping import TableInfo
-from syncd.adapters.sql.owner import not_given_yet
-from syncd.adapters.sql.place import place_of
 from syncd.adapters.sql.quote import relation
 from syncd.adapters.sql.readback import Examiner, Found, NoAnswerError, raise_no_answers, read_back
 from syncd.adapters.sql.reader import Reader
 from syncd.adapters.sql.refusal import Refusals
 from syncd.adapters.sql.rights import explained
-from syncd.adapters.sql.rules import rules_of
-from syncd.adapters.sql.takes import values_taken
+from syncd.adapters.sql.table_identity import place_of
 from syncd.adapters.sql.values import editor, why_unsendable
 from syncd.adapters.sql.write_portable import Write
-from syncd.ahead import ahead, batches
 from syncd.errors import RightMissing
-from syncd.model import (
-    MEDIA_FIELD,
-    Action,
-    Change,
-    Direction,
-    Field,
-    Holds,
-    Kind,
-    Mapping,
-    Origin,
-    Side,
-    Snapshot,
-)
-from syncd.model.readback import Judge
+from syncd.model import MEDIA_FIELD, Action, Change, Direction, Field, Holds, Kind, Mapping, Origin, Side, Snapshot
+from syncd.model.result import Judge, Result, Written
+from syncd.pipelining import ahead, batches
 
 BATCH = 2_500
 """Changes per statement: large enough to be set-based, small enough that the next are made ready meanwhile."""

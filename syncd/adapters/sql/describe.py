@@ -11,13 +11,13 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import NoSuchTableError, ProgrammingError
 from sqlalchemy.sql import sqltypes
 
+from syncd.adapters.sql.clock import stamp_zone
 from syncd.adapters.sql.describe_postgres import columns_of_query, columns_of_relation
 from syncd.adapters.sql.encoding import codec_of, doubtful_encoding
 from syncd.adapters.sql.errors import READING, asking, said
+from syncd.adapters.sql.ids import IDENTITY, find_owner
 from syncd.adapters.sql.mapping import ColumnInfo, Reference, TableInfo, TableMapping
-from syncd.adapters.sql.owner import IDENTITY, find_owner
 from syncd.adapters.sql.quote import query, relation, split_name
-from syncd.adapters.sql.zone import stamp_zone
 from syncd.config.nearest import did_you_mean
 from syncd.errors import MappingError
 from syncd.model import Holds, Kind

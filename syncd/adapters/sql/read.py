@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import polars as pl
 from sqlalchemy.engine import Dialect
 
+from syncd.adapters.sql.clock import in_utc
 from syncd.adapters.sql.encoding import decoded
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import quote
-from syncd.adapters.sql.zone import in_utc
-from syncd.canonical import canonical, canonical_id, with_problems
 from syncd.model import Field, Kind, Mapping, Side, dtype
+from syncd.model.canonical import canonical, canonical_id, with_problems
 from syncd.model.snapshot import TIMESTAMP_DTYPE, column, empty, schema
 
 ID, MEDIA, FRAME, EDITED_AT, ACTOR = "annotation_id", "media", "frame", "edited_at", "actor"

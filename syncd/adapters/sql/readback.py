@@ -13,10 +13,10 @@ from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.reader import Reader
 from syncd.adapters.sql.refusal import Refusals
 from syncd.adapters.sql.values import part_of
-from syncd.adapters.values import same_content
 from syncd.model import Action, Change, Content, Mapping, Value
-from syncd.model.readback import Judge, Readback
+from syncd.model.result import Judge, Readback
 from syncd.model.snapshot import column
+from syncd.model.values import same_content
 
 Writer = write_postgres.Writer | write_portable.Writer
 

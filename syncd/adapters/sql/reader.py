@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timezone
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
@@ -11,13 +12,16 @@ from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import array, array_literal
 from syncd.adapters.sql.arrow import ArrowReader
+from syncd.adapters.sql.clock import earliest
+from syncd.adapters.sql.describe import columns_of
+from syncd.adapters.sql.encoding import decoded, doubtful_encoding
+from syncd.adapters.sql.errors import READING, asking
 from syncd.adapters.sql.ids import could_be_id
-from syncd.adapters.sql.mapping import TableInfo
+from syncd.adapters.sql.mapping import ColumnInfo, TableInfo, TableMapping
 from syncd.adapters.sql.parse import frame_of_rows
-from syncd.adapters.sql.quote import quote, source
+from syncd.adapters.sql.quote import quote, relation, source
 from syncd.adapters.sql.read import RawColumn, finish, raw_columns, select_list
-from syncd.adapters.sql.zone import earliest
-from syncd.model import Kind, Mapping
+from syncd.model import LABEL, Kind, Mapping
 
 BATCH = 5_000
 """Ids per question: large enough to be set-based, small enough for one parameter list."""
@@ -143,3 +147,39 @@ class Reader:
 
     def _quote(self, name: str) -> str:
         return quote(self.connection.dialect, name)
+
+
+def count_labels(connection: Connection, mapping: TableMapping) -> dict[str, int]:
+    """Annotations per label, counted by the server; those without a label are left out."""
+    dialect = connection.dialect
+    label = f"src.{quote(dialect, mapping.fields[LABEL][0])}"
+    statement = (
+        f"SELECT {label}, count(*) FROM {source(dialect, mapping)} AS src WHERE {label} IS NOT NULL GROUP BY {label}"
+    )
+    with asking(READING):
+        plain = connection.execution_options(no_parameters=True)
+        return {str(name): int(count) for name, count in plain.exec_driver_sql(statement)}
+
+
+def describe_columns(connection: Connection, table: str) -> dict[str, ColumnInfo]:
+    """The columns of a table or view; ``MappingError`` where there is none of that name."""
+    with asking(READING):
+        return columns_of(connection, table)
+
+
+def read_distinct(connection: Connection, table: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The different rows of these columns, in no order."""
+    dialect = connection.dialect
+    encoding = doubtful_encoding(connection)
+    listed = ", ".join(quote(dialect, each) for each in columns)
+    if encoding is not None:
+        texts = (f"CAST({quote(dialect, each)} AS text)" for each in columns)
+        listed = ", ".join(f"convert_to({each}, '{encoding}')" for each in texts)
+    statement = f"SELECT DISTINCT {listed} FROM {relation(dialect, table)}"
+    with asking(READING):
+        plain = connection.execution_options(no_parameters=True)
+        rows = [tuple(row) for row in plain.exec_driver_sql(statement)]
+    if encoding is None:
+        return rows
+    # What is no text in the database's encoding is none of a term either.
+    return [tuple(None if each is None else decoded(encoding, bytes(each))[0] for each in row) for row in rows]

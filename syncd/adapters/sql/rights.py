@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from syncd.adapters.sql.ids import sequence_behind
 from syncd.adapters.sql.mapping import TableInfo
-from syncd.adapters.sql.owner import sequence_behind
 from syncd.adapters.sql.quote import name_in_sql, quote, relation, table_in_sql
 from syncd.errors import RightMissing
 

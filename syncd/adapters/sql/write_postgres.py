@@ -12,13 +12,13 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from syncd.adapters.sql.arrays import array
+from syncd.adapters.sql.clock import literal
 from syncd.adapters.sql.errors import sqlstate
 from syncd.adapters.sql.ids import taken
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import quote, relation
 from syncd.adapters.sql.values import editor, part_of, to_driver
 from syncd.adapters.sql.write_portable import Inserted, Write
-from syncd.adapters.sql.zone import literal
 from syncd.model import BOX, FLAG, MEDIA_FIELD, Action, Change, Content, Kind, Mapping
 
 _SEEN: dict[Kind, tuple[str, str]] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 
 from syncd.cli.render.values import escape, plural
+from syncd.engine.result import RunResult
 from syncd.model.plan import AWAITING, ERROR
-from syncd.reconcile.result import RunResult
 from syncd.store.runs import FULL, INCREMENTAL
 
 

@@ -1,6 +1,6 @@
 """The plots for plotly. Colours are names such as ``@ink``: the page replaces them by those of its current theme.
 
-Everything that people wrote goes through :func:`syncd.report.html.text.plotted`.
+Everything that people wrote goes through :func:`syncd.report.text.plotted`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 import polars as pl
 
 from syncd.ingest.evaluation import Cell
+from syncd.model.result import APPLIED
 from syncd.printable import visible
 from syncd.report.html.data import LONGEST as SHOWN
 from syncd.report.html.data import ordered
-from syncd.report.html.text import LONGEST, plotted
 from syncd.report.labels import Net, Transition
-from syncd.store.changes import APPLIED
+from syncd.report.text import LONGEST, plotted
 
 Json = dict[str, Any]
 

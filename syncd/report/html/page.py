@@ -13,16 +13,15 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
+from syncd.model.result import APPLIED
 from syncd.report.content import Report
 from syncd.report.html import figures, words
 from syncd.report.html.data import columns, script_json
 from syncd.report.html.figures import Figure
-from syncd.report.html.text import moment
 from syncd.report.links import in_the_app
 from syncd.report.models import Model
 from syncd.report.pictures import Pictures
-from syncd.report.words import lasted
-from syncd.store.changes import APPLIED
+from syncd.report.text import lasted, moment
 
 SCRIPTS = ("table.js", "plots.js")
 LISTED = 15

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from syncd.model.result import ABANDONED, APPLIED, REFUSED, SUPERSEDED
 from syncd.printable import visible
 from syncd.report.content import Report
-from syncd.report.html.text import NO_LABEL, counted, moment
+from syncd.report.text import NO_LABEL, counted, lasted, moment
 from syncd.report.totals import Tally
-from syncd.report.words import lasted
-from syncd.store.changes import ABANDONED, APPLIED, REFUSED, SUPERSEDED
 
 NAMED = 3
 """People, labels or classes that a sentence names."""

@@ -12,15 +12,16 @@ from bson import ObjectId
 from pymongo.database import Database
 
 from contract.bench import applied, mapping_of
+from syncd.adapters.base import Adapter
+from syncd.adapters.connect import open_database
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
 from syncd.adapters.fiftyone.dataset import describe
 from syncd.adapters.fiftyone.mapping import LabelMapping, stored_kinds
-from syncd.adapters.protocol import Adapter, Result
 from syncd.adapters.sql.adapter import SqlAdapter
 from syncd.adapters.sql.describe import describe as describe_table
 from syncd.adapters.sql.mapping import TableInfo, TableMapping
-from syncd.connect import open_database
 from syncd.model import BOX, LABEL, Action, Change, Direction, Kind, Mapping, Snapshot
+from syncd.model.result import Result
 
 GT = "ground_truth"
 

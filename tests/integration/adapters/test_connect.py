@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from pymongo import ReadPreference, WriteConcern
 from pymongo.read_concern import ReadConcern
 
-from syncd.config import parse_config
-from syncd.connect import (
+from syncd.adapters.connect import (
     durable_address,
     engine_for,
     first_line,
@@ -21,6 +20,7 @@ from syncd.connect import (
     overruled,
     without_password,
 )
+from syncd.config import parse_config
 from syncd.errors import ConfigError, DatabaseUnavailable, FiftyOneUnavailable
 
 BINDING = {
@@ -117,7 +117,7 @@ SECRET = "p%40ss"
 def test_a_mongodb_that_does_not_answer_is_named_without_its_password(
     uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("syncd.connect.PATIENCE_S", 0.2)
+    monkeypatch.setattr("syncd.adapters.connect.PATIENCE_S", 0.2)
     with pytest.raises(FiftyOneUnavailable, match="does not answer") as caught:
         open_fiftyone(_config(database_uri=uri))
     assert "lab:***@" in str(caught.value)
@@ -190,7 +190,7 @@ def test_a_message_is_shown_by_its_first_line() -> None:
 def test_a_mongodb_that_is_down_is_said_in_the_same_words_at_every_try(
     options: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("syncd.connect.PATIENCE_S", 0.5)
+    monkeypatch.setattr("syncd.adapters.connect.PATIENCE_S", 0.5)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         # Bound and not listening: nobody answers.

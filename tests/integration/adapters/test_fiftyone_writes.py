@@ -17,7 +17,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 from contract.bench import applied
 from integration.adapters.support import GT, Labels, change, detection, labels_of
-from syncd.adapters.fiftyone import crowded
+from syncd.adapters.fiftyone import crowded_samples
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
 from syncd.model import BOX, Action, Kind
 
@@ -209,7 +209,7 @@ def test_text_without_an_encoding_is_refused(labels: Labels, fiftyone: ModuleTyp
 # Many labels on one sample
 
 
-MANY = 3 * crowded.TOGETHER
+MANY = 3 * crowded_samples.TOGETHER
 
 
 def _crowd(labels: Labels, fiftyone: ModuleType, count: int = MANY) -> None:
@@ -258,7 +258,7 @@ def test_thousands_of_changes_to_one_sample_are_a_few_operations(
     with _watched(labels, mongo_uri, sent) as adapter:
         results = adapter.write(changes)
     assert all(applied(labels.adapter.mapping, each) for each in results)
-    assert sent.updates == len(changes) // crowded.TOGETHER
+    assert sent.updates == len(changes) // crowded_samples.TOGETHER
     after = labels.samples.find_one()
     for each in before[GT]["detections"]:
         each["depth"] = float(each["annotation_id"])
@@ -278,7 +278,7 @@ def test_so_are_thousands_of_removals_and_insertions(labels: Labels, fiftyone: M
         results = adapter.write([*gone, *put])
     assert all(applied(labels.adapter.mapping, each) for each in results)
     # Two are sent to the sample, whatever comes, so that it has a list.
-    assert sent.updates == 2 + 2 * MANY // crowded.TOGETHER
+    assert sent.updates == 2 + 2 * MANY // crowded_samples.TOGETHER
     assert list(labels.rows()) == [each.annotation_id for each in put]
 
 

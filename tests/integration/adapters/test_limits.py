@@ -7,9 +7,9 @@ import time
 import pytest
 import sqlalchemy as sa
 
+from syncd.adapters.connect import open_database
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.limits import KEEPALIVE, Limits, keepalive
-from syncd.connect import open_database
 from syncd.errors import DatabaseUnavailable
 
 WANTED = {

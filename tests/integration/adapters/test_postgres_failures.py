@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from integration.adapters.support import Table, change, table_of
 from syncd import embedded
+from syncd.adapters.connect import open_database
 from syncd.adapters.sql.arrow import ArrowReader, dsn
 from syncd.adapters.sql.describe import describe
 from syncd.adapters.sql.limits import KEEPALIVE
-from syncd.connect import open_database
 from syncd.errors import DatabaseUnavailable, MappingError, SyncdError
 from syncd.model import Action
 

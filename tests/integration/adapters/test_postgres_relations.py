@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 from integration.adapters.support import change, rows_of, table_of
-from syncd.adapters.protocol import Written
-from syncd.adapters.sql.zone import earliest
+from syncd.adapters.sql.clock import earliest
 from syncd.diff.readback import why_no_answer
 from syncd.errors import MappingError
 from syncd.model import Action, Change, Kind
+from syncd.model.result import Written
 
 LAB = (
     "CREATE TABLE media (media_id integer PRIMARY KEY, uri text, station text)",

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from integration.adapters.support import change, table_of
 from syncd.model import Action
-from syncd.model.readback import Readback
+from syncd.model.result import Readback
 
 PLAIN = "CREATE TABLE annotation (id text PRIMARY KEY, media text, label text, note text)"
 FIELDS = {"label": "label", "note": "note"}

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from integration.adapters.support import change, table_of
-from syncd.adapters.protocol import Written
 from syncd.errors import DatabaseUnavailable, MappingError
 from syncd.model import BOX, Action
+from syncd.model.result import Written
 
 UTC = timezone.utc
 TABLE = """

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from integration.reconcile.answers import both, ids, quiet
-from integration.reconcile.test_resolve import disagree
+from integration.engine.answers import both, ids, quiet
+from integration.engine.test_resolve import disagree
 from syncd import Binding, ConfigError, StalePlan, SyncdError, load_config, open_binding
 from worlds import BINDING, World
 
@@ -146,7 +146,7 @@ def test_conflicts_are_resolved_in_the_name_of_the_actor(world: World, b: Bindin
 
 
 def test_an_actor_is_of_its_context_alone(b: Binding) -> None:
-    from syncd.person import person
+    from syncd.actor import person
 
     seen: list[str] = []
     with b.actor("ada"):

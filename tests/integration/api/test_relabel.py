@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from integration.reconcile.answers import both, ids, quiet
-from integration.reconcile.test_resolve import disagree
-from integration.reconcile.test_review_tags import VOCABULARY, other_term, tags
+from integration.engine.answers import both, ids, quiet
+from integration.engine.test_resolve import disagree
+from integration.engine.test_review_tags import VOCABULARY, other_term, tags
 from syncd import Binding, ConfigError, open_binding
 from worlds import BINDING, World
 
@@ -191,7 +191,7 @@ def test_labels_that_hold_the_class_already_are_counted_and_a_dry_run_writes_not
 
 
 def test_an_edit_that_comes_in_between_is_kept(world: World, b: Binding, monkeypatch: pytest.MonkeyPatch) -> None:
-    from syncd.reconcile import made
+    from syncd.engine import direct_plan
 
     one = ids(world)[0]
 
@@ -199,7 +199,7 @@ def test_an_edit_that_comes_in_between_is_kept(world: World, b: Binding, monkeyp
         monkeypatch.undo()
         world.review(one, label="Typed")
 
-    monkeypatch.setattr(made, "reached", lambda step: then() if step is made.Step.PLANNED else None)
+    monkeypatch.setattr(direct_plan, "reached", lambda step: then() if step is direct_plan.Step.PLANNED else None)
     done = b.relabel("New", annotation_ids=[one])
     assert labels(world, one)[0] == "Typed"
     assert done.as_json()["superseded"] >= 1

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from integration.reconcile.answers import ids
-from integration.reconcile.test_resolve import disagree
+from integration.engine.answers import ids
+from integration.engine.test_resolve import disagree
 from syncd import Binding, ConfigError, open_binding
 from worlds import BINDING, World
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.store.migrate import migrate
 from worlds import World
 

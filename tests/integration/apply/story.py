@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from bson import ObjectId
 
+from syncd.adapters.connect import open_database
 from syncd.config import Config
-from syncd.connect import open_database
 from syncd.errors import Busy
 from syncd.store.changes import verify
 from syncd.store.tables import tables_for

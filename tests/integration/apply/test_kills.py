@@ -9,8 +9,8 @@ import pytest
 
 from children import context, die_at, kill_at
 from integration.apply.story import check, finish
-from syncd.apply import execute
-from syncd.apply.steps import Step, observed
+from syncd.engine import apply
+from syncd.engine.steps import Step, observed
 from trust import many
 from worlds import BINDING, LIST, World, at_step
 
@@ -112,7 +112,7 @@ class Died(BaseException):
 def test_interrupted_at_any_step_it_says_so_and_ends_the_same(
     played: World, undisturbed: dict[str, Any], step: Step, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "SLICE", PARTS)
+    monkeypatch.setattr(apply, "SLICE", PARTS)
 
     def interrupt() -> None:
         raise Died("Ctrl-C")

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 
 from children import held_at, suspended_at
 from integration.apply.story import check, finish, names
-from syncd.apply import execute
-from syncd.apply.steps import Step, observed
+from syncd.engine import apply
+from syncd.engine.options import Options
+from syncd.engine.run import reconcile
+from syncd.engine.session import open_session
+from syncd.engine.steps import Step, observed
 from syncd.errors import Busy, LockLost
-from syncd.reconcile.options import Options
-from syncd.reconcile.run import reconcile
-from syncd.session import open_session
 from syncd.store.lock import one_run
 from worlds import BINDING, World, at_step
 
@@ -127,7 +127,7 @@ def terminate(world: World) -> None:
 def test_a_run_whose_connection_is_cut_writes_nothing_more(
     played: World, undisturbed: dict[str, Any], step: Step, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "SLICE", 5)
+    monkeypatch.setattr(apply, "SLICE", 5)
     labels: dict[str, Any] = {}
     rows, cursors = played.rows(), played.cursors()
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from syncd.apply.steps import Step, observed
-from syncd.reconcile.options import Options
-from syncd.reconcile.run import reconcile
-from syncd.session import open_session
+from syncd.engine.options import Options
+from syncd.engine.run import reconcile
+from syncd.engine.session import open_session
+from syncd.engine.steps import Step, observed
 from worlds import BINDING, NO_BRAKES, World, at_step
 
 DELETES = {"brakes": NO_BRAKES, "policy": {"on_fiftyone_delete": "delete"}}

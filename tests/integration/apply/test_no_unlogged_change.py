@@ -12,11 +12,11 @@ import pytest
 
 from children import kill_at
 from integration.apply.story import check, expected_differences, patiently
-from syncd.apply.steps import Step, observed
+from syncd.engine.options import Options
+from syncd.engine.run import reconcile
+from syncd.engine.session import open_session
+from syncd.engine.steps import Step, observed
 from syncd.errors import DatabaseUnavailable
-from syncd.reconcile.options import Options
-from syncd.reconcile.run import reconcile
-from syncd.session import open_session
 from syncd.store import changes
 from worlds import BINDING, World, at_step
 

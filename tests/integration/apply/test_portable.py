@@ -11,7 +11,7 @@ import pytest
 from children import held_at, kill_at
 from integration.apply.portable import PortableWorld, portable
 from integration.apply.story import OVERRIDES, check, check_the_books, expected_differences, finish, outcome, play
-from syncd.apply.steps import Step
+from syncd.engine.steps import Step
 from syncd.errors import Busy
 from worlds import BINDING, Template
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from integration.capture.lab import CaptureLab
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.store.migrate import migrate
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from syncd.capture.install import Script, carry_out, plan_install, plan_remove
-from syncd.capture.read import Captured, changed_since, position_now
-from syncd.capture.target import Target, find_target
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
+from syncd.store.capture_install import Script, carry_out, plan_install, plan_remove
+from syncd.store.capture_read import Captured, changed_since, position_now
+from syncd.store.capture_target import Target, find_target
 from syncd.store.tables import tables_for
 
 

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 import servers
 from integration.capture.lab import CaptureLab
-from syncd.capture.install import PATIENCE_S
-from syncd.capture.read import find_capture, installed
-from syncd.capture.target import find_target
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.errors import ConfigError, DatabaseUnavailable, MappingError
+from syncd.store.capture_install import PATIENCE_S
+from syncd.store.capture_read import find_capture, installed
+from syncd.store.capture_target import find_target
 
 THINGS = """
 SELECT 'trigger', tgname FROM pg_trigger WHERE NOT tgisinternal

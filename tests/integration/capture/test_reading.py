@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from integration.capture.lab import CaptureLab
-from syncd.capture.read import prune
+from syncd.store.capture_read import prune
 from syncd.store.tables import tables_for
 
 DAY = timedelta(days=1)

@@ -9,7 +9,7 @@ import pytest
 
 from integration.capture.lab import CaptureLab
 from syncd.config import Config
-from syncd.reconcile.mode import Pace
+from syncd.engine.mode import Pace
 from worlds import NO_BRAKES, World, utc
 
 NO_OVERLAP = Pace(overlap=timedelta(0))

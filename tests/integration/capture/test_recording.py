@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 import servers
 from integration.capture.lab import CaptureLab
-from syncd.capture.read import Captured
+from syncd.store.capture_read import Captured
 
 PASSWORD = "Tr0ub4dor3"
 

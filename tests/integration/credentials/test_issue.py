@@ -24,8 +24,7 @@ from syncd.cli.main import app
 from syncd.config import Config, parse_config
 from syncd.config.kinds import S3Prefix
 from syncd.credentials import enterprise
-from syncd.credentials.failures import IssueFailed
-from syncd.credentials.issue import issue_keys
+from syncd.credentials.issue import IssueFailed, issue_keys
 from syncd.credentials.policy import Scope, policy_document
 from syncd.credentials.renew import renew
 from syncd.errors import ConfigError, ConnectionFailed, SyncdError

@@ -13,8 +13,7 @@ from moto import settings
 
 from syncd.adapters.s3.client import s3_client
 from syncd.adapters.s3.errors import AccessDenied, Place
-from syncd.adapters.s3.listing import pages
-from syncd.adapters.s3.objects import read_range
+from syncd.adapters.s3.objects import pages, read_range
 from syncd.adapters.s3.upload import PART, upload
 from syncd.config import parse_config
 from syncd.config.kinds import S3Prefix

@@ -15,7 +15,7 @@ import servers
 from daemons import Daemon, until
 from integration.daemon.people import other_label, ready, some_id, until_state
 from syncd import embedded
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.demo import lab
 from syncd.store.migrate import migrate
 from worlds import NO_BRAKES, Template, World

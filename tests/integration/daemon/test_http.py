@@ -18,12 +18,12 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from syncd.config.kinds import HttpAddress
 from syncd.daemon import http as daemon_http
-from syncd.daemon.board import Board
 from syncd.daemon.http import serve_http
-from syncd.daemon.state import BindingState, State
+from syncd.daemon.notify import NoticeCounts
+from syncd.daemon.status_board import Board
+from syncd.engine.result import RunResult
 from syncd.errors import SyncdError
-from syncd.notify import NoticeCounts
-from syncd.reconcile.result import RunResult
+from syncd.store.daemon_registry import BindingState, State
 
 FREE = HttpAddress("127.0.0.1", 0)
 CANARY = "hunter2canary"

@@ -9,7 +9,7 @@ from daemons import Daemon, until
 from integration.apply.portable import portable
 from integration.daemon.people import edit_and_see, met, other_label, ready, said, some_id
 from proxies import to_postgres
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.store.migrate import migrate
 from worlds import BINDING, World
 

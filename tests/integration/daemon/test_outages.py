@@ -19,7 +19,7 @@ from daemons import Daemon, until
 from integration.daemon.people import edit_and_see, other_label, ready, some_id, until_state
 from proxies import Proxy, postgres_target, to_mongo, to_postgres
 from syncd import embedded
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.demo import lab
 from syncd.store.migrate import migrate
 from worlds import NO_BRAKES, Template, World

@@ -10,7 +10,7 @@ from children import held_at
 from daemons import Daemon, until
 from integration.daemon.people import edit_and_see, end_connections, other_label, ready, some_id, until_state
 from proxies import to_mongo, to_postgres
-from syncd.apply.steps import Step
+from syncd.engine.steps import Step
 from worlds import BINDING, World
 
 Start = Callable[..., Daemon]

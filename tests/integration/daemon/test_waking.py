@@ -14,10 +14,10 @@ from daemons import Daemon, until
 from integration.daemon.people import edit_and_see, met, other_label, ready, said, some_id
 from proxies import to_mongo
 from syncd import embedded, open_binding
-from syncd.capture.install import carry_out, plan_install
-from syncd.capture.target import find_target
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.demo import lab
+from syncd.store.capture_install import carry_out, plan_install
+from syncd.store.capture_target import find_target
 from syncd.store.migrate import migrate
 from syncd.store.tables import tables_for
 from worlds import BINDING, Template, World

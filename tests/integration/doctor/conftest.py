@@ -15,7 +15,7 @@ from pymongo.database import Database
 import servers
 from integration.doctor import lab as make
 from integration.doctor.lab import Lab
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.store.migrate import migrate
 
 

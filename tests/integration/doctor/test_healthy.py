@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from integration.doctor.lab import IDS, MEDIA, Lab, find, wanting
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.doctor import diagnose
 from syncd.store.migrate import migrate
 

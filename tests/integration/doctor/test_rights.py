@@ -12,7 +12,7 @@ from pymongo.errors import OperationFailure
 
 import servers
 from integration.doctor.lab import PASSWORD, Lab, find, wanting
-from syncd.grants import as_text, grants
+from syncd.doctor.grants import as_text, grants
 
 ALL = """
 GRANT USAGE ON SCHEMA public, syncd TO {role};

@@ -23,7 +23,7 @@ NOBODY = "127.0.0.1:1"
 
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("syncd.connect.PATIENCE_S", 1)
+    monkeypatch.setattr("syncd.adapters.connect.PATIENCE_S", 1)
 
 
 def test_a_database_that_is_down(lab: Lab) -> None:

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from inbox_lab import IMPATIENT, InboxLab, picture
-from syncd.inbox.result import Became
+from syncd.ingest.inbox.result import Became
 
 
 def reject(lab: InboxLab, **binding: object) -> pl.DataFrame:

@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 
 from inbox_lab import HASTY, InboxLab, picture
+from syncd.adapters.connect import open_database
 from syncd.config import parse_config
-from syncd.connect import open_database
+from syncd.engine.session import open_session
 from syncd.errors import Busy
-from syncd.inbox.errors import InboxError
-from syncd.inbox.result import Became, InboxResult, Outcome
-from syncd.session import open_session
+from syncd.ingest.inbox.faults import InboxError
+from syncd.ingest.inbox.result import Became, InboxResult, Outcome
 from syncd.store import changes
 from syncd.store.lock import one_run
 from syncd.store.migrate import migrate

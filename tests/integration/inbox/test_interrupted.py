@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from inbox_lab import InboxLab, picture
-from syncd.inbox.place import Folder
-from syncd.inbox.result import Became
-from syncd.inbox.steps import Step, observed
+from syncd.ingest.inbox.place import Folder
+from syncd.ingest.inbox.result import Became
+from syncd.ingest.inbox.stages import Step, observed
 
 TEXT = "image,label,x,y,w,h\na.png,Copepoda,0,0,0.5,0.5\na.png,Diatom,0.5,0.5,0.5,0.5\nb.png,Ciliate,0,0,1,1\n"
 
@@ -81,7 +81,7 @@ def test_an_image_that_was_copied_half_does_not_stand_under_its_name(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("syncd.inbox.place.shutil.copyfileobj", fail)
+        patch.setattr("syncd.ingest.inbox.place.shutil.copyfileobj", fail)
         with pytest.raises(Exception, match="No space left on device"):
             lab.empty()
     assert [each for each in lab.lab.folder.rglob("*") if each.is_file()] == []

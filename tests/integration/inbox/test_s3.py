@@ -11,7 +11,7 @@ import s3
 from inbox_lab import InboxLab, picture
 from syncd.adapters.s3.errors import S3Failed
 from syncd.config import Config
-from syncd.inbox.result import Became
+from syncd.ingest.inbox.result import Became
 
 TEXT = "image,label\nä b.png,Copepoda\nb.png,Diatom\n"
 

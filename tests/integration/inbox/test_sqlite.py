@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from inbox_lab import HASTY, InboxLab
+from syncd.adapters.connect import open_database
 from syncd.config import Config, parse_config
-from syncd.connect import open_database
-from syncd.inbox.result import Became
-from syncd.inbox.run import InboxOptions, empty_inbox
+from syncd.ingest.inbox.result import Became
+from syncd.ingest.inbox.run import InboxOptions, empty_inbox
 from syncd.store.migrate import migrate
 
 TABLE = """

@@ -15,12 +15,12 @@ import pytest
 from inbox_lab import HASTY, InboxLab, picture
 from syncd.config import Config
 from syncd.errors import SyncdError
-from syncd.inbox import watch
-from syncd.inbox.result import Became, InboxResult
-from syncd.inbox.run import InboxOptions
-from syncd.inbox.steps import Step, observed
-from syncd.inbox.watch import InboxWatcher
-from syncd.inbox.whole import Patience
+from syncd.ingest.inbox import watch
+from syncd.ingest.inbox.arrival import Patience
+from syncd.ingest.inbox.result import Became, InboxResult
+from syncd.ingest.inbox.run import InboxOptions
+from syncd.ingest.inbox.stages import Step, observed
+from syncd.ingest.inbox.watch import InboxWatcher
 
 PATIENCE_S = 60.0
 

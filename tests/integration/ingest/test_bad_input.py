@@ -11,7 +11,7 @@ from PIL import Image
 
 from ingest_lab import IngestLab
 from syncd.errors import SyncdError
-from syncd.ingest.rejected import write_rejected
+from syncd.ingest.result import write_rejected
 
 
 def reasons(result: Any) -> dict[str, str]:

@@ -10,9 +10,9 @@ import pytest
 from ingest_lab import IngestLab
 from syncd.config import Config
 from syncd.errors import Busy, ConfigError
-from syncd.ingest.errors import IngestError
 from syncd.ingest.evaluate import Evaluated, evaluate
 from syncd.ingest.evaluation import Evaluation
+from syncd.ingest.result import IngestError
 
 PREDICTED = {"field": "predicted", "label": "guess", "confidence": "score"}
 SINGLE: dict[str, Any] = {"predictions": [PREDICTED], "columns": {"box": None}}
@@ -239,7 +239,7 @@ def test_a_key_that_fiftyone_would_not_take_is_a_usage_error(lab: IngestLab) -> 
 
 
 def test_an_evaluation_waits_for_no_other_run(lab: IngestLab) -> None:
-    from syncd.session import open_session
+    from syncd.engine.session import open_session
     from syncd.store.lock import one_run
 
     config = one_per_image(lab)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ingest_lab import IngestLab
-from syncd.ingest.errors import IngestError
+from syncd.ingest.result import IngestError
 
 
 def check_agreement(lab: IngestLab, **binding: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ingest_lab import IngestLab
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.ingest.evaluate import evaluate
 from syncd.store.migrate import migrate
 

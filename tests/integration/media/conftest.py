@@ -10,7 +10,7 @@ import pytest
 
 import s3
 from media_stores import Fill, open_store
-from syncd.media.store import MediaStore
+from syncd.ingest.media.store import MediaStore
 
 
 @pytest.fixture

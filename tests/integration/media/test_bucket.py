@@ -10,7 +10,7 @@ import pytest
 
 import s3
 from media_stores import Fill, fetched, image, located, open_store, surveyed
-from syncd.media.store import MediaStore, Survey
+from syncd.ingest.media.store import MediaStore, Survey
 
 NAMES = ["a.png", "deep/er b/ü.png", "100%#?+&=.png", "x//y.png"]
 

@@ -13,9 +13,9 @@ from media_stores import Fill, fetched, image, open_store, surveyed
 from syncd.adapters.s3.client import s3_client
 from syncd.adapters.s3.errors import AccessDenied, KeysRefused, S3Failed
 from syncd.errors import SyncdError
-from syncd.media import bucket
-from syncd.media import store as store_module
-from syncd.media.store import MediaStore, Survey
+from syncd.ingest.media import bucket
+from syncd.ingest.media import store as store_module
+from syncd.ingest.media.store import MediaStore, Survey
 
 LARGE = bytes(range(256)) * 8_192  # 2 MiB, and no image: what is looked at here is how it travels
 

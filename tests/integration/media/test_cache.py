@@ -20,9 +20,9 @@ import s3
 import servers
 from media_stores import Fill, fetched, image, located, nothing, open_store, surveyed
 from syncd.adapters.fiftyone.media import paths_under
-from syncd.media.cache import Cache
-from syncd.media.room import CacheFull, Room
-from syncd.media.store import MediaStore
+from syncd.ingest.media.cache import Cache
+from syncd.ingest.media.quota import CacheFull, Room
+from syncd.ingest.media.store import MediaStore
 
 DAY = 86_400
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from media_stores import fetched, image, located, nothing, open_store, surveyed
 from syncd.errors import SyncdError
-from syncd.media.store import Survey
+from syncd.ingest.media.store import Survey
 
 NAMES = ("a.png", "deep/er/b.jpg", "m 106/ü.png", "100%#?+.png")
 

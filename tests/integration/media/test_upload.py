@@ -20,13 +20,13 @@ from typer.testing import CliRunner
 import s3
 import servers
 from ingest_lab import IngestLab, ingest_lab
+from syncd.adapters.connect import open_database
 from syncd.cli.main import app
 from syncd.config import Config, S3Prefix, parse_config
-from syncd.connect import open_database
 from syncd.errors import Busy, MappingError
-from syncd.media import rewrite as rewriting
-from syncd.media.upload import UploadOptions, upload_media
-from syncd.media.uploaded import UploadResult
+from syncd.ingest.media import rewrite as rewriting
+from syncd.ingest.media.transfer import UploadResult
+from syncd.ingest.media.upload import UploadOptions, upload_media
 from syncd.store.lock import one_run
 
 IMAGES = 6
@@ -260,8 +260,8 @@ def test_a_call_that_ended_anywhere_in_the_rewriting_is_completed_by_the_next(
 KILLED = """
 import os, signal, sys, yaml
 from syncd.config import S3Prefix, parse_config
-from syncd.media import rewrite
-from syncd.media.upload import UploadOptions, upload_media
+from syncd.ingest.media import rewrite
+from syncd.ingest.media.upload import UploadOptions, upload_media
 rewrite.set_where_path_is = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 upload_media(parse_config(yaml.safe_load(sys.argv[1])), "lab", UploadOptions(S3Prefix(*sys.argv[2:])))
 """

@@ -18,8 +18,7 @@ import pytest
 from pydantic import SecretStr
 
 from syncd.config import NotifyConfig
-from syncd.notify import Notifier
-from syncd.notify.message import body_of, signature
+from syncd.daemon.notify import Notifier, body_of, signature
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "webhook.md"
 SECRET = "0123456789abcdef0123456789abcdef"

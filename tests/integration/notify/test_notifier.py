@@ -22,9 +22,8 @@ from structlog.testing import capture_logs
 from integration.notify.certificate import make
 from integration.notify.receiver import Answer, Receiver, receiving
 from syncd.config import NotifyConfig
+from syncd.daemon.notify import NoticeCounts, Notifier, Persistence
 from syncd.model.kinds import from_iso
-from syncd.notify import NoticeCounts, Notifier
-from syncd.notify.notifier import Persistence
 
 SECRET = "0123456789abcdef"
 QUICK = Persistence(first_s=0.02, longest_s=0.1, timeout_s=1.0)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import sqlalchemy as sa
 
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.report.disputes import conflicts, disputes
 from syncd.report.selection import Selection
 from syncd.store.migrate import migrate

@@ -14,12 +14,11 @@ from PIL import Image
 
 import s3
 from syncd.config import Config, load_config
-from syncd.ingest.layout import S3_URI
+from syncd.engine.session import open_state
+from syncd.ingest.dataset_setup import S3_URI
 from syncd.report.pictures import Pictures, chosen, take
-from syncd.report.read import changes
-from syncd.report.selection import Selection
+from syncd.report.selection import Selection, changes
 from syncd.report.thumbnails import EDGE
-from syncd.state import open_state
 from unit.report.logs import log, moved
 from worlds import World
 

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from integration.store.logs import change, write
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
+from syncd.model.result import APPLIED
 from syncd.report.content import gather
 from syncd.report.refused import Refused
 from syncd.report.selection import Selection
 from syncd.report.totals import Tally
-from syncd.store.changes import APPLIED
 from syncd.store.migrate import migrate
 from syncd.store.tables import tables_for
 from worlds import fresh_database

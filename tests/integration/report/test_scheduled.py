@@ -12,7 +12,7 @@ import yaml
 import s3
 from syncd.config import Config, load_config
 from syncd.errors import ConfigError
-from syncd.report.scheduled import Written, write_due
+from syncd.report.schedule import Written, write_due
 from worlds import World
 
 NAME = "syncd-2026-11-16--2026-11-23.md"

@@ -13,13 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from integration.store.logs import AT, change, fill, write
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.model import Action, Direction
+from syncd.model.result import APPLIED
 from syncd.report.labels import Transition, net, transitions
-from syncd.report.read import CHANGES, changes
-from syncd.report.selection import Selection
+from syncd.report.selection import CHANGES, Selection, changes
 from syncd.report.totals import totals
-from syncd.store.changes import APPLIED
 from syncd.store.migrate import migrate
 from syncd.store.tables import tables_for
 from worlds import fresh_database

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 import servers
 from syncd.config import Config
-from syncd.grants import grants
+from syncd.doctor.grants import grants
 
 PASSWORD = "Tr0ub4dor3"
 

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from typer.main import get_command
 
 from integration.rights.conftest import run
+from syncd.adapters.connect import open_database
 from syncd.cli.main import app
 from syncd.config import parse_config
-from syncd.connect import open_database
-from syncd.grants import grants
+from syncd.doctor.grants import grants
 from syncd.store.migrate import migrate
 
 DOC = (Path(__file__).resolve().parents[3] / "docs" / "operations.md").read_text()

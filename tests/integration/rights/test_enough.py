@@ -13,15 +13,15 @@ from ingest_lab import ingest_lab
 from integration.capture.lab import CaptureLab
 from integration.rights.conftest import run
 from syncd.config import Config
+from syncd.diff.resolution.answer import Take
 from syncd.doctor import diagnose
+from syncd.doctor.grants import as_text, grants
+from syncd.engine.resolve import resolve
+from syncd.engine.session import open_session
+from syncd.engine.verify import verify
 from syncd.errors import RightMissing
-from syncd.grants import as_text, grants
 from syncd.model import Side
-from syncd.resolve.answer import Take
-from syncd.resolve.run import resolve
-from syncd.session import open_session
 from syncd.store import conflicts
-from syncd.verify import verify
 from worlds import BINDING, NO_BRAKES, World, fresh_database
 
 Grant = Callable[..., str]
@@ -118,7 +118,7 @@ def test_a_table_with_numbers_of_its_own(world: World, grant: Grant) -> None:
 
 def test_syncds_tables_may_be_in_another_database(world: World, grant: Grant, postgres_url: str) -> None:
     with fresh_database(postgres_url) as state:
-        from syncd.connect import open_database
+        from syncd.adapters.connect import open_database
         from syncd.store.migrate import migrate
 
         with open_database(state) as connection:

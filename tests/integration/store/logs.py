@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncd.model import Action, Change, Direction
+from syncd.model.result import ABANDONED, APPLIED, SUPERSEDED
 from syncd.store import changes, runs
-from syncd.store.changes import ABANDONED, APPLIED, SUPERSEDED, Outcome
+from syncd.store.changes import Outcome
 from syncd.store.tables import Tables
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=timezone.utc)

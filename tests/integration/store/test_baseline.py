@@ -10,8 +10,8 @@ import pytest
 from polars.testing import assert_frame_equal
 from sqlalchemy import Connection
 
+from syncd.adapters.connect import open_database
 from syncd.adapters.sql.arrow import ArrowReader
-from syncd.connect import open_database
 from syncd.model import Direction, Field, Holds, Kind, LabelType, Mapping
 from syncd.model.snapshot import baseline_schema
 from syncd.store import baseline

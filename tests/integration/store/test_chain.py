@@ -11,11 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from integration.store.logs import AT, change, fill, of_every_kind, write
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.model import Change
+from syncd.model.kinds import storable
+from syncd.model.result import APPLIED
 from syncd.store import changes
 from syncd.store.chain import COVERED
-from syncd.store.changes import APPLIED, verify
+from syncd.store.changes import verify
 from syncd.store.migrate import migrate
 from syncd.store.tables import Tables, tables_for
 from worlds import fresh_database
@@ -150,8 +152,8 @@ def test_an_intent_keeps_its_order_and_its_values(connection: Connection, tables
     write(connection, tables, "four", "run-4", of_every_kind(), APPLIED)
     for entry, made in zip(changes.entries(connection, tables, "four"), of_every_kind(), strict=True):
         assert entry["field"] == made.field
-        assert entry["old"] == changes.storable(changes.to_json(made.old))
-        assert entry["new"] == changes.storable(changes.to_json(made.new))
+        assert entry["old"] == storable(changes.to_json(made.old))
+        assert entry["new"] == storable(changes.to_json(made.new))
 
 
 def test_the_empty_log_is_sound(connection: Connection, tables: Tables) -> None:

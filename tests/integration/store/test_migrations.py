@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.errors import StateError
 from syncd.store import migrate as migrating
 from syncd.store import revisions

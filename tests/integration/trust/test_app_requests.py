@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from app_server import Answer, AppServer, new_label, stamp_of
-from syncd.apply.steps import Step, observed
 from syncd.demo.lab import LABEL_FIELD
+from syncd.engine.steps import Step, observed
 from trust import tried
 from worlds import World, at_step
 

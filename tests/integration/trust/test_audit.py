@@ -23,11 +23,11 @@ from sqlalchemy import Connection
 
 import trust
 from integration.store.logs import AT, change, fill
-from syncd.audit.export import export
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.store import changes, runs
 from syncd.store.chain import COVERED
 from syncd.store.changes import verify
+from syncd.store.export import export
 from syncd.store.migrate import migrate
 from syncd.store.tables import Tables, tables_for
 from worlds import fresh_database

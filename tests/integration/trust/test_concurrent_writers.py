@@ -15,7 +15,7 @@ from children import reconciling
 from daemons import running, until, write_config
 from integration.apply.story import patiently
 from people import Crowd, at_work
-from syncd.connect import open_database
+from syncd.adapters.connect import open_database
 from syncd.store.changes import verify
 from syncd.store.tables import tables_for
 from trust import many, tried

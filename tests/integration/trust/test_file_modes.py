@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from syncd import planfile
+from syncd.engine import plan_file
 from syncd.errors import ConfigError
-from syncd.private_file import private_file
+from syncd.files import private_file
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def test_a_plan_is_for_its_owner_alone_even_where_a_readable_one_was(tmp_path: P
     path = tmp_path / "plan.json"
     path.write_text("{}")
     path.chmod(0o666)
-    planfile.save(path, [], forced=False)
+    plan_file.save(path, [], forced=False)
     assert mode(path) == 0o600
     assert json.loads(path.read_text())["plans"] == []
     assert [each.name for each in tmp_path.iterdir()] == ["plan.json"]
@@ -71,7 +71,7 @@ def test_a_device_or_a_folder_is_refused_and_never_replaced(tmp_path: Path) -> N
     (tmp_path / "folder").mkdir()
     for name in ("pipe", "folder"):
         with pytest.raises(ConfigError, match="cannot be written"):
-            planfile.save(tmp_path / name, [], forced=False)
+            plan_file.save(tmp_path / name, [], forced=False)
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 

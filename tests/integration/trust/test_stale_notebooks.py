@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import trust
-from integration.reconcile.answers import take_back
+from integration.engine.answers import take_back
 from syncd.demo.lab import LABEL_FIELD
 from trust import tried
 from worlds import LIST, NO_BRAKES, World, utc

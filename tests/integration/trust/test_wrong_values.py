@@ -10,7 +10,7 @@ from bson import ObjectId
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from syncd.diff.unsafe import looks_like_a_date
+from syncd.diff.unsafe_values import looks_like_a_date
 from trust import many, tried
 from worlds import NO_BRAKES, World
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from syncd.engine.direct_plan import MadeOptions, apply_made
+from syncd.engine.session import open_session
+from syncd.engine.vocabulary_fix import Fix, fix_plan
 from syncd.model import Direction
-from syncd.reconcile.made import MadeOptions, apply_made
-from syncd.session import open_session
 from syncd.vocabulary.check import Checked, check_vocabulary
-from syncd.vocabulary.fix import Fix, fix_plan
 from worlds import BINDING, World, utc
 
 

@@ -11,12 +11,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from syncd.adapters.connect import open_database
 from syncd.config import BindingConfig, parse_config
-from syncd.connect import open_database
 from syncd.errors import MappingError
 from syncd.model.vocabulary import Term, Vocabulary
-from syncd.vocabulary.faults import InvalidVocabulary
 from syncd.vocabulary.load import load_vocabulary, load_with_notes
+from syncd.vocabulary.terms import InvalidVocabulary
 
 
 @pytest.fixture(params=["postgresql", "sqlite"])

@@ -14,15 +14,14 @@ from syncd.api.rows import ConflictRow, rows_of
 from syncd.cli.conflicts import _take
 from syncd.cli.render.conflicts import show_conflict
 from syncd.diff.explain import KINDS
-from syncd.diff.memory import REFUSED
+from syncd.diff.history import REFUSED
+from syncd.diff.resolution.answer import OpenConflict, Question, Take
+from syncd.diff.resolution.decide import BY_HAND, decide, ways_of
 from syncd.model import LABEL, Mapping, Vocabulary
 from syncd.model.policy import Review
 from syncd.model.vocabulary import Term
-from syncd.resolve.answer import OpenConflict, Question, Take
-from syncd.resolve.decide import BY_HAND, decide
-from syncd.resolve.ways import ways_of
+from unit.diff.test_resolution import FIELDS, asked, present
 from unit.diff.world import CLASSIFICATION, B, D, F, S, field, mapping, plan_of
-from unit.resolve.test_decide import FIELDS, asked, present
 
 NOW = datetime(2026, 5, 4, tzinfo=timezone.utc)
 TERMS = Vocabulary((Term("copepod"), Term("krill"), Term("salp")))

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from syncd.cli.lazy import Command, Commands
-from syncd.cli.main import COMMANDS
+from syncd.cli.main import COMMANDS, Command, Commands
 
 LOADED = """
 import sys, syncd.cli.main as m
@@ -68,9 +67,8 @@ def test_the_help_imports_no_command_and_no_library_but_those_that_print_it() ->
     assert {each for each in modules if each.startswith("syncd.")} == {
         "syncd.cli",
         "syncd.cli.common",
-        "syncd.cli.lazy",
         "syncd.cli.main",
-        "syncd.cli.pulse",
+        "syncd.cli.progress_lines",
         "syncd.cli.render",
         "syncd.cli.render.values",
         "syncd.errors",
@@ -93,7 +91,7 @@ bindings:
 
     modules = loaded("-c", str(config), "status")
 
-    assert {"syncd.cli.render.status", "syncd.store.waiting", "sqlite3"} <= modules, "it has found the tables"
+    assert {"syncd.cli.status", "syncd.store.waiting", "sqlite3"} <= modules, "it has found the tables"
     assert not modules & HEAVY
     rooms = ("diff", "reconcile", "apply", "adapters.fiftyone", "ingest", "inbox", "resolve", "undo", "doctor")
     assert [each for each in modules if each.startswith(tuple(f"syncd.{room}" for room in rooms))] == []

@@ -23,33 +23,33 @@ from syncd import logs
 from syncd.api.html import shown
 from syncd.api.rows import ChangeRow, ConflictList, ConflictRow, R, WaitingRow, rows_of
 from syncd.api.why import Why
-from syncd.cli import bars, common, main
+from syncd.cli import common, main, progress_bar
 from syncd.cli.common import Terminal, print_json, print_json_lines, print_note, print_text, show_error
 from syncd.cli.doctor import _show as show_finding
+from syncd.cli.inbox import show_inbox
+from syncd.cli.ingest import show_ingest
+from syncd.cli.log import show_log
 from syncd.cli.render.conflicts import show_conflict, show_conflicts
-from syncd.cli.render.inbox import show_inbox
-from syncd.cli.render.ingest import show_ingest
-from syncd.cli.render.log import show_log
 from syncd.cli.render.plan import show_plan
 from syncd.cli.render.result import show_result
-from syncd.cli.render.review import show_waiting
-from syncd.cli.render.verdict import show_verdict
-from syncd.cli.render.vocabulary import show_checked, show_pushed
-from syncd.cli.render.why import show_why
+from syncd.cli.review import show_waiting
+from syncd.cli.verify import show_verdict
+from syncd.cli.vocabulary import show_checked, show_pushed
+from syncd.cli.why import show_why
 from syncd.diff.explain import Rule
 from syncd.doctor import Finding
+from syncd.engine.result import RunResult
+from syncd.engine.verify import Difference, Verdict
 from syncd.errors import SyncdError
-from syncd.inbox.faults import FAULTS
-from syncd.inbox.result import Became, InboxResult, Outcome
+from syncd.ingest.inbox.faults import FAULTS
+from syncd.ingest.inbox.result import Became, InboxResult, Outcome
 from syncd.ingest.result import IngestResult, Refreshed, Unknown
 from syncd.model import Action, Change, Conflict, Direction, Plan, Waiting
 from syncd.model.plan import AWAITING, Counts, Scope
 from syncd.printable import printable_lines
-from syncd.reconcile.result import RunResult
-from syncd.verify import Difference, Verdict
 from syncd.vocabulary.check import Checked, Stray
-from syncd.vocabulary.poison import LeftOut
 from syncd.vocabulary.push import Pushed
+from syncd.vocabulary.schema import LeftOut
 
 EVIL = "x\x1b]0;pwned\x07\x1b[2J\x9b31m\u202e[bold]:bug:[/bold]\r\n  9  → database  forged"
 """A label of somebody who knows terminals, Rich's markup, and how a line of the log looks."""
@@ -192,7 +192,7 @@ def test_what_others_wrote_is_shown_and_neither_obeyed_nor_a_line_of_its_own(wha
 def on_standard_error(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> io.StringIO:
     file = io.StringIO()
     console = Terminal(file=file, width=4000, highlight=False, emoji=False, **settings)
-    for module in (common, bars, sys.modules["syncd.cli.doctor"]):
+    for module in (common, progress_bar, sys.modules["syncd.cli.doctor"]):
         for name in ("err", "out"):
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, console)
@@ -206,7 +206,7 @@ def test_neither_do_errors_notes_findings_and_progress(monkeypatch: pytest.Monke
     show_finding(Finding(EVIL, EVIL, "fault", EVIL, f"{EVIL}\nsecond line"), first=True)
     with common.progress(EVIL, quiet=False) as phase:
         phase(EVIL)
-    with bars.counting(quiet=False) as report:
+    with progress_bar.counting(quiet=False) as report:
         report(EVIL, 1, 2)
     told = file.getvalue()
     assert told == printable_lines(told)
@@ -218,7 +218,7 @@ def test_neither_does_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
     file = on_standard_error(monkeypatch, force_terminal=True, color_system=None)
     with common.progress(EVIL, quiet=False) as phase:
         phase(EVIL)
-    with bars.counting(quiet=False) as report:
+    with progress_bar.counting(quiet=False) as report:
         report(EVIL, 1, 2)
     own = re.compile(r"\x1b\[(\?25[lh]|[12]?[AK]|0?m)|\r")
     told = own.sub("", file.getvalue())

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from syncd.cli.render.values import arrow, in_full, shown, told_apart, versus
 from syncd.printable import visible
-from syncd.report.html.text import plotted
 from syncd.report.markdown import cell
+from syncd.report.text import plotted
 
 LOOK_ALIKE = ["Copepoda", "Copepoda ", " Copepoda", "Copepoda\xa0", "Copepoda\u2003", '"Copepoda "', "Copepoda\t"]
 DOUBLED = ["Diatom chain", "Diatom  chain", "Diatom\xa0chain", "Diatom\u2009chain", "Diatom\nchain"]

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from syncd.adapters.connect import without_password
 from syncd.config import InvalidConfig, load_config
-from syncd.config.login import is_clear_database_url, is_clear_mongodb_uri, is_clear_web_address
-from syncd.connect import without_password
+from syncd.config.redact import is_clear_database_url, is_clear_mongodb_uri, is_clear_web_address
 from unit.config.support import MINIMAL, at_top, write
 
 PIECES = ("Zq7xk", "Wv9yt", "Jj3uu")

@@ -13,9 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from recorded_enterprise import Recorder, add_formerly, add_today, from_keys_formerly, from_keys_today
-from syncd.credentials import enterprise, record
-from syncd.credentials.failures import IssueFailed
-from syncd.credentials.keys import Issued, Keys
+from syncd.credentials import enterprise
+from syncd.credentials.issue import Issued, IssueFailed, Keys
 
 ISSUED = Issued(
     "arn:aws:iam::123456789012:role/media", "read s3://plankton/", datetime(2026, 11, 23, tzinfo=timezone.utc)
@@ -113,18 +112,18 @@ def test_the_open_source_fiftyone_is_told_apart() -> None:
 def test_until_when_is_written_down_for_each_deployment_and_its_buckets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = record.record_file(tmp_path / "run" / "aws")
+    path = enterprise.record_file(tmp_path / "run" / "aws")
     later = Issued(ISSUED.role_arn, ISSUED.scope, ISSUED.expires_at + timedelta(hours=1))
     monkeypatch.setenv("FIFTYONE_API_URI", "https://one.example.org")
 
-    record.remember(path, ("plankton",), ISSUED)
-    record.remember(path, ("other",), later)
+    enterprise.remember(path, ("plankton",), ISSUED)
+    enterprise.remember(path, ("other",), later)
 
-    assert record.recall(path, ("plankton",)) == ISSUED
-    assert record.recall(path, ("other",)) == later
-    assert record.recall(path, ("none",)) is None
+    assert enterprise.recall(path, ("plankton",)) == ISSUED
+    assert enterprise.recall(path, ("other",)) == later
+    assert enterprise.recall(path, ("none",)) is None
     monkeypatch.setenv("FIFTYONE_API_URI", "https://two.example.org")
-    assert record.recall(path, ("plankton",)) is None
+    assert enterprise.recall(path, ("plankton",)) is None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"plankton": 3}', json.dumps({"plankton": {"expires_at": "soon"}})])
@@ -133,7 +132,7 @@ def test_a_record_that_says_nothing_counts_as_none(tmp_path: Path, text: str, mo
     path = tmp_path / "record.json"
     path.write_text(text, encoding="utf-8")
 
-    assert record.recall(path, ("plankton",)) is None
+    assert enterprise.recall(path, ("plankton",)) is None
 
 
 def test_without_a_credentials_file_the_record_is_in_the_users_own_state(
@@ -141,4 +140,4 @@ def test_without_a_credentials_file_the_record_is_in_the_users_own_state(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
-    assert record.record_file(None) == tmp_path / "syncd" / "credentials.enterprise.json"
+    assert enterprise.record_file(None) == tmp_path / "syncd" / "credentials.enterprise.json"

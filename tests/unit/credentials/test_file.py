@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from syncd.credentials.failures import IssueFailed
 from syncd.credentials.file import check_target, present, write_profile
-from syncd.credentials.keys import Issued, Keys
+from syncd.credentials.issue import Issued, IssueFailed, Keys
 
 ROLE = "arn:aws:iam::123456789012:role/media"
 NOW = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from syncd.daemon.board import Board
 from syncd.daemon.metrics import registry
-from syncd.daemon.state import BindingState, State
-from syncd.notify import NoticeCounts
-from syncd.reconcile.result import RunResult
+from syncd.daemon.notify import NoticeCounts
+from syncd.daemon.status_board import Board
+from syncd.engine.result import RunResult
+from syncd.store.daemon_registry import BindingState, State
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "monitoring.md"
 

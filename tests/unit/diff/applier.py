@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from syncd.diff import Inputs
-from syncd.diff.compare import same
 from syncd.model import (
     ID_FIELD,
     MEDIA_FIELD,
@@ -22,6 +21,7 @@ from syncd.model import (
     dumps,
 )
 from syncd.model.snapshot import column, known_column
+from syncd.model.values import same
 from unit.diff.world import Row, S, world
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from syncd.diff import diff
 from syncd.diff.images import BORNE, NOT_THERE, NOT_WRITABLE, OCCUPIED, SEVERAL, rows_elsewhere
-from syncd.diff.unedited import without_unedited
+from syncd.diff.settled import without_unedited
 from syncd.model import LABEL, MEDIA_FIELD, SAMPLE_FIELD, Brakes, Conflict, Plan, Review
 from syncd.model.snapshot import known_column
 from unit.diff.world import (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.diff.nearest import folded, nearest_terms, safe_term, safe_terms
+from syncd.diff.vocabulary import folded, nearest_terms, safe_term, safe_terms
 from syncd.model.vocabulary import Term, Vocabulary
 
 PACK = Path(__file__).resolve().parents[4] / "shared" / "plankton"

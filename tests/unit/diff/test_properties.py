@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.diff import Inputs, Young, diff
-from syncd.diff.compare import same
 from syncd.model import BOX, LABEL, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction, Plan
+from syncd.model.values import same
 from unit.diff.applier import State, applied
 from unit.diff.strategies import NAMES, PROFILE, states
 from unit.diff.world import NOON, SECOND, Row

@@ -10,7 +10,7 @@ import pytest
 from syncd.diff.readback import brought_to_fiftyone, why_no_answer
 from syncd.model import BOX, FLAG, LABEL, Action, Change, Direction, Vocabulary
 from syncd.model.plan import ANSWERED
-from syncd.model.readback import Readback
+from syncd.model.result import Readback
 from syncd.model.vocabulary import Term
 from unit.diff.world import NOON, SECOND, field, mapping
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.diff import diff
-from syncd.diff.wishes import verified_field
+from syncd.diff.tag_intents import verified_field
 from syncd.model import LABEL, Action, Direction, LabelType, Marks, Plan, Review, Vocabulary
 from syncd.model.vocabulary import Term
 from unit.diff.applier import State, applied

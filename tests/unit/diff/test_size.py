@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from syncd.diff import Inputs, diff, places
+from syncd.diff import Inputs, diff, overlap
 from syncd.model import Plan, Policy, Side, Snapshot
 from syncd.model.snapshot import baseline_schema, column, known_column, schema
 from unit.diff.world import BOX, CLASSIFICATIONS, LABEL, NOON, B, D, F, S, mapping, plan_of
@@ -124,14 +124,14 @@ def test_thousands_of_labels_on_one_sample_are_not_compared_each_with_each(
 ) -> None:
     """Known labels made anew without their ids, and rows that are new where labels without an id stand."""
     compared = 0
-    share = places._share
+    share = overlap._share
 
     def counted(*given: Any) -> float:
         nonlocal compared
         compared += 1
         return share(*given)
 
-    monkeypatch.setattr(places, "_share", counted)
+    monkeypatch.setattr(overlap, "_share", counted)
 
     def where(number: int) -> dict[str, Any]:
         place = [number / CROWD, 0.5, 0.5 / CROWD, 0.25] if boxes == "apart" else [0.25, 0.25, 0.25, 0.25]

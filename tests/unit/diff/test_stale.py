@@ -1,6 +1,6 @@
 """What a window that was open while syncd wrote puts back: written again once, and then asked about.
 
-It is known for that by another label of the same list that its user changed; :mod:`unit.diff.test_returns` tells it
+It is known for that by another label of the same list that its user changed; :mod:`unit.diff.test_reverts` tells it
 from an edit.
 """
 

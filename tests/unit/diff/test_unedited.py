@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.diff import Inputs, Young, diff
-from syncd.diff.settled import Named
-from syncd.diff.unedited import asked_for, without_unedited
+from syncd.diff.settled import Named, asked_for, without_unedited
 from syncd.model import Plan
 from unit.diff.applier import State
 from unit.diff.strategies import PROFILE, states

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from syncd.diff import History, Inputs, Young, diff
+from syncd.diff.editor_names import SIGNED_SCHEMA
 from syncd.diff.inputs import (
     ANSWERED_SCHEMA,
     BY_HAND_SCHEMA,
@@ -25,7 +26,6 @@ from syncd.diff.inputs import (
     WAITING_SCHEMA,
     WRITTEN_SCHEMA,
 )
-from syncd.diff.names import SIGNED_SCHEMA
 from syncd.model import (
     BOX,
     LABEL,

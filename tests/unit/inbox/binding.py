@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from syncd.adapters.sql.mapping import ColumnInfo
-from syncd.inbox.columns import BOX_COLUMNS, ID, IMAGE, Expected, box_part, column_faults
-from syncd.inbox.faults import together
-from syncd.inbox.judge import judge
-from syncd.inbox.manifest import Manifest
-from syncd.inbox.values import Values, values_of
+from syncd.ingest.inbox.faults import together
+from syncd.ingest.inbox.judge import judge
+from syncd.ingest.inbox.manifest import Manifest
+from syncd.ingest.inbox.values import BOX_COLUMNS, ID, IMAGE, Expected, Values, box_part, column_faults, values_of
 from syncd.model import BOX, LABEL, Direction, Field, Holds, Kind, LabelType, Mapping
 from syncd.model.vocabulary import Term, Vocabulary
 

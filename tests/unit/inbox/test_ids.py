@@ -6,7 +6,7 @@ import uuid
 
 import polars as pl
 
-from syncd.inbox.ids import made_id, with_made_ids
+from syncd.ingest.inbox.resolve import made_id, with_made_ids
 from syncd.model import BOX
 from syncd.model.snapshot import column
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inbox_lab import picture
-from syncd.inbox.images import look_at, plain, sha256_of, why_outside
+from syncd.ingest.inbox.check import look_at, plain, sha256_of, why_outside
 
 
 @pytest.mark.parametrize("name", ["a.png", "images/a b.png", "./a.png", "ä#%20+.png", "..a/b..png"])

@@ -6,8 +6,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-from syncd.inbox.judge import as_terms, unknown_labels
-from syncd.inbox.manifest import Manifest, parse_csv
+from syncd.ingest.inbox.judge import as_terms, unknown_labels
+from syncd.ingest.inbox.manifest import Manifest, parse_csv
 from syncd.model import BOX, LABEL, Kind
 from syncd.model.snapshot import column
 from unit.inbox.binding import VOCABULARY, expected, found, places, values

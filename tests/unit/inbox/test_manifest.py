@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from syncd.inbox.manifest import Manifest, parse_csv, parse_parquet
+from syncd.ingest.inbox.manifest import Manifest, parse_csv, parse_parquet
 from syncd.model import BOX, LABEL
 from syncd.model.snapshot import column
 from unit.inbox.binding import expected, found, places, values

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from syncd.inbox.place import Folder, put_all
+from syncd.ingest.inbox.place import Folder, put_all
 
 
 def images(tmp_path: Path, root: Path, count: int) -> pl.DataFrame:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from syncd.inbox.errors import InboxError
-from syncd.inbox.stages import claim, claimed, finish, manifests, name_of
+from syncd.ingest.inbox.faults import InboxError
+from syncd.ingest.inbox.stages import claim, claimed, finish, manifests, name_of
 
 AT = datetime(2026, 11, 23, 9, 30, tzinfo=timezone.utc)
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from syncd.errors import SyncdError
 from syncd.ingest.crops import Knife, cut
+from syncd.ingest.media.probe import ImageFacts, probe
 from syncd.ingest.source import FRAME, FRAME_BOX
-from syncd.media.probe import ImageFacts, probe
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:

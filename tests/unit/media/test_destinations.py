@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.config import S3Prefix
-from syncd.media.destinations import LONGEST_KEY, destinations
+from syncd.ingest.media.transfer import LONGEST_KEY, destinations
 
 TO = S3Prefix("plankton", "highmag/")
 

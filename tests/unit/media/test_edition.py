@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from syncd.config import Config, parse_config
-from syncd.media.edition import Edition, edition
+from syncd.ingest.media.store import Edition, edition
 
 BINDING = {
     "name": "a",

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from syncd.config import S3Prefix
-from syncd.media.locate import locate
+from syncd.ingest.media.locate import locate
 
 PREFIX = S3Prefix("lab-media", "cruise/")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from syncd.media.parallel import in_parallel
+from syncd.ingest.media.parallel import in_parallel
 
 
 def unheard(_: int) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, PngImagePlugin
 
-from syncd.media import probe as probing
-from syncd.media.probe import ImageFacts, probe, probe_header
+from syncd.ingest.media import probe as probing
+from syncd.ingest.media.probe import ImageFacts, probe, probe_header
 
 
 def picture(mode: str = "RGB", size: tuple[int, int] = (40, 30)) -> Image.Image:

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.canonical import canonical, canonical_id, other_forms, respelt, with_problems
 from syncd.model import Kind
+from syncd.model.canonical import canonical, canonical_id, other_forms, respelt, with_problems
 from syncd.model.kinds import dtype
 from syncd.model.snapshot import TIMESTAMP_DTYPE
 

@@ -10,8 +10,7 @@ import polars as pl
 
 from syncd.report.content import Report, report_of
 from syncd.report.disputes import CONFLICTS
-from syncd.report.read import CHANGES
-from syncd.report.selection import Selection
+from syncd.report.selection import CHANGES, Selection
 from syncd.report.sides import Sides
 
 AT = datetime(2026, 11, 1, 23, 30, 0, 5, tzinfo=timezone.utc)
@@ -39,7 +38,7 @@ def approved(seq: int, annotation_id: str, actor: str) -> dict[str, Any]:
 
 
 def log(*rows: dict[str, Any]) -> pl.DataFrame:
-    """As :func:`syncd.report.read.changes` reads it."""
+    """As :func:`syncd.report.selection.changes` reads it."""
     return pl.DataFrame(list(rows), schema=CHANGES)
 
 

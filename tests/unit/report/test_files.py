@@ -9,11 +9,11 @@ from dataclasses import replace
 import polars as pl
 
 from syncd.printable import printable_lines
+from syncd.report.formats import write_csv, write_parquet
 from syncd.report.labels import Transition
 from syncd.report.markdown import LISTED, markdown
-from syncd.report.read import CHANGES
 from syncd.report.refused import Refused
-from syncd.report.tables import write_csv, write_parquet
+from syncd.report.selection import CHANGES
 from syncd.report.totals import Tally
 from unit.report.logs import approved, change, log, moved, report
 

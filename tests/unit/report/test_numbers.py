@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from syncd.report.labels import Net, Transition, Wavering, net, transitions, wavering
-from syncd.report.read import CHANGES
+from syncd.report.selection import CHANGES
 from syncd.report.totals import Tally, totals
 from unit.report.logs import moved
 

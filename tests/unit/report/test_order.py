@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from syncd.model.vocabulary import Term
-from syncd.report.labels import Net
+from syncd.report.labels import Net, by_taxonomy, ordered
 from syncd.report.links import in_the_app, undo_command
-from syncd.report.order import by_taxonomy, ordered
 
 
 def test_a_parent_comes_before_its_children_and_siblings_as_they_came() -> None:

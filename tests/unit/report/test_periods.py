@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from syncd.report.formats import Format, format_of
-from syncd.report.periods import Period, file_name, last_period
+from syncd.report.schedule import Period, file_name, last_period
 
 NOW = datetime(2026, 11, 23, 16, 7, 5, tzinfo=timezone.utc)
 """A Monday."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from syncd.media import probe
+from syncd.ingest.media import probe
 from syncd.report import thumbnails as module
 from syncd.report.thumbnails import EDGE, TooLarge, thumbnails
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncd.store.rights import RIGHTS, SEQUENCES
+from syncd.store.migrate import RIGHTS, SEQUENCES
 from syncd.store.tables import tables
 
 

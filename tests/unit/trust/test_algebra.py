@@ -14,13 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from syncd.adapters.values import same_value
 from syncd.diff import Young, diff
+from syncd.diff.inverse import invert
+from syncd.diff.net_changes import PUT_BACK, Entry, nets
 from syncd.model import BOX, ID_FIELD, LABEL, Action, Change, Direction, Plan, dumps
-from syncd.model.present import Present
+from syncd.model.current import Present
 from syncd.model.snapshot import column, known_column
-from syncd.undo.invert import invert
-from syncd.undo.net import PUT_BACK, Entry, nets
+from syncd.model.values import same_value
 from trust import many, tried
 from unit.diff.applier import State, applied
 from unit.diff.strategies import DIRECTIONS, NO_BRAKES, often, states

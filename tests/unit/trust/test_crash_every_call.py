@@ -14,17 +14,17 @@ import pytest
 import sqlalchemy as sa
 import structlog
 
-from syncd.adapters.memory import Faults
+from syncd.diff.resolution.answer import Take
+from syncd.engine.direct_plan import UNDO, MadeOptions
+from syncd.engine.options import Options
+from syncd.engine.resolve import resolve
+from syncd.engine.run import reconcile
+from syncd.engine.session import Session
+from syncd.engine.undo import undo
 from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable
 from syncd.model import BOX, LABEL
-from syncd.reconcile.made import UNDO, MadeOptions
-from syncd.reconcile.options import Options
-from syncd.reconcile.run import reconcile
-from syncd.resolve.answer import Take
-from syncd.resolve.run import resolve
-from syncd.session import Session
 from syncd.store import changes, conflicts
-from syncd.undo.run import undo
+from syncd.testing import Faults
 from trust import many, tried
 from trust_model import quiet
 from trust_model.cuts import PowerCut

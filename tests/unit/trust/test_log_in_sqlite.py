@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from syncd.connect import engine_for
+from syncd.adapters.connect import engine_for
 from syncd.model import Action, Change, Direction
+from syncd.model.result import APPLIED
 from syncd.store import changes
-from syncd.store.changes import APPLIED, Outcome
+from syncd.store.changes import Outcome
 from syncd.store.tables import tables_for
 
 

@@ -11,7 +11,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from syncd.reconcile import reading
+from syncd.engine import read
 from trust import many, tried
 from trust_model.machine import TrustMachine
 from trust_model.memory import MemorySides, Servers
@@ -62,7 +62,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def documents_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is kept what documents hold however few there are, so that complete readings recognise them."""
-    monkeypatch.setattr(reading, "WORTH_KEEPING", 0)
+    monkeypatch.setattr(read, "WORTH_KEEPING", 0)
 
 
 @pytest.mark.timeout(7_200)

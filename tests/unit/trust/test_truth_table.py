@@ -15,7 +15,7 @@ from syncd.diff import diff
 from syncd.diff.readback import why_no_answer
 from syncd.model import BOX, FLAG, LABEL, MEDIA_FIELD, SAMPLE_FIELD, Direction, Mapping, Plan, Review, dumps
 from syncd.model.plan import ERROR, Action, Change
-from syncd.model.readback import Readback
+from syncd.model.result import Readback
 from syncd.model.snapshot import column, known_column
 from syncd.model.vocabulary import Term, Vocabulary
 from tools.truth_table import TARGET, page, source

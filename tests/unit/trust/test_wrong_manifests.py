@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from syncd.inbox.manifest import Manifest, parse_csv, parse_parquet
+from syncd.ingest.inbox.manifest import Manifest, parse_csv, parse_parquet
 from syncd.model import LABEL, Kind
 from syncd.model.snapshot import column
 from trust import many, tried

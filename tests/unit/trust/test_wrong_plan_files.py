@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from syncd import planfile
+from syncd.engine import plan_file
+from syncd.engine.direct_plan import made_plan
 from syncd.errors import ConfigError
 from syncd.model import BOX, LABEL, Action, Change, Direction
-from syncd.reconcile.made import made_plan
 from trust import many, tried
 from unit.inbox.binding import expected
 
@@ -42,7 +42,7 @@ PLAN = made_plan(MAPPING, CHANGES)
 def saved() -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plan.json"
-        planfile.save(path, [PLAN], forced=False, kind="undo")
+        plan_file.save(path, [PLAN], forced=False, kind="undo")
         return path.read_text(encoding="utf-8")
 
 
@@ -66,11 +66,11 @@ def refused_or_the_same(content: bytes) -> None:
         path = Path(folder) / "plan.json"
         path.write_bytes(content)
         try:
-            plans = planfile.load(path)
+            plans = plan_file.load(path)
             for each in plans:
                 assert type(each.forced) is bool
-                plan = made_plan(MAPPING, planfile.changes_of(each, MAPPING))
-                planfile.check(each, plan)
+                plan = made_plan(MAPPING, plan_file.changes_of(each, MAPPING))
+                plan_file.check(each, plan)
         except ConfigError as error:
             assert error.remedy
             str(error).encode("utf-8")
@@ -137,7 +137,7 @@ def test_a_file_cut_off_anywhere_is_refused() -> None:
             path.write_bytes(content[:end])
             tried("cases")
             with pytest.raises(ConfigError, match="plan"):
-                planfile.load(path)
+                plan_file.load(path)
 
 
 @pytest.mark.parametrize("content", ["[" * 200_000, '{"a":' * 200_000, "1" * 10_000, "null", "[]", '{"syncd_plan": 2}'])
@@ -145,7 +145,7 @@ def test_what_is_no_plan_file_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "plan.json"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"plan\.json"):
-        planfile.load(path)
+        plan_file.load(path)
 
 
 def test_a_change_taken_out_put_in_or_put_twice_is_refused() -> None:
@@ -154,18 +154,18 @@ def test_a_change_taken_out_put_in_or_put_twice_is_refused() -> None:
         document["plans"][0]["changes"] = [document["plans"][0]["changes"][each] for each in changes]
         [each] = loaded(json.dumps(document))
         with pytest.raises(ConfigError, match="altered"):
-            planfile.check(each, made_plan(MAPPING, planfile.changes_of(each, MAPPING)))
+            plan_file.check(each, made_plan(MAPPING, plan_file.changes_of(each, MAPPING)))
 
 
-def loaded(text: str) -> list[planfile.SavedPlan]:
+def loaded(text: str) -> list[plan_file.SavedPlan]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plan.json"
         path.write_text(text, encoding="utf-8")
-        return planfile.load(path)
+        return plan_file.load(path)
 
 
 def test_the_media_and_the_change_taken_back_are_part_of_what_was_saved() -> None:
     for name, value in (("media", "other.png"), ("undo_of", 7)):
         [each] = loaded(with_value((*CHANGE, name), value))
         with pytest.raises(ConfigError, match="altered"):
-            planfile.check(each, made_plan(MAPPING, planfile.changes_of(each, MAPPING)))
+            plan_file.check(each, made_plan(MAPPING, plan_file.changes_of(each, MAPPING)))

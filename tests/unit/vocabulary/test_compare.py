@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from syncd.adapters.fiftyone.count_labels import LabelCounts
+from syncd.adapters.fiftyone.dataset import LabelCounts
 from syncd.model.vocabulary import Term, Vocabulary
 from syncd.vocabulary.check import Checked, compare
 from syncd.vocabulary.load import Loaded

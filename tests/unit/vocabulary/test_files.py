@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.model.vocabulary import Term
-from syncd.vocabulary.faults import InvalidVocabulary
 from syncd.vocabulary.file import read_vocabulary_file
-from syncd.vocabulary.terms import Entry, build_terms
+from syncd.vocabulary.terms import Entry, InvalidVocabulary, build_terms
 
 PACK = Path(__file__).resolve().parents[4] / "shared" / "plankton"
 

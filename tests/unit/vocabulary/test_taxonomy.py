@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.model.vocabulary import Term, Vocabulary
-from syncd.vocabulary.poison import left_out, why_poison
+from syncd.vocabulary.schema import left_out, why_poison
 from syncd.vocabulary.taxonomy import TOP, selectable, taxonomy_root, walk
 
 NAMES = [*"abcdefgh", "20240101", "2024-W01", "x\ty", TOP]

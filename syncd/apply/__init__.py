@@ -1,1 +1,0 @@
-"""Executes plans with the guarantees of docs/guarantees.md; decides nothing."""

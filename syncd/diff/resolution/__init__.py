@@ -1,0 +1,1 @@
+"""Answers to conflicts: what a person's decision means for both sides. Pure."""

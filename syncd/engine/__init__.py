@@ -1,0 +1,1 @@
+"""One run of one binding: what is read, what is decided, what is written, what is reported."""

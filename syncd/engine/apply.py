@@ -1,0 +1,351 @@
+"""Executes a plan with the guarantees of docs/guarantees.md; decides nothing.
+
+Order: intents are committed; FiftyOne is written and read back; then one database transaction holds the database
+writes, the outcomes, the new baseline, the conflicts and the cursors. Only FiftyOne has no transaction, so the intents
+of a run that died are recovered from what is really there (:mod:`syncd.engine.crash_recovery`).
+
+What FiftyOne is still owed follows that commit, with a second small commit (:func:`bring`): drawn labels get the ids of
+their rows, and where the database changed a value for good (it rounds, it normalises), labels get this answer.
+Tags come last: they are in no log, and none may be gone before what it asked for is certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from bson import ObjectId
+
+from syncd.diff.outcomes import Recorded, answers, forgotten, judge_result, next_baseline, refusals
+from syncd.diff.readback import why_no_answer
+from syncd.engine.session import Session
+from syncd.engine.steps import Step, reached
+from syncd.errors import LockLost
+from syncd.logs import Logger
+from syncd.model import ID_FIELD, Action, Change, Direction, Mapping, Plan
+from syncd.model.plan import ANSWERED
+from syncd.model.result import APPLIED, PENDING, SUPERSEDED, Judge, Result
+from syncd.store import baseline, changes, conflicts, waiting
+from syncd.store.changes import Intent, Outcome
+from syncd.store.lock import make_sure
+from syncd.store.unfinished import take_up
+
+HOME_SLICE = 10_000
+"""Changes to the database between two reports of progress; all of them are one transaction."""
+
+SLICE = 1_000
+"""Writes to FiftyOne between two checks of the lock: a slice under way when the lock is lost is finished."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What became of a plan's changes, in their order. ``owed`` is what FiftyOne is to be given after the commit."""
+
+    recorded: tuple[Recorded, ...]
+    opened: int
+    owed: tuple[Owed, ...] = ()
+
+
+def _silent(_: str) -> None:
+    """No progress is shown."""
+
+
+def apply(
+    session: Session,
+    plan: Plan,
+    run_id: str,
+    progress: Callable[[str], None] = _silent,
+    left: Sequence[Intent] = (),
+) -> Applied:
+    """Carries out a plan that no brake holds, up to the last commit, which the caller makes: cursors belong to it.
+
+    ``left`` are unfinished intents of a failed run: those that the plan has too are not logged anew. ``progress`` is
+    called between two slices; whatever it raises ends the run there, and the next run recovers its intents.
+    """
+    # An insert that bears its label's id can be told from the same label put there by somebody else.
+    intended = [replace(each, label_id=str(ObjectId())) if _is_new_label(each) else each for each in plan.changes]
+    at = session.database.now()
+    intended, seqs = take_up(session.state, session.tables, plan.binding, run_id, intended, left, at)
+    session.state.commit()
+    reached(Step.INTENTS_COMMITTED)
+
+    outward = [each for each in intended if each.direction is Direction.TO_FIFTYONE]
+    written = _write_fiftyone(session, outward, progress)
+    done = {id(result.change): judge_result(session.mapping, result) for result in written}
+    reached(Step.FIFTYONE_WRITTEN)
+
+    homeward = [each for each in intended if each.direction is Direction.TO_DATABASE]
+    there = _labels_there(session, [each for each in homeward if is_drawn(each)])
+    ready = [each for each in homeward if not is_drawn(each) or _place(each) in there]
+    written_home = {id(result.change): result for result in _write_database(session, ready, progress)}
+    reached(Step.DATABASE_WRITTEN)
+    if not session.one_transaction:
+        # Two databases have no common transaction; settling looks at the annotations if the second commit fails, and
+        # so must know under which ids.
+        told = {seq: written_home.get(id(each)) for seq, each in zip(seqs, intended, strict=True) if is_nameless(each)}
+        given = {seq: each.annotation_id for seq, each in told.items() if each is not None and each.annotation_id}
+        changes.note_ids(session.state, session.tables, given, session.database.now())
+        session.state.commit()
+        reached(Step.IDS_NOTED)
+        session.writing.commit()
+        reached(Step.DATABASE_COMMITTED)
+
+    judged = (_recorded(session.mapping, each, done, written_home) for each in intended)
+    applied = _record(session, plan, run_id, seqs, judged)
+    reached(Step.OUTCOMES_RECORDED)
+    return applied
+
+
+def intend_answers(session: Session, recorded: Sequence[Recorded], run_id: str) -> tuple[Owed, ...]:
+    """Records the intents to write the database's answers to FiftyOne, in the transaction that holds the outcomes."""
+    owed = answers(session.mapping, recorded)
+    seqs = changes.record_intents(session.state, session.tables, session.mapping.binding, run_id, owed)
+    return tuple(Owed(seq, each, PENDING) for seq, each in zip(seqs, owed, strict=True))
+
+
+def bring(
+    session: Session, owed: Sequence[Owed], run_id: str, progress: Callable[[str], None] = _silent
+) -> tuple[Recorded, ...]:
+    """Writes to FiftyOne what it is owed, after a commit of everything else; the caller makes the second commit too.
+
+    These are the ids of new rows, and then the database's answers, whose outcomes are returned. Where the process ends
+    in between, recovering the intents does the rest.
+    """
+    if not owed:
+        return ()
+    inserted = [each.change for each in owed if is_drawn(each.change) and each.status == APPLIED]
+    asked = [each for each in owed if not is_drawn(each.change)]
+    session.rest()
+    if inserted:
+        write_stamps(session, inserted)
+        reached(Step.STAMPED)
+    done: tuple[Recorded, ...] = ()
+    if asked:
+        reached(Step.ANSWERS_COMMITTED)
+        written = _write_fiftyone(session, [each.change for each in asked], progress)
+        done = tuple(judge_result(session.mapping, each) for each in written)
+        reached(Step.ANSWERS_WRITTEN)
+    # Drawn labels come last in a plan, and answers after them: entries are finished in order of ``seq``.
+    outcomes = [Outcome(each.seq, each.change, each.status) for each in owed if is_drawn(each.change)]
+    outcomes += [Outcome(each.seq, now.change, now.status) for each, now in zip(asked, done, strict=True)]
+    at = session.database.now()
+    changes.finish(session.state, session.tables, session.mapping.binding, outcomes, at, run_id=run_id)
+    return done
+
+
+def _write_fiftyone(session: Session, changes: Sequence[Change], progress: Callable[[str], None]) -> list[Result]:
+    session.rest()
+    return session.fiftyone.write_slices(_slices(session, changes, progress))
+
+
+def _slices(session: Session, changes: Sequence[Change], progress: Callable[[str], None]) -> Iterator[Sequence[Change]]:
+    """Yields the changes in slices, none of them without the lock: FiftyOne itself would accept them from anybody."""
+    for number, piece in enumerate(sliced(changes, SLICE)):
+        if number:
+            reached(Step.FIFTYONE_PARTLY_WRITTEN)
+            progress("applying")
+        make_sure(session.writing, session.schema, session.mapping.binding)
+        yield piece
+
+
+def sliced(changes: Sequence[Change], size: int) -> Iterator[Sequence[Change]]:
+    """Changes to FiftyOne in slices of about ``size``. Those of one sample stay together: its labels are read as one.
+
+    What puts a label somewhere comes after all other changes, as in the plan: its place may be another's before.
+    """
+    together: dict[tuple[bool, str | None], list[Change]] = {}
+    for each in changes:
+        together.setdefault((each.brings_label, each.sample_id), []).append(each)
+    piece: list[Change] = []
+    for _, group in sorted(together.items(), key=lambda each: each[0][0]):
+        piece += group
+        if len(piece) >= size:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
+def _write_database(session: Session, changes: Sequence[Change], progress: Callable[[str], None]) -> list[Result]:
+    judge = partial(why_no_answer, session.mapping.in_database, session.vocabulary)
+    results: list[Result] = []
+    for start in range(0, len(changes), HOME_SLICE):
+        if start:
+            progress("applying")
+        results += session.database.write(changes[start : start + HOME_SLICE], judge)
+    return _in_another_order(session, results, judge, progress)
+
+
+def _in_another_order(
+    session: Session, results: list[Result], judge: Judge, progress: Callable[[str], None]
+) -> list[Result]:
+    """Tries again the changes that other rows were in the way of, as long as any of them gets through.
+
+    If there is an order in which the table takes all changes, each change finds its turn; of changes that wait for each
+    other none does. The order is reversed each time, so that a chain of them gets through at once in either direction.
+    """
+    done = any(each.matched for each in results)
+    while done:
+        left = [at for at, each in enumerate(results) if each.in_the_way][::-1]
+        done = False
+        for start in range(0, len(left), HOME_SLICE):
+            progress("applying")
+            positions = left[start : start + HOME_SLICE]
+            again = session.database.write([results[at].change for at in positions], judge)
+            done = done or any(each.matched for each in again)
+            for at, each in zip(positions, again, strict=True):
+                results[at] = each
+    return results
+
+
+def _record(
+    session: Session,
+    plan: Plan,
+    run_id: str,
+    seqs: Sequence[int],
+    judged: Iterable[Recorded],
+) -> Applied:
+    """Records everything that is known now, on the state's connection; the caller commits.
+
+    The entries of inserts for labels without an id stay pending, with their outcomes noted, until the labels have their
+    ids.
+    """
+    state, tables, binding = session.state, session.tables, plan.binding
+    at = session.database.now()
+    recorded: list[Recorded] = []
+    owed: list[Owed] = []
+
+    def outcomes() -> Iterator[Outcome]:
+        for seq, each, planned in zip(seqs, judged, plan.changes, strict=True):
+            recorded.append(each)
+            if is_nameless(planned):
+                owed.append(Owed(seq, each.change, each.status))
+            else:
+                yield Outcome(seq, each.change, each.status)
+
+    if seqs:
+        changes.finish(state, tables, binding, outcomes(), at, run_id=run_id)
+        noted = {each.seq: each.change.annotation_id if each.status == APPLIED else None for each in owed}
+        changes.note_ids(state, tables, noted, at)
+    baseline.save(state, tables, session.mapping, next_baseline(session.mapping, plan.baseline, recorded))
+    baseline.drop(state, tables, binding, forgotten(plan.dropped, recorded, plan.baseline))
+    waiting.update(state, tables, binding, plan.waiting, plan.scope, at)
+    failed = {each.change.annotation_id for each in recorded if each.status != APPLIED}
+    waiting.update_answered(state, tables, binding, plan.answered, plan.scope, failed=failed)
+    found = [*plan.conflicts, *refusals(session.mapping, plan.baseline, recorded)]
+    opened = conflicts.update(state, tables, binding, run_id, found, plan.scope, at)
+    return Applied(tuple(recorded), opened, (*owed, *intend_answers(session, recorded, run_id)))
+
+
+_Place = tuple["str | None", "str | None", "str | None"]
+
+
+def _labels_there(session: Session, drawn: Sequence[Change]) -> set[_Place]:
+    """The labels that are still there, under the id that the plan saw, or without one: others get no row."""
+    if not drawn:
+        return set()
+    session.rest()
+    rows = session.fiftyone.read_samples({str(each.sample_id) for each in drawn}).rows
+    return set(rows.select("sample_id", "label_id", "annotation_id").iter_rows())
+
+
+def _place(change: Change) -> _Place:
+    return change.sample_id, change.label_id, change.annotation_id
+
+
+def _is_new_label(change: Change) -> bool:
+    return change.action is Action.INSERT and change.direction is Direction.TO_FIFTYONE
+
+
+def _recorded(mapping: Mapping, change: Change, done: dict[int, Recorded], written_home: dict[int, Result]) -> Recorded:
+    """The outcome of an intent; one that only moves the baseline is done with the transaction itself."""
+    if change.direction is None:
+        return Recorded(change, APPLIED)
+    if id(change) in written_home:
+        return judge_result(mapping, written_home[id(change)])
+    return done.get(id(change)) or Recorded(change, SUPERSEDED)
+
+
+"""Labels between two checks of the lock."""
+
+
+@dataclass(frozen=True)
+class Owed:
+    """What FiftyOne is owed: a change whose entry in the log is still pending, and its outcome.
+
+    It is the insert for a drawn label, under the id that its row got, or the database's answer to an edit.
+    """
+
+    seq: int
+    change: Change
+    status: str
+
+
+def is_drawn(change: Change) -> bool:
+    """Whether a change inserts a row for a label that is there. A row that comes with its label has no label id."""
+    inserted = change.action is Action.INSERT and change.direction is Direction.TO_DATABASE
+    return inserted and change.label_id is not None
+
+
+def is_nameless(change: Change) -> bool:
+    """Whether that label has no id yet: it gets the id of its row."""
+    return is_drawn(change) and change.annotation_id is None
+
+
+def write_stamps(session: Session, inserted: Sequence[Change]) -> None:
+    """Stamps the ids of these rows on their labels, where these have none: any other id there is an edit."""
+    stamps = [_stamp(each) for each in inserted]
+    for start in range(0, len(stamps), SLICE):
+        make_sure(session.writing, session.schema, session.mapping.binding)
+        session.fiftyone.write(stamps[start : start + SLICE])
+
+
+def _stamp(change: Change) -> Change:
+    return replace(
+        change,
+        direction=Direction.TO_FIFTYONE,
+        action=Action.UPDATE,
+        field=ID_FIELD,
+        old=None,
+        new=change.annotation_id,
+        media=None,
+    )
+
+
+log = Logger(__name__)
+
+
+"""Tag edits between two checks of the lock."""
+
+
+def write_tags(session: Session, plan: Plan, recorded: Sequence[Recorded] = ()) -> None:
+    """Carries out the plan's tag edits, except those whose changes were not carried out."""
+    failed = unapplied(recorded)
+    samples = {sample for sample, _ in failed}
+    due = [
+        each
+        for each in plan.tags
+        if not each.after_changes
+        or not (each.sample_id in samples if each.label_id is None else (each.sample_id, each.label_id) in failed)
+    ]
+    if not due:
+        return
+    try:
+        session.rest()
+        for start in range(0, len(due), SLICE):
+            make_sure(session.writing, session.schema, session.mapping.binding)
+            session.fiftyone.write_tags(due[start : start + SLICE])
+        session.rest()
+    except LockLost as lost:
+        # Everything that matters is committed: the run is done, and another one may be at work already.
+        log.warning("tags are left to the next run", binding=session.mapping.binding, why=lost.message)
+
+
+def unapplied(recorded: Sequence[Recorded]) -> set[tuple[str | None, str | None]]:
+    """(sample, label) of the changes that were not carried out; answers of the database are asked for by no tag."""
+    return {
+        (each.change.sample_id, each.change.label_id)
+        for each in recorded
+        if each.status != APPLIED and each.change.direction is not None and each.change.reason != ANSWERED
+    }

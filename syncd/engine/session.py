@@ -1,0 +1,207 @@
+"""A session: one binding with both its sides opened. Every command works on one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from pymongo.database import Database
+from sqlalchemy import Connection
+
+from syncd.adapters.base import LabelStore, RowStore
+from syncd.adapters.connect import fiftyone_database, open_database
+from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
+from syncd.adapters.fiftyone.dataset import DatasetInfo
+from syncd.adapters.fiftyone.dataset import describe as describe_dataset
+from syncd.adapters.sql.adapter import SqlAdapter
+from syncd.adapters.sql.arrow import ArrowReader
+from syncd.adapters.sql.describe import describe as describe_table
+from syncd.adapters.sql.encoding import codec_of
+from syncd.adapters.sql.limits import LIMITS, Limits
+from syncd.adapters.sql.mapping import table_mapping
+from syncd.config import BindingConfig, Config
+from syncd.engine.document_cache import Familiar
+from syncd.engine.mapping import build_mapping, policy_of
+from syncd.model import Mapping, Policy, Vocabulary
+from syncd.own_process import spare_the_libraries
+from syncd.store.capture_read import find_capture
+from syncd.store.capture_target import Target
+from syncd.store.lock import lost
+from syncd.store.migrate import require_current
+from syncd.store.tables import Tables, tables_for
+from syncd.vocabulary.load import load_vocabulary
+
+RULES = ";review="
+"""What stands in a fingerprint between the mapping's own and that of the rules."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """A binding and its servers.
+
+    ``state`` is the connection to syncd's own tables; it is ``writing``, the connection on which annotations are
+    written, unless the configuration separates the two. ``capture`` is the written table if triggers record its
+    changes. ``familiar`` is the document cache.
+    """
+
+    mapping: Mapping
+    policy: Policy
+    fiftyone: LabelStore
+    database: RowStore
+    writing: Connection
+    state: Connection
+    tables: Tables
+    schema: str
+    arrow: ArrowReader | None = None
+    stale_window: timedelta = timedelta(hours=1)
+    vocabulary: Vocabulary | None = None
+    capture: Target | None = None
+    familiar: Familiar | None = None
+
+    @property
+    def one_transaction(self) -> bool:
+        """Whether annotations and syncd's own tables are written in one transaction."""
+        return self.state is self.writing
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the mapping, the vocabulary and the meaning of tags: then everything must be judged anew."""
+        review = hashlib.blake2b(repr(self.policy.review).encode(), digest_size=8).hexdigest()
+        terms = self.vocabulary.fingerprint if self.vocabulary is not None else "-"
+        taken = [(each.name, sorted(each.database.values)) for each in self.mapping.fields if each.database.values]
+        values = f",values={hashlib.blake2b(repr(taken).encode(), digest_size=8).hexdigest()}" if taken else ""
+        return f"{self.mapping.fingerprint}{RULES}{review},vocabulary={terms}{values}"
+
+    def rest(self) -> None:
+        """Ends transactions that have only read, so that none stays open while the other side is at work."""
+        for connection in (self.writing, self.state):
+            if connection.invalidated:
+                raise lost(self.mapping.binding)
+            connection.rollback()
+
+
+@dataclass(frozen=True)
+class Connections:
+    """The open servers of a configuration; ``limits`` bound how long syncd waits for them."""
+
+    writing: Connection
+    state: Connection
+    mongo: Database[dict[str, Any]]
+    limits: Limits = LIMITS
+
+
+@contextmanager
+def open_connections(config: Config, *, limits: Limits = LIMITS) -> Iterator[Connections]:
+    """Connects to the servers of a configuration."""
+    with ExitStack() as stack:
+        writing = stack.enter_context(open_database(config.database.url.get_secret_value(), limits))
+        stack.callback(writing.engine.dispose)
+        state = writing
+        if config.state.url is not None:
+            state = stack.enter_context(open_database(config.state.url.get_secret_value(), limits))
+            stack.callback(state.engine.dispose)
+        mongo = stack.enter_context(fiftyone_database(config, answer_s=limits.statement_s))
+        yield Connections(writing, state, mongo, limits)
+
+
+@contextmanager
+def open_session(
+    config: Config,
+    name: str,
+    *,
+    migrated: bool = True,
+    planned: DatasetInfo | None = None,
+    limits: Limits = LIMITS,
+) -> Iterator[Session]:
+    """Opens a binding. Raises faults of the configuration, the servers and the mapping, in that order.
+
+    ``migrated=False`` leaves out the check for syncd's own tables. ``planned`` stands for a dataset that does not exist
+    yet, and so holds nothing.
+    """
+    config.binding(name)
+    with (
+        open_connections(config, limits=limits) as connections,
+        session_on(connections, config, name, migrated=migrated, planned=planned) as session,
+    ):
+        yield session
+
+
+@contextmanager
+def session_on(
+    connections: Connections,
+    config: Config,
+    name: str,
+    *,
+    migrated: bool = True,
+    planned: DatasetInfo | None = None,
+) -> Iterator[Session]:
+    """Opens a binding as it is now, over connections that outlive it; otherwise like :func:`open_session`."""
+    binding = config.binding(name)
+    writing, state, mongo, limits = connections.writing, connections.state, connections.mongo, connections.limits
+    with ExitStack() as stack:
+        if migrated:
+            require_current(state, config.state.schema_name)
+        table = describe_table(writing, table_mapping(binding, crops=binding.ingest.crops))
+        dataset = planned or describe_dataset(mongo, binding.dataset, binding.label_field)
+        if dataset.crops and not binding.ingest.crops:
+            table = describe_table(writing, table_mapping(binding, crops=True))
+        mapping, labels = build_mapping(binding, table, dataset)
+        database = SqlAdapter(writing, table, mapping.in_database, limits)
+        stack.callback(database.close)
+        arrow = None
+        if state.dialect.name == "postgresql":
+            arrow = database.arrow if state is writing else ArrowReader(state.engine.url, limits)
+            if state is not writing and arrow is not None:
+                stack.callback(arrow.close)
+        session = Session(
+            mapping=mapping,
+            policy=policy_of(binding),
+            fiftyone=FiftyOneAdapter(
+                mongo, binding.dataset, dataset.identity, labels, mapping, encoding=codec_of(state)
+            ),
+            database=database,
+            writing=writing,
+            state=state,
+            tables=tables_for(state, config.state.schema_name),
+            schema=config.state.schema_name,
+            arrow=arrow,
+            stale_window=binding.policy.stale_window,
+            familiar=Familiar.of(name, dataset.identity, decoding=repr(labels)),
+        )
+        spare_the_libraries()
+        yield renewed(session, binding, migrated=migrated)
+
+
+def renewed(session: Session, binding: BindingConfig, *, migrated: bool = True) -> Session:
+    """The session with the current vocabulary, accepted values of columns, and capture of changes."""
+    writing = session.writing
+    vocabulary = load_vocabulary(binding, writing)
+    mapping = session.mapping.taking(session.database.values_taken())
+    capture = None
+    if migrated and session.one_transaction and writing.dialect.name == "postgresql":
+        capture = find_capture(writing, binding.table, binding.columns.id, session.schema)
+    # Looking up types opened a transaction; the run begins its own.
+    writing.rollback()
+    session.state.rollback()
+    return replace(session, mapping=mapping, vocabulary=vocabulary, capture=capture)
+
+
+@dataclass(frozen=True)
+class State:
+    """A connection to syncd's own tables."""
+
+    connection: Connection
+    tables: Tables
+
+
+@contextmanager
+def open_state(config: Config) -> Iterator[State]:
+    """Connects and checks that the tables are there and current."""
+    schema = config.state.schema_name
+    with open_database(config.state_url.get_secret_value()) as connection:
+        require_current(connection, schema)
+        yield State(connection, tables_for(connection, schema))

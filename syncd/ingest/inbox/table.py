@@ -1,0 +1,107 @@
+"""Compares the rows of a manifest with the table, and writes those that are not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from syncd.adapters.sql.adapter import SqlAdapter
+from syncd.adapters.sql.describe import describe
+from syncd.adapters.sql.mapping import table_mapping
+from syncd.ingest.context import Work
+from syncd.ingest.inbox.faults import FAULTS, InboxError
+from syncd.ingest.inbox.values import Expected, expected_of
+from syncd.model import Action, Change, Direction, Kind, LabelType
+from syncd.model.snapshot import column
+
+REASON = "inbox"
+
+
+@dataclass(frozen=True)
+class Table:
+    """The table of a binding, whole: with the box, even where samples are crops."""
+
+    adapter: SqlAdapter
+    expected: Expected
+
+    @property
+    def makes_ids(self) -> bool:
+        """Whether rows without an id can be given one."""
+        return self.adapter.info.owner is not None
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the database gives each new row its id, rather than that it may be a UUID made from its image."""
+        info = self.adapter.info
+        if info.owner is None or info.id.kind is not Kind.TEXT:
+            return info.id.kind is Kind.INTEGER
+        return info.owner.tells or "nextval(" in (info.owner.expression or "")
+
+
+@contextmanager
+def open_table(work: Work) -> Iterator[Table]:
+    """Opens the table for writing on the session's connection; ``InboxError`` where rows cannot be added to it."""
+    session, binding = work.session, work.binding
+    info = describe(session.writing, table_mapping(binding))
+    needed = (binding.columns.id, binding.columns.label, binding.columns.media)
+    fixed = [name for name in needed if not info.writable(name)]
+    if fixed:
+        raise InboxError(
+            f"The inbox of {binding.name!r} cannot add rows: {info.mapping.table} has no column "
+            f"{', '.join(map(repr, fixed))} that can be written.",
+            remedy="Name a `table` of the binding that has them.",
+        )
+    if session.mapping.label_type is LabelType.DETECTIONS and binding.columns.box is None:
+        raise InboxError(
+            f"The label field of {binding.name!r} holds detections, and the binding maps no box for them.",
+            remedy="Map `columns.box` of the binding, or set `ingest.label_type`.",
+        )
+    expected = expected_of(binding, info, session.mapping, single=work.single, crops=work.crops)
+    adapter = SqlAdapter(session.writing, info, expected.fields)
+    session.rest()
+    try:
+        yield Table(adapter, expected)
+    finally:
+        adapter.close()
+
+
+def changes_of(table: Table, rows: pl.DataFrame, manifest: str) -> list[Change]:
+    """An insert for each row (``annotation_id``, ``media``, values)."""
+    given = [name for name in table.expected.fields.names if column(name) in rows.columns]
+    return [
+        Change(
+            annotation_id=row["annotation_id"],
+            label_id=None,
+            sample_id=None,
+            direction=Direction.TO_DATABASE,
+            action=Action.INSERT,
+            field=None,
+            old=None,
+            new={name: row[column(name)] for name in given},
+            reason=f"{REASON}: {manifest}",
+            media=row["media"],
+        )
+        for row in rows.iter_rows(named=True)
+    ]
+
+
+def insert(table: Table, rows: pl.DataFrame, changes: Sequence[Change]) -> tuple[pl.DataFrame, list[Change]]:
+    """Inserts the rows in the caller's transaction.
+
+    Returns faults for those that the database did not take, and the changes under the ids that their rows have.
+    """
+    results = table.adapter.write(changes)
+    bad = []
+    for row, result in zip(rows.select("row", "line", "annotation_id").iter_rows(named=True), results, strict=True):
+        if result.refused is not None:
+            why = f"the database refuses the row: {result.refused}"
+        elif not result.matched:
+            why = "the table has a row with this id already"
+        else:
+            continue
+        bad.append((row["row"], row["line"], None, row["annotation_id"], why, "a row that the table takes"))
+    under = [replace(each.change, annotation_id=each.annotation_id or each.change.annotation_id) for each in results]
+    return pl.DataFrame(bad, schema=FAULTS, orient="row"), under

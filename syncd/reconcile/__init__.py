@@ -1,1 +1,0 @@
-"""One run of one binding: what is read, what is decided, what is reported."""

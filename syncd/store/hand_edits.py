@@ -1,0 +1,160 @@
+"""Hand edits that the run before this one found in FiftyOne, and annotations that waited already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from syncd.adapters.sql.arrays import any_of
+from syncd.diff.inputs import BY_HAND_SCHEMA, STANDING_SCHEMA
+from syncd.model import FLAG, Action, Direction, Side
+from syncd.model.plan import AWAITING
+from syncd.model.result import APPLIED, SUPERSEDED
+from syncd.model.snapshot import distinct
+from syncd.store import conflicts, runs
+from syncd.store.tables import Tables
+
+CARRIED = ("reviewed", "alias", "on_conflict", "drawn_in_fiftyone", "deleted_in_fiftyone", "converged")
+"""Reasons of changes that somebody had made in FiftyOne by hand; a tag is none of its list's labels."""
+ASKED = (
+    "edit_edit",
+    "box_changed",
+    "wrong_direction",
+    "unsafe_value",
+    "unknown_label",
+    "refused_by_database",
+    "deleted_in_fiftyone",
+    "deleted_in_database",
+    "new_label",
+    "replaced",
+    "duplicate_id",
+    "moved",
+    "unknown_id",
+)
+"""Kinds of conflicts that are about something done in FiftyOne by hand."""
+
+
+def nobody() -> pl.DataFrame:
+    """Nobody changed anything."""
+    return pl.DataFrame(schema=BY_HAND_SCHEMA)
+
+
+def nothing() -> pl.DataFrame:
+    """Nothing waits."""
+    return pl.DataFrame(schema=STANDING_SCHEMA)
+
+
+def of_last_run(
+    connection: Connection, tables: Tables, binding: str, since: datetime, written: pl.DataFrame
+) -> pl.DataFrame:
+    """The annotations that the run before this one found changed by hand; none where that run left no row behind.
+
+    Only those on samples to which syncd has ``written``. What returned then to what it had written ``since`` is no
+    evidence of how anything else returns.
+    """
+    run = _run_before(connection, tables, binding)
+    if run is None:
+        return nobody()
+    found = [
+        _on_samples(connection, chosen, sample_id, written)
+        for sample_id, chosen in _found_by(tables, binding, run, since)
+    ]
+    rows = [(*row, run["id"]) for row in connection.execute(sa.union(*found))]
+    return pl.DataFrame(rows, schema=BY_HAND_SCHEMA, orient="row")
+
+
+def standing(connection: Connection, tables: Tables, binding: str) -> pl.DataFrame:
+    """The edits that wait, the drawn labels that do, and those that are in a conflict."""
+    waiting, conflict = tables.waiting, tables.conflict
+    value = sa.func.coalesce(sa.cast(waiting.c.new, sa.Text), "null")
+    waits = sa.select(waiting.c.annotation_id, waiting.c.label_id, waiting.c.field, value).where(
+        waiting.c.binding == binding, waiting.c.kind == AWAITING
+    )
+    drawn = sa.select(conflict.c.annotation_id, conflict.c.label_id).where(
+        conflict.c.binding == binding, conflict.c.status == conflicts.OPEN, conflict.c.annotation_id.is_(None)
+    )
+    rows = [tuple(row) for row in connection.execute(waits)]
+    rows += [(*row, None, None) for row in connection.execute(drawn)]
+    return pl.DataFrame(rows, schema=STANDING_SCHEMA, orient="row")
+
+
+def _run_before(connection: Connection, tables: Tables, binding: str) -> sa.RowMapping | None:
+    """The last run that did anything, unless others have read the database since then and left no row behind."""
+    run, cursor = tables.run, tables.cursor
+    read = sa.select(cursor.c.position).where(cursor.c.binding == binding, cursor.c.side == Side.DATABASE.value)
+    position = connection.execute(read).scalar_one_or_none()
+    newest = (
+        sa.select(run.c.id, run.c.started_at, run.c.finished_at)
+        .where(run.c.binding == binding, run.c.status.not_in([runs.RUNNING, runs.HELD]), run.c.finished_at.is_not(None))
+        .order_by(run.c.started_at.desc())
+        .limit(1)
+    )
+    found = connection.execute(newest).mappings().first()
+    if found is None or (position is not None and found["finished_at"] < position):
+        return None
+    return found
+
+
+def _on_samples(
+    connection: Connection, chosen: sa.Select[Any], sample_id: sa.Column[str], written: pl.DataFrame
+) -> sa.Select[Any]:
+    """Only what is about these samples, where the database can be told all of them at once."""
+    if connection.dialect.name != "postgresql":
+        return chosen
+    return chosen.where(sample_id == any_of(sorted(distinct("sample_id", written))))
+
+
+def _found_by(
+    tables: Tables, binding: str, run: sa.RowMapping, since: datetime
+) -> Iterator[tuple[sa.Column[str], sa.Select[Any]]]:
+    """What a run found changed by hand, with the column of the samples."""
+    change, conflict, waiting = tables.change, tables.conflict, tables.waiting
+    changes = sa.select(change.c.annotation_id, change.c.sample_id).where(
+        change.c.binding == binding,
+        change.c.run_id == run["id"],
+        change.c.status.in_([APPLIED, SUPERSEDED]),
+        change.c.reason.in_(CARRIED),
+        change.c.direction.is_distinct_from(Direction.TO_FIFTYONE.value),
+        change.c.field.is_distinct_from(FLAG),
+        ~_returned(tables, since),
+    )
+    asked = sa.select(conflict.c.annotation_id, conflict.c.sample_id).where(
+        conflict.c.binding == binding, conflict.c.run_id == run["id"], conflict.c.kind.in_(ASKED)
+    )
+    waits = sa.select(waiting.c.annotation_id, waiting.c.sample_id).where(
+        waiting.c.binding == binding, waiting.c.kind == AWAITING, waiting.c.since >= run["started_at"]
+    )
+    yield change.c.sample_id, changes
+    yield conflict.c.sample_id, asked
+    yield waiting.c.sample_id, waits
+
+
+def _returned(tables: Tables, since: datetime) -> sa.Exists:
+    """Whether a change put back what syncd had replaced, or took away what it had inserted."""
+    change, before = tables.change, tables.change.alias()
+    alike = sa.or_(
+        sa.and_(
+            before.c.action == Action.UPDATE.value,
+            before.c.field == change.c.field,
+            _text(before.c.old) == _text(change.c.new),
+        ),
+        sa.and_(before.c.action == Action.INSERT.value, change.c.action == Action.DELETE.value),
+    )
+    return sa.exists().where(
+        before.c.binding == change.c.binding,
+        before.c.annotation_id == change.c.annotation_id,
+        before.c.status == APPLIED,
+        before.c.direction == Direction.TO_FIFTYONE.value,
+        before.c.applied_at >= since,
+        before.c.seq < change.c.seq,
+        alike,
+    )
+
+
+def _text(content: sa.Column[Any]) -> sa.ColumnElement[str]:
+    return sa.func.coalesce(sa.cast(content, sa.Text), "null")

@@ -1,0 +1,244 @@
+"""What logged changes came to, and its inverse, from entries and frames alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncd.diff.inverse import Inverse, invert
+from syncd.diff.net_changes import Entry, FieldNet, Left, WholeNet, nets
+from syncd.model import ID_FIELD, LABEL, Action, Change, Direction, Side, Vocabulary
+from syncd.model.current import Present
+from syncd.model.snapshot import SAMPLES_SCHEMA
+from syncd.model.vocabulary import Term
+from unit.diff.world import CLASSIFICATIONS, B, D, F, Row, S, baseline, frame, mapping
+
+MAPPED = mapping("depth", label_type=CLASSIFICATIONS)
+HOME, OUT = Direction.TO_DATABASE, Direction.TO_FIFTYONE
+
+
+def entry(
+    seq: int,
+    way: Direction | None,
+    old: Any,
+    new: Any,
+    *,
+    run: str | None = None,
+    field: str | None = LABEL,
+    action: Action = Action.UPDATE,
+    reason: str = "reviewed",
+    annotation_id: str | None = "a",
+) -> Entry:
+    change = Change(annotation_id, "l-a", "s-a", way, action, field, old, new, reason)
+    return Entry(seq, run or f"run {seq}", change)
+
+
+def content(label: str, depth: float | None = None) -> dict[str, Any]:
+    return {LABEL: label, "depth": depth}
+
+
+def inserted(seq: int, way: Direction, label: str, **given: Any) -> Entry:
+    return entry(seq, way, None, content(label), field=None, action=Action.INSERT, **given)
+
+
+def deleted(seq: int, way: Direction, label: str, **given: Any) -> Entry:
+    return entry(seq, way, content(label), None, field=None, action=Action.DELETE, **given)
+
+
+def net(*entries: Entry) -> Any:
+    (found,) = nets(MAPPED, entries)
+    return found
+
+
+def inverse(
+    *entries: Entry,
+    b: list[Row] | None = None,
+    f: list[Row] | None = None,
+    d: list[Row] | None = None,
+    samples: list[dict[str, Any]] | None = None,
+    fixed: tuple[str, ...] = (),
+    vocabulary: Vocabulary | None = None,
+) -> Inverse:
+    found = pl.DataFrame(samples or [S("s-a")], schema=SAMPLES_SCHEMA)
+    sides = frame(Side.FIFTYONE, MAPPED, f or []), frame(Side.DATABASE, MAPPED, d or [])
+    present = Present(*sides, baseline(MAPPED, b or []), found)
+    found_nets = nets(MAPPED, entries)
+    return invert(MAPPED, found_nets, present, fixed=frozenset(fixed), vocabulary=vocabulary, actor="me")
+
+
+def told(found: Inverse) -> list[tuple[Any, ...]]:
+    return [(each.direction, each.action.value, each.field, each.old, each.new, each.undo_of) for each in found.changes]
+
+
+REVIEWED = entry(1, HOME, "was", "now")
+
+
+def test_both_sides_go_back_whichever_was_written() -> None:
+    assert told(inverse(REVIEWED, f=[F("a", label="now")], d=[D("a", label="now")])) == [
+        (OUT, "update", LABEL, "now", "was", 1),
+        (HOME, "update", LABEL, "now", "was", 1),
+    ]
+
+
+@pytest.mark.parametrize("sides", [("newer", "now"), ("now", "newer"), ("newer", "newer")])
+def test_what_was_changed_again_is_left_alone(sides: tuple[str, str]) -> None:
+    found = inverse(REVIEWED, f=[F("a", label=sides[0])], d=[D("a", label=sides[1])])
+    assert found.changes == ()
+    assert "changed again since" in found.left[0].why
+
+
+def test_an_alias_that_fiftyone_kept_is_what_was_written_and_goes_back_too() -> None:
+    terms = Vocabulary((Term("now"), Term("was")), (), {"Old": "now", "older": "was"})
+    sides = {"f": [F("a", label="Old")], "d": [D("a", label="now")]}
+    assert told(inverse(REVIEWED, **sides, vocabulary=terms)) == [
+        (OUT, "update", LABEL, "Old", "was", 1),
+        (HOME, "update", LABEL, "now", "was", 1),
+    ]
+    named_so = entry(1, OUT, "was", "Old")
+    assert len(inverse(named_so, f=[F("a", label="Old")], d=[D("a", label="Old")], vocabulary=terms).changes) == 2
+    other = inverse(REVIEWED, f=[F("a", label="older")], d=[D("a", label="now")], vocabulary=terms)
+    assert other.changes == ()
+    assert "changed again since: FiftyOne holds 'older'" in other.left[0].why
+
+
+def test_a_side_that_is_back_already_is_not_written_again() -> None:
+    assert told(inverse(REVIEWED, f=[F("a", label="was")], d=[D("a", label="now")])) == [
+        (HOME, "update", LABEL, "now", "was", 1)
+    ]
+    assert inverse(REVIEWED, f=[F("a", label="was")], d=[D("a", label="was")]).left[0].why == "is so already"
+
+
+def test_an_answer_that_differed_from_both_sides_gives_each_its_own_value_back() -> None:
+    both = [entry(1, OUT, "theirs", "third", run="r"), entry(2, HOME, "ours", "third", run="r")]
+    assert told(inverse(*both, f=[F("a", label="third")], d=[D("a", label="third")])) == [
+        (OUT, "update", LABEL, "third", "theirs", 1),
+        (HOME, "update", LABEL, "third", "ours", 2),
+    ]
+
+
+def test_somebody_elses_change_in_between_is_kept() -> None:
+    found = list(nets(MAPPED, [entry(1, HOME, "a", "b"), entry(5, HOME, "c", "d")]))
+    assert [type(each) for each in found] == [Left, FieldNet]
+    assert found[1].before == dict.fromkeys(Side, "c")  # type: ignore[union-attr]
+
+
+def test_what_came_back_by_itself_is_no_change() -> None:
+    assert "came back" in net(entry(1, HOME, "a", "b"), entry(2, OUT, "b", "a")).why
+
+
+def test_an_insert_is_undone_by_deleting_what_still_holds_it() -> None:
+    drawn = inserted(3, HOME, "new")
+    known = {"b": [B("a", label="new")]}
+    gone = inverse(drawn, **known, f=[F("a", label="new")], d=[D("a", label="new")])
+    assert [each[:2] for each in told(gone)] == [(OUT, "delete"), (HOME, "delete")]
+    for sides in ({"f": [F("a", label="new")], "d": [D("a", label="newer")]}, {"f": [F("a", label="newer")], "d": []}):
+        assert "changed again since" in inverse(drawn, **known, **sides).left[0].why
+    assert inverse(drawn).left[0].why == "is gone already"
+
+
+def test_a_label_that_was_drawn_under_an_alias_goes_again() -> None:
+    terms = Vocabulary((Term("new"),), (), {"Old": "new"})
+    sides = {"b": [B("a", label="new")], "f": [F("a", label="Old")], "d": [D("a", label="new")]}
+    assert len(inverse(inserted(3, HOME, "new"), **sides, vocabulary=terms).changes) == 2
+    assert "changed again since in FiftyOne" in inverse(inserted(3, HOME, "new"), **sides).left[0].why
+
+
+def test_a_default_of_the_column_is_no_edit_but_an_agreed_value_is() -> None:
+    drawn, sides = inserted(3, HOME, "new"), {"f": [F("a", label="new")], "d": [D("a", label="new", depth=0.0)]}
+    assert len(inverse(drawn, b=[B("a", label="new", unknown=("depth",))], **sides).changes) == 2
+    assert inverse(drawn, b=[B("a", label="new", depth=0.0)], **sides).changes == ()
+
+
+def test_edits_of_what_was_inserted_in_the_range_go_with_it() -> None:
+    found = net(inserted(1, HOME, "new"), entry(2, OUT, "new", "corrected"))
+    assert isinstance(found, WholeNet)
+    assert (found.before, found.after) == (None, content("corrected"))
+
+
+def test_a_deletion_is_undone_with_what_it_was_before_the_whole_range() -> None:
+    found = inverse(entry(1, HOME, "first", "second"), deleted(2, HOME, "second"))
+    assert [each[:2] for each in told(found)] == [(OUT, "insert"), (HOME, "insert")]
+    assert {str(each.new) for each in found.changes} == {str(content("first"))}
+    assert {(each.annotation_id, each.media, each.sample_id) for each in found.changes} == {("a", "m-a", "s-a")}
+
+
+def test_a_deletion_whose_sample_is_gone_stays() -> None:
+    assert "sample" in inverse(deleted(1, HOME, "x"), samples=[S("s-b")]).left[0].why
+
+
+def test_another_annotation_under_its_id_stays() -> None:
+    found = inverse(deleted(1, HOME, "x"), d=[D("a", label="other")])
+    assert (found.changes, "another one" in found.left[0].why) == ((), True)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        entry(1, None, "a", "b", reason="converged"),
+        entry(1, OUT, None, "a", field=ID_FIELD, reason="id_restored"),
+        entry(1, HOME, "a", "b", field="gone"),
+        entry(1, HOME, "a", "b", annotation_id=None),
+        inserted(1, OUT, "x", reason="restored"),
+        inserted(1, OUT, "x", reason="stale_revert"),
+        inserted(1, OUT, "x", reason="resolved"),
+    ],
+    ids=lambda each: each.change.reason + str(each.change.field),
+)
+def test_what_is_not_undone_is_named(left: Entry) -> None:
+    assert isinstance(net(left), Left)
+
+
+def test_a_column_that_cannot_be_written_leaves_its_field() -> None:
+    found = inverse(REVIEWED, f=[F("a", label="now")], d=[D("a", label="now")], fixed=(LABEL,))
+    assert (found.changes, "cannot be written" in found.left[0].why) == ((), True)
+
+
+values = st.sampled_from(["a", "b", "c", None])
+
+
+@given(st.lists(st.tuples(st.sampled_from(["review", "home", "answer"]), values), min_size=1, max_size=8), values)
+def test_unbroken_changes_lead_back_to_where_they_began(steps: list[tuple[str, str | None]], first: str | None) -> None:
+    """Whoever made them: the inverse of what a field went through is what it was at first, on both sides."""
+    log, now = [], first
+    for number, (who, value) in enumerate(steps):
+        if who in ("home", "answer"):
+            log.append(entry(2 * number, OUT, now, value, run=f"run {number}"))
+        if who in ("review", "answer"):
+            log.append(entry(2 * number + 1, HOME, now, value, run=f"run {number}"))
+        now = value
+    (found,) = nets(MAPPED, log)
+    if now == first:
+        assert isinstance(found, Left)
+    else:
+        assert (found.before, found.after) == (dict.fromkeys(Side, first), dict.fromkeys(Side, now))  # type: ignore[union-attr]
+
+
+def test_an_answer_of_the_database_goes_back_with_the_edit_that_it_answered() -> None:
+    edit = entry(1, HOME, "krill", "Salp", run="one")
+    answer = entry(2, OUT, "Salp", "SALP", run="one", reason="answered")
+    found = net(edit, answer)
+    assert (found.before, found.after) == (dict.fromkeys(Side, "krill"), dict.fromkeys(Side, "SALP"))
+    later = entry(3, HOME, "SALP", "copepod", run="two")
+    assert net(edit, answer, later).before == dict.fromkeys(Side, "krill")
+    back = inverse(edit, answer, b=[B("a", label="SALP")], f=[F("a", label="SALP")], d=[D("a", label="SALP")])
+    assert {(each.direction, each.old, each.new) for each in back.changes} == {
+        (HOME, "SALP", "krill"),
+        (OUT, "SALP", "krill"),
+    }
+
+
+def test_an_answer_alone_is_left_alone() -> None:
+    found = net(entry(2, OUT, "Salp", "SALP", reason="answered"))
+    assert isinstance(found, Left)
+    assert "goes back with the edit" in found.why
+
+
+def test_what_was_drawn_and_answered_goes_with_the_answer() -> None:
+    drawn = inserted(1, HOME, "Salp", run="one", reason="drawn_in_fiftyone")
+    answer = entry(2, OUT, "Salp", "SALP", run="one", reason="answered")
+    found = net(drawn, answer)
+    assert (found.before, found.after) == (None, content("SALP"))

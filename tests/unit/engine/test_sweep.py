@@ -1,0 +1,286 @@
+"""A reading of which only what is not settled is kept gives the same plan as all of it."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from syncd.diff import Inputs, Young, diff
+from syncd.diff.reverts import edited_stamps
+from syncd.diff.settled import spoken_of
+from syncd.diff.unsettled import Rules
+from syncd.engine.document_cache import Recognised
+from syncd.engine.partitioned import Laid, LaidLabels
+from syncd.engine.sweep import Met
+from syncd.model import Plan
+from syncd.model.snapshot import DOCUMENTS_SCHEMA, FAMILIAR_SCHEMA, HASHES, baseline_schema
+from trust import tried
+from unit.diff.applier import State
+from unit.diff.strategies import PROFILE, states
+from unit.diff.test_properties import said
+from unit.diff.test_review_properties import reviewed
+from unit.diff.world import NOON, SECOND, B, D, F, S, mapping
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """What is left of the inputs after they were laid down and looked through, and what was met."""
+
+    inputs: Inputs
+    met: pl.DataFrame
+    first: int
+    not_ingested: int
+    decoded: list[str]
+
+    def plan(self) -> Plan:
+        """The plan for what is left, with what was met."""
+        plan = diff(self.inputs)
+        counts = replace(
+            plan.counts,
+            first_met=plan.counts.first_met + self.first,
+            not_ingested=plan.counts.not_ingested + self.not_ingested,
+        )
+        return replace(plan, counts=counts, baseline=pl.concat([plan.baseline, self.met]).sort("annotation_id"))
+
+
+NOTHING_KNOWN = pl.DataFrame(schema=FAMILIAR_SCHEMA)
+
+
+def documents(labels: pl.DataFrame) -> pl.DataFrame:
+    """A document for each sample that has labels; its content is whatever its labels are read as."""
+    held = [
+        {"sample_id": sample, "document": repr(rows.rows()).encode()}
+        for (sample,), rows in labels.drop_nulls("sample_id").sort("sample_id", "label_id").group_by("sample_id")
+    ]
+    hashes = [pl.col("document").hash(seed).alias(name) for seed, name in enumerate(HASHES)]
+    found = pl.DataFrame(held, schema={"sample_id": pl.String(), "document": pl.Binary()}, orient="row")
+    return found.with_columns(hashes).select(*DOCUMENTS_SCHEMA).sort("sample_id")
+
+
+def labels_of(labels: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+    return labels.join(kept, on="sample_id", how="semi")
+
+
+def learnt(inputs: Inputs) -> pl.DataFrame:
+    """What is known of FiftyOne's documents after they were decoded."""
+    labels = inputs.fiftyone.rows
+    recognised = Recognised(
+        None, inputs.mapping, NOTHING_KNOWN, partial(spoken_of, inputs.policy.review, inputs.vocabulary)
+    )
+    recognised.decoded(labels.drop_nulls("sample_id"), documents(labels).drop("document"))
+    known = recognised.known_now()
+    return NOTHING_KNOWN if known is None else known
+
+
+def stamped_by_sample(inputs: Inputs) -> Inputs:
+    """FiftyOne stamps a sample, with all its labels."""
+    rows = inputs.fiftyone.rows.with_columns(pl.col("edited_at").max().over("sample_id"))
+    return replace(inputs, fiftyone=replace(inputs.fiftyone, rows=rows))
+
+
+def narrowed(inputs: Inputs, parts: int | None, known: pl.DataFrame = NOTHING_KNOWN) -> Narrowed:
+    """``known`` is what is known of FiftyOne's documents (``FAMILIAR_SCHEMA``)."""
+    speaking = partial(spoken_of, inputs.policy.review, inputs.vocabulary)
+    labels = inputs.fiftyone.rows
+    met = documents(labels)
+    with tempfile.TemporaryDirectory() as folder:
+        laid = Laid(Path(folder) / "sides", Path(folder) / "met", inputs.mapping, parts, speaking, known)
+        recognised = laid.fiftyone.recognised
+        half = met.height // 2
+        to_decode = [each for some in (met[:half], met[half:]) if some.height for each in recognised.recognise(some)]
+        for sink, frame in (
+            (laid.fiftyone, labels.filter(pl.col("sample_id").is_in(to_decode) | pl.col("sample_id").is_null())),
+            (laid.database, inputs.database.rows),
+            (laid.baseline, inputs.baseline),
+        ):
+            half = frame.height // 2
+            sink.add(frame[:half])
+            sink.add(frame[half:])
+        decoded: list[str] = []
+
+        def decode(kept: pl.DataFrame) -> pl.DataFrame:
+            decoded.extend(kept["sample_id"])
+            return labels_of(labels, kept)
+
+        laid.compare(decode)
+        as_of = inputs.fiftyone.as_of
+        rules = Rules(inputs.mapping, inputs.policy, inputs.vocabulary, inputs.history, inputs.young, as_of)
+        left = laid.closed(laid.unsettled(rules, partial(_find, inputs.samples)), decode)
+        alongside = laid.stamped(edited_stamps(inputs.mapping, left.fiftyone, left.baseline))
+        met, absent = Met(laid.met, left.named), laid.not_ingested(left.named)
+        found, first = pl.concat([pl.DataFrame(schema=baseline_schema(inputs.mapping)), *met]), met.first
+    narrow = replace(
+        inputs,
+        fiftyone=replace(inputs.fiftyone, rows=left.fiftyone, scanned=laid.fiftyone.rows),
+        database=replace(inputs.database, rows=left.database, scanned=laid.database.rows),
+        baseline=left.baseline,
+        baseline_size=laid.baseline.parts.rows,
+        alongside=alongside,
+    )
+    return Narrowed(narrow, found, first, absent, decoded)
+
+
+def _find(samples: pl.DataFrame, media: list[str]) -> pl.DataFrame:
+    return samples.filter(pl.col("media").is_in(media))
+
+
+@PROFILE
+@given(st.one_of(states(), reviewed()), st.integers(1, 4), st.booleans(), st.booleans())
+def test_the_plan_is_that_of_everything(state: State, parts: int, adopt: bool, young: bool) -> None:
+    quiet = Young(after=NOON, until=NOON + SECOND / 2) if young else None
+    inputs = state.inputs(adopt=adopt, young=quiet)
+    tried("cases")
+    assert said(narrowed(inputs, parts).plan()) == said(diff(inputs))
+
+
+@PROFILE
+@given(
+    st.one_of(states(), reviewed()),
+    st.one_of(st.none(), st.integers(1, 4)),
+    st.booleans(),
+    st.booleans(),
+    st.one_of(st.just(1.0), st.floats(0, 1)),
+)
+def test_the_plan_is_that_of_everything_where_documents_are_recognised(
+    state: State, parts: int | None, adopt: bool, young: bool, share: float
+) -> None:
+    quiet = Young(after=NOON, until=NOON + SECOND / 2) if young else None
+    inputs = stamped_by_sample(state.inputs(adopt=adopt, young=quiet))
+    known = learnt(inputs)
+    plan = narrowed(inputs, parts, known[: round(share * known.height)]).plan()
+    tried("cases")
+    assert said(plan) == said(diff(inputs))
+
+
+def test_a_document_that_has_changed_is_decoded() -> None:
+    state = State(mapping("label"), [B("a", label="x")], [F("a", label="x")], [D("a", label="x")], [])
+    known = learnt(state.inputs())
+    state.f = [F("a", label="y")]
+    inputs = state.inputs()
+    assert said(narrowed(inputs, None, known).plan()) == said(diff(inputs))
+    assert diff(inputs).changes
+
+
+def test_a_document_that_holds_what_was_agreed_is_not_decoded_unless_there_is_something_to_do() -> None:
+    labels = dict.fromkeys("abcdef", "copepod")
+    state = State(
+        mapping("label"),
+        [B(name, label=label) for name, label in labels.items()],
+        [F(name, label=label) for name, label in labels.items()],
+        [D(name, label="krill" if name == "c" else label) for name, label in labels.items()],
+        [],
+    )
+    inputs = state.inputs()
+    found = narrowed(inputs, None, learnt(inputs))
+    assert (found.decoded, found.inputs.fiftyone.rows["annotation_id"].to_list()) == (["s-c"], ["c"])
+    assert found.inputs.fiftyone.size == 6
+    assert said(found.plan()) == said(diff(inputs))
+
+
+def test_a_document_is_decoded_where_the_baseline_has_moved_since() -> None:
+    state = State(mapping("label"), [B("a", label="x")], [F("a", label="x")], [D("a", label="x")], [])
+    known = learnt(state.inputs())
+    state.b, state.d = [B("a", label="y")], [D("a", label="y")]
+    found = narrowed(state.inputs(), None, known)
+    assert found.decoded == ["s-a"]
+    assert said(found.plan()) == said(diff(state.inputs()))
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_what_is_settled_is_left_out_and_counted(parts: int) -> None:
+    labels = dict.fromkeys("abcdef", "copepod")
+    state = State(
+        mapping("label"),
+        [B(name, label=label) for name, label in labels.items()],
+        [F(name, label="krill" if name == "c" else label) for name, label in labels.items()],
+        [D(name, label=label) for name, label in labels.items()],
+        [],
+    )
+    found = narrowed(state.inputs(), parts).inputs
+    assert [frame["annotation_id"].to_list() for frame in (found.fiftyone.rows, found.database.rows)] == [["c"], ["c"]]
+    assert (found.fiftyone.size, found.database.size, found.baseline_size) == (6, 6, 6)
+
+
+def test_where_all_is_settled_nothing_is_kept() -> None:
+    state = State(mapping("label"), [B("a", label="x")], [F("a", label="x")], [D("a", label="x")], [])
+    found = narrowed(state.inputs(), 2).inputs
+    assert [found.fiftyone.rows.height, found.database.rows.height, found.baseline.height] == [0, 0, 0]
+    assert diff(found).is_empty
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_of_a_first_meeting_only_what_is_not_alike_is_kept(parts: int) -> None:
+    labels = dict.fromkeys("abcdef", "copepod")
+    state = State(
+        mapping("label"),
+        [],
+        [F(name, label="krill" if name == "c" else label) for name, label in labels.items()],
+        [D(name, label=label) for name, label in labels.items()],
+        [],
+    )
+    found = narrowed(state.inputs(), parts)
+    assert found.inputs.fiftyone.rows["annotation_id"].to_list() == ["c"]
+    assert (found.first, sorted(found.met["annotation_id"])) == (5, list("abdef"))
+    assert said(found.plan()) == said(diff(state.inputs()))
+
+
+def test_rows_without_a_sample_are_counted_and_not_kept() -> None:
+    state = State(mapping("label"), [], [], [D("a"), D("b"), D("c", media="nowhere")], [S("s-b")])
+    found = narrowed(state.inputs(), 2)
+    assert (found.inputs.database.rows["annotation_id"].to_list(), found.not_ingested) == (["b"], 2)
+    assert said(found.plan()) == said(diff(state.inputs()))
+
+
+def test_where_a_field_is_mapped_anew_what_both_hold_alike_is_only_remembered() -> None:
+    both = mapping("label", "depth")
+    names = "abc"
+    state = State(
+        both,
+        [B(name, label="copepod", unknown=("depth",)) for name in names],
+        [F(name, label="copepod", depth=1.0) for name in names],
+        [D(name, label="copepod", depth=2.0 if name == "b" else 1.0) for name in names],
+        [],
+    )
+    found = narrowed(state.inputs(), 2)
+    assert found.inputs.database.rows["annotation_id"].to_list() == ["b"]
+    assert (found.first, sorted(found.met["annotation_id"])) == (0, ["a", "c"])
+    assert said(found.plan()) == said(diff(state.inputs()))
+
+
+def test_two_labels_in_one_place_are_seen_though_each_is_where_it_was() -> None:
+    twins = {"sample": "s", "label_id": "l"}
+    rows = [("a", twins), ("b", twins)]
+    state = State(
+        mapping("label"),
+        [B(name, label="x", **place) for name, place in rows],
+        [F(name, label="x", **place) for name, place in rows],
+        [D(name, label="x") for name, _ in rows],
+        [],
+    )
+    inputs = state.inputs()
+    assert said(narrowed(inputs, 3).plan()) == said(diff(inputs))
+    assert diff(inputs).conflicts
+
+
+def test_a_read_that_begins_anew_leaves_nothing_of_the_first(tmp_path: Path) -> None:
+    inputs = State(mapping("label"), [], [F("a", label="x"), F("b", label="y")], [], []).inputs()
+    frame, known = inputs.fiftyone.rows, learnt(inputs)
+    labels = LaidLabels(tmp_path, mapping("label"), 2, Recognised(tmp_path, mapping("label"), known, lambda _: ()))
+    for _ in range(2):
+        labels.clear()
+        labels.add(frame)
+        labels.recognised.recognise(documents(frame))
+        labels.recognised.decoded(frame, documents(frame).drop("document"))
+    found = pl.concat(list(labels.decoded))
+    assert (found.height, labels.rows) == (2, 2)
+    known_now = labels.recognised.known_now()
+    assert known_now is not None
+    assert known_now.height == 4, "two that were met, and two that were learnt"
+    assert found.sort("label_id").equals(frame.sort("label_id"))
