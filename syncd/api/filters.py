@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from syncd.adapters.connect import open_database
 from syncd.config import Config
 from syncd.config.nearest import did_you_mean
-from syncd.diff.explain import KINDS
 from syncd.engine.session import State
 from syncd.errors import ConfigError, UnknownFilter
 from syncd.model import LABEL, Direction
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.mapping import BOX, FLAG, ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD
 from syncd.model.result import STATUSES
 from syncd.report.selection import label_in
@@ -44,7 +44,7 @@ def check(option: str, given: str | None, known: Collection[str], seen: Callable
 def check_kind(state: State, kind: str | None) -> None:
     """``UnknownFilter`` for what is no kind of conflict."""
     table = state.tables.conflict
-    check("kind", kind, KINDS, lambda: _different(state, table.c.kind))
+    check("kind", kind, [each.value for each in ConflictKind], lambda: _different(state, table.c.kind))
 
 
 def check_field(state: State, settings: Config, names: Sequence[str], field: str | None) -> None:

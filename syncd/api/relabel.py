@@ -15,7 +15,6 @@ from typing import Any
 from syncd.actor import person
 from syncd.config import BindingConfig
 from syncd.diff.findings import problems_of
-from syncd.diff.history import STICKY
 from syncd.diff.resolution.answer import HIDDEN, Question, no_term
 from syncd.diff.review import TAGGED
 from syncd.diff.unsafe_values import why_unsafe
@@ -26,13 +25,14 @@ from syncd.engine.result import RunResult, change_json
 from syncd.engine.session import Session
 from syncd.errors import ConfigError
 from syncd.model import LABEL, Action, Change, Direction, Json, Plan, Side, TagEdit
+from syncd.model.conflict_kinds import STICKY, ConflictKind
 from syncd.model.current import Present, Row
 from syncd.model.plan import FOR_REVIEW, RELABELLED
 from syncd.model.snapshot import column, known_column
 from syncd.model.values import same_value
 from syncd.store import conflicts
 
-HEARD = ("unknown_label", "new_label", "unsafe_value")
+HEARD = (ConflictKind.UNKNOWN_LABEL, ConflictKind.NEW_LABEL, ConflictKind.UNSAFE_VALUE)
 """Conflicts about a label that another class may settle; any other is somebody's to resolve first."""
 
 

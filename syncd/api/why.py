@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from syncd.api.rows import ChangeRow, ConflictRow, WaitingRow, rows_of
 from syncd.config import Config
-from syncd.diff.explain import ABSENT, KINDS, NOT_INGESTED, PUT_OFF, TOO_YOUNG, Rule, rule_of
+from syncd.diff.explain import ABSENT, NOT_INGESTED, PUT_OFF, TOO_YOUNG, Rule, rule_of
 from syncd.diff.findings import jsonable, shown
 from syncd.engine.decide import decide_one
 from syncd.engine.mode import Pace
@@ -24,6 +24,7 @@ from syncd.engine.session import Session, State, open_session, open_state
 from syncd.engine.status import FAILED, HELD, NEVER, BindingStatus, status_of
 from syncd.errors import ConfigError
 from syncd.model import Json, Mapping, Side
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import iso, to_json
 from syncd.model.plan import AWAITING
 from syncd.model.snapshot import column, known_column
@@ -227,7 +228,7 @@ def _not_synced(rule: Rule, status: BindingStatus, *, hidden: bool) -> str | Non
     if rule.name == AWAITING:
         return f"waits for review: {rule.text}"
     if hidden:
-        return f"hidden: {KINDS['hidden']}"
+        return f"hidden: {ConflictKind.HIDDEN.words}"
     if rule.is_conflict:
         return f"{rule.name.replace('_', ' ')}: {rule.text}; a person must decide (`syncd conflicts`)"
     return None

@@ -11,8 +11,9 @@ from syncd.diff.findings import edited, jsonable, problems_of, shown
 from syncd.diff.frames import B, D, F, is_known
 from syncd.diff.history import about_column
 from syncd.diff.merge import reason_column, verdict_column
-from syncd.diff.tag_intents import ALIAS, AMBIGUOUS, BY_TAG
+from syncd.diff.tag_intents import ALIAS, BY_TAG
 from syncd.diff.unsafe_values import not_readable, why_unsafe
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.mapping import Direction, Field, Mapping, Side
 from syncd.model.plan import AWAITING, RESTORED, Action, Change, Conflict, Edited, Waiting
 from syncd.model.snapshot import baseline_schema, column, known_column
@@ -68,12 +69,13 @@ def _outcomes(field: Field, row: dict[str, Any]) -> Iterator[Outcome]:
         if why is None:
             yield _change(field, row, Direction.TO_FIFTYONE, row[about_column(field, "typed")], new)
         else:
-            yield _conflict(field, row, "unsafe_value", (why,))
-    elif verdict == AMBIGUOUS:
+            yield _conflict(field, row, ConflictKind.UNSAFE_VALUE, (why,))
+    elif verdict == ConflictKind.AMBIGUOUS_TAGS:
         named = {*(row["terms"] or ()), *(row["shared_terms"] or ())}
-        yield _conflict(field, row, verdict, tuple(sorted(named)))
+        yield _conflict(field, row, ConflictKind.AMBIGUOUS_TAGS, tuple(sorted(named)))
     else:
-        yield _conflict(field, row, verdict, _why_broken(field, row) if verdict == "unsafe_value" else ())
+        kind = ConflictKind(verdict)
+        yield _conflict(field, row, kind, _why_broken(field, row) if kind is ConflictKind.UNSAFE_VALUE else ())
         if row[about_column(field, "via")] == RESTORED:
             # Whatever the sides disagree about: what the label has lost by the way it is given back first.
             typed, agreed = row[about_column(field, "typed")], row[F + column(field.name)]
@@ -89,7 +91,7 @@ def _homeward(field: Field, row: dict[str, Any], *, waits: bool) -> Iterator[Out
     if why is None and both:
         why = why_unsafe(field, Side.FIFTYONE, new)
     if why is not None:
-        yield _conflict(field, row, "unsafe_value", (why,))
+        yield _conflict(field, row, ConflictKind.UNSAFE_VALUE, (why,))
     elif waits:
         yield _waiting(field, row)
     else:
@@ -143,12 +145,12 @@ def _waiting(field: Field, row: dict[str, Any]) -> Waiting:
     )
 
 
-def _conflict(field: Field, row: dict[str, Any], kind: str, suggestions: tuple[str, ...]) -> Conflict:
+def _conflict(field: Field, row: dict[str, Any], kind: ConflictKind, suggestions: tuple[str, ...]) -> Conflict:
     known = row[B + known_column(field.name)]
     base = jsonable(row[B + column(field.name)]) if known else None
     fiftyone, database = shown(row, field.name, F), shown(row, field.name, D)
     # Where a tag asks for something, somebody has been there although the value is the one agreed.
-    by_tag = kind == AMBIGUOUS
+    by_tag = kind == ConflictKind.AMBIGUOUS_TAGS
     return Conflict(
         kind=kind,
         annotation_id=row["annotation_id"],

@@ -18,31 +18,6 @@ from syncd.diff.tag_intents import ALIAS, APPROVED, CLASS_TAG
 from syncd.diff.tags import Place
 from syncd.model.plan import ANSWERED, AWAITING, ERROR, RESTORED, Change, Conflict, Plan, Waiting
 
-KINDS = {
-    "edit_edit": "both sides changed it, to different values",
-    "box_changed": "the box was changed in FiftyOne",
-    "wrong_direction": "it was changed on a side that this field does not travel from",
-    "no_baseline": "the sides met for the first time and differ",
-    "deleted_in_fiftyone": "the label was removed in FiftyOne",
-    "deleted_in_database": "the row was removed at home; the label changed or was tagged, or policy asks for a person",
-    "hidden": "the table has the row, or may have it, and a view, a query or row-level security hides it",
-    "unknown_id": "the label bears an id that the database does not have",
-    "duplicate_id": "several annotations bear this id",
-    "moved": "the id stands on another label or image than it did, or than its row says",
-    "replaced": "a label without id stands where this one vanished",
-    "unaddressable": "the label has no id of FiftyOne's own and cannot be written to",
-    "unsafe_value": "the other side cannot hold this value",
-    "stale_revert": "FiftyOne went back to what syncd had just replaced: perhaps an idle App window",
-    "refused_by_database": "the database refused the value",
-    "refused_by_fiftyone": "FiftyOne's MongoDB refused the value",
-    "new_label": "a label drawn in FiftyOne waits for an id",
-    "occupied": "the sample's field already holds another label",
-    "ambiguous_media": "several samples have this medium",
-    "unknown_label": "the label is neither a term of the vocabulary nor an alias",
-    "ambiguous_tags": "the label's class tags disagree, with each other or with an edit",
-}
-"""Every kind of conflict, and what it means."""
-
 REASONS = {
     "reviewed": "it was edited in FiftyOne and the database still holds what was agreed: the edit goes to the database",
     "changed_at_home": "it was changed in the database and FiftyOne still holds what was agreed: the database's value "
@@ -119,7 +94,7 @@ def rule_of(plan: Plan, annotation_id: str, places: Collection[Place], *, in_dat
     somebody most, and all are named.
     """
     found: list[tuple[Outcome, str, str]] = [
-        *((each, each.kind, KINDS.get(each.kind, each.kind)) for each in plan.conflicts),
+        *((each, each.kind, each.kind.words) for each in plan.conflicts),
         *((each, each.kind, WAITING[each.kind]) for each in plan.waiting),
         *((each, each.reason, REASONS.get(each.reason, each.reason)) for each in plan.changes),
     ]

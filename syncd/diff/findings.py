@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from syncd.diff.frames import B, D, F
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import Json, Value, to_json
 from syncd.model.mapping import Direction, Mapping
 from syncd.model.plan import Action, Change, Conflict, Edited, Waiting
@@ -122,7 +123,12 @@ def into_database(row: dict[str, Any], annotation_id: str | None, values: dict[s
 
 
 def whole_conflict(
-    mapping: Mapping, row: dict[str, Any], kind: str, *, with_ids: bool = True, asked: Sequence[str] | None = None
+    mapping: Mapping,
+    row: dict[str, Any],
+    kind: ConflictKind,
+    *,
+    with_ids: bool = True,
+    asked: Sequence[str] | None = None,
 ) -> Conflict:
     """A conflict about a whole annotation that at least one side lacks.
 
@@ -155,7 +161,7 @@ def edited(row: dict[str, Any], side: str = "") -> Edited:
 
 
 def label_conflict(
-    mapping: Mapping, row: dict[str, Any], kind: str, suggestions: tuple[str, ...], annotation_id: str | None
+    mapping: Mapping, row: dict[str, Any], kind: ConflictKind, suggestions: tuple[str, ...], annotation_id: str | None
 ) -> Conflict:
     """A conflict about a label (an unprefixed row) that has no row."""
     return Conflict(
@@ -176,7 +182,7 @@ def unsafe_row(row: dict[str, Any], sample_id: str, name: str, why: str) -> Conf
     """A conflict about the field for which a row cannot become a label (again)."""
     known = row["in_b"] and row.get(B + known_column(name))
     return Conflict(
-        kind="unsafe_value",
+        kind=ConflictKind.UNSAFE_VALUE,
         annotation_id=row["annotation_id"],
         sample_id=sample_id,
         label_id=None,

@@ -10,9 +10,9 @@ from __future__ import annotations
 import polars as pl
 
 from syncd.diff.frames import B
-from syncd.diff.images import MOVED, normal
+from syncd.diff.images import normal
 from syncd.diff.inputs import Inputs
-from syncd.diff.overlap import REPLACED
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.snapshot import baseline_schema
 
 AWAY = pl.col("sample_id").is_null()
@@ -65,7 +65,11 @@ def missing_at_home(baseline: pl.DataFrame, fiftyone: pl.DataFrame, open_conflic
 
 def seen_elsewhere(open_conflicts: pl.DataFrame) -> pl.DataFrame:
     """Where (``annotation_id``, ``sample_id``) labels were seen last that are not where they were known."""
-    doubted = pl.col("kind").is_in([MOVED, REPLACED]) & pl.col("field").is_null() & pl.col("seen_on").is_not_null()
+    doubted = (
+        pl.col("kind").is_in([ConflictKind.MOVED.value, ConflictKind.REPLACED.value])
+        & pl.col("field").is_null()
+        & pl.col("seen_on").is_not_null()
+    )
     return open_conflicts.filter(doubted).select("annotation_id", pl.col("seen_on").alias("sample_id")).unique()
 
 

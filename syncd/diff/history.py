@@ -16,17 +16,15 @@ import polars as pl
 
 from syncd.diff.frames import EXPRESSIONS, D, F
 from syncd.diff.inputs import History, Inputs
+from syncd.model.conflict_kinds import STICKY, ConflictKind
 from syncd.model.kinds import Json, Value, from_json
 from syncd.model.mapping import Field, Mapping
 from syncd.model.plan import Action
 from syncd.model.snapshot import column, distinct
 from syncd.model.values import same
 
-STICKY = ("edit_edit", "no_baseline", "stale_revert", "box_changed", "wrong_direction")
-"""Conflicts that stay open until both sides agree or somebody resolves them, whatever the clocks say meanwhile."""
-
-REFUSED, REFUSED_THERE = "refused_by_database", "refused_by_fiftyone"
 STALE = "stale_revert"
+"""Reason of changes that write again what FiftyOne went back from."""
 
 
 def with_memory(mapping: Mapping, history: History, returned: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -55,8 +53,11 @@ def _with_memory(field: Field, history: History, returned: pl.DataFrame, rows: p
     of_field = pl.col("field") == field.name
     written = history.written.filter(of_field & (pl.col("action") == Action.UPDATE.value))
     open_here = history.open_conflicts.filter(of_field)
-    refused, there = (open_here.filter(pl.col("kind") == kind) for kind in (REFUSED, REFUSED_THERE))
-    waiting = open_here.filter(pl.col("kind").is_in(STICKY)).sort("kind").unique("annotation_id", keep="first")
+    refused, there = (
+        open_here.filter(pl.col("kind") == kind)
+        for kind in (ConflictKind.REFUSED_BY_DATABASE, ConflictKind.REFUSED_BY_FIFTYONE)
+    )
+    waiting = open_here.filter(pl.col("kind").is_in(list(STICKY))).sort("kind").unique("annotation_id", keep="first")
     levels = returned.filter(of_field)
     for frame, name, about in ((waiting, "kind", "open_kind"), (levels, "level", "returned")):
         told = frame.select("annotation_id", pl.col(name).alias(about_column(field, about)))
@@ -94,7 +95,7 @@ def with_presence_memory(history: History, rows: pl.DataFrame, action: Action, r
     The latter say that syncd has done it again already, and that a person has been asked.
     """
     again = history.written.filter((pl.col("action") == action.value) & (pl.col("reason") == STALE))
-    waiting = open_whole(history).filter(pl.col("kind") == STALE)
+    waiting = open_whole(history).filter(pl.col("kind") == ConflictKind.STALE_REVERT)
     rows = rows.join(
         returned.select("annotation_id", pl.col("level").alias("returned")), on="annotation_id", how="left"
     )
@@ -114,18 +115,20 @@ def open_fields(history: History) -> list[str]:
 
 def any_refused(history: History) -> bool:
     """Whether the database has refused anything that nobody has resolved since."""
-    return history.refused.height > 0 or bool((history.open_conflicts["kind"] == REFUSED).any())
+    return history.refused.height > 0 or bool(
+        (history.open_conflicts["kind"] == ConflictKind.REFUSED_BY_DATABASE).any()
+    )
 
 
 def without_refusals(history: History) -> History:
     """The history without what the database has refused: each such value is tried once more."""
-    others = history.open_conflicts.filter(pl.col("kind") != REFUSED)
+    others = history.open_conflicts.filter(pl.col("kind") != ConflictKind.REFUSED_BY_DATABASE)
     return replace(history, open_conflicts=others, refused=history.refused.clear())
 
 
 def refused_there(inputs: Inputs, ids: Iterable[str]) -> dict[str, dict[str, Json]]:
     """The contents of rows whose label FiftyOne refused, by annotation id."""
-    about = pl.col("annotation_id").is_in(list(ids)) & (pl.col("kind") == REFUSED_THERE)
+    about = pl.col("annotation_id").is_in(list(ids)) & (pl.col("kind") == ConflictKind.REFUSED_BY_FIFTYONE)
     refused = open_whole(inputs.history).filter(about)
     contents = ((name, json.loads(text)) for name, text in refused.select("annotation_id", "database").iter_rows())
     return {name: content for name, content in contents if isinstance(content, dict)}
@@ -133,7 +136,9 @@ def refused_there(inputs: Inputs, ids: Iterable[str]) -> dict[str, dict[str, Jso
 
 def refused_whole(inputs: Inputs, ids: Iterable[str]) -> dict[str, dict[str, Json]]:
     """The contents of labels whose row the database refused, by annotation id."""
-    refused = open_whole(inputs.history).filter(pl.col("annotation_id").is_in(list(ids)) & (pl.col("kind") == REFUSED))
+    refused = open_whole(inputs.history).filter(
+        pl.col("annotation_id").is_in(list(ids)) & (pl.col("kind") == ConflictKind.REFUSED_BY_DATABASE)
+    )
     contents = ((name, json.loads(text)) for name, text in refused.select("annotation_id", "fiftyone").iter_rows())
     return {name: content for name, content in contents if isinstance(content, dict)}
 

@@ -18,6 +18,7 @@ from syncd.diff.gone_samples import last_homes, new_homes
 from syncd.diff.images import normal
 from syncd.diff.overlap import replacements
 from syncd.diff.tags import with_actors
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import Json
 from syncd.model.mapping import ID_FIELD, Direction, Mapping
 from syncd.model.plan import Action, Change, Conflict
@@ -101,7 +102,7 @@ def identify(
     replaced = replacements(mapping, nameless, pl.concat(homes))
     doubts.held.update(str(conflict.annotation_id) for conflict in replaced.values())
     left = nameless.with_row_index("nth").filter(~pl.col("nth").is_in(list(replaced))).drop("nth")
-    doubts.add("unaddressable", left.filter(L.is_null()), "annotation_id")
+    doubts.add(ConflictKind.UNADDRESSABLE, left.filter(L.is_null()), "annotation_id")
 
     return Identified(
         rows=settled.select(rows.columns),
@@ -155,11 +156,11 @@ def _in_known_places(others: pl.DataFrame, doubts: _Doubts) -> pl.DataFrame:
     """Judges labels in a known place and those that cannot be addressed; returns those that lost their id."""
     own, twice, absent = pl.col("owner"), pl.col("twice"), ~pl.col("present")
     nowhere = others.filter(L.is_null() & A.is_not_null())
-    doubts.add("unaddressable", nowhere, "annotation_id", copies=True)
+    doubts.add(ConflictKind.UNADDRESSABLE, nowhere, "annotation_id", copies=True)
     doubts.hold(nowhere.filter(absent)["annotation_id"])
 
     doubled = others.filter(twice).with_columns(pl.coalesce("owner", "annotation_id").alias("about"))
-    doubts.add("duplicate_id", doubled, "about", copies=True)
+    doubts.add(ConflictKind.DUPLICATE_ID, doubled, "about", copies=True)
     doubts.hold(doubled["owner"])
     doubts.hold(doubled.filter(absent)["annotation_id"])
 
@@ -167,7 +168,7 @@ def _in_known_places(others: pl.DataFrame, doubts: _Doubts) -> pl.DataFrame:
     # Either id may be the right one. Where another label bears the lost id, restoring it would make a duplicate.
     lost = at_home.filter(A.is_null()).join(others, left_on="owner", right_on="annotation_id", how="anti")
     displaced = at_home.join(lost, on="owner", how="anti")
-    doubts.add("moved", displaced, "owner")
+    doubts.add(ConflictKind.MOVED, displaced, "owner")
     doubts.hold(displaced["owner"])
     doubts.hold(displaced.filter(absent)["annotation_id"])
     return lost
@@ -219,16 +220,16 @@ def _elsewhere(
     rows = _carried(rows, originals, others, baseline, doubts)
     claimants = rows.filter(A.is_not_null())
     copies = claimants.filter(pl.col("present"))
-    doubts.add("duplicate_id", copies, "annotation_id", copies=True)
+    doubts.add(ConflictKind.DUPLICATE_ID, copies, "annotation_id", copies=True)
     claimants = claimants.filter(~pl.col("present"))
 
     rivals = pl.col("crowd") > 1
     elsewhere = S.ne(pl.col("known_sample")).fill_null(value=False) & pl.lit(value=not adopt)
     elsewhere = elsewhere & (pl.col(mapping.image).is_null() | pl.col("row_image").is_null())
     for kind, doubtful, several in (
-        ("duplicate_id", rivals, True),
-        ("moved", pl.col("kept"), True),
-        ("moved", elsewhere, False),
+        (ConflictKind.DUPLICATE_ID, rivals, True),
+        (ConflictKind.MOVED, pl.col("kept"), True),
+        (ConflictKind.MOVED, elsewhere, False),
     ):
         refused = claimants.filter(doubtful)
         doubts.add(kind, refused, "annotation_id", copies=several)
@@ -252,7 +253,7 @@ def _carried(
         return rows
     seen = pl.concat([originals["annotation_id"], others["annotation_id"], others["owner"]]).to_frame("about")
     unseen = found.join(seen, on="about", how="anti")
-    doubts.add("moved", unseen, "about", copies=True)
+    doubts.add(ConflictKind.MOVED, unseen, "about", copies=True)
     doubts.hold(unseen["about"])
     doubts.hold(unseen.filter(~pl.col("present"))["annotation_id"])
     return rows.join(unseen, on=["sample_id", "label_id"], how="anti")

@@ -18,8 +18,8 @@ import polars as pl
 
 from syncd.diff.findings import Findings, content_of, edited, fiftyone_content, side_row
 from syncd.diff.frames import EXPRESSIONS, B, D, F, prefixed
-from syncd.diff.history import REFUSED
 from syncd.diff.inputs import Inputs
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import Json
 from syncd.model.mapping import MEDIA_FIELD, SAMPLE_FIELD, Direction, Mapping
 from syncd.model.plan import Action, Change, Conflict, Edited
@@ -229,7 +229,14 @@ def _to_labels(inputs: Inputs, apart: pl.DataFrame, _: frozenset[str], __: Findi
         elif refused.get(row["annotation_id"]) == names[1]:
             base, mine, theirs = names
             conflict = moved(mapping, row)
-            yield replace(conflict, kind=REFUSED, field=MEDIA_FIELD, base=base, fiftyone=mine, database=theirs)
+            yield replace(
+                conflict,
+                kind=ConflictKind.REFUSED_BY_DATABASE,
+                field=MEDIA_FIELD,
+                base=base,
+                fiftyone=mine,
+                database=theirs,
+            )
         else:
             yield _to_image(mapping, row)
 
@@ -249,7 +256,7 @@ def moved(mapping: Mapping, row: dict[str, Any], why: str | None = None) -> Conf
     here = (row[F + "sample_id"], row[F + mapping.image])
     at_home = row["in_b"] and here == (row[B + "sample_id"], row[B + "image"])
     return Conflict(
-        kind=MOVED,
+        kind=ConflictKind.MOVED,
         annotation_id=row["annotation_id"],
         sample_id=row[F + "sample_id"],
         label_id=row[F + "label_id"],
@@ -334,7 +341,7 @@ def _to_image(mapping: Mapping, row: dict[str, Any]) -> Change:
 
 def _refused(inputs: Inputs) -> dict[str, Json]:
     """The images to which the database refused to tie rows, by annotation id."""
-    about = (pl.col("kind") == REFUSED) & (pl.col("field") == MEDIA_FIELD)
+    about = (pl.col("kind") == ConflictKind.REFUSED_BY_DATABASE) & (pl.col("field") == MEDIA_FIELD)
     rows = inputs.history.open_conflicts.filter(about).select("annotation_id", "fiftyone").iter_rows()
     return {name: json.loads(text) for name, text in rows}
 

@@ -14,12 +14,12 @@ from functools import lru_cache
 import polars as pl
 
 from syncd.diff.frames import EXPRESSIONS, B, D, F, differ, is_known, not_finite, unreadable
-from syncd.diff.history import REFUSED, REFUSED_THERE, STALE, about_column, with_memory
+from syncd.diff.history import about_column, with_memory
 from syncd.diff.inputs import History
 from syncd.diff.reverts import WINDOW
 from syncd.diff.rewind import rewound_column
-from syncd.diff.tag_intents import ALIAS, AMBIGUOUS, BY_TAG
-from syncd.diff.vocabulary import UNKNOWN
+from syncd.diff.tag_intents import ALIAS, BY_TAG
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.mapping import BOX, LABEL, Direction, Field, Mapping, Side
 from syncd.model.plan import RESTORED
 from syncd.model.policy import Policy
@@ -102,9 +102,9 @@ def _verdict(field: Field, policy: Policy) -> pl.Expr:
         .when((unread | endless) & waits)
         .then(open_kind)
         .when(unread | endless)
-        .then(pl.lit("unsafe_value"))
+        .then(pl.lit(ConflictKind.UNSAFE_VALUE.value))
         .when(_about(field, "ambiguous") & ~(apart & waits.fill_null(value=False)))
-        .then(pl.lit(AMBIGUOUS))
+        .then(pl.lit(ConflictKind.AMBIGUOUS_TAGS.value))
         .when(_about(field, "respelt"))
         .then(_respelling(field))
         .when(~apart & ~known)
@@ -119,13 +119,13 @@ def _verdict(field: Field, policy: Policy) -> pl.Expr:
         .then(_first_meeting(field, policy))
         # An earlier value under an older stamp is nobody's edit, whatever the policies say of edits.
         .when(pl.col(rewound_column(name, Side.FIFTYONE)))
-        .then(pl.lit(STALE))
+        .then(pl.lit(ConflictKind.STALE_REVERT.value))
         .when(pl.col(rewound_column(name, Side.DATABASE)))
-        .then(pl.lit("edit_edit"))
+        .then(pl.lit(ConflictKind.EDIT_EDIT.value))
         .when(by_fiftyone & _about(field, "returned").is_not_null() & ~_about(field, "by_tag"))
-        .then(pl.when(again).then(pl.lit(STALE)).otherwise(pl.lit("to_fiftyone")))
+        .then(pl.when(again).then(pl.lit(ConflictKind.STALE_REVERT.value)).otherwise(pl.lit("to_fiftyone")))
         .when(by_fiftyone & _about(field, "unknown") & pl.lit(field.direction.allows(Direction.TO_DATABASE)))
-        .then(pl.lit(UNKNOWN))
+        .then(pl.lit(ConflictKind.UNKNOWN_LABEL.value))
         .when(by_fiftyone & by_database & _about(field, "agrees"))
         .then(pl.lit(_if_allowed(field, Direction.TO_DATABASE)))
         .when(by_fiftyone & by_database)
@@ -149,11 +149,11 @@ def _unless_refused(field: Field) -> pl.Expr:
     asks = verdict == Direction.TO_DATABASE.value
     return (
         pl.when(asks & _about(field, "unknown"))
-        .then(pl.lit(UNKNOWN))
+        .then(pl.lit(ConflictKind.UNKNOWN_LABEL.value))
         .when(asks & _about(field, "refused"))
-        .then(pl.lit(REFUSED))
+        .then(pl.lit(ConflictKind.REFUSED_BY_DATABASE.value))
         .when((verdict == Direction.TO_FIFTYONE.value) & _about(field, "refused_there"))
-        .then(pl.lit(REFUSED_THERE))
+        .then(pl.lit(ConflictKind.REFUSED_BY_FIFTYONE.value))
         .otherwise(verdict)
         .alias(verdict_column(field.name))
     )
@@ -175,7 +175,7 @@ def _about(field: Field, fact: str) -> pl.Expr:
 
 def _one_way(field: Field) -> str:
     """The conflict about a value that was changed on the side from which it may not travel."""
-    return "box_changed" if field.name == BOX else "wrong_direction"
+    return ConflictKind.BOX_CHANGED if field.name == BOX else ConflictKind.WRONG_DIRECTION
 
 
 def _if_allowed(field: Field, way: Direction) -> str:
@@ -187,11 +187,11 @@ def _waits(field: Field, policy: Policy) -> pl.Expr:
     kind = _about(field, "open_kind")
     answered = []
     if policy.on_conflict != "quarantine":
-        answered.append("edit_edit")
+        answered.append(ConflictKind.EDIT_EDIT)
     if policy.first_sync != "quarantine":
-        answered.append("no_baseline")
+        answered.append(ConflictKind.NO_BASELINE)
     if field.direction is Direction.BOTH:
-        answered += ["box_changed", "wrong_direction"]
+        answered += [ConflictKind.BOX_CHANGED, ConflictKind.WRONG_DIRECTION]
     waits = kind.is_not_null() & ~kind.is_in(answered)
     if policy.on_conflict != "quarantine":
         # What a policy decides must not depend on which of two edits was seen first.
@@ -203,15 +203,15 @@ def _waits(field: Field, policy: Policy) -> pl.Expr:
 def _first_meeting(field: Field, policy: Policy) -> pl.Expr:
     """The verdict where no value was ever agreed. What FiftyOne lacks is filled; a missing value never wins."""
     chosen = {"database": Direction.TO_FIFTYONE, "fiftyone": Direction.TO_DATABASE}.get(policy.first_sync)
-    verdict = chosen.value if chosen is not None and field.direction.allows(chosen) else "no_baseline"
-    lacks = verdict if chosen is Direction.TO_FIFTYONE else "no_baseline"
+    verdict = chosen.value if chosen is not None and field.direction.allows(chosen) else ConflictKind.NO_BASELINE
+    lacks = verdict if chosen is Direction.TO_FIFTYONE else ConflictKind.NO_BASELINE
     if field.name != LABEL and field.direction.allows(Direction.TO_FIFTYONE):
         lacks = Direction.TO_FIFTYONE.value
     return pl.when(pl.col(F + column(field.name)).is_null()).then(pl.lit(lacks)).otherwise(pl.lit(verdict))
 
 
 def _disagreement(field: Field, policy: Policy) -> pl.Expr:
-    undecided = pl.lit("edit_edit" if field.direction is Direction.BOTH else _one_way(field))
+    undecided = pl.lit(ConflictKind.EDIT_EDIT if field.direction is Direction.BOTH else _one_way(field))
     home = pl.lit(_if_allowed(field, Direction.TO_DATABASE))
     out = pl.lit(_if_allowed(field, Direction.TO_FIFTYONE))
     if policy.on_conflict == "database":
@@ -238,7 +238,7 @@ def _reason(field: Field) -> pl.Expr:
         .when(verdict == "converged")
         .then(verdict)
         .when(_about(field, "returned").is_not_null() & by_fiftyone & (verdict == Direction.TO_FIFTYONE.value))
-        .then(pl.lit(STALE))
+        .then(pl.lit(ConflictKind.STALE_REVERT.value))
         .when(by_fiftyone & by_database)
         .then(pl.lit(ON_CONFLICT))
         .when(by_fiftyone)

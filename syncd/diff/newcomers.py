@@ -28,8 +28,6 @@ from syncd.diff.findings import (
 from syncd.diff.frames import D, F, not_finite, unreadable
 from syncd.diff.gone_samples import WITHOUT_SAMPLE, next_away, seen_elsewhere
 from syncd.diff.history import (
-    REFUSED,
-    REFUSED_THERE,
     STALE,
     holds_remembered,
     is_refused_again,
@@ -41,19 +39,18 @@ from syncd.diff.history import (
     with_presence_memory,
 )
 from syncd.diff.inputs import History, Inputs
-from syncd.diff.overlap import REPLACED, Occupants
+from syncd.diff.overlap import Occupants
 from syncd.diff.presence import HIDDEN
 from syncd.diff.reverts import ASK
 from syncd.diff.review import TAGGED, drawn_waits
 from syncd.diff.tags import PLACE, Place, with_actors
 from syncd.diff.unsafe_values import why_unsafe_whole
-from syncd.diff.vocabulary import UNKNOWN
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import Json
 from syncd.model.mapping import BOX, LABEL, Direction, Mapping, Side
 from syncd.model.plan import Action, Change, Conflict, Waiting
 from syncd.model.snapshot import column
 
-OCCUPIED = "occupied"
 """Kind of the conflict about a row whose label has no place."""
 
 
@@ -103,18 +100,18 @@ def _unknown_id(
         remembered = refused.get(annotation_id)
         if remembered is not None and holds_remembered(mapping, remembered, values_of(mapping, row, F)):
             # Without ids, so that the content can be recognised the next time.
-            found.add(whole_conflict(mapping, row, REFUSED, with_ids=False))
+            found.add(whole_conflict(mapping, row, ConflictKind.REFUSED_BY_DATABASE, with_ids=False))
         elif row["waits"] or row["returned"] == ASK:
-            found.add(whole_conflict(mapping, row, STALE))
+            found.add(whole_conflict(mapping, row, ConflictKind.STALE_REVERT))
         elif row["returned"] and (tags := spoken_of.get((row[F + "sample_id"], row[F + "label_id"]))):
-            found.add(whole_conflict(mapping, row, STALE, asked=tags))
+            found.add(whole_conflict(mapping, row, ConflictKind.STALE_REVERT, asked=tags))
         elif in_list and annotation_id in removed and not _holds_any(mapping, row, removed[annotation_id]):
             # Somebody edited it in the window that put it back: that edit must not go with it unasked.
-            found.add(whole_conflict(mapping, row, STALE))
+            found.add(whole_conflict(mapping, row, ConflictKind.STALE_REVERT))
         elif row["returned"] is None:
-            found.add(whole_conflict(mapping, row, HIDDEN.kind if row["hidden"] else "unknown_id"))
+            found.add(whole_conflict(mapping, row, HIDDEN.kind if row["hidden"] else ConflictKind.UNKNOWN_ID))
         elif row["reapplied"] or not reapply or row["broken"] or annotation_id not in removed:
-            found.add(whole_conflict(mapping, row, STALE))
+            found.add(whole_conflict(mapping, row, ConflictKind.STALE_REVERT))
         elif inputs.complete:
             found.add(whole_change(mapping, row, Direction.TO_FIFTYONE, STALE, seen=F, place=F))
         else:
@@ -156,7 +153,7 @@ def _new_in_database(
         sample_id = row["sample_id"]
         here = nameless.get(sample_id)
         if row["samples"] > 1:
-            found.add(whole_conflict(mapping, row, "ambiguous_media"))
+            found.add(whole_conflict(mapping, row, ConflictKind.AMBIGUOUS_MEDIA))
         elif here is not None and (label := here.take(_values_of_row(row))) is not None:
             explained.append((sample_id, label["label_id"]))
             found.add(_occupied_by(inputs, row, label))
@@ -165,9 +162,9 @@ def _new_in_database(
         elif single and ((row["occupied"] and sample_id not in freed) or sample_id in found.taken):
             unexplained += row["annotation_id"] not in told
             found.blocked[row["annotation_id"]] = sample_id
-            found.add(whole_conflict(mapping, row, OCCUPIED))
+            found.add(whole_conflict(mapping, row, ConflictKind.OCCUPIED))
         elif is_refused_again(mapping, refused, row):
-            found.add(whole_conflict(mapping, row, REFUSED_THERE))
+            found.add(whole_conflict(mapping, row, ConflictKind.REFUSED_BY_FIFTYONE))
         elif bad := why_unsafe_whole(mapping, Side.FIFTYONE, values_of(mapping, row, D), problems_of(row, D)):
             found.add(unsafe_row(row, sample_id, *bad))
         elif not row["in_b"] and BOX in mapping.names and (far := why_not_relative(row[D + column(BOX)])):
@@ -211,7 +208,7 @@ def _unasked(inputs: Inputs, fresh: pl.DataFrame, found: Findings) -> pl.DataFra
 
 def _asked_about(history: History) -> Iterator[tuple[str, str]]:
     """The labels without an id that open conflicts about other annotations name."""
-    about = open_whole(history).filter(pl.col("kind").is_in([REPLACED, OCCUPIED]))
+    about = open_whole(history).filter(pl.col("kind").is_in([ConflictKind.REPLACED.value, ConflictKind.OCCUPIED.value]))
     for text in about["fiftyone"].to_list():
         label = json.loads(text)
         if isinstance(label, dict):
@@ -237,7 +234,7 @@ def _by_sample(inputs: Inputs, fresh: pl.DataFrame, rows: pl.DataFrame) -> dict[
 def _occupied_by(inputs: Inputs, row: dict[str, Any], label: dict[str, Any]) -> Conflict:
     """The label without an id in the place where the new row's label would go: perhaps the same annotation."""
     return Conflict(
-        kind=OCCUPIED,
+        kind=ConflictKind.OCCUPIED,
         annotation_id=row["annotation_id"],
         sample_id=label["sample_id"],
         label_id=label["label_id"],
@@ -264,7 +261,7 @@ def _drawn(inputs: Inputs, fresh: pl.DataFrame, approved: frozenset[Place], foun
         if create and not why:
             found.add(_into_database(inputs, row, refused.get((row["sample_id"], row["label_id"])), approved))
         else:
-            found.add(label_conflict(mapping, row, "new_label", why, None))
+            found.add(label_conflict(mapping, row, ConflictKind.NEW_LABEL, why, None))
 
 
 def _into_database(
@@ -282,16 +279,18 @@ def _into_database(
     if row["media"] is None:
         bad = ("media", "the sample has no value that could tie a row to it")
     if bad is not None:
-        return label_conflict(mapping, row, "unsafe_value", (f"{bad[0]}: {bad[1]}",), None)
+        return label_conflict(mapping, row, ConflictKind.UNSAFE_VALUE, (f"{bad[0]}: {bad[1]}",), None)
     typed = values[LABEL]
     if inputs.vocabulary is not None and typed is not None:
         meant = inputs.vocabulary.meant(str(typed))
         if meant is None:
-            return label_conflict(mapping, row, UNKNOWN, (), None)
+            return label_conflict(mapping, row, ConflictKind.UNKNOWN_LABEL, (), None)
         values = values | {LABEL: meant}
     if inputs.policy.review.mode == TAGGED and (row["sample_id"], row["label_id"]) not in approved:
         return drawn_waits(row, jsonable_content(values), None)
     if refused is not None and holds_remembered(mapping, refused, values):
         # Shown as it was given to the database, so that it can be recognised the next time.
-        return replace(label_conflict(mapping, row, REFUSED, (), None), fiftyone=jsonable_content(values))
+        return replace(
+            label_conflict(mapping, row, ConflictKind.REFUSED_BY_DATABASE, (), None), fiftyone=jsonable_content(values)
+        )
     return into_database(row, None, values)

@@ -24,6 +24,7 @@ from syncd.model import (
     Value,
     dtype,
 )
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.plan import FOR_REVIEW, Content, Edited
 from syncd.model.result import APPLIED, REFUSED, SUPERSEDED, Result
 from syncd.model.snapshot import baseline_schema, column, known_column
@@ -121,7 +122,7 @@ def _refusal(mapping: Mapping, agreed: dict[str, Any] | None, change: Change, re
     asked = _shown(change.new)
     made = Edited(change.actor, change.edited_at)
     return Conflict(
-        kind="refused_by_database" if homeward else "refused_by_fiftyone",
+        kind=ConflictKind.REFUSED_BY_DATABASE if homeward else ConflictKind.REFUSED_BY_FIFTYONE,
         annotation_id=change.annotation_id,
         sample_id=change.sample_id,
         label_id=change.label_id,

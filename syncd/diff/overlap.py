@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from syncd.diff.findings import content_of, fiftyone_content
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import dumps
 from syncd.model.mapping import BOX, LABEL, LabelType, Mapping
 from syncd.model.plan import Conflict, Edited
@@ -18,8 +19,6 @@ from syncd.model.snapshot import column
 
 Row = dict[str, Any]
 
-REPLACED = "replaced"
-"""Kind of the conflict about a label without an id that stands where a known one stood."""
 
 SAME_PLACE = 0.5
 """Boxes that overlap by at least this share (intersection over union) mark the same place in a sample."""
@@ -47,7 +46,7 @@ def replacements(mapping: Mapping, nameless: pl.DataFrame, vanished: pl.DataFram
 
 def _replaced(mapping: Mapping, row: Row, known: Row) -> Conflict:
     return Conflict(
-        kind=REPLACED,
+        kind=ConflictKind.REPLACED,
         annotation_id=known["annotation_id"],
         sample_id=row["sample_id"],
         label_id=row["label_id"],

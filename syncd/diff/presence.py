@@ -21,8 +21,6 @@ from syncd.diff.findings import (
 from syncd.diff.frames import B, D, F, any_difference
 from syncd.diff.gone_samples import WITHOUT_SAMPLE
 from syncd.diff.history import (
-    REFUSED,
-    REFUSED_THERE,
     STALE,
     is_refused_again,
     open_whole,
@@ -35,6 +33,7 @@ from syncd.diff.lost_attributes import is_edited
 from syncd.diff.reverts import ASK, WINDOW
 from syncd.diff.tags import PLACE, with_actors
 from syncd.diff.unsafe_values import why_unsafe_whole
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.mapping import Direction, Side
 from syncd.model.plan import RESTORED, Action
 from syncd.model.policy import Policy
@@ -44,13 +43,13 @@ from syncd.model.policy import Policy
 class _Gone:
     """A way in which the database may lack an annotation: the conflict, the reason of a removal, the policy."""
 
-    kind: str
+    kind: ConflictKind
     reason: str
     policy: Callable[[Policy], str]
 
 
-DELETED = _Gone("deleted_in_database", "removed_in_database", lambda policy: policy.on_database_delete)
-HIDDEN = _Gone("hidden", "hidden_in_database", lambda policy: policy.on_hidden)
+DELETED = _Gone(ConflictKind.DELETED_IN_DATABASE, "removed_in_database", lambda policy: policy.on_database_delete)
+HIDDEN = _Gone(ConflictKind.HIDDEN, "hidden_in_database", lambda policy: policy.on_hidden)
 
 
 def judge_missing(
@@ -105,19 +104,21 @@ def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFr
     rows = rows.sort("annotation_id")
     slots = _slots_taken(inputs, rows)
     restored = refused_there(inputs, rows["annotation_id"])
-    deleted = set(open_whole(inputs.history).filter(pl.col("kind") == REFUSED)["annotation_id"])
+    deleted = set(
+        open_whole(inputs.history).filter(pl.col("kind") == ConflictKind.REFUSED_BY_DATABASE)["annotation_id"]
+    )
     # Whoever confirms a rebuilt dataset accepts its labels; nobody has removed those that it lacks.
     choice = "quarantine" if inputs.adopt and policy.on_fiftyone_delete == "delete" else policy.on_fiftyone_delete
     for row in rows.iter_rows(named=True):
         again = row["reapplied"] or policy.on_stale_revert != "reapply"
         if row["waits"] or row["returned"] == ASK or (row["returned"] == WINDOW and again):
-            found.add(whole_conflict(mapping, row, STALE))
+            found.add(whole_conflict(mapping, row, ConflictKind.STALE_REVERT))
         elif row["returned"] == WINDOW:
             _put_back(inputs, row, STALE, slots, found)
         elif is_refused_again(mapping, restored, row):
-            found.add(whole_conflict(mapping, row, REFUSED_THERE))
+            found.add(whole_conflict(mapping, row, ConflictKind.REFUSED_BY_FIFTYONE))
         elif row["edited"] or row["retied"] or choice == "quarantine":
-            conflict = whole_conflict(mapping, row, "deleted_in_fiftyone")
+            conflict = whole_conflict(mapping, row, ConflictKind.DELETED_IN_FIFTYONE)
             if row["retied"]:
                 conflict = replace(conflict, suggestions=(RETIED,), in_database=edited(row, D))
             found.add(conflict)
@@ -125,7 +126,7 @@ def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFr
             _put_back(inputs, row, RESTORED, slots, found)
         elif row["annotation_id"] in deleted:
             # It would only be refused again.
-            found.add(whole_conflict(mapping, row, REFUSED))
+            found.add(whole_conflict(mapping, row, ConflictKind.REFUSED_BY_DATABASE))
         else:
             way = Direction.TO_DATABASE
             found.add(whole_change(mapping, row, way, "deleted_in_fiftyone", seen=D, place=B))
@@ -136,7 +137,7 @@ def _put_back(inputs: Inputs, row: dict[str, Any], reason: str, slots: frozenset
     mapping, sample_id = inputs.mapping, row[B + "sample_id"]
     bad = why_unsafe_whole(mapping, Side.FIFTYONE, values_of(mapping, row, D), problems_of(row, D))
     if sample_id in slots:
-        found.add(whole_conflict(mapping, row, "occupied"))
+        found.add(whole_conflict(mapping, row, ConflictKind.OCCUPIED))
     elif bad is not None:
         found.add(unsafe_row(row, sample_id, *bad))
     else:

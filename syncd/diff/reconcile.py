@@ -23,7 +23,7 @@ from syncd.diff.images import Images, judge_images
 from syncd.diff.inputs import Inputs
 from syncd.diff.lost_attributes import with_lost
 from syncd.diff.merge import judge, verdict_column
-from syncd.diff.newcomers import OCCUPIED, judge_newcomers
+from syncd.diff.newcomers import judge_newcomers
 from syncd.diff.presence import judge_missing
 from syncd.diff.quiet_period import LeftAlone, without_young
 from syncd.diff.reverts import find_returns
@@ -42,6 +42,7 @@ from syncd.diff.tags import (
     with_actors,
 )
 from syncd.diff.vocabulary import with_nearest
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import dumps
 from syncd.model.mapping import SAMPLE_FIELD, Mapping, Side
 from syncd.model.plan import AWAITING, ERROR, Change, Conflict, Counts, Plan, Scope, Waiting
@@ -199,7 +200,7 @@ def _sound(rows: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...], dict[str,
     conflicts: dict[str, Conflict] = {}
     for annotation_id, count in rows.filter(shared).group_by("annotation_id").len().sort("annotation_id").iter_rows():
         conflicts[annotation_id] = Conflict(
-            kind="duplicate_id",
+            kind=ConflictKind.DUPLICATE_ID,
             annotation_id=annotation_id,
             sample_id=None,
             label_id=None,
@@ -246,7 +247,9 @@ def _put_off_what_waits_for_a_move(found: Findings) -> None:
     leaving = {each.sample_id for each in found.changes if each.field == SAMPLE_FIELD and each.direction is not None}
     passing = {name for name, sample_id in found.blocked.items() if sample_id in leaving}
     found.put_off |= passing
-    found.conflicts = [each for each in found.conflicts if each.kind != OCCUPIED or each.annotation_id not in passing]
+    found.conflicts = [
+        each for each in found.conflicts if each.kind != ConflictKind.OCCUPIED or each.annotation_id not in passing
+    ]
 
 
 def _scope(

@@ -20,8 +20,9 @@ import polars as pl
 
 from syncd.diff.frames import B, F, any_difference, differ, prefixed
 from syncd.diff.hand_edits import PLACED_SCHEMA, changed_by_hand, placed_gone, placed_label, placed_value
-from syncd.diff.history import STALE, ids_holding
+from syncd.diff.history import ids_holding
 from syncd.diff.inputs import STAMPS_SCHEMA, Inputs
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.mapping import Mapping
 from syncd.model.plan import Action, Conflict
 
@@ -157,7 +158,7 @@ def _crowded(inputs: Inputs, returned: pl.DataFrame) -> pl.DataFrame:
 
 def _repeated(inputs: Inputs, returned: pl.DataFrame) -> pl.DataFrame:
     """Reverts under a stamp with others; what a person was asked about before does not count."""
-    asked = inputs.history.open_conflicts.filter(pl.col("kind") == STALE)
+    asked = inputs.history.open_conflicts.filter(pl.col("kind") == ConflictKind.STALE_REVERT)
     new = returned.join(asked, on=KEYS, how="anti", nulls_equal=True)
     new = new.with_columns(pl.concat_str([*KEYS], separator="\0", ignore_nulls=True).alias("key"))
     return _under_one_stamp(new, new.select("edited_at", pl.col("key").alias("other")), "key")

@@ -23,12 +23,12 @@ import polars as pl
 
 from syncd.diff.findings import edited, jsonable
 from syncd.diff.frames import D, F
-from syncd.diff.history import REFUSED
 from syncd.diff.inputs import History
 from syncd.diff.merge import ON_CONFLICT
 from syncd.diff.tag_intents import APPROVED, CLASS_TAG
 from syncd.diff.tags import APPROVE, CLASS, ERROR, PLACE, Place, with_actors
 from syncd.diff.unsafe_values import why_unsafe
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import Json, Kind, Value
 from syncd.model.mapping import FLAG, LABEL, MEDIA_FIELD, SAMPLE_FIELD, Direction, Field, Mapping, Side
 from syncd.model.plan import AWAITING, Action, Change, Conflict, TagEdit, Waiting
@@ -254,7 +254,7 @@ def flag(
     known = known.select("annotation_id", *kept).rename(place)
     errors = errors.select("annotation_id", "sample_id", "label_id", "tag").unique().sort("annotation_id", "tag")
     found = errors.join(known, on=["annotation_id", "sample_id", "label_id"], maintain_order="left")
-    refused = open_conflicts.filter((pl.col("field") == FLAG) & (pl.col("kind") == REFUSED))
+    refused = open_conflicts.filter((pl.col("field") == FLAG) & (pl.col("kind") == ConflictKind.REFUSED_BY_DATABASE))
     refused_ids = set(refused["annotation_id"])
     first = found.unique("annotation_id", keep="first", maintain_order=True) if mapping.flag else found
     return [
@@ -273,7 +273,7 @@ def _outcome(field: Field | None, row: dict[str, Any], *, refused: bool) -> Chan
         says_so = bool(old)
         why = None if says_so else why_unsafe(field, Side.DATABASE, new)
         if not says_so and (refused or why is not None):
-            kind = REFUSED if refused else "unsafe_value"
+            kind = ConflictKind.REFUSED_BY_DATABASE if refused else ConflictKind.UNSAFE_VALUE
             return Conflict(
                 kind=kind,
                 annotation_id=row["annotation_id"],

@@ -15,7 +15,8 @@ from typing import TypeAlias
 import polars as pl
 
 from syncd.diff.inputs import History
-from syncd.diff.vocabulary import UNKNOWN, with_meaning
+from syncd.diff.vocabulary import with_meaning
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.mapping import LABEL, Direction
 from syncd.model.plan import Action, Change, Conflict, TagEdit
 from syncd.model.policy import Marks, Review
@@ -261,7 +262,7 @@ def conflict_marks(
     """
     wanted: set[tuple[str | None, str | None, str]] = set()
     for each in conflicts:
-        mark = marks.unknown_label if each.kind == UNKNOWN else marks.conflict
+        mark = marks.unknown_label if each.kind == ConflictKind.UNKNOWN_LABEL else marks.conflict
         if mark is not None and each.label_id is not None:
             wanted.add((each.sample_id, each.label_id, mark))
     return _differences(

@@ -12,10 +12,10 @@ import polars as pl
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA, JaroWinkler
 
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.plan import Conflict
 from syncd.model.vocabulary import Vocabulary
 
-UNKNOWN = "unknown_label"
 """The conflict about a label that somebody gave in FiftyOne and that is neither a term nor an alias."""
 
 
@@ -31,12 +31,14 @@ def with_meaning(vocabulary: Vocabulary, rows: pl.DataFrame, labels: str, meanin
 
 def with_nearest(vocabulary: Vocabulary | None, conflicts: Sequence[Conflict]) -> list[Conflict]:
     """The conflicts, those about an unknown label with the terms that may have been meant."""
-    unknown = {_label(each) for each in conflicts if each.kind == UNKNOWN}
+    unknown = {_label(each) for each in conflicts if each.kind == ConflictKind.UNKNOWN_LABEL}
     if vocabulary is None or not unknown:
         return list(conflicts)
     near = nearest_terms(sorted(unknown), vocabulary)
     return [
-        replace(each, suggestions=tuple(near.get(_label(each), ()))) if each.kind == UNKNOWN else each
+        replace(each, suggestions=tuple(near.get(_label(each), ())))
+        if each.kind == ConflictKind.UNKNOWN_LABEL
+        else each
         for each in conflicts
     ]
 

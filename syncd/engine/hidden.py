@@ -7,6 +7,7 @@ from collections.abc import Collection
 import polars as pl
 
 from syncd.engine.session import Session
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.store import conflicts
 from syncd.store.capture_read import deleted_among
 
@@ -31,7 +32,9 @@ def look_behind(session: Session, rows: pl.DataFrame, ids: Collection[str]) -> t
 
 def _deleted(session: Session, ids: Collection[str]) -> frozenset[str]:
     """Of these ids those whose rows were deleted, as triggers recorded or a person has been told already."""
-    told = conflicts.open_of_kind(session.state, session.tables, session.mapping.binding, "deleted_in_database")
+    told = conflicts.open_of_kind(
+        session.state, session.tables, session.mapping.binding, ConflictKind.DELETED_IN_DATABASE
+    )
     if session.capture is None:
         return told & frozenset(ids)
     return (told & frozenset(ids)) | deleted_among(session.state, session.tables, session.capture, ids)

@@ -11,7 +11,6 @@ from syncd.actor import person
 from syncd.diff.resolution.answer import Answer, OpenConflict, Question, Take
 from syncd.diff.resolution.decide import Ways, decide, ways_of
 from syncd.diff.review import settled
-from syncd.diff.tag_intents import AMBIGUOUS
 from syncd.diff.tags import APPROVE, CLASS, PLACE, names_spent_at
 from syncd.diff.vocabulary import nearest_terms
 from syncd.engine.current import Spoken, look, spoken
@@ -19,6 +18,7 @@ from syncd.engine.direct_plan import RESOLVE, Ending, MadeOptions, apply_made, m
 from syncd.engine.result import RunResult, change_json
 from syncd.engine.session import Session
 from syncd.model import LABEL, SAMPLE_FIELD, Change, Json, Side, TagEdit
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.current import Present
 from syncd.model.result import APPLIED
 from syncd.model.vocabulary import Vocabulary
@@ -147,10 +147,12 @@ def _tags(
     """
     review = session.policy.review
     by_tag = [each for each, answer in zip(asked, answers, strict=True) if answer.by_tag]
-    disputed = _spoken_about(heard.tags, [each for each in by_tag if each["kind"] == AMBIGUOUS], CLASS)
+    disputed = _spoken_about(
+        heard.tags, [each for each in by_tag if each["kind"] == ConflictKind.AMBIGUOUS_TAGS], CLASS
+    )
     at_odds = settled(replace(review, after="remove"), disputed)
     new = heard.tags.filter(~pl.col("answered"))
-    others = [each for each in by_tag if each["kind"] != AMBIGUOUS]
+    others = [each for each in by_tag if each["kind"] != ConflictKind.AMBIGUOUS_TAGS]
     heeded = [
         settled(review, _spoken_about(new, [each for each in others if (each["field"] == LABEL) is about_label], role))
         for about_label, role in ((True, CLASS), (False, APPROVE))

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import Json, Value, dumps
 from syncd.model.mapping import ID_FIELD, SAMPLE_FIELD, Direction, Side
 
@@ -125,7 +126,7 @@ class Conflict:
     it is not the one that was agreed.
     """
 
-    kind: str
+    kind: ConflictKind
     annotation_id: str | None
     sample_id: str | None
     label_id: str | None

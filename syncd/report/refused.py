@@ -8,8 +8,8 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from syncd.diff.vocabulary import UNKNOWN
 from syncd.model import LABEL, Json
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.result import APPLIED
 from syncd.report.selection import MOMENT, Selection
 from syncd.report.totals import Tally, tally
@@ -52,7 +52,7 @@ def refusals(connection: Connection, tables: Tables, selection: Selection) -> pl
             table.c.opened_at,
             table.c.resolved_at,
         )
-        .where(table.c.kind == UNKNOWN)
+        .where(table.c.kind == ConflictKind.UNKNOWN_LABEL)
         .order_by(table.c.id)
     )
     if selection.bindings:

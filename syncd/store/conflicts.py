@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.model import LABEL, Conflict, Scope, dumps
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import storable
 from syncd.store.tables import Tables
 
@@ -58,7 +59,6 @@ def open_now(connection: Connection, tables: Tables, binding: str) -> OpenNow:
     """The open conflicts of a binding."""
     import polars as pl
 
-    from syncd.diff.history import REFUSED
     from syncd.diff.inputs import OPEN_SCHEMA, REFUSED_SCHEMA
 
     table = tables.conflict
@@ -73,7 +73,7 @@ def open_now(connection: Connection, tables: Tables, binding: str) -> OpenNow:
     refused = [
         (row.sample_id, row.label_id, dumps(row.fiftyone))
         for row in found
-        if row.annotation_id is None and row.field is None and row.kind == REFUSED
+        if row.annotation_id is None and row.field is None and row.kind == ConflictKind.REFUSED_BY_DATABASE
     ]
     return OpenNow(
         pl.DataFrame(known, schema=OPEN_SCHEMA, orient="row"),

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from syncd.adapters.sql.arrays import any_of
 from syncd.diff.inputs import BY_HAND_SCHEMA, STANDING_SCHEMA
 from syncd.model import FLAG, Action, Direction, Side
+from syncd.model.conflict_kinds import BY_HAND
 from syncd.model.plan import AWAITING
 from syncd.model.result import APPLIED, SUPERSEDED
 from syncd.model.snapshot import distinct
@@ -21,22 +22,6 @@ from syncd.store.tables import Tables
 
 CARRIED = ("reviewed", "alias", "on_conflict", "drawn_in_fiftyone", "deleted_in_fiftyone", "converged")
 """Reasons of changes that somebody had made in FiftyOne by hand; a tag is none of its list's labels."""
-ASKED = (
-    "edit_edit",
-    "box_changed",
-    "wrong_direction",
-    "unsafe_value",
-    "unknown_label",
-    "refused_by_database",
-    "deleted_in_fiftyone",
-    "deleted_in_database",
-    "new_label",
-    "replaced",
-    "duplicate_id",
-    "moved",
-    "unknown_id",
-)
-"""Kinds of conflicts that are about something done in FiftyOne by hand."""
 
 
 def nobody() -> pl.DataFrame:
@@ -124,7 +109,9 @@ def _found_by(
         ~_returned(tables, since),
     )
     asked = sa.select(conflict.c.annotation_id, conflict.c.sample_id).where(
-        conflict.c.binding == binding, conflict.c.run_id == run["id"], conflict.c.kind.in_(ASKED)
+        conflict.c.binding == binding,
+        conflict.c.run_id == run["id"],
+        conflict.c.kind.in_(BY_HAND),
     )
     waits = sa.select(waiting.c.annotation_id, waiting.c.sample_id).where(
         waiting.c.binding == binding, waiting.c.kind == AWAITING, waiting.c.since >= run["started_at"]

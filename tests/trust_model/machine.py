@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from syncd.diff.images import MOVED
 from syncd.diff.resolution.answer import Take
 from syncd.engine.direct_plan import UNDO, MadeOptions
 from syncd.engine.options import Options
@@ -23,6 +22,7 @@ from syncd.engine.steps import Step
 from syncd.engine.undo import undo
 from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable
 from syncd.model import BOX, LABEL, Action, Change, Direction, Side
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.result import APPLIED
 from syncd.store import changes, conflicts
 from syncd.testing import Faults
@@ -581,7 +581,7 @@ class TrustMachine(RuleBasedStateMachine):
         with self._session() as session:
             found = conflicts.query(session.state, session.tables, bindings=[session.mapping.binding])
             session.rest()
-        return {(each["annotation_id"], each["sample_id"]) for each in found if each["kind"] == MOVED}
+        return {(each["annotation_id"], each["sample_id"]) for each in found if each["kind"] == ConflictKind.MOVED}
 
     def _left_its_home(self, label: SeenLabel) -> None:
         """A label that somebody had moved is gone from where it was known, as if it had been deleted there."""

@@ -13,14 +13,14 @@ from rich.table import Table
 
 from syncd.cli.render.plan import show_plan
 from syncd.cli.render.values import ago, arrow, escape, in_full, marked, plural, short_id, versus, when, words
-from syncd.diff.explain import KINDS
 from syncd.engine.resolve import OVERTAKEN, REFUSED, Resolved
+from syncd.model.conflict_kinds import ConflictKind, words_of
 
 if TYPE_CHECKING:
     from syncd.api.rows import ChangeRow, ConflictList, ConflictRow
     from syncd.diff.resolution.decide import Ways
 
-SAYING = {"unknown_label": "suggested", "ambiguous_tags": "tagged"}
+SAYING: dict[str, str] = {ConflictKind.UNKNOWN_LABEL: "suggested", ConflictKind.AMBIGUOUS_TAGS: "tagged"}
 """What the words that a conflict bears are; of other kinds a side's own message."""
 
 MANY = 20
@@ -65,7 +65,11 @@ def _hint(conflict: ConflictRow) -> str:
     if conflict.kind not in SAYING or not conflict.suggestions:
         return ""
     several = map(str, conflict.suggestions)
-    text = " or ".join(several) if conflict.kind == "ambiguous_tags" else " ".join(f"{each}?" for each in several)
+    text = (
+        " or ".join(several)
+        if conflict.kind == ConflictKind.AMBIGUOUS_TAGS
+        else " ".join(f"{each}?" for each in several)
+    )
     return f" [dim]{SAYING[conflict.kind]}[/dim] [green]{escape(text)}[/green]"
 
 
@@ -91,7 +95,7 @@ def show_conflict(
     ``ways`` are the answers that can be given; ``None`` where nobody could look.
     """
     title = f"Conflict {conflict.id}: [yellow]{words(conflict.kind)}[/yellow]"
-    console.print(f"[bold]{title}[/bold]  {KINDS.get(conflict.kind, '')}")
+    console.print(f"[bold]{title}[/bold]  {words_of(conflict.kind)}")
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
     for name in ("binding", "annotation_id", "sample_id", "label_id", "field", "status", "resolution"):
         if (value := getattr(conflict, name)) is not None:

@@ -6,30 +6,29 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from syncd.diff.history import REFUSED, REFUSED_THERE
-from syncd.diff.images import MOVED
 from syncd.diff.resolution.answer import Answer, OpenConflict, Question, Take, refuse
 from syncd.diff.resolution.fields import answer_field
 from syncd.diff.resolution.identity import answer_duplicate, answer_moved, answer_occupied, answer_replaced
 from syncd.diff.resolution.presence import answer_presence
 from syncd.model import ID_FIELD, LABEL, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction, Json, Kind, Side, to_json
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.current import Present
 
 Rule = Callable[[Question, OpenConflict, Take, Present], Answer]
 
 RULES: dict[str, Rule] = {
-    "duplicate_id": answer_duplicate,
-    MOVED: answer_moved,
-    "replaced": answer_replaced,
-    "occupied": answer_occupied,
+    ConflictKind.DUPLICATE_ID: answer_duplicate,
+    ConflictKind.MOVED: answer_moved,
+    ConflictKind.REPLACED: answer_replaced,
+    ConflictKind.OCCUPIED: answer_occupied,
 }
 """Kinds with a rule of their own; any other is about a field, or about a whole annotation that one side lacks."""
 
 BY_HAND = {
-    "ambiguous_media": "several samples have this medium, and syncd cannot tell which is meant: delete the surplus "
-    "samples in FiftyOne; the next run goes on by itself",
-    "unaddressable": "the label has no id of FiftyOne's own: load and save its sample once with the SDK; the next run "
-    "goes on by itself",
+    ConflictKind.AMBIGUOUS_MEDIA: "several samples have this medium, and syncd cannot tell which is meant: delete the "
+    "surplus samples in FiftyOne; the next run goes on by itself",
+    ConflictKind.UNADDRESSABLE: "the label has no id of FiftyOne's own: load and save its sample once with the SDK; "
+    "the next run goes on by itself",
 }
 """Kinds that only hands can settle, and how."""
 
@@ -119,9 +118,9 @@ def ways_of(question: Question, conflict: OpenConflict, present: Present) -> Way
 def _tries_again(conflict: OpenConflict, side: Side) -> str | None:
     """Why an answer is not offered that writes once more what was refused."""
     kind = conflict["kind"]
-    if kind == REFUSED and side is Side.FIFTYONE:
+    if kind == ConflictKind.REFUSED_BY_DATABASE and side is Side.FIFTYONE:
         return "`--take fiftyone` tries once more what the database has refused: mend that first"
-    if kind == REFUSED_THERE and side is Side.DATABASE:
+    if kind == ConflictKind.REFUSED_BY_FIFTYONE and side is Side.DATABASE:
         return "`--take database` tries once more what FiftyOne's MongoDB has refused: mend that first"
     return None
 
@@ -144,7 +143,7 @@ def _values(question: Question, conflict: OpenConflict, present: Present) -> Ite
 
 def _is_value(question: Question, conflict: OpenConflict, text: str) -> bool:
     """Whether a suggestion is a value rather than a side's own words about what is wrong."""
-    if conflict["kind"] in ("unknown_label", "ambiguous_tags"):
+    if conflict["kind"] in (ConflictKind.UNKNOWN_LABEL, ConflictKind.AMBIGUOUS_TAGS):
         return True
     return question.vocabulary is not None and conflict["field"] == LABEL and text in question.vocabulary.names
 

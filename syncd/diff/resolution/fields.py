@@ -18,9 +18,9 @@ from syncd.diff.resolution.answer import (
     parse_value,
     refuse,
 )
-from syncd.diff.tag_intents import AMBIGUOUS
 from syncd.diff.unsafe_values import why_unsafe
 from syncd.model import LABEL, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction, Field, Json, LabelType, Side, Value
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.current import Present, Row
 from syncd.model.snapshot import column
 from syncd.model.values import same_value
@@ -48,7 +48,7 @@ def answer_field(question: Question, conflict: OpenConflict, take: Take, present
         return SETTLED
     broken = [side for side, row in sides.items() if name in problems_of(row)]
     meant = _by_tag(question, conflict, sides)
-    by_tag = conflict["kind"] == AMBIGUOUS or meant is not None
+    by_tag = conflict["kind"] == ConflictKind.AMBIGUOUS_TAGS or meant is not None
     if len(sides) == 2 and not broken and not by_tag and _alike(field, *sides.values()):
         return SETTLED
     for side, row in sides.items():
@@ -76,7 +76,7 @@ def answer_field(question: Question, conflict: OpenConflict, take: Take, present
 def _by_tag(question: Question, conflict: OpenConflict, sides: dict[Side, Row]) -> Value:
     """The value that a tag asks for, where that is what the conflict shows of FiftyOne."""
     label = sides.get(Side.FIFTYONE)
-    if label is None or conflict["kind"] == AMBIGUOUS:
+    if label is None or conflict["kind"] == ConflictKind.AMBIGUOUS_TAGS:
         return None
     wishes = question.meant.get((label["sample_id"], label["label_id"]), {})
     meant = wishes.get(str(conflict["field"]))

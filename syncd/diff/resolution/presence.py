@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from syncd.diff.findings import ASKED, problems_of
-from syncd.diff.history import REFUSED_THERE
 from syncd.diff.resolution.answer import (
     HIDDEN,
     SETTLED,
@@ -20,6 +19,7 @@ from syncd.diff.resolution.answer import (
 from syncd.diff.resolution.fields import answer_field
 from syncd.diff.unsafe_values import why_unsafe_whole
 from syncd.model import LABEL, Action, Direction, LabelType, Mapping, Side
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.current import Present, Row, content
 from syncd.model.snapshot import column
 
@@ -51,7 +51,7 @@ def _only_label(question: Question, conflict: OpenConflict, take: Take, present:
         return moved_on("The label in FiftyOne", repr(label[column(LABEL)]))
     if take.side is not Side.DATABASE and annotation_id in present.hidden:
         return refuse(HIDDEN)
-    if take.side is not Side.DATABASE and conflict["kind"] == "hidden":
+    if take.side is not Side.DATABASE and conflict["kind"] == ConflictKind.HIDDEN:
         return refuse("its row is not hidden any more, but gone: reconcile and look again")
     if take.side is None:
         shown = conflict["fiftyone"] if isinstance(conflict["fiftyone"], dict) else {}
@@ -107,7 +107,7 @@ def _only_row(question: Question, conflict: OpenConflict, take: Take, present: P
     home = present.home(annotation_id)
     place = {"label_id": None, "sample_id": conflict["sample_id"] if home is None else home["sample_id"]}
     if take.side is Side.FIFTYONE:
-        if conflict["kind"] == REFUSED_THERE:
+        if conflict["kind"] == ConflictKind.REFUSED_BY_FIFTYONE:
             return refuse("FiftyOne refused the label, nobody removed it: delete the row yourself if that is meant")
         if row["problems"] is not None:
             return refuse("the row holds a value that cannot be read, and so cannot be logged: delete it yourself")

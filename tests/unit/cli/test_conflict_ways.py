@@ -13,11 +13,11 @@ from rich.console import Console
 from syncd.api.rows import ConflictRow, rows_of
 from syncd.cli.conflicts import _take
 from syncd.cli.render.conflicts import show_conflict
-from syncd.diff.explain import KINDS
 from syncd.diff.history import REFUSED
 from syncd.diff.resolution.answer import OpenConflict, Question, Take
 from syncd.diff.resolution.decide import BY_HAND, decide, ways_of
 from syncd.model import LABEL, Mapping, Vocabulary
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.policy import Review
 from syncd.model.vocabulary import Term
 from unit.diff.test_resolution import FIELDS, asked, present
@@ -147,7 +147,7 @@ def test_every_answer_that_is_offered_can_be_given_and_every_other_has_a_reason(
 def test_the_worlds_hold_every_kind_that_the_diff_finds() -> None:
     met = {each["kind"] for world in WORLDS.values() for each in conflicts_of(world)[1]}
     elsewhere = {"wrong_direction", "stale_revert", "refused_by_database", "refused_by_fiftyone", "unaddressable"}
-    assert set(KINDS) - elsewhere <= met
+    assert set({kind.value for kind in ConflictKind}) - elsewhere <= met
 
 
 def test_kinds_for_hands_say_what_hands_are_to_do() -> None:

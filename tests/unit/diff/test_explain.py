@@ -11,8 +11,9 @@ import pytest
 
 import syncd.diff
 from syncd.diff import Young
-from syncd.diff.explain import KINDS, REASONS, Rule, rule_of
+from syncd.diff.explain import REASONS, Rule, rule_of
 from syncd.model import Plan
+from syncd.model.conflict_kinds import ConflictKind
 from unit.diff.world import CLASSIFICATION, B, D, F, S, mapping, plan_of
 
 NOW = datetime(2026, 5, 4, tzinfo=timezone.utc)
@@ -38,7 +39,7 @@ def rule(plan: Plan, *, fiftyone: bool = True, database: bool = True) -> Rule:
 def test_the_name_is_that_of_the_outcome(world: dict[str, Any], name: str) -> None:
     found = rule(plan_of(**world))
     assert found.name == name
-    assert found.is_conflict is (name in KINDS)
+    assert found.is_conflict is (name in set(ConflictKind))
     assert found.text
 
 
@@ -58,7 +59,7 @@ def test_of_several_fields_each_is_named_and_the_one_that_needs_somebody_comes_f
     )
     found = rule(plan)
     assert found.name == "edit_edit"
-    assert found.text.startswith(f"label: {KINDS['edit_edit']}; count: {REASONS['reviewed']}")
+    assert found.text.startswith(f"label: {ConflictKind.EDIT_EDIT.words}; count: {REASONS['reviewed']}")
 
 
 def test_an_edit_of_this_moment_waits_for_the_quiet_period() -> None:
@@ -79,4 +80,4 @@ def test_every_reason_that_the_diff_writes_down_has_words() -> None:
     named = set(re.findall(r'reason="(\w+)"', text)) | set(re.findall(r'(?:lit|whole_change\(.*)\("(\w+)"\)', text))
     assert {"id_restored"} <= named
     verdicts = {"same", "adopt", "to_fiftyone", "to_database"}
-    assert {each for each in named if "_" in each} - verdicts <= set(REASONS) | set(KINDS)
+    assert {each for each in named if "_" in each} - verdicts <= set(REASONS) | {kind.value for kind in ConflictKind}

@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from syncd.diff.explain import KINDS
 from syncd.diff.resolution.answer import Answer, Question, Take
 from syncd.diff.resolution.decide import BY_HAND, decide
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Mapping, Side, Vocabulary
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.current import Present
 from syncd.model.mapping import LABEL
 from syncd.model.policy import Review
@@ -335,7 +335,7 @@ def test_class_tags_that_disagree_are_answered_even_where_the_sides_agree() -> N
 
 
 @pytest.mark.parametrize("take", [FIFTYONE, DATABASE, Take(text="x")], ids=lambda each: each.words)
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("kind", sorted([kind.value for kind in ConflictKind]))
 def test_no_kind_is_without_an_answer_or_a_sentence(kind: str, take: Take) -> None:
     """Whatever stands in the table, nobody gets a traceback, and nothing happens that was not meant."""
     mapped = mapping(*FIELDS)
