@@ -24,8 +24,6 @@ from syncd.model.snapshot import column, known_column
 
 ALIAS, CLASS_TAG, APPROVED = "alias", "class_tag", "approved"
 BY_TAG = (CLASS_TAG, APPROVED)
-AMBIGUOUS = "ambiguous_tags"
-"""The conflict about tags of which nobody can tell what they ask for."""
 
 
 def with_wishes(inputs: Inputs, voices: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:

@@ -13,7 +13,6 @@ from rich.console import Console
 from syncd.api.rows import ConflictRow, rows_of
 from syncd.cli.conflicts import _take
 from syncd.cli.render.conflicts import show_conflict
-from syncd.diff.history import REFUSED
 from syncd.diff.resolution.answer import OpenConflict, Question, Take
 from syncd.diff.resolution.decide import BY_HAND, decide, ways_of
 from syncd.model import LABEL, Mapping, Vocabulary
@@ -147,7 +146,7 @@ def test_every_answer_that_is_offered_can_be_given_and_every_other_has_a_reason(
 def test_the_worlds_hold_every_kind_that_the_diff_finds() -> None:
     met = {each["kind"] for world in WORLDS.values() for each in conflicts_of(world)[1]}
     elsewhere = {"wrong_direction", "stale_revert", "refused_by_database", "refused_by_fiftyone", "unaddressable"}
-    assert set({kind.value for kind in ConflictKind}) - elsewhere <= met
+    assert {kind.value for kind in ConflictKind} - elsewhere <= met
 
 
 def test_kinds_for_hands_say_what_hands_are_to_do() -> None:
@@ -159,7 +158,7 @@ def test_kinds_for_hands_say_what_hands_are_to_do() -> None:
 
 def test_what_the_database_refused_is_not_offered_once_more() -> None:
     question, (conflict,), there = conflicts_of(WORLDS["edit_edit"])
-    refused = conflict | {"kind": REFUSED, "suggestions": ["violates check constraint"]}
+    refused = conflict | {"kind": ConflictKind.REFUSED_BY_DATABASE, "suggestions": ["violates check constraint"]}
     text = shown(question, refused, there)
     assert [each.side.value if each.side else each.text for each in offered(text)] == ["database", "TEXT"]
     assert "tries once more what the database has refused" in text

@@ -335,7 +335,7 @@ def test_class_tags_that_disagree_are_answered_even_where_the_sides_agree() -> N
 
 
 @pytest.mark.parametrize("take", [FIFTYONE, DATABASE, Take(text="x")], ids=lambda each: each.words)
-@pytest.mark.parametrize("kind", sorted([kind.value for kind in ConflictKind]))
+@pytest.mark.parametrize("kind", sorted(ConflictKind))
 def test_no_kind_is_without_an_answer_or_a_sentence(kind: str, take: Take) -> None:
     """Whatever stands in the table, nobody gets a traceback, and nothing happens that was not meant."""
     mapped = mapping(*FIELDS)
