@@ -94,7 +94,7 @@ def rule_of(plan: Plan, annotation_id: str, places: Collection[Place], *, in_dat
     somebody most, and all are named.
     """
     found: list[tuple[Outcome, str, str]] = [
-        *((each, each.kind, each.kind.words) for each in plan.conflicts),
+        *((each, each.kind.value, each.kind.words) for each in plan.conflicts),
         *((each, each.kind, WAITING[each.kind]) for each in plan.waiting),
         *((each, each.reason, REASONS.get(each.reason, each.reason)) for each in plan.changes),
     ]
