@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeAlias
 
+from syncd.diff.tag_intents import ALIAS, BY_TAG
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction, Field, Mapping, Side, Value
 from syncd.model import Content as ChangeContent
 from syncd.model.plan import ANSWERED, RESTORED
@@ -22,6 +23,9 @@ SIDES = {Direction.TO_DATABASE: Side.DATABASE, Direction.TO_FIFTYONE: Side.FIFTY
 
 PUT_BACK = (RESTORED, "stale_revert", "resolved")
 """Reasons of inserts for an annotation that one side had all the time: there is no state without it to go back to."""
+
+ON_BOTH_SIDES = (ALIAS, *BY_TAG)
+"""Reasons of changes for which both sides are written."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ def _of_fields(mapping: Mapping, annotation_id: str, entries: Sequence[Entry]) -
 
 @dataclass(frozen=True)
 class _Step:
-    """What one run did to one field: both sides may have been written. A side that was not held the new value."""
+    """One change of one field: both sides may have been written. A side that was not written held the new value."""
 
     before: dict[Side, Value]
     after: dict[Side, Value]
@@ -154,7 +158,7 @@ class _Step:
 
 
 def _of_field(field: Field, annotation_id: str, entries: Sequence[Entry]) -> Iterator[Net]:
-    groups = [tuple(group) for _, group in groupby(entries, key=lambda each: each.run_id)]
+    groups = _grouped(field, entries)
     for group in groups:
         if all(each.change.reason == ANSWERED for each in group):
             why = "the database's answer goes back with the edit that it answered"
@@ -175,6 +179,31 @@ def _of_field(field: Field, annotation_id: str, entries: Sequence[Entry]) -> Ite
         yield Left(annotation_id, field.name, max(seqs.values()), "it came back to what it was before")
     else:
         yield FieldNet(annotation_id, field.name, before, after, seqs)
+
+
+def _grouped(field: Field, entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
+    """The entries by the change that they belong to: those of one run, and where the run died over it, of the next."""
+    groups: list[tuple[Entry, ...]] = []
+    for _, group in groupby(entries, key=lambda each: each.run_id):
+        found = tuple(group)
+        if groups and _is_other_half(field, groups[-1], found):
+            found = (*groups.pop(), *found)
+        groups.append(found)
+    return groups
+
+
+def _is_other_half(field: Field, earlier: tuple[Entry, ...], later: tuple[Entry, ...]) -> bool:
+    """Whether a run wrote one side and died, and a later run took up the same change and wrote the other side."""
+    asked = [each.change for each in later if each.change.reason != ANSWERED]
+    if len(earlier) != 1 or len(asked) != 1:
+        return False
+    one, other = earlier[0].change, asked[0]
+    return (
+        one.direction is not other.direction
+        and one.reason == other.reason
+        and one.reason in ON_BOTH_SIDES
+        and same_value(field, _value(one.new), _value(other.new))
+    )
 
 
 def _step(entries: tuple[Entry, ...]) -> _Step:
