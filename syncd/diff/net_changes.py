@@ -25,7 +25,10 @@ PUT_BACK = (RESTORED, "stale_revert", "resolved")
 """Reasons of inserts for an annotation that one side had all the time: there is no state without it to go back to."""
 
 ON_BOTH_SIDES = (ALIAS, *BY_TAG)
-"""Reasons of changes for which both sides are written."""
+"""Reasons for which both sides are written."""
+
+REVIEWED = "reviewed"
+"""Reason of an edit that goes from FiftyOne to the database."""
 
 
 @dataclass(frozen=True)
@@ -193,16 +196,22 @@ def _grouped(field: Field, entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
 
 
 def _is_other_half(field: Field, earlier: tuple[Entry, ...], later: tuple[Entry, ...]) -> bool:
-    """Whether a run wrote one side and died, and a later run took up the same change and wrote the other side."""
+    """Whether a run wrote one side and died, and a later run took up the same change and wrote the other side.
+
+    What is left to do may look like an edit by then. Where both sides held the same before, nothing hangs on that.
+    """
     asked = [each.change for each in later if each.change.reason != ANSWERED]
     if len(earlier) != 1 or len(asked) != 1:
         return False
-    one, other = earlier[0].change, asked[0]
+    halves = {each.direction: each for each in (earlier[0].change, asked[0])}
+    if len(halves) != len(SIDES):
+        return False
+    out, home = halves[Direction.TO_FIFTYONE], halves[Direction.TO_DATABASE]
+    was_alike = same_value(field, _value(out.old), _value(home.old))
     return (
-        one.direction is not other.direction
-        and one.reason == other.reason
-        and one.reason in ON_BOTH_SIDES
-        and same_value(field, _value(one.new), _value(other.new))
+        out.reason in ON_BOTH_SIDES
+        and (home.reason == out.reason or (home.reason == REVIEWED and was_alike))
+        and same_value(field, _value(out.new), _value(home.new))
     )
 
 

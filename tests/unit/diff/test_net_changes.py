@@ -134,9 +134,15 @@ def test_a_change_that_a_later_run_took_up_half_way_goes_back_as_one(
     assert {each[-1] for each in told(inverse(*taken_up, f=[F("a", label="term")], d=[D("a", label="term")]))} == {1, 7}
 
 
+def test_the_rest_of_an_approval_that_is_logged_as_an_edit_goes_back_with_it() -> None:
+    found = net(entry(1, OUT, "was", "now", reason="approved"), entry(7, HOME, "was", "now", reason="reviewed"))
+    assert (found.before, found.after) == (dict.fromkeys(Side, "was"), dict.fromkeys(Side, "now"))
+
+
 @pytest.mark.parametrize(
     "later",
     [
+        pytest.param(entry(7, HOME, "ours", "term", reason="reviewed"), id="an edit of another value"),
         pytest.param(entry(7, HOME, "ours", "term", reason="resolved"), id="by a person"),
         pytest.param(entry(7, HOME, "ours", "other", reason="class_tag"), id="to another term"),
         pytest.param(entry(7, OUT, "ours", "term", reason="class_tag"), id="on the same side"),
