@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeAlias
 
+from syncd.diff.tag_intents import ALIAS, BY_TAG
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction, Field, Mapping, Side, Value
 from syncd.model import Content as ChangeContent
 from syncd.model.plan import ANSWERED, RESTORED
@@ -22,6 +23,12 @@ SIDES = {Direction.TO_DATABASE: Side.DATABASE, Direction.TO_FIFTYONE: Side.FIFTY
 
 PUT_BACK = (RESTORED, "stale_revert", "resolved")
 """Reasons of inserts for an annotation that one side had all the time: there is no state without it to go back to."""
+
+ON_BOTH_SIDES = (ALIAS, *BY_TAG)
+"""Reasons for which both sides are written."""
+
+REVIEWED = "reviewed"
+"""Reason of an edit that goes from FiftyOne to the database."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +153,7 @@ def _of_fields(mapping: Mapping, annotation_id: str, entries: Sequence[Entry]) -
 
 @dataclass(frozen=True)
 class _Step:
-    """What one run did to one field: both sides may have been written. A side that was not held the new value."""
+    """One change of one field: both sides may have been written. A side that was not written held the new value."""
 
     before: dict[Side, Value]
     after: dict[Side, Value]
@@ -154,7 +161,7 @@ class _Step:
 
 
 def _of_field(field: Field, annotation_id: str, entries: Sequence[Entry]) -> Iterator[Net]:
-    groups = [tuple(group) for _, group in groupby(entries, key=lambda each: each.run_id)]
+    groups = _grouped(field, entries)
     for group in groups:
         if all(each.change.reason == ANSWERED for each in group):
             why = "the database's answer goes back with the edit that it answered"
@@ -175,6 +182,37 @@ def _of_field(field: Field, annotation_id: str, entries: Sequence[Entry]) -> Ite
         yield Left(annotation_id, field.name, max(seqs.values()), "it came back to what it was before")
     else:
         yield FieldNet(annotation_id, field.name, before, after, seqs)
+
+
+def _grouped(field: Field, entries: Sequence[Entry]) -> list[tuple[Entry, ...]]:
+    """The entries by the change that they belong to: those of one run, and where the run died over it, of the next."""
+    groups: list[tuple[Entry, ...]] = []
+    for _, group in groupby(entries, key=lambda each: each.run_id):
+        found = tuple(group)
+        if groups and _is_other_half(field, groups[-1], found):
+            found = (*groups.pop(), *found)
+        groups.append(found)
+    return groups
+
+
+def _is_other_half(field: Field, earlier: tuple[Entry, ...], later: tuple[Entry, ...]) -> bool:
+    """Whether a run wrote one side and died, and a later run took up the same change and wrote the other side.
+
+    What is left to do may look like an edit by then. Where both sides held the same before, nothing hangs on that.
+    """
+    asked = [each.change for each in later if each.change.reason != ANSWERED]
+    if len(earlier) != 1 or len(asked) != 1:
+        return False
+    halves = {each.direction: each for each in (earlier[0].change, asked[0])}
+    if len(halves) != len(SIDES):
+        return False
+    out, home = halves[Direction.TO_FIFTYONE], halves[Direction.TO_DATABASE]
+    was_alike = same_value(field, _value(out.old), _value(home.old))
+    return (
+        out.reason in ON_BOTH_SIDES
+        and (home.reason == out.reason or (home.reason == REVIEWED and was_alike))
+        and same_value(field, _value(out.new), _value(home.new))
+    )
 
 
 def _step(entries: tuple[Entry, ...]) -> _Step:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
@@ -283,16 +284,21 @@ LATEST = 4
 
 TAKEN_BACK = ("undone", "resolved")
 
+ON_BOTH_SIDES = ("alias", "class_tag", "approved")
+"""Reasons why FiftyOne is given what the database is given as well."""
+
 
 def check_replay(read: Books, first: dict[str, dict[str, Any]]) -> None:
     """Replaying the log over the first baseline gives the present baseline.
 
     What both sides were found to hold equally at their first meeting is agreed without a change, and is not logged.
-    Of a change to both sides (an alias, a tag) of which one half came too late, the other half is not agreed. What the
-    database has answered is agreed, whether or not FiftyOne's label was edited again before it could be given it.
+    Of a change to both sides (an alias, a tag) of which one half came too late, the other half is not agreed; the run
+    that wrote this one may have died, and a later run have taken up the other. What the database has answered is
+    agreed, whether or not FiftyOne's label was edited again before it could be given it.
     """
     plain = [each for each in read.log if each["reason"] != ANSWERED]
     halves = {(each["run_id"], each["annotation_id"], each["field"]) for each in plain if each["status"] != APPLIED}
+    halves.update(_left_alone(plain))
     replayed = {annotation_id: dict(fields) for annotation_id, fields in first.items()}
     for entry in read.log:
         annotation_id, name = entry["annotation_id"], entry["field"]
@@ -306,6 +312,36 @@ def check_replay(read: Books, first: dict[str, dict[str, Any]]) -> None:
             replayed.setdefault(annotation_id, {})[name] = entry["new"]
     found = dict(_differences(replayed, read.baseline))
     assert not found, f"the log does not lead to the baseline: {found}"
+
+
+def _left_alone(log: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str | None, str | None]]:
+    """(run, annotation, field) of halves that a run wrote before it died, and whose other halves came too late.
+
+    An intent that a later run takes up is logged under that run. So neither run has an entry for the other side, the
+    later one is the next that is logged of the field, and both name the same new value.
+    """
+    changes: defaultdict[tuple[str | None, str | None], list[list[dict[str, Any]]]] = defaultdict(list)
+    for each in log:
+        of_field = changes[each["annotation_id"], each["field"]]
+        if of_field and of_field[-1][0]["run_id"] == each["run_id"]:
+            of_field[-1].append(each)
+        else:
+            of_field.append([each])
+    for of_field in changes.values():
+        for earlier, later in pairwise(of_field):
+            if len(earlier) == len(later) == 1 and _is_late_half(earlier[0], later[0]):
+                yield earlier[0]["run_id"], earlier[0]["annotation_id"], earlier[0]["field"]
+
+
+def _is_late_half(earlier: dict[str, Any], later: dict[str, Any]) -> bool:
+    ways = {earlier["direction"]: earlier, later["direction"]: later}
+    return (
+        ways.keys() == {"to_fiftyone", "to_database"}
+        and ways["to_fiftyone"]["reason"] in ON_BOTH_SIDES
+        and later["status"] != APPLIED
+        and earlier["action"] == later["action"] == "update"
+        and same(earlier["new"], later["new"])
+    )
 
 
 def _differences(replayed: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Any]]:

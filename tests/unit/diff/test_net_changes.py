@@ -120,6 +120,49 @@ def test_an_answer_that_differed_from_both_sides_gives_each_its_own_value_back()
     ]
 
 
+@pytest.mark.parametrize("ways", [(OUT, HOME), (HOME, OUT)])
+@pytest.mark.parametrize("reason", ["class_tag", "approved", "alias"])
+def test_a_change_that_a_later_run_took_up_half_way_goes_back_as_one(
+    ways: tuple[Direction, Direction], reason: str
+) -> None:
+    one, other = ("theirs" if way is OUT else "ours" for way in ways)
+    taken_up = [entry(1, ways[0], one, "term", reason=reason), entry(7, ways[1], other, "term", reason=reason)]
+    found = net(*taken_up)
+    assert found.before == {Side.FIFTYONE: "theirs", Side.DATABASE: "ours"}
+    assert found.after == dict.fromkeys(Side, "term")
+    assert found.seqs == {Side.FIFTYONE: 1 + 6 * (ways[0] is HOME), Side.DATABASE: 1 + 6 * (ways[0] is OUT)}
+    assert {each[-1] for each in told(inverse(*taken_up, f=[F("a", label="term")], d=[D("a", label="term")]))} == {1, 7}
+
+
+def test_the_rest_of_an_approval_that_is_logged_as_an_edit_goes_back_with_it() -> None:
+    found = net(entry(1, OUT, "was", "now", reason="approved"), entry(7, HOME, "was", "now", reason="reviewed"))
+    assert (found.before, found.after) == (dict.fromkeys(Side, "was"), dict.fromkeys(Side, "now"))
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        pytest.param(entry(7, HOME, "ours", "term", reason="reviewed"), id="an edit of another value"),
+        pytest.param(entry(7, HOME, "ours", "term", reason="resolved"), id="by a person"),
+        pytest.param(entry(7, HOME, "ours", "other", reason="class_tag"), id="to another term"),
+        pytest.param(entry(7, OUT, "ours", "term", reason="class_tag"), id="on the same side"),
+    ],
+)
+def test_a_later_change_of_its_own_is_no_half_of_the_one_before(later: Entry) -> None:
+    found = list(nets(MAPPED, [entry(1, OUT, "theirs", "term", reason="class_tag"), later]))
+    assert [type(each) for each in found] == [Left, FieldNet]
+    assert found[1].before == dict.fromkeys(Side, "ours")  # type: ignore[union-attr]
+
+
+def test_what_a_tag_did_twice_is_two_changes() -> None:
+    """Each of them was done by one run, on both sides."""
+    log = [
+        entry(seq, way, old, "term", run=run, reason="class_tag")
+        for seq, way, run, old in ((1, HOME, "r", "a"), (2, OUT, "r", "a"), (5, HOME, "s", "b"), (6, OUT, "s", "b"))
+    ]
+    assert [type(each) for each in nets(MAPPED, log)] == [Left, FieldNet]
+
+
 def test_somebody_elses_change_in_between_is_kept() -> None:
     found = list(nets(MAPPED, [entry(1, HOME, "a", "b"), entry(5, HOME, "c", "d")]))
     assert [type(each) for each in found] == [Left, FieldNet]

@@ -1,17 +1,20 @@
-"""What the log says of a run that died after everything was committed and before the labels bore their ids."""
+"""What the log says of a run that died: before the labels bore their ids, or between two halves of one change."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from syncd.engine.steps import Step, observed
-from syncd.model import BOX, LABEL
+from syncd.model import BOX, LABEL, Change
 from syncd.store import changes, conflicts
 from syncd.testing import Faults
+from trust_model import quiet
+from trust_model.quiet import Books
 from trust_model.sides import TERMS
-from unit.engine.test_answered_tags import Died, Lab, lab, servers
+from unit.engine.test_answered_tags import HOME, OLD, TAGGED, Died, Lab, lab, servers
 from worlds import at_step
 
 __all__ = ["lab", "servers"]
@@ -30,13 +33,13 @@ def erase(lab: Lab, label_id: str) -> None:
     lab.sides.erase(next(each for each in lab.sides.labels() if each.label_id == label_id))
 
 
-def dies(lab: Lab, faults: Faults) -> None:
-    """A run that dies between its two commits."""
+def dies(lab: Lab, faults: Faults, at: Step = Step.COMMITTED) -> None:
+    """A run that dies, between its two commits if nothing else is said."""
 
     def die() -> None:
         raise Died
 
-    with pytest.raises(Died), observed(at_step(Step.COMMITTED, die)):
+    with pytest.raises(Died), observed(at_step(at, die)):
         lab.run(faults=faults)
 
 
@@ -101,3 +104,66 @@ def test_a_label_that_was_refused_before_and_is_gone_now_is_logged_as_superseded
         dies(lab, refuses())
     lab.run()
     assert told(lab, again) == ["refused", "superseded"]
+
+
+def read(lab: Lab) -> Books:
+    """syncd's own tables, and both sides."""
+    found = lab.do(lambda session: quiet.books(session, lab.sides))
+    assert isinstance(found, Books)
+    return found
+
+
+def relabelled_half_way(lab: Lab) -> Books:
+    """``a0`` is tagged, and the run that relabels it dies when FiftyOne is written; returned is how it began."""
+    lab.run()
+    first = read(lab)
+    lab.tag(TAGGED)
+    dies(lab, Faults(), Step.FIFTYONE_WRITTEN)
+    assert lab.both() == (TAGGED, OLD)
+    return first
+
+
+def halves(books: Books) -> dict[str, str]:
+    """What the log says became of the two halves; they are logged under two runs."""
+    found = [each for each in books.log if each["annotation_id"] == "a0" and each["field"] == LABEL]
+    assert len({each["run_id"] for each in found}) == len(found) == 2
+    return {each["direction"]: each["status"] for each in found}
+
+
+def agreed(books: Books, label: str) -> dict[str, dict[str, Any]]:
+    """The baseline, if this label of ``a0`` were in it."""
+    return books.baseline | {"a0": books.baseline["a0"] | {LABEL: label}}
+
+
+def test_a_relabel_whose_second_half_comes_too_late_is_not_agreed(lab: Lab) -> None:
+    first = relabelled_half_way(lab)
+
+    def correct(change: Change) -> None:
+        if change.field == LABEL and change.annotation_id == "a0":
+            lab.sides.edit_row("a0", LABEL, HOME)
+
+    faults = Faults()
+    faults.before_change = correct
+    lab.run(faults=faults)
+    books = read(lab)
+    assert halves(books) == {"to_fiftyone": "applied", "to_database": "superseded"}
+    assert books.baseline["a0"][LABEL] == OLD
+    quiet.check_replay(books, first.baseline)
+    with pytest.raises(AssertionError, match="does not lead to the baseline"):
+        quiet.check_replay(replace(books, baseline=agreed(books, TAGGED)), first.baseline)
+    lab.run()
+    assert (lab.both(), open_kinds(lab)) == ((TAGGED, HOME), ["edit_edit"])
+
+
+def test_a_relabel_whose_second_half_is_done_by_the_next_run_is_agreed_and_undone_as_one(lab: Lab) -> None:
+    first = relabelled_half_way(lab)
+    lab.run()
+    books = read(lab)
+    assert halves(books) == {"to_fiftyone": "applied", "to_database": "applied"}
+    assert books.baseline["a0"][LABEL] == TAGGED
+    quiet.check_replay(books, first.baseline)
+    with pytest.raises(AssertionError, match="does not lead to the baseline"):
+        quiet.check_replay(replace(books, baseline=agreed(books, OLD)), first.baseline)
+    undone = lab.undo("class_tag")
+    assert (undone.left, lab.both()) == ((), (OLD, OLD))
+    quiet.check_replay(read(lab), first.baseline)
