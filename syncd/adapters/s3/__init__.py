@@ -1,1 +1,1 @@
-"""S3 by boto3: lists, reads and writes objects. :mod:`syncd.media` decides what for."""
+"""S3 by boto3: lists, reads and writes objects. :mod:`syncd.ingest.media` decides what for."""
