@@ -124,7 +124,9 @@ def bring(
     if asked:
         reached(Step.ANSWERS_COMMITTED)
         written = _write_fiftyone(session, [each.change for each in asked], progress)
-        done = tuple(judge_result(session.mapping, each) for each in written)
+        # The slices, and so the results, come in an order of their own: by sample.
+        judged = {id(each.change): judge_result(session.mapping, each) for each in written}
+        done = tuple(judged[id(each.change)] for each in asked)
         reached(Step.ANSWERS_WRITTEN)
     # Drawn labels come last in a plan, and answers after them: entries are finished in order of ``seq``.
     outcomes = [Outcome(each.seq, each.change, each.status) for each in owed if is_drawn(each.change)]

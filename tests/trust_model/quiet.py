@@ -288,17 +288,22 @@ ON_BOTH_SIDES = ("alias", "class_tag", "approved")
 """Reasons why FiftyOne is given what the database is given as well."""
 
 
+_Subject = tuple[str, "str | None", "str | None"]
+"""What one run changed: run, annotation and field."""
+
+
 def check_replay(read: Books, first: dict[str, dict[str, Any]]) -> None:
     """Replaying the log over the first baseline gives the present baseline.
 
     What both sides were found to hold equally at their first meeting is agreed without a change, and is not logged.
     Of a change to both sides (an alias, a tag) of which one half came too late, the other half is not agreed; the run
-    that wrote this one may have died, and a later run have taken up the other. What the database has answered is
-    agreed, whether or not FiftyOne's label was edited again before it could be given it.
+    that wrote this one may have died, and a later run have taken up the other. Where an undo gave each side a value of
+    its own back, nothing is agreed. What the database has answered is agreed, whether or not FiftyOne's label was
+    edited again before it could be given it.
     """
     plain = [each for each in read.log if each["reason"] != ANSWERED]
     halves = {(each["run_id"], each["annotation_id"], each["field"]) for each in plain if each["status"] != APPLIED}
-    halves.update(_left_alone(plain))
+    halves.update(_left_alone(plain), _apart(plain))
     replayed = {annotation_id: dict(fields) for annotation_id, fields in first.items()}
     for entry in read.log:
         annotation_id, name = entry["annotation_id"], entry["field"]
@@ -314,8 +319,19 @@ def check_replay(read: Books, first: dict[str, dict[str, Any]]) -> None:
     assert not found, f"the log does not lead to the baseline: {found}"
 
 
-def _left_alone(log: Iterable[dict[str, Any]]) -> Iterator[tuple[str, str | None, str | None]]:
-    """(run, annotation, field) of halves that a run wrote before it died, and whose other halves came too late.
+def _apart(log: Iterable[dict[str, Any]]) -> Iterator[_Subject]:
+    """Fields of which a run gave the two sides different values."""
+    written: defaultdict[_Subject, dict[str, Any]] = defaultdict(dict)
+    for each in log:
+        if each["action"] == "update" and each["direction"] is not None:
+            written[each["run_id"], each["annotation_id"], each["field"]][each["direction"]] = each["new"]
+    for subject, new in written.items():
+        if len(new) > 1 and not same(new["to_fiftyone"], new["to_database"]):
+            yield subject
+
+
+def _left_alone(log: Iterable[dict[str, Any]]) -> Iterator[_Subject]:
+    """Halves that a run wrote before it died, and whose other halves came too late.
 
     An intent that a later run takes up is logged under that run. So neither run has an entry for the other side, the
     later one is the next that is logged of the field, and both name the same new value.
