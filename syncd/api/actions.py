@@ -27,7 +27,8 @@ from syncd.engine.resolve import Resolved, look_for_ways
 from syncd.engine.resolve import resolve as resolve_conflicts
 from syncd.engine.result import RunResult
 from syncd.engine.run import reconcile_binding
-from syncd.engine.session import open_session, open_state
+from syncd.engine.session import open_session
+from syncd.engine.state import open_state
 from syncd.engine.undo import Undone
 from syncd.engine.undo import undo as undo_changes
 from syncd.engine.verify import Verdict

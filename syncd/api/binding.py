@@ -27,6 +27,7 @@ from syncd.api import actions, queries
 from syncd.api.actions import MadeReport, PlannedRun
 from syncd.api.progress import Fractions, Progress, silent
 from syncd.api.rows import ChangeLog, ConflictList, ConflictRow, WaitingList
+from syncd.api.status import status as statuses
 from syncd.api.wake import wake
 from syncd.config import BindingConfig, Config, find_config, load_config
 from syncd.engine.plan_file import SavedPlan
@@ -120,7 +121,7 @@ class Binding:
     def status(self) -> BindingStatus:
         """How it stands: in agreement or not, lag, open conflicts, what waits, the last run, the daemon."""
         with self._call():
-            return queries.status(self._config, [self.name])[0]
+            return statuses(self._config, [self.name])[0]
 
     def conflicts(
         self,

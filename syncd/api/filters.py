@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from syncd.adapters.connect import open_database
 from syncd.config import Config
 from syncd.config.nearest import did_you_mean
-from syncd.engine.session import State
+from syncd.engine.state import State
 from syncd.errors import ConfigError, UnknownFilter
 from syncd.model import LABEL, Direction
 from syncd.model.conflict_kinds import ConflictKind

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import partial
 from typing import Any, TextIO
 
 from syncd.api.filters import check_direction, check_field, check_kind, check_label, check_status, run_of, unknown_actor
 from syncd.api.rows import ChangeLog, ChangeRow, ConflictList, ConflictRow, WaitingList, WaitingRow, rows_of
 from syncd.config import Config
-from syncd.engine.session import State, open_state
-from syncd.engine.status import BindingStatus, status_of
+from syncd.engine.state import State, open_state
 from syncd.errors import ConfigError
 from syncd.model.result import APPLIED, PENDING
 from syncd.store import changes, following, runs
@@ -41,13 +40,6 @@ class LogFilter:
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = None
-
-
-def status(config: Config, names: Sequence[str]) -> list[BindingStatus]:
-    """How each binding stands."""
-    now = datetime.now(timezone.utc)
-    with open_state(config) as state:
-        return [status_of(state.connection, state.tables, name, now) for name in names]
 
 
 def conflicts(

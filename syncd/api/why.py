@@ -20,7 +20,8 @@ from syncd.diff.findings import jsonable, shown
 from syncd.engine.decide import decide_one
 from syncd.engine.mode import Pace
 from syncd.engine.read import Reading
-from syncd.engine.session import Session, State, open_session, open_state
+from syncd.engine.session import Session, open_session
+from syncd.engine.state import State, open_state
 from syncd.engine.status import FAILED, HELD, NEVER, BindingStatus, status_of
 from syncd.errors import ConfigError
 from syncd.model import Json, Mapping, Side

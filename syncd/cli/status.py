@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 from rich.console import Console
 
-from syncd.api import queries
+from syncd.api import status as api
 from syncd.cli.common import BindingsArgument, ConfigOption, JsonOption, chosen, configuration, handled, out, print_json
 from syncd.cli.render.conflicts import summary
 from syncd.cli.render.values import ago, escape, escape_lines, plural
@@ -24,7 +24,7 @@ def status(bindings: BindingsArgument = None, config: ConfigOption = None, json:
     """
     settings = configuration(config)
     now = datetime.now(timezone.utc)
-    found = queries.status(settings, chosen(settings, bindings))
+    found = api.status(settings, chosen(settings, bindings))
     if json:
         print_json({"bindings": [each.as_json() for each in found]})
     else:

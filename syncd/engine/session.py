@@ -188,20 +188,3 @@ def renewed(session: Session, binding: BindingConfig, *, migrated: bool = True) 
     writing.rollback()
     session.state.rollback()
     return replace(session, mapping=mapping, vocabulary=vocabulary, capture=capture)
-
-
-@dataclass(frozen=True)
-class State:
-    """A connection to syncd's own tables."""
-
-    connection: Connection
-    tables: Tables
-
-
-@contextmanager
-def open_state(config: Config) -> Iterator[State]:
-    """Connects and checks that the tables are there and current."""
-    schema = config.state.schema_name
-    with open_database(config.state_url.get_secret_value()) as connection:
-        require_current(connection, schema)
-        yield State(connection, tables_for(connection, schema))

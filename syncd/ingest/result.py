@@ -11,7 +11,7 @@ import polars as pl
 from syncd.errors import SyncdError
 from syncd.ingest.judge import no_faults
 from syncd.model import Json
-from syncd.printable import without_formulas
+from syncd.spreadsheet import without_formulas
 from syncd.vocabulary.push import Pushed
 
 SHOWN = 20

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import polars as pl
 
-from syncd.printable import without_formulas
 from syncd.report.content import Report
 from syncd.report.document import write_json
 from syncd.report.markdown import write_markdown
+from syncd.spreadsheet import without_formulas
 
 if TYPE_CHECKING:
     from syncd.report.pictures import Pictures

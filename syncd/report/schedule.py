@@ -22,7 +22,7 @@ from syncd.adapters.s3.upload import stored, upload
 from syncd.config import Config
 from syncd.config.kinds import S3Prefix
 from syncd.config.schema import ReportConfig
-from syncd.engine.session import State, open_state
+from syncd.engine.state import State, open_state
 from syncd.errors import ConfigError
 from syncd.files import whole_file
 from syncd.model import Json

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from syncd.ingest.inbox.faults import FAULTS, report_files
-from syncd.printable import without_formulas
 from syncd.report.formats import Format, write
+from syncd.spreadsheet import without_formulas
 from unit.report.logs import change, report
 
 

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from syncd.cli.render.plan import show_plan
 from syncd.cli.render.values import ago, arrow, escape, in_full, marked, plural, short_id, versus, when, words
-from syncd.engine.resolve import OVERTAKEN, REFUSED, Resolved
 from syncd.model.conflict_kinds import ConflictKind, words_of
 
 if TYPE_CHECKING:
@@ -145,26 +143,3 @@ def summary(conflicts: dict[str, int]) -> str:
         return "none"
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(conflicts.items(), key=lambda each: -each[1]))
     return f"{plural(total, 'conflict')} ({kinds})"
-
-
-ANSWERS_SHOWN = 20
-"""Conflicts printed of those that stay open; all of them are in ``--json``."""
-
-
-def show_resolved(console: Console, done: Sequence[Resolved]) -> None:
-    """Prints, for each binding, how many were resolved, and which were not and why."""
-    if not done:
-        console.print("No open conflict matches.")
-    for resolved in done:
-        if resolved.result is not None and resolved.result.dry_run and resolved.result.plan is not None:
-            show_plan(console, resolved.result.plan)
-        counts = Counter(each.status for each in resolved.outcomes)
-        said = ", ".join(f"{count:,} {words(status)}" for status, count in counts.most_common())
-        console.print(
-            f"[bold]{escape(resolved.binding)}[/bold]: {said} of {plural(len(resolved.outcomes), 'conflict')}."
-        )
-        left = [each for each in resolved.outcomes if each.status in (REFUSED, OVERTAKEN)]
-        for each in left[:ANSWERS_SHOWN]:
-            console.print(f"  [yellow]{each.conflict['id']}[/yellow] {escape(str(each.why))}.", soft_wrap=True)
-        if len(left) > ANSWERS_SHOWN:
-            console.print(f"  [dim]… and {len(left) - ANSWERS_SHOWN:,} more (all of them with --json)[/dim]")

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import polars as pl
 
 from syncd.errors import SyncdError
-from syncd.printable import printable, without_formulas
+from syncd.printable import printable
+from syncd.spreadsheet import without_formulas
 
 FAULTS: dict[str, pl.DataType] = {
     "row": pl.Int64(),

@@ -14,7 +14,7 @@ from PIL import Image
 
 import s3
 from syncd.config import Config, load_config
-from syncd.engine.session import open_state
+from syncd.engine.state import open_state
 from syncd.ingest.dataset_setup import S3_URI
 from syncd.report.pictures import Pictures, chosen, take
 from syncd.report.selection import Selection, changes

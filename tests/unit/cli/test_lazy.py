@@ -65,6 +65,8 @@ def test_the_help_imports_no_command_and_no_library_but_those_that_print_it() ->
     assert not modules & (HEAVY | {"pydantic", "sqlalchemy", "structlog", "yaml", "asyncio"})
     assert not modules & {each.module for each in COMMANDS}
     assert {each for each in modules if each.startswith("syncd.")} == {
+        "syncd.api",
+        "syncd.api.html",
         "syncd.cli",
         "syncd.cli.common",
         "syncd.cli.main",
@@ -72,6 +74,7 @@ def test_the_help_imports_no_command_and_no_library_but_those_that_print_it() ->
         "syncd.cli.render",
         "syncd.cli.render.values",
         "syncd.errors",
+        "syncd.own_process",
         "syncd.printable",
     }
 
@@ -93,7 +96,7 @@ bindings:
 
     assert {"syncd.cli.status", "syncd.store.waiting", "sqlite3"} <= modules, "it has found the tables"
     assert not modules & HEAVY
-    rooms = ("diff", "reconcile", "apply", "adapters.fiftyone", "ingest", "inbox", "resolve", "undo", "doctor")
+    rooms = ("diff", "engine.run", "engine.apply", "engine.resolve", "adapters.fiftyone", "ingest", "doctor")
     assert [each for each in modules if each.startswith(tuple(f"syncd.{room}" for room in rooms))] == []
 
 

@@ -7,22 +7,22 @@ import sys
 
 PROGRAM = """
 import gc, weakref
-from syncd import collector, own_process
+from syncd import own_process
 own_process.claim()
 kept = [[] for _ in range(1000)]
 before = gc.get_freeze_count()
-collector.spare_the_libraries()
+own_process.spare_the_libraries()
 assert gc.get_freeze_count() >= before + 1000
 frozen = gc.get_freeze_count()
 late = [[] for _ in range(1000)]
-collector.spare_the_libraries()
+own_process.spare_the_libraries()
 assert gc.get_freeze_count() <= frozen, "what is made later is looked at"
 class Knot: pass
 knot = Knot()
 knot.itself = knot
 seen = weakref.ref(knot)
 del knot
-for _ in range(100 * collector.YOUNG):
+for _ in range(100 * own_process.YOUNG):
     late.append([])
 assert seen() is None, "a cycle made later is found"
 """
