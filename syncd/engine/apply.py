@@ -26,7 +26,7 @@ from syncd.logs import Logger
 from syncd.model import ID_FIELD, Action, Change, Direction, Mapping, Plan
 from syncd.model.plan import ANSWERED
 from syncd.model.result import APPLIED, PENDING, SUPERSEDED, Judge, Result
-from syncd.store import baseline, changes, conflicts, waiting
+from syncd.store import answered, baseline, changes, conflicts, waiting
 from syncd.store.changes import Intent, Outcome
 from syncd.store.lock import make_sure
 from syncd.store.unfinished import take_up
@@ -234,7 +234,7 @@ def _record(
     baseline.drop(state, tables, binding, forgotten(plan.dropped, recorded, plan.baseline))
     waiting.update(state, tables, binding, plan.waiting, plan.scope, at)
     failed = {each.change.annotation_id for each in recorded if each.status != APPLIED}
-    waiting.update_answered(state, tables, binding, plan.answered, plan.scope, failed=failed)
+    answered.update(state, tables, binding, plan.answered, plan.scope, failed=failed)
     found = [*plan.conflicts, *refusals(session.mapping, plan.baseline, recorded)]
     opened = conflicts.update(state, tables, binding, run_id, found, plan.scope, at)
     return Applied(tuple(recorded), opened, (*owed, *intend_answers(session, recorded, run_id)))

@@ -16,7 +16,7 @@ from syncd.model import LABEL, Value
 from syncd.model.current import Present
 from syncd.model.snapshot import distinct
 from syncd.model.vocabulary import Vocabulary
-from syncd.store import baseline, waiting
+from syncd.store import answered, baseline
 
 
 def look(session: Session, annotation_ids: Iterable[str | None], sample_ids: Iterable[str | None]) -> Present:
@@ -62,7 +62,7 @@ def spoken(session: Session, present: Present, vocabulary: Vocabulary | None) ->
     """What the tags of all labels present say."""
     review, labels = session.policy.review, present.labels
     ids = labels["annotation_id"].drop_nulls().unique().to_list()
-    known = waiting.answered_tags(session.state, session.tables, session.mapping.binding, ids)
+    known = answered.load(session.state, session.tables, session.mapping.binding, ids)
     session.rest()
     verified = verified_field(session.mapping, review)
     name = None if verified is None else verified.name

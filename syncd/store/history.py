@@ -18,8 +18,7 @@ from syncd.diff.tag_intents import BY_TAG
 from syncd.model import Action, Direction
 from syncd.model.plan import AWAITING, FOR_REVIEW, RESTORED
 from syncd.model.result import ABANDONED, APPLIED, PENDING
-from syncd.store import conflicts, hand_edits
-from syncd.store import waiting as answered
+from syncd.store import answered, conflicts, hand_edits
 from syncd.store.tables import Tables
 
 FROM_DATABASE = ("changed_at_home", "on_conflict", "first_sync", "new_in_database", "restored", "stale_revert")
@@ -49,7 +48,7 @@ def load(
         open_subjects=open_now.subjects,
         refused=open_now.refused,
         minted=_minted(connection, tables, binding),
-        answered=answered.answered_tags(connection, tables, binding, ids),
+        answered=answered.load(connection, tables, binding, ids),
         unfilled=_unfilled(connection, tables, binding, since, ids),
         halves=_halves(connection, tables, binding, since, written.filter(pl.col("reason").is_in(BY_TAG))),
         by_hand=hand_edits.of_last_run(connection, tables, binding, since, written) if wrote else hand_edits.nobody(),
@@ -142,8 +141,8 @@ def remembered_ids(connection: Connection, tables: Tables, binding: str, ids: Co
         return set(connection.execute(chosen.where(*conditions)).scalars())
 
     found = named_in(tables.conflict, tables.conflict.c.status == conflicts.OPEN) | named_in(tables.waiting)
-    if answered.any_answered(connection, tables, binding):
-        found |= set(answered.answered_tags(connection, tables, binding, ids)["annotation_id"])
+    if answered.are_any(connection, tables, binding):
+        found |= set(answered.load(connection, tables, binding, ids)["annotation_id"])
     return found
 
 

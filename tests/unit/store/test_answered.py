@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from syncd.model import Scope
-from syncd.store import waiting
+from syncd.store import answered
 from syncd.store.tables import tables_for
 
 KNOWN = {("a", "krill"), ("b", "krill")}
@@ -30,7 +30,7 @@ def test_what_was_not_judged_is_left_as_it_is_also_where_it_is_found_again(
     with engine.connect() as connection:
         tables = tables_for(connection, "syncd")
         tables.answered.create(connection)
-        waiting.update_answered(connection, tables, "demo", KNOWN, Scope(everything=True))
-        waiting.update_answered(connection, tables, "demo", found, scope)
-        assert set(waiting.answered_tags(connection, tables, "demo").iter_rows()) == expected
+        answered.update(connection, tables, "demo", KNOWN, Scope(everything=True))
+        answered.update(connection, tables, "demo", found, scope)
+        assert set(answered.load(connection, tables, "demo").iter_rows()) == expected
     engine.dispose()
