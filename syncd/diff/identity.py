@@ -53,13 +53,13 @@ class _Doubts:
         self.frames: list[pl.DataFrame] = []
         self.held: set[str] = set()
 
-    def add(self, kind: str, rows: pl.DataFrame, subject: str, *, copies: bool = False) -> None:
+    def add(self, kind: ConflictKind, rows: pl.DataFrame, subject: str, *, copies: bool = False) -> None:
         """Adds labels as conflicts of this kind; with ``copies`` there may be several about one subject."""
         if rows.is_empty():
             return
         self.frames.append(
             rows.with_columns(
-                pl.lit(kind).alias("kind"), pl.col(subject).alias("subject"), pl.lit(copies).alias("is_copy")
+                pl.lit(kind.value).alias("kind"), pl.col(subject).alias("subject"), pl.lit(copies).alias("is_copy")
             )
         )
 
@@ -288,7 +288,7 @@ def _conflicts(mapping: Mapping, doubts: _Doubts, baseline: pl.DataFrame) -> lis
                     "sample_id": row["base_sample"],
                 }
             suggestions = (TWICE,) if row["twice"] else ()
-            conflict = label_conflict(mapping, row, row["kind"], suggestions, row["subject"])
+            conflict = label_conflict(mapping, row, ConflictKind(row["kind"]), suggestions, row["subject"])
             found.append(replace(conflict, base=base, is_copy=row["is_copy"]))
     return found
 
