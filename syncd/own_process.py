@@ -31,6 +31,8 @@ YOUNG = 20_000
 def spare_the_libraries() -> None:
     """Leaves what is there now out of every later collection; once in a process, when its libraries are loaded.
 
+    The libraries that a binding needs make some hundred thousand objects. A plan of ten thousand changes makes as many
+    again, for each some hundreds of which the collector would go through all of them: a quarter of a bulk run's time.
     In another program's process it does nothing: the thresholds and what is frozen there are that program's.
     """
     if not is_own():

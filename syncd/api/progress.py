@@ -20,7 +20,7 @@ SHARES = {
     "writing": 0.8,
     "recording what was met": 0.95,
 }
-"""By phase, the share of a call that has passed when it begins, as measured on large datasets."""
+"""By phase, the share of a call that has passed when it begins: estimates, made to grow and not to be exact."""
 
 DONE = "done"
 

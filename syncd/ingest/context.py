@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
 from pymongo.database import Database
 
 from syncd.adapters.connect import fiftyone_database, open_database
@@ -124,8 +123,3 @@ def _predicted(binding: BindingConfig, layout: Layout) -> Iterator[Predicted]:
                 )
             parts["bounding_box"] = predicted(each.field, BOX) if each.box is not None else column(BOX)
         yield Predicted(labels, parts)
-
-
-def no_rows() -> pl.DataFrame:
-    """A frame of ids without rows."""
-    return pl.DataFrame(schema={"annotation_id": pl.String(), "media": pl.String()})
