@@ -62,7 +62,7 @@ def _nothing_came(inputs: Inputs) -> bool:
 
 
 def _of_nothing(inputs: Inputs) -> Plan:
-    """What :func:`judge_all` makes of empty incremental readings, without the hundred joins of empty frames it takes."""
+    """What :func:`judge_all` makes of empty incremental readings, by a hundred joins of empty frames."""
     return Plan(
         binding=inputs.mapping.binding,
         changes=(),
