@@ -27,7 +27,7 @@ from syncd.errors import ConfigError
 from syncd.model import LABEL, Action, Change, Direction, Json, Plan, Side, TagEdit
 from syncd.model.conflict_kinds import STICKY, ConflictKind
 from syncd.model.current import Present, Row
-from syncd.model.plan import FOR_REVIEW, RELABELLED
+from syncd.model.reasons import Reason
 from syncd.model.snapshot import column, known_column
 from syncd.model.values import same_value
 from syncd.store import conflicts
@@ -230,7 +230,7 @@ class _Judged:
         name = f"{start}{self.actor}"
         for each in self.changes:
             label = self.present.label_at(each.sample_id, each.label_id)
-            if label is None or not (each.reason == FOR_REVIEW or each.annotation_id is None):
+            if label is None or not (each.reason == Reason.RELABELLED_FOR_REVIEW or each.annotation_id is None):
                 continue
             others = tuple(tag for tag in label["tags"] or () if tag.startswith(start) and tag != name)
             yield TagEdit(str(each.sample_id), each.label_id, add=(name,), remove=others, after_changes=True)
@@ -252,7 +252,7 @@ class _Judged:
         if annotation_id is None:
             # It becomes a row, with this label, when a run looks at it.
             if old != self.term:
-                yield self._change(label, Direction.TO_FIFTYONE, old, RELABELLED)
+                yield self._change(label, Direction.TO_FIFTYONE, old, Reason.RELABELLED)
             return
         known = self.present.label(annotation_id)
         if known is None or (known["sample_id"], known["label_id"]) != place:
@@ -262,9 +262,11 @@ class _Judged:
             yield why or "the database does not have it"
             return
         if old != self.term:
-            yield self._change(label, Direction.TO_FIFTYONE, old, FOR_REVIEW if self.waits else RELABELLED)
+            yield self._change(
+                label, Direction.TO_FIFTYONE, old, Reason.RELABELLED_FOR_REVIEW if self.waits else Reason.RELABELLED
+            )
         if row[column(LABEL)] != self.term and not self.waits:
-            yield self._change(label, Direction.TO_DATABASE, row[column(LABEL)], RELABELLED)
+            yield self._change(label, Direction.TO_DATABASE, row[column(LABEL)], Reason.RELABELLED)
 
     def _row(self, annotation_id: str, label: object) -> tuple[str | None, Row | None]:
         """The annotation's row, or why nobody should write to it now."""

@@ -11,11 +11,11 @@ from syncd.diff.findings import edited, jsonable, problems_of, shown
 from syncd.diff.frames import B, D, F, is_known
 from syncd.diff.history import about_column
 from syncd.diff.merge import reason_column, verdict_column
-from syncd.diff.tag_intents import ALIAS, BY_TAG
 from syncd.diff.unsafe_values import not_readable, why_unsafe
 from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.mapping import Direction, Field, Mapping, Side
-from syncd.model.plan import AWAITING, RESTORED, Action, Change, Conflict, Edited, Waiting
+from syncd.model.plan import AWAITING, Action, Change, Conflict, Edited, Waiting
+from syncd.model.reasons import BY_TAG, Reason
 from syncd.model.snapshot import baseline_schema, column, known_column
 
 SETTLED = ("same", "adopt")
@@ -76,17 +76,17 @@ def _outcomes(field: Field, row: dict[str, Any]) -> Iterator[Outcome]:
     else:
         kind = ConflictKind(verdict)
         yield _conflict(field, row, kind, _why_broken(field, row) if kind is ConflictKind.UNSAFE_VALUE else ())
-        if row[about_column(field, "via")] == RESTORED:
+        if row[about_column(field, "via")] == Reason.RESTORED:
             # Whatever the sides disagree about: what the label has lost by the way it is given back first.
             typed, agreed = row[about_column(field, "typed")], row[F + column(field.name)]
-            yield _change(field, row, Direction.TO_FIFTYONE, typed, agreed, reason=RESTORED)
+            yield _change(field, row, Direction.TO_FIFTYONE, typed, agreed, reason=Reason.RESTORED)
 
 
 def _homeward(field: Field, row: dict[str, Any], *, waits: bool) -> Iterator[Outcome]:
     """An edit made in FiftyOne. If FiftyOne has it in other words, or only as a tag, FiftyOne is changed too."""
     new = row[F + column(field.name)]
     via, typed = row[about_column(field, "via")], row[about_column(field, "typed")]
-    both = typed != new and (via != ALIAS or field.direction.allows(Direction.TO_FIFTYONE))
+    both = typed != new and (via != Reason.ALIAS or field.direction.allows(Direction.TO_FIFTYONE))
     why = why_unsafe(field, Side.DATABASE, new)
     if why is None and both:
         why = why_unsafe(field, Side.FIFTYONE, new)
@@ -115,7 +115,7 @@ def _change(
     from_database = way is Direction.TO_FIFTYONE and not by_tag and new == row[D + column(field.name)]
     side = D if from_database else F
     # What is given back is nobody's edit, whoever was at the row last.
-    given_back = reason == RESTORED
+    given_back = reason == Reason.RESTORED
     return Change(
         annotation_id=row["annotation_id"],
         label_id=row[F + "label_id"],

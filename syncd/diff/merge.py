@@ -18,16 +18,12 @@ from syncd.diff.history import about_column, with_memory
 from syncd.diff.inputs import History
 from syncd.diff.reverts import WINDOW
 from syncd.diff.rewind import rewound_column
-from syncd.diff.tag_intents import ALIAS, BY_TAG
 from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.mapping import BOX, LABEL, Direction, Field, Mapping, Side
-from syncd.model.plan import RESTORED
 from syncd.model.policy import Policy
+from syncd.model.reasons import BY_TAG, Reason
 from syncd.model.snapshot import column
 from syncd.model.values import differs
-
-ON_CONFLICT = "on_conflict"
-"""Reason of a change by which, of two edits, the one that a policy names has won."""
 
 
 def verdict_column(name: str) -> str:
@@ -164,7 +160,7 @@ def _respelling(field: Field) -> pl.Expr:
 
     An attribute is given back whatever its direction: otherwise the next run would take it for cleared.
     """
-    lost = (_about(field, "via") == RESTORED).fill_null(value=False)
+    lost = (_about(field, "via") == Reason.RESTORED).fill_null(value=False)
     allowed = pl.lit(field.direction.allows(Direction.TO_FIFTYONE)) | _about(field, "by_tag") | lost
     return pl.when(allowed).then(pl.lit(Direction.TO_FIFTYONE.value)).otherwise(pl.lit("same"))
 
@@ -232,17 +228,17 @@ def _reason(field: Field) -> pl.Expr:
         pl.when(_about(field, "respelt") | (home & _about(field, "by_tag")))
         .then(_about(field, "via"))
         .when(home & by_fiftyone & by_database & _about(field, "agrees"))
-        .then(pl.lit(ALIAS))
+        .then(pl.lit(Reason.ALIAS))
         .when(~_about(field, "known"))
-        .then(pl.lit("first_sync"))
+        .then(pl.lit(Reason.FIRST_SYNC))
         .when(verdict == "converged")
         .then(verdict)
         .when(_about(field, "returned").is_not_null() & by_fiftyone & (verdict == Direction.TO_FIFTYONE.value))
-        .then(pl.lit(ConflictKind.STALE_REVERT.value))
+        .then(pl.lit(Reason.STALE_REVERT))
         .when(by_fiftyone & by_database)
-        .then(pl.lit(ON_CONFLICT))
+        .then(pl.lit(Reason.ON_CONFLICT))
         .when(by_fiftyone)
-        .then(pl.lit("reviewed"))
-        .otherwise(pl.lit("changed_at_home"))
+        .then(pl.lit(Reason.REVIEWED))
+        .otherwise(pl.lit(Reason.CHANGED_AT_HOME))
         .alias(reason_column(field.name))
     )

@@ -25,7 +25,8 @@ from syncd.model import (
     dtype,
 )
 from syncd.model.conflict_kinds import ConflictKind
-from syncd.model.plan import FOR_REVIEW, Content, Edited
+from syncd.model.plan import Content, Edited
+from syncd.model.reasons import Reason
 from syncd.model.result import APPLIED, REFUSED, SUPERSEDED, Result
 from syncd.model.snapshot import baseline_schema, column, known_column
 from syncd.model.values import same_content, same_value
@@ -194,7 +195,7 @@ def _agreed(field: Field, applied: Sequence[Recorded]) -> list[tuple[str | None,
         change, result = each.change, each.result
         if change.action is not Action.UPDATE or change.field != field.name or result is None:
             continue
-        if change.reason == FOR_REVIEW:
+        if change.reason == Reason.RELABELLED_FOR_REVIEW:
             continue
         name = change.annotation_id
         if field.name in result.answered:

@@ -46,6 +46,7 @@ from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import dumps
 from syncd.model.mapping import SAMPLE_FIELD, Mapping, Side
 from syncd.model.plan import AWAITING, ERROR, Change, Conflict, Counts, Plan, Scope, Waiting
+from syncd.model.reasons import Reason
 from syncd.model.snapshot import baseline_schema, distinct
 
 
@@ -258,7 +259,7 @@ def _counts(
     return Counts(
         scanned_fiftyone=inputs.fiftyone.size,
         scanned_database=inputs.database.size,
-        converged=sum(each.reason == "converged" for each in changes),
+        converged=sum(each.reason == Reason.CONVERGED for each in changes),
         first_met=in_both.filter(~pl.col("in_b")).height,
         not_ingested=found.not_ingested,
         too_young=left.count,

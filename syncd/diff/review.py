@@ -24,8 +24,6 @@ import polars as pl
 from syncd.diff.findings import edited, jsonable
 from syncd.diff.frames import D, F
 from syncd.diff.inputs import History
-from syncd.diff.merge import ON_CONFLICT
-from syncd.diff.tag_intents import APPROVED, CLASS_TAG
 from syncd.diff.tags import APPROVE, CLASS, ERROR, PLACE, Place, with_actors
 from syncd.diff.unsafe_values import why_unsafe
 from syncd.model.conflict_kinds import ConflictKind
@@ -34,6 +32,7 @@ from syncd.model.mapping import FLAG, LABEL, MEDIA_FIELD, SAMPLE_FIELD, Directio
 from syncd.model.plan import AWAITING, Action, Change, Conflict, TagEdit, Waiting
 from syncd.model.plan import ERROR as FLAGGED
 from syncd.model.policy import Review
+from syncd.model.reasons import Reason
 from syncd.model.snapshot import column
 
 
@@ -108,7 +107,7 @@ def _logged(tags: pl.DataFrame, heard: Heard) -> frozenset[tuple[str, str]]:
 
 def _with_outcome(tags: pl.DataFrame, verified: str | None, history: History, heard: Heard) -> pl.DataFrame:
     """Adds ``open`` (its label is in dispute or waits), ``done`` and ``idle`` (it asks for nothing)."""
-    done_by = (CLASS_TAG, APPROVED, ON_CONFLICT)
+    done_by = (Reason.CLASS_TAG, Reason.APPROVED, Reason.ON_CONFLICT)
     relabelled = _places(each for each in heard.changes if each.field == LABEL and each.reason in done_by)
     homeward = [each for each in heard.changes if each.direction is Direction.TO_DATABASE]
     written = _places(each for each in homeward if each.field not in (FLAG, MEDIA_FIELD))
@@ -117,8 +116,8 @@ def _with_outcome(tags: pl.DataFrame, verified: str | None, history: History, he
     # Of a label that goes to another image nothing else was judged: its tags speak in the next run.
     moving = _places(each for each in heard.changes if each.field in (MEDIA_FIELD, SAMPLE_FIELD) and each.direction)
     disputed = _places(heard.conflicts) | _places(heard.waiting) | moving
-    lately = history.written.filter(pl.col("reason").is_in([CLASS_TAG, APPROVED])).select(
-        "annotation_id", pl.col("reason").replace({CLASS_TAG: CLASS, APPROVED: APPROVE}).alias("role")
+    lately = history.written.filter(pl.col("reason").is_in([Reason.CLASS_TAG, Reason.APPROVED])).select(
+        "annotation_id", pl.col("reason").replace({Reason.CLASS_TAG: CLASS, Reason.APPROVED: APPROVE}).alias("role")
     )
     lately = lately.unique().with_columns(pl.lit(value=True).alias("lately"))
     tags = tags.join(lately, on=["annotation_id", "role"], how="left").join(
@@ -234,9 +233,6 @@ def drawn_waits(row: dict[str, Any], content: Json, annotation_id: str | None) -
     )
 
 
-REASON = "flagged"
-
-
 def flag(
     mapping: Mapping, review: Review, tags: pl.DataFrame, rows: pl.DataFrame, open_conflicts: pl.DataFrame
 ) -> list[Change | Conflict]:
@@ -296,7 +292,7 @@ def _outcome(field: Field | None, row: dict[str, Any], *, refused: bool) -> Chan
         field=FLAG,
         old=old,
         new=new,
-        reason=REASON,
+        reason=Reason.FLAGGED,
         actor=row[F + "actor"],
         edited_at=row[F + "edited_at"],
     )

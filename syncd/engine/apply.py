@@ -24,7 +24,7 @@ from syncd.engine.steps import Step, reached
 from syncd.errors import LockLost
 from syncd.logs import Logger
 from syncd.model import ID_FIELD, Action, Change, Direction, Mapping, Plan
-from syncd.model.plan import ANSWERED
+from syncd.model.reasons import Reason
 from syncd.model.result import APPLIED, PENDING, SUPERSEDED, Judge, Result
 from syncd.store import answered, baseline, changes, conflicts, waiting
 from syncd.store.changes import Intent, Outcome
@@ -349,5 +349,5 @@ def unapplied(recorded: Sequence[Recorded]) -> set[tuple[str | None, str | None]
     return {
         (each.change.sample_id, each.change.label_id)
         for each in recorded
-        if each.status != APPLIED and each.change.direction is not None and each.change.reason != ANSWERED
+        if each.status != APPLIED and each.change.direction is not None and each.change.reason != Reason.ANSWERED
     }

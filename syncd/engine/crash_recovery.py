@@ -16,7 +16,7 @@ from syncd.diff.outcomes import Recorded, answers, forgotten, held, next_baselin
 from syncd.engine.apply import bring, intend_answers, is_drawn, write_stamps
 from syncd.engine.session import Session
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Content, Direction, Value
-from syncd.model.plan import ANSWERED
+from syncd.model.reasons import Reason
 from syncd.model.result import ABANDONED, APPLIED, REFUSED, SUPERSEDED, Result
 from syncd.model.values import same_content
 from syncd.store import baseline, changes, conflicts
@@ -64,7 +64,7 @@ def settle(session: Session, *, keep: bool = False) -> Settled:
     }
     session.rest()
     write_stamps(session, [each.change for each in drawn.values() if each.status == APPLIED])
-    _complete(session, [each for each in outward if each.reason == ANSWERED])
+    _complete(session, [each for each in outward if each.reason == Reason.ANSWERED])
     seen |= _seen_in_fiftyone(session, outward)
     recorded = [drawn.get(id(each)) or _judge(session, each, seen.get(id(each))) for each in intended]
 

@@ -12,9 +12,8 @@ from syncd.actor import person
 from syncd.engine.direct_plan import made_plan
 from syncd.engine.session import Session
 from syncd.model import LABEL, Action, Change, Direction, Plan, Side, Snapshot
+from syncd.model.reasons import Reason
 from syncd.model.snapshot import column
-
-REASON = "vocabulary_fix"
 
 WAYS = {Side.FIFTYONE: Direction.TO_FIFTYONE, Side.DATABASE: Direction.TO_DATABASE}
 
@@ -110,7 +109,7 @@ def _changes(row: dict[str, Any], actor: str) -> Iterator[Change]:
                 field=LABEL,
                 old=old,
                 new=new,
-                reason=REASON,
+                reason=Reason.VOCABULARY_FIX,
                 actor=actor,
                 media=row["media"],
             )

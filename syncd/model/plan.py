@@ -12,27 +12,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import Json, Value, dumps
 from syncd.model.mapping import ID_FIELD, SAMPLE_FIELD, Direction, Side
+from syncd.model.reasons import Reason
 
 if TYPE_CHECKING:
     import polars as pl
 
 Content: TypeAlias = "Value | dict[str, Value]"
 """The value of one field, or (insert, delete) of all fields of an annotation."""
-
-
-ANSWERED = "answered"
-"""Reason of the change that brings the database's answer to FiftyOne."""
-
-RESTORED = "restored"
-"""Reason of changes that give FiftyOne back what it lost: a label, or attributes of one."""
-
-
-RELABELLED = "relabelled"
-"""Reason of changes by which a person gave labels another class, on both sides at once."""
-
-FOR_REVIEW = "relabelled_for_review"
-"""The same where edits wait for review: FiftyOne alone is written, and holds an edit like any other. What is written
-so is agreed by nobody: it moves no baseline."""
 
 
 class Action(str, Enum):
@@ -96,7 +82,7 @@ class Change:
         elif self.field == ID_FIELD:
             rank = "1"
         else:
-            rank = "0" if self.reason == RESTORED else "3"
+            rank = "0" if self.reason == Reason.RESTORED else "3"
         label = (self.label_id or "", self.sample_id or "")
         return (
             "~" if self.annotation_id is None else "+" if self.brings_label else "",

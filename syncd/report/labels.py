@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from syncd.diff.net_changes import PUT_BACK
 from syncd.model import LABEL, Action, Direction
+from syncd.model.reasons import PUT_BACK, Reason
 from syncd.model.result import APPLIED
 from syncd.model.vocabulary import Term
 
@@ -60,7 +60,7 @@ def net(changes: pl.DataFrame) -> tuple[Net, ...]:
     Nothing is gained where FiftyOne alone was given back what the database had all along.
     """
     again = (pl.col("action") == Action.INSERT.value) & pl.col("reason").is_in(PUT_BACK)
-    again = (pl.col("direction") == Direction.TO_FIFTYONE.value) & (again | (pl.col("reason") == "stale_revert"))
+    again = (pl.col("direction") == Direction.TO_FIFTYONE.value) & (again | (pl.col("reason") == Reason.STALE_REVERT))
     moved = _moved(changes).filter(pl.col("old_label").ne_missing(pl.col("new_label")), ~again.fill_null(False))
     gained = moved.select(label="new_label", gained=pl.lit(1), lost=pl.lit(0))
     lost = moved.select(label="old_label", gained=pl.lit(0), lost=pl.lit(1))

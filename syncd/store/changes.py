@@ -17,7 +17,7 @@ from syncd.adapters.sql.arrays import array
 from syncd.adapters.sql.encoding import codec_of, escaped
 from syncd.model import Action, Change, Direction, Mapping, to_json
 from syncd.model.kinds import from_json, storable
-from syncd.model.plan import ANSWERED
+from syncd.model.reasons import Reason
 from syncd.model.result import APPLIED, PENDING
 from syncd.pipelining import ahead, batches
 from syncd.store import runs
@@ -315,7 +315,7 @@ def with_answers(
         chosen = sa.select(table).where(
             table.c.binding == binding,
             table.c.run_id.in_(runs_meant[start : start + BATCH]),
-            table.c.reason == ANSWERED,
+            table.c.reason == Reason.ANSWERED,
             table.c.status == APPLIED,
         )
         for answer in connection.execute(chosen).mappings():

@@ -15,12 +15,20 @@ from syncd.diff.inputs import BY_HAND_SCHEMA, STANDING_SCHEMA
 from syncd.model import FLAG, Action, Direction, Side
 from syncd.model.conflict_kinds import BY_HAND
 from syncd.model.plan import AWAITING
+from syncd.model.reasons import Reason
 from syncd.model.result import APPLIED, SUPERSEDED
 from syncd.model.snapshot import distinct
 from syncd.store import conflicts, runs
 from syncd.store.tables import Tables
 
-CARRIED = ("reviewed", "alias", "on_conflict", "drawn_in_fiftyone", "deleted_in_fiftyone", "converged")
+CARRIED = (
+    Reason.REVIEWED,
+    Reason.ALIAS,
+    Reason.ON_CONFLICT,
+    Reason.DRAWN,
+    Reason.DELETED_IN_FIFTYONE,
+    Reason.CONVERGED,
+)
 """Reasons of changes that somebody had made in FiftyOne by hand; a tag is none of its list's labels."""
 
 

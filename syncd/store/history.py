@@ -12,16 +12,22 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import any_of
-from syncd.diff.findings import DRAWN
 from syncd.diff.inputs import EARLIER_SCHEMA, HALF_SCHEMA, UNFILLED_SCHEMA, WAITING_SCHEMA, WRITTEN_SCHEMA, History
-from syncd.diff.tag_intents import BY_TAG
 from syncd.model import Action, Direction
-from syncd.model.plan import AWAITING, FOR_REVIEW, RESTORED
+from syncd.model.plan import AWAITING
+from syncd.model.reasons import BY_TAG, Reason
 from syncd.model.result import ABANDONED, APPLIED, PENDING
 from syncd.store import answered, conflicts, hand_edits
 from syncd.store.tables import Tables
 
-FROM_DATABASE = ("changed_at_home", "on_conflict", "first_sync", "new_in_database", "restored", "stale_revert")
+FROM_DATABASE = (
+    Reason.CHANGED_AT_HOME,
+    Reason.ON_CONFLICT,
+    Reason.FIRST_SYNC,
+    Reason.NEW_IN_DATABASE,
+    Reason.RESTORED,
+    Reason.STALE_REVERT,
+)
 """Reasons of changes to FiftyOne whose actor is the one that the database names."""
 
 
@@ -77,7 +83,7 @@ def with_earlier(
         table.c.status == APPLIED,
         table.c.applied_at <= until,
         # What was written for review was not agreed.
-        table.c.reason != FOR_REVIEW,
+        table.c.reason != Reason.RELABELLED_FOR_REVIEW,
     )
     chosen = (
         sa.select(
@@ -256,7 +262,7 @@ def _unfilled(
         _came_to_nothing(table, since),
         table.c.direction == Direction.TO_FIFTYONE.value,
         table.c.field.is_not(None),
-        table.c.reason == RESTORED,
+        table.c.reason == Reason.RESTORED,
         ~written_since,
     )
     return _frame(connection, _about(connection, chosen, table, ids), UNFILLED_SCHEMA)
@@ -300,7 +306,7 @@ def _minted(connection: Connection, tables: Tables, binding: str) -> frozenset[t
             table.c.direction == sa.literal_column(f"'{Direction.TO_DATABASE.value}'"),
             table.c.annotation_id.is_not(None),
             table.c.label_id.is_not(None),
-            table.c.reason == DRAWN,
+            table.c.reason == Reason.DRAWN,
         )
         .group_by(table.c.annotation_id)
         .having(landed == 0)

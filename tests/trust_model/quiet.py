@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from syncd.engine.session import Session
 from syncd.model import ID_FIELD, Side
-from syncd.model.plan import ANSWERED
+from syncd.model.reasons import Reason
 from syncd.model.result import APPLIED, PENDING
 from syncd.store import changes
 from trust_model.history import Edit, History
@@ -301,7 +301,7 @@ def check_replay(read: Books, first: dict[str, dict[str, Any]]) -> None:
     its own back, nothing is agreed. What the database has answered is agreed, whether or not FiftyOne's label was
     edited again before it could be given it.
     """
-    plain = [each for each in read.log if each["reason"] != ANSWERED]
+    plain = [each for each in read.log if each["reason"] != Reason.ANSWERED]
     halves = {(each["run_id"], each["annotation_id"], each["field"]) for each in plain if each["status"] != APPLIED}
     halves.update(_left_alone(plain), _apart(plain))
     replayed = {annotation_id: dict(fields) for annotation_id, fields in first.items()}
@@ -381,14 +381,14 @@ def check_log(read: Books, session: Session) -> None:
         (
             *(each[name] for name in ("run_id", "annotation_id", "label_id", "field", "direction", "action")),
             # An answer is a change of its own to what the run itself may have written.
-            each["reason"] == ANSWERED,
+            each["reason"] == Reason.ANSWERED,
         )
         for each in read.applied
     )
     twice = [each for each in starts if each[1] is not None]
     assert len(twice) == len(set(twice)), "one run logged a change twice"
     for each in read.log:
-        if each["reason"] == ANSWERED:
+        if each["reason"] == Reason.ANSWERED:
             assert asked(read, each), f"nothing was written that the database answered: {each}"
 
 
