@@ -10,16 +10,20 @@ import polars as pl
 from syncd.diff.findings import edited, jsonable, problems_of, shown
 from syncd.diff.frames import B, D, F, is_known
 from syncd.diff.history import about_column
-from syncd.diff.merge import reason_column, verdict_column
+from syncd.diff.merge import reason_column
+from syncd.diff.merge_rules import verdict_column
 from syncd.diff.unsafe_values import not_readable, why_unsafe
 from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.mapping import Direction, Field, Mapping, Side
-from syncd.model.plan import AWAITING, Action, Change, Conflict, Edited, Waiting
+from syncd.model.plan import AWAITING, Action, Change, Conflict, Edited, Verdict, Waiting
 from syncd.model.reasons import BY_TAG, Reason
 from syncd.model.snapshot import baseline_schema, column, known_column
 
-SETTLED = ("same", "adopt")
+SETTLED = (Verdict.SAME, Verdict.ADOPT)
 """Verdicts of which nothing is said."""
+
+AGREED = (Verdict.ADOPT, Verdict.CONVERGED)
+"""Verdicts by which the value of both sides becomes what is agreed."""
 
 Outcome: TypeAlias = "Change | Conflict | Waiting"
 
@@ -59,11 +63,11 @@ def _concerning(field: Field) -> list[str]:
 
 def _outcomes(field: Field, row: dict[str, Any]) -> Iterator[Outcome]:
     verdict = row[verdict_column(field.name)]
-    if verdict == "converged":
+    if verdict == Verdict.CONVERGED:
         yield _change(field, row, None, row[B + column(field.name)], row[D + column(field.name)])
-    elif verdict in (Direction.TO_DATABASE.value, AWAITING):
-        yield from _homeward(field, row, waits=verdict == AWAITING)
-    elif verdict == Direction.TO_FIFTYONE.value:
+    elif verdict in (Verdict.TO_DATABASE, Verdict.AWAITING):
+        yield from _homeward(field, row, waits=verdict == Verdict.AWAITING)
+    elif verdict == Verdict.TO_FIFTYONE:
         new = row[D + column(field.name)]
         why = why_unsafe(field, Side.FIFTYONE, new)
         if why is None:
@@ -185,7 +189,7 @@ def next_baseline(mapping: Mapping, rows: pl.DataFrame, changes: Iterable[Change
         pl.col(F + mapping.image).alias("image"),
     ]
     for each in mapping.fields:
-        agreed = pl.col(verdict_column(each.name)).is_in(["adopt", "converged"])
+        agreed = pl.col(verdict_column(each.name)).is_in(AGREED)
         name = column(each.name)
         columns.append(pl.when(agreed).then(pl.col(D + name)).otherwise(pl.col(B + name)).alias(name))
         columns.append((agreed | is_known(each.name)).alias(known_column(each.name)))
@@ -197,4 +201,4 @@ def _touched(mapping: Mapping) -> Iterator[pl.Expr]:
     yield pl.col(F + "sample_id").ne_missing(pl.col(B + "sample_id"))
     yield pl.col(F + mapping.image).ne_missing(pl.col(B + "image"))
     for each in mapping.fields:
-        yield pl.col(verdict_column(each.name)).is_in(["adopt", "converged"])
+        yield pl.col(verdict_column(each.name)).is_in(AGREED)

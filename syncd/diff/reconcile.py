@@ -22,7 +22,7 @@ from syncd.diff.identity import Identified, identify, without_orphans
 from syncd.diff.images import Images, judge_images
 from syncd.diff.inputs import Inputs
 from syncd.diff.lost_attributes import with_lost
-from syncd.diff.merge import judge, verdict_column
+from syncd.diff.merge import judge
 from syncd.diff.newcomers import judge_newcomers
 from syncd.diff.presence import judge_missing
 from syncd.diff.quiet_period import LeftAlone, without_young
@@ -108,7 +108,7 @@ def judge_all(inputs: Inputs) -> Plan:
     found.hints.extend(rewind.hints(inputs, went_back))
     work = rewind.with_few(inputs, went_back, _needs_work(mapping, in_both, voiced))
     work = with_wishes(inputs, voiced, with_actors(work, review, F))
-    work = gated(mapping, review, judge(mapping, inputs.policy, inputs.history, returns.values, work), verdict_column)
+    work = gated(mapping, review, judge(mapping, inputs.policy, inputs.history, returns.values, work))
     flagging = flag(mapping, review, tags, in_both, inputs.history.open_conflicts)
     for outcome in (*decide(mapping, work), *flagging):
         found.add(outcome)

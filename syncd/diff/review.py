@@ -24,12 +24,13 @@ import polars as pl
 from syncd.diff.findings import edited, jsonable
 from syncd.diff.frames import D, F
 from syncd.diff.inputs import History
+from syncd.diff.merge_rules import verdict_column
 from syncd.diff.tags import APPROVE, CLASS, ERROR, PLACE, Place, with_actors
 from syncd.diff.unsafe_values import why_unsafe
 from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import Json, Kind, Value
 from syncd.model.mapping import FLAG, LABEL, MEDIA_FIELD, SAMPLE_FIELD, Direction, Field, Mapping, Side
-from syncd.model.plan import AWAITING, Action, Change, Conflict, TagEdit, Waiting
+from syncd.model.plan import AWAITING, Action, Change, Conflict, TagEdit, Verdict, Waiting
 from syncd.model.plan import ERROR as FLAGGED
 from syncd.model.policy import Review
 from syncd.model.reasons import Reason
@@ -202,18 +203,15 @@ def flagged(review: Review, tags: pl.DataFrame, rows: pl.DataFrame) -> list[Wait
 TAGGED = "tagged"
 
 
-def gated(mapping: Mapping, review: Review, rows: pl.DataFrame, verdict: Any) -> pl.DataFrame:
-    """Holds back edits on their way to the database, in judged rows, that nobody has approved.
-
-    ``verdict`` names the column of a field's verdict.
-    """
+def gated(mapping: Mapping, review: Review, rows: pl.DataFrame) -> pl.DataFrame:
+    """Holds back edits on their way to the database, in judged rows, that nobody has approved."""
     if review.mode != TAGGED or rows.is_empty():
         return rows
     return rows.with_columns(
-        pl.when((pl.col(verdict(name)) == Direction.TO_DATABASE.value) & ~pl.col("approved"))
-        .then(pl.lit(AWAITING))
-        .otherwise(pl.col(verdict(name)))
-        .alias(verdict(name))
+        pl.when((pl.col(verdict_column(name)) == Verdict.TO_DATABASE.value) & ~pl.col("approved"))
+        .then(pl.lit(Verdict.AWAITING.value))
+        .otherwise(pl.col(verdict_column(name)))
+        .alias(verdict_column(name))
         for name in mapping.names
     )
 

@@ -21,6 +21,25 @@ Content: TypeAlias = "Value | dict[str, Value]"
 """The value of one field, or (insert, delete) of all fields of an annotation."""
 
 
+class Verdict(str, Enum):
+    """What the merge decides about a field of an annotation that both sides have, unless it is a conflict."""
+
+    SAME = "same"
+    """Nothing is to be done."""
+
+    ADOPT = "adopt"
+    """Both sides agree, and the baseline does not know it yet."""
+
+    CONVERGED = "converged"
+    """Both sides made the same change."""
+
+    TO_DATABASE = "to_database"
+    TO_FIFTYONE = "to_fiftyone"
+
+    AWAITING = "awaiting_review"
+    """The value goes to the database as soon as somebody approves of it."""
+
+
 class Action(str, Enum):
     """What a change does to its target."""
 
