@@ -20,7 +20,7 @@ from syncd.diff.review import TAGGED
 from syncd.diff.unsafe_values import why_unsafe
 from syncd.diff.vocabulary import nearest_terms
 from syncd.engine.current import look, spoken
-from syncd.engine.direct_plan import RELABEL, MadeOptions, apply_made, made_plan
+from syncd.engine.direct_plan import MadeOptions, apply_made, made_plan
 from syncd.engine.result import RunResult, change_json
 from syncd.engine.session import Session
 from syncd.errors import ConfigError
@@ -28,6 +28,7 @@ from syncd.model import LABEL, Action, Change, Direction, Json, Plan, Side, TagE
 from syncd.model.conflict_kinds import STICKY, ConflictKind
 from syncd.model.current import Present, Row
 from syncd.model.reasons import Reason
+from syncd.model.run import RunMode
 from syncd.model.snapshot import column, known_column
 from syncd.model.values import same_value
 from syncd.store import conflicts
@@ -116,7 +117,7 @@ def relabel(
     plan = replace(plan, tags=tuple(judged.named()))
     result = None
     if plan.changes:
-        options = MadeOptions(RELABEL, dry_run=dry_run, force=force, note=note, progress=progress)
+        options = MadeOptions(RunMode.RELABEL, dry_run=dry_run, force=force, note=note, progress=progress)
         result = apply_made(session, plan, options)
     return Relabelled(session.mapping.binding, term, judged.waits, judged.already, left, plan, result)
 

@@ -16,11 +16,13 @@ import syncd
 from syncd.daemon.notify import NoticeCounts
 from syncd.daemon.status_board import BUCKETS_S, UNKNOWN_MODE, Board, Spread, Tally
 from syncd.model import Direction, Side
-from syncd.store import runs
+from syncd.model.run import RunMode, RunStatus
 from syncd.store.daemon_registry import BindingState, State
-from syncd.store.runs import FULL, INCREMENTAL
 
-_ALWAYS = [*product((runs.DONE, runs.HELD, runs.FAILED), (INCREMENTAL, FULL)), (runs.FAILED, UNKNOWN_MODE)]
+_ALWAYS = [
+    *product((RunStatus.DONE, RunStatus.HELD, RunStatus.FAILED), (RunMode.INCREMENTAL, RunMode.FULL)),
+    (RunStatus.FAILED, UNKNOWN_MODE),
+]
 """Shown from the start, at zero: nobody can be warned of the first of what was not there before."""
 
 

@@ -29,12 +29,10 @@ from syncd.engine.session import Session
 from syncd.engine.steps import Step, reached
 from syncd.errors import StalePlan
 from syncd.model import Change, Counts, Mapping, Plan, Scope
-from syncd.model.result import SUPERSEDED
+from syncd.model.result import Status
+from syncd.model.run import RunMode, RunStatus
 from syncd.model.snapshot import baseline_schema
 from syncd.store import baseline, conflicts, cursors, runs
-
-RESOLVE, UNDO, RECOVER, RELABEL, MADE = "resolve", "undo", "recover", "relabel", "made"
-"""Modes of a run that applies a direct plan; ``MADE`` where a saved plan does not say whose it is."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class MadeOptions:
     ``note`` is a person's own words, kept with the run. ``finish`` writes what belongs into the last transaction.
     """
 
-    mode: str = MADE
+    mode: RunMode = RunMode.MADE
     dry_run: bool = False
     strict: bool = False
     braked: bool = True
@@ -167,7 +165,8 @@ def _apply(
     applied = apply(session, chosen, run_id)
     done = iter(applied.recorded)
     recorded = tuple(
-        next(done) if still else Recorded(change, SUPERSEDED) for change, still in zip(plan.changes, holds, strict=True)
+        next(done) if still else Recorded(change, Status.SUPERSEDED)
+        for change, still in zip(plan.changes, holds, strict=True)
     )
     at = session.database.now()
     options.finish(Ending(run_id, tuple(each.status for each in recorded), at))
@@ -187,7 +186,7 @@ def _apply(
         open_conflicts=conflicts.count_open(session.state, session.tables, plan.binding),
         notes=plan.notes,
     )
-    runs.close(session.state, session.tables, run_id, runs.DONE, at, counts=_counts(result, options))
+    runs.close(session.state, session.tables, run_id, RunStatus.DONE, at, counts=_counts(result, options))
     session.state.commit()
     reached(Step.COMMITTED)
     counts = partial(_counts, options=options)
@@ -211,7 +210,7 @@ def _hold(session: Session, plan: Plan, run_id: str, options: MadeOptions, settl
         notes=plan.notes,
     )
     at, counts = session.database.now(), _counts(result, options)
-    runs.close(session.state, session.tables, run_id, runs.HELD, at, counts=counts, held=plan.held)
+    runs.close(session.state, session.tables, run_id, RunStatus.HELD, at, counts=counts, held=plan.held)
     session.state.commit()
     return result
 

@@ -14,6 +14,7 @@ from syncd.adapters.sql.clock import clock
 from syncd.engine.session import Session
 from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable, SyncdError
 from syncd.logs import Logger
+from syncd.model.run import RunStatus
 from syncd.store import runs
 from syncd.store.lock import lost
 
@@ -66,7 +67,7 @@ def close_failed(session: Session, run_id: str, error: BaseException) -> None:
 def _close(session: Session, connection: Connection, run_id: str, text: str) -> bool:
     try:
         connection.rollback()
-        runs.close(connection, session.tables, run_id, runs.FAILED, clock(connection), error=text)
+        runs.close(connection, session.tables, run_id, RunStatus.FAILED, clock(connection), error=text)
         connection.commit()
     except DBAPIError as error:
         if not error.connection_invalidated:

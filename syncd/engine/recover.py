@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from syncd.diff.rewind import NAMES
 from syncd.engine.decide import decide
-from syncd.engine.direct_plan import RECOVER, Ending, MadeOptions, apply_made, made_plan
+from syncd.engine.direct_plan import Ending, MadeOptions, apply_made, made_plan
 from syncd.engine.failures import clear_errors
 from syncd.engine.mark import leave_mark
 from syncd.engine.mode import Pace
@@ -16,6 +16,7 @@ from syncd.engine.result import RunResult, change_json
 from syncd.engine.run import reconcile
 from syncd.engine.session import Session
 from syncd.model import Change, Direction, Json, Plan, Side
+from syncd.model.run import RunMode
 from syncd.store import conflicts, held
 
 
@@ -65,7 +66,7 @@ def recover(session: Session, side: Side, options: Options, *, accept: bool = Fa
     def finish(_: Ending) -> None:
         held.drop(session.state, session.tables, plan.binding)
 
-    made = MadeOptions(RECOVER, dry_run=options.dry_run, braked=False, finish=finish, progress=options.progress)
+    made = MadeOptions(RunMode.RECOVER, dry_run=options.dry_run, braked=False, finish=finish, progress=options.progress)
     result = apply_made(session, plan, made)
     if behind and not options.dry_run:
         with clear_errors():
@@ -78,7 +79,7 @@ def _nothing(session: Session, side: Side, options: Options) -> RunResult:
     return RunResult(
         binding=binding,
         run_id=None,
-        mode=RECOVER,
+        mode=RunMode.RECOVER,
         dry_run=options.dry_run,
         plan=made_plan(session.mapping, ()),
         open_conflicts=conflicts.count_open(session.state, session.tables, binding),

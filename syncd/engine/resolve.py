@@ -14,13 +14,14 @@ from syncd.diff.review import settled
 from syncd.diff.tags import APPROVE, CLASS, PLACE, names_spent_at
 from syncd.diff.vocabulary import nearest_terms
 from syncd.engine.current import Spoken, look, spoken
-from syncd.engine.direct_plan import RESOLVE, Ending, MadeOptions, apply_made, made_plan
+from syncd.engine.direct_plan import Ending, MadeOptions, apply_made, made_plan
 from syncd.engine.result import RunResult, change_json
 from syncd.engine.session import Session
 from syncd.model import LABEL, SAMPLE_FIELD, Change, Json, Side, TagEdit
 from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.current import Present
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
+from syncd.model.run import RunMode
 from syncd.model.vocabulary import Vocabulary
 from syncd.store import conflicts
 
@@ -113,7 +114,7 @@ def resolve(
 
     if all(each.refusal is not None for each in answers):
         return Resolved(_outcomes(asked, answers, statuses, {}, dry_run=dry_run), None, plan.binding)
-    options = MadeOptions(RESOLVE, dry_run=dry_run, braked=False, note=note, finish=finish, progress=progress)
+    options = MadeOptions(RunMode.RESOLVE, dry_run=dry_run, braked=False, note=note, finish=finish, progress=progress)
     result = apply_made(session, plan, options)
     said = {} if dry_run else _said(plan.changes, result)
     return Resolved(_outcomes(asked, answers, statuses, said, dry_run=dry_run), result, plan.binding)
@@ -209,7 +210,7 @@ def _status(answer: Answer, statuses: dict[int, str]) -> str:
     found = {statuses[id(each)] for each in answer.changes}
     if REFUSED in found:
         return REFUSED
-    return RESOLVED if found <= {APPLIED} else OVERTAKEN
+    return RESOLVED if found <= {Status.APPLIED} else OVERTAKEN
 
 
 def _said(planned: Sequence[Change], result: RunResult) -> dict[int, str]:

@@ -29,11 +29,11 @@ from syncd.engine.steps import Step, reached
 from syncd.errors import Busy, LockLost, StalePlan
 from syncd.logs import Logger
 from syncd.model import Action, Direction, Plan
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
+from syncd.model.run import RunMode, RunStatus
 from syncd.store import baseline, changes, conflicts, cursors, held, runs, waiting
 from syncd.store.capture_read import prune
 from syncd.store.lock import has_other_daemon, no_reconnect, one_run
-from syncd.store.runs import FULL, INCREMENTAL
 from syncd.store.tables import tables_for
 
 log = Logger(__name__)
@@ -86,7 +86,7 @@ def _take_lock(session: Session, stack: ExitStack) -> None:
 def _other_run(session: Session) -> str | None:
     """The run that is under way, according to its row."""
     row = runs.latest(session.state, session.tables, session.mapping.binding)
-    if row is None or row["status"] != runs.RUNNING:
+    if row is None or row["status"] != RunStatus.RUNNING:
         return None
     return f"run {row['id']} on {row['host']}, process {row['pid']}, since {row['started_at']:%Y-%m-%d %H:%M:%S}"
 
@@ -116,7 +116,7 @@ def _run(session: Session, options: Options) -> RunResult:
     reached(Step.SETTLED)
     started = session.database.now()
     run_id = runs.new_id(started)
-    mode = FULL if options.full else INCREMENTAL
+    mode = RunMode.FULL if options.full else RunMode.INCREMENTAL
     begin = partial(runs.start, session.state, session.tables, binding, run_id, mode, started)
     if not options.quiet:
         begin()
@@ -152,9 +152,9 @@ def _finds_nothing(session: Session, plan: Plan, settled: Settled) -> bool:
     """Whether a run needs no row: it has nothing to do, and the last run with a row ended well."""
     if _may_log(plan) or settled:
         return False
-    last = runs.latest(session.state, session.tables, plan.binding, modes=(INCREMENTAL, FULL))
+    last = runs.latest(session.state, session.tables, plan.binding, modes=(RunMode.INCREMENTAL, RunMode.FULL))
     session.rest()
-    return last is not None and last["status"] == runs.DONE
+    return last is not None and last["status"] == RunStatus.DONE
 
 
 def _may_log(plan: Plan) -> bool:
@@ -196,9 +196,9 @@ def _apply(
         waiting=waiting.count(session.state, session.tables, plan.binding),
     )
     at = session.database.now()
-    runs.close(session.state, session.tables, run_id, runs.DONE, at, mode=decision.mode, counts=_counts(result))
+    runs.close(session.state, session.tables, run_id, RunStatus.DONE, at, mode=decision.mode, counts=_counts(result))
     held.drop(session.state, session.tables, plan.binding)
-    if session.capture is not None and decision.mode == FULL:
+    if session.capture is not None and decision.mode == RunMode.FULL:
         prune(session.state, session.tables, at - KEEP_CAPTURED)
     session.state.commit()
     reached(Step.COMMITTED)
@@ -246,7 +246,9 @@ def _hold(
     abandon(session, settled.left)
     at = session.database.now()
     counts = _counts(result)
-    runs.close(session.state, session.tables, run_id, runs.HELD, at, mode=decision.mode, counts=counts, held=plan.held)
+    runs.close(
+        session.state, session.tables, run_id, RunStatus.HELD, at, mode=decision.mode, counts=counts, held=plan.held
+    )
     if meant is not None:
         held.save(session.state, session.tables, run_id, at, plan, meant, plan_json(meant))
     session.state.commit()
@@ -257,9 +259,9 @@ def _hold(
 
 def _was_held(session: Session, plan: Plan) -> bool:
     """Whether the last run's row says the same already."""
-    last = runs.latest(session.state, session.tables, plan.binding, modes=(INCREMENTAL, FULL))
+    last = runs.latest(session.state, session.tables, plan.binding, modes=(RunMode.INCREMENTAL, RunMode.FULL))
     session.rest()
-    return last is not None and last["status"] == runs.HELD and last["held"] == plan.held
+    return last is not None and last["status"] == RunStatus.HELD and last["held"] == plan.held
 
 
 def _is_known_held(session: Session, plan: Plan) -> bool:
@@ -304,7 +306,7 @@ def rows_added(applied: Applied) -> int:
     return sum(
         step[each.change.action]
         for each in applied.recorded
-        if each.status == APPLIED and each.change.direction is Direction.TO_DATABASE
+        if each.status == Status.APPLIED and each.change.direction is Direction.TO_DATABASE
     )
 
 
@@ -346,11 +348,11 @@ def hold_missing(
         run_id = None
         last = runs.latest(state, tables, name) if quiet else None
         state.rollback()
-        if not dry_run and not (last and last["status"] == runs.HELD and last["held"] == reason):
+        if not dry_run and not (last and last["status"] == RunStatus.HELD and last["held"] == reason):
             with one_run(writing, schema, name):
                 at = clock(state)
                 run_id = runs.new_id(at)
-                runs.start(state, tables, name, run_id, FULL, at)
-                runs.close(state, tables, run_id, runs.HELD, at, counts={}, held=reason)
+                runs.start(state, tables, name, run_id, RunMode.FULL, at)
+                runs.close(state, tables, run_id, RunStatus.HELD, at, counts={}, held=reason)
                 state.commit()
-    return RunResult(name, run_id, FULL, dry_run, plan=None, open_conflicts=open_now, held=reason)
+    return RunResult(name, run_id, RunMode.FULL, dry_run, plan=None, open_conflicts=open_now, held=reason)

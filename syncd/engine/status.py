@@ -14,6 +14,7 @@ from syncd.adapters.sql.clock import clock
 from syncd.model import Side
 from syncd.model.kinds import Json, iso
 from syncd.model.plan import AWAITING, ERROR
+from syncd.model.run import JUDGING, RunStatus
 from syncd.store import cursors, daemon_registry, held, runs, waiting
 from syncd.store.daemon_registry import Attendance, State, attendance
 from syncd.store.held import HeldPlan
@@ -31,9 +32,6 @@ IN_AGREEMENT, AWAITS, CONFLICTS, HELD, FAILED, RUNNING, NEVER = (
 
 DEGRADED, STOPPED = State.DEGRADED.value, State.STOPPED.value
 """States that only a daemon knows of."""
-
-JUDGING = (runs.INCREMENTAL, runs.FULL)
-"""Modes of the runs that say how a binding stands; one that carries out a person's decision judges nothing else."""
 
 
 @dataclass(frozen=True)
@@ -158,11 +156,11 @@ def _told_by(daemon: Attendance | None) -> str | None:
 def _state(run: dict[str, Any] | None, kinds: dict[str, int], waits: dict[str, int]) -> str:
     if run is None:
         return NEVER
-    if run["status"] == runs.RUNNING:
+    if run["status"] == RunStatus.RUNNING:
         return RUNNING
-    if run["status"] == runs.HELD:
+    if run["status"] == RunStatus.HELD:
         return HELD
-    if run["status"] in (runs.FAILED, runs.DEAD):
+    if run["status"] in (RunStatus.FAILED, RunStatus.DEAD):
         return FAILED
     if kinds:
         return CONFLICTS

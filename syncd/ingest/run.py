@@ -29,11 +29,11 @@ from syncd.ingest.judge import faults, judge_ids, no_faults, without
 from syncd.ingest.metadata import fill_metadata
 from syncd.ingest.predictions import refresh_predictions
 from syncd.ingest.result import IngestResult, Unknown
+from syncd.model.run import RunMode, RunStatus
 from syncd.store import baseline, runs
 from syncd.store.lock import one_run
 from syncd.vocabulary.push import Pushed, push_if_changed
 
-MODE = "ingest"
 BATCH = 4_000
 """Media of one batch: what is held in memory at once, and what an interrupted call does again."""
 
@@ -86,12 +86,12 @@ def _recorded(work: Work, options: IngestOptions) -> IngestResult:
     session = work.session
     started = session.database.now()
     run_id = runs.new_id(started)
-    runs.start(session.state, session.tables, work.binding.name, run_id, MODE, started)
+    runs.start(session.state, session.tables, work.binding.name, run_id, RunMode.INGEST, started)
     session.state.commit()
     try:
         result = _ingest(work, options, run_id)
         counts = {key: value for key, value in result.as_json().items() if key not in ("binding", "run_id", "seconds")}
-        runs.close(session.state, session.tables, run_id, runs.DONE, session.database.now(), counts=counts)
+        runs.close(session.state, session.tables, run_id, RunStatus.DONE, session.database.now(), counts=counts)
         session.state.commit()
     except BaseException as error:
         close_failed(session, run_id, error)

@@ -10,7 +10,7 @@ import polars as pl
 
 from syncd.model import LABEL, Action, Direction
 from syncd.model.reasons import PUT_BACK, Reason
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
 from syncd.model.vocabulary import Term
 
 KEY = ["binding", "annotation_id"]
@@ -113,7 +113,7 @@ def _without_undone(moved: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
 def _moved(changes: pl.DataFrame) -> pl.DataFrame:
     """Applied changes that hold a label; where one run gave both sides the same one, that of the database alone."""
     holds = pl.col("old_label").is_not_null() | pl.col("new_label").is_not_null()
-    moved = changes.filter(pl.col("status") == APPLIED, holds)
+    moved = changes.filter(pl.col("status") == Status.APPLIED, holds)
     # An annotation whose id is not known is nobody's twin.
     whose = pl.coalesce("annotation_id", pl.concat_str(pl.lit("\0"), "seq"))
     same = ["run_id", "binding", "whose", "field", "new_label"]

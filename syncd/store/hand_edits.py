@@ -16,9 +16,10 @@ from syncd.model import FLAG, Action, Direction, Side
 from syncd.model.conflict_kinds import BY_HAND
 from syncd.model.plan import AWAITING
 from syncd.model.reasons import Reason
-from syncd.model.result import APPLIED, SUPERSEDED
+from syncd.model.result import Status
+from syncd.model.run import RunStatus
 from syncd.model.snapshot import distinct
-from syncd.store import conflicts, runs
+from syncd.store import conflicts
 from syncd.store.tables import Tables
 
 CARRIED = (
@@ -83,7 +84,11 @@ def _run_before(connection: Connection, tables: Tables, binding: str) -> sa.RowM
     position = connection.execute(read).scalar_one_or_none()
     newest = (
         sa.select(run.c.id, run.c.started_at, run.c.finished_at)
-        .where(run.c.binding == binding, run.c.status.not_in([runs.RUNNING, runs.HELD]), run.c.finished_at.is_not(None))
+        .where(
+            run.c.binding == binding,
+            run.c.status.not_in([RunStatus.RUNNING, RunStatus.HELD]),
+            run.c.finished_at.is_not(None),
+        )
         .order_by(run.c.started_at.desc())
         .limit(1)
     )
@@ -110,7 +115,7 @@ def _found_by(
     changes = sa.select(change.c.annotation_id, change.c.sample_id).where(
         change.c.binding == binding,
         change.c.run_id == run["id"],
-        change.c.status.in_([APPLIED, SUPERSEDED]),
+        change.c.status.in_([Status.APPLIED, Status.SUPERSEDED]),
         change.c.reason.in_(CARRIED),
         change.c.direction.is_distinct_from(Direction.TO_FIFTYONE.value),
         change.c.field.is_distinct_from(FLAG),
@@ -143,7 +148,7 @@ def _returned(tables: Tables, since: datetime) -> sa.Exists:
     return sa.exists().where(
         before.c.binding == change.c.binding,
         before.c.annotation_id == change.c.annotation_id,
-        before.c.status == APPLIED,
+        before.c.status == Status.APPLIED,
         before.c.direction == Direction.TO_FIFTYONE.value,
         before.c.applied_at >= since,
         before.c.seq < change.c.seq,

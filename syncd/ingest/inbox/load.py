@@ -22,11 +22,10 @@ from syncd.ingest.inbox.table import Table, changes_of, insert
 from syncd.ingest.inbox.values import IMAGE
 from syncd.ingest.run import Report
 from syncd.model import Change
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
+from syncd.model.run import RunMode, RunStatus
 from syncd.store import changes, runs
 from syncd.store.lock import one_run
-
-MODE = "inbox"
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ def _started(bench: Bench) -> str:
     session = bench.work.session
     started = session.database.now()
     run_id = runs.new_id(started)
-    runs.start(session.state, session.tables, bench.work.binding.name, run_id, MODE, started)
+    runs.start(session.state, session.tables, bench.work.binding.name, run_id, RunMode.INBOX, started)
     session.state.commit()
     return run_id
 
@@ -154,10 +153,10 @@ def _log(bench: Bench, run_id: str, written: list[Change], manifest: str) -> Non
         session.writing.commit()
     at = session.database.now()
     seqs = changes.record_intents(session.state, session.tables, binding, run_id, written)
-    outcomes = [changes.Outcome(seq, each, APPLIED) for seq, each in zip(seqs, written, strict=True)]
+    outcomes = [changes.Outcome(seq, each, Status.APPLIED) for seq, each in zip(seqs, written, strict=True)]
     changes.finish(session.state, session.tables, binding, outcomes, at)
     counts = {"manifest": manifest, "applied": {"to_database": len(written), "to_fiftyone": 0}}
-    runs.close(session.state, session.tables, run_id, runs.DONE, at, counts=counts)
+    runs.close(session.state, session.tables, run_id, RunStatus.DONE, at, counts=counts)
     session.state.commit()
 
 
