@@ -8,14 +8,14 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from contract.bench import Bench, item
 from contract.fiftyone_bench import FiftyOneBench
-from contract.values import ONE
 from syncd.adapters.fiftyone import read_all as fiftyone_read
 from syncd.diff.settled import digests
 from syncd.engine.document_cache import Recognised
 from syncd.model import Side
 from syncd.model.snapshot import DIGESTS_SCHEMA, FAMILIAR_SCHEMA, schema
+from syncd.testing.contract.bench import Bench, item
+from syncd.testing.contract.values import ONE
 
 NOTHING = pl.DataFrame(schema=FAMILIAR_SCHEMA)
 NO_DIGESTS = pl.DataFrame(schema=DIGESTS_SCHEMA)
