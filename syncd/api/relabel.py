@@ -20,7 +20,7 @@ from syncd.diff.review import TAGGED
 from syncd.diff.unsafe_values import why_unsafe
 from syncd.diff.vocabulary import nearest_terms
 from syncd.engine.current import look, spoken
-from syncd.engine.direct_plan import MadeOptions, apply_made, made_plan
+from syncd.engine.direct_plan import DirectOptions, apply_direct, direct_plan
 from syncd.engine.result import RunResult, change_json
 from syncd.engine.session import Session
 from syncd.errors import ConfigError
@@ -113,12 +113,12 @@ def relabel(
         judged.take(each)
     session.rest()
     left = (*missing, *judged.left)
-    plan = made_plan(session.mapping, judged.changes)
+    plan = direct_plan(session.mapping, judged.changes)
     plan = replace(plan, tags=tuple(judged.named()))
     result = None
     if plan.changes:
-        options = MadeOptions(RunMode.RELABEL, dry_run=dry_run, force=force, note=note, progress=progress)
-        result = apply_made(session, plan, options)
+        options = DirectOptions(RunMode.RELABEL, dry_run=dry_run, force=force, note=note, progress=progress)
+        result = apply_direct(session, plan, options)
     return Relabelled(session.mapping.binding, term, judged.waits, judged.already, left, plan, result)
 
 

@@ -14,7 +14,7 @@ from prometheus_client.utils import floatToGoString
 
 import syncd
 from syncd.daemon.notify import NoticeCounts
-from syncd.daemon.status_board import BUCKETS_S, UNKNOWN_MODE, Board, Spread, Tally
+from syncd.daemon.status_board import BUCKETS_S, UNKNOWN_MODE, Spread, StatusBoard, Tally
 from syncd.model import Direction, Side
 from syncd.model.run import RunMode, RunStatus
 from syncd.store.daemon_registry import BindingState, State
@@ -26,7 +26,7 @@ _ALWAYS = [
 """Shown from the start, at zero: nobody can be warned of the first of what was not there before."""
 
 
-def registry(board: Board, notices: Callable[[], NoticeCounts] | None = None) -> CollectorRegistry:
+def registry(board: StatusBoard, notices: Callable[[], NoticeCounts] | None = None) -> CollectorRegistry:
     """What ``/metrics`` shows: the board as it is at each scrape, notifications, and the process's own figures."""
     made = CollectorRegistry()
     made.register(_Daemon(board, notices))
@@ -35,7 +35,7 @@ def registry(board: Board, notices: Callable[[], NoticeCounts] | None = None) ->
 
 
 class _Daemon(Collector):
-    def __init__(self, board: Board, notices: Callable[[], NoticeCounts] | None) -> None:
+    def __init__(self, board: StatusBoard, notices: Callable[[], NoticeCounts] | None) -> None:
         self._board = board
         self._notices = notices
 

@@ -17,7 +17,7 @@ from syncd.model.run import RunStatus
 from syncd.store.daemon_registry import BindingState, State
 
 
-class Board:
+class StatusBoard:
     """Thread-safe. A binding is on the board from its first ``set`` or ``beat`` until ``forget``."""
 
     def __init__(self) -> None:

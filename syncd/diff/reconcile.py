@@ -29,7 +29,7 @@ from syncd.diff.quiet_period import LeftAlone, without_young
 from syncd.diff.reverts import find_returns
 from syncd.diff.review import Answers, Heard, answers, flag, flagged, gated, kept
 from syncd.diff.settled import is_agreed
-from syncd.diff.tag_intents import verified_field, with_wishes
+from syncd.diff.tag_intents import verified_field, with_tag_intents
 from syncd.diff.tags import (
     approved_places,
     asking,
@@ -107,7 +107,7 @@ def judge_all(inputs: Inputs) -> Plan:
     went_back = rewind.rewound(inputs, joined)
     found.hints.extend(rewind.hints(inputs, went_back))
     work = rewind.with_few(inputs, went_back, _needs_work(mapping, in_both, voiced))
-    work = with_wishes(inputs, voiced, with_actors(work, review, F))
+    work = with_tag_intents(inputs, voiced, with_actors(work, review, F))
     work = gated(mapping, review, judge(mapping, inputs.policy, inputs.history, returns.values, work))
     flagging = flag(mapping, review, tags, in_both, inputs.history.open_conflicts)
     for outcome in (*decide(mapping, work), *flagging):

@@ -23,7 +23,7 @@ from syncd.model.reasons import Reason
 from syncd.model.snapshot import column, known_column
 
 
-def with_wishes(inputs: Inputs, voices: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+def with_tag_intents(inputs: Inputs, voices: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Replaces FiftyOne's values by what is meant, in rows that both sides hold; ``approved``: edits may pass."""
     mapping, review = inputs.mapping, inputs.policy.review
     rows = rows.join(

@@ -115,8 +115,8 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
     rules_at = partial(_rules, session, options, remembered, before)
     rows = origins[Side.DATABASE].rows
     # For one run's own tag other labels are spoken of than those of which documents were learnt not to speak.
-    familiar = session.familiar if options.tag is None else None
-    reading = read_everything(session, rules_at, rows, familiar, options.progress, until_done)
+    cache = session.document_cache if options.tag is None else None
+    reading = read_everything(session, rules_at, rows, cache, options.progress, until_done)
     remembered = _with_earlier(session, reading, remembered)
     session.rest()
     plan = _diff(session, options, reading, remembered, before, origins, marked.behind)

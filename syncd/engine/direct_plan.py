@@ -48,7 +48,7 @@ class Ending:
 
 
 @dataclass(frozen=True)
-class MadeOptions:
+class DirectOptions:
     """How a direct plan is to be applied.
 
     ``strict`` applies all of it or, with ``StalePlan``, nothing. ``braked`` lets the brakes hold it, unless ``force``.
@@ -65,7 +65,7 @@ class MadeOptions:
     progress: Callable[[str], None] = lambda _: None
 
 
-def made_plan(mapping: Mapping, changes: Sequence[Change], notes: Sequence[str] = ()) -> Plan:
+def direct_plan(mapping: Mapping, changes: Sequence[Change], notes: Sequence[str] = ()) -> Plan:
     """A plan of these changes and nothing else. Its baseline is read when it is applied."""
     return Plan(
         binding=mapping.binding,
@@ -79,7 +79,7 @@ def made_plan(mapping: Mapping, changes: Sequence[Change], notes: Sequence[str] 
     )
 
 
-def apply_made(session: Session, plan: Plan, options: MadeOptions) -> RunResult:
+def apply_direct(session: Session, plan: Plan, options: DirectOptions) -> RunResult:
     """Applies the changes whose preconditions still hold; the others become ``superseded``, and are named.
 
     A change made on both sides is carried out on both or on neither. Raises ``StalePlan`` where ``strict`` is asked
@@ -96,7 +96,7 @@ def apply_made(session: Session, plan: Plan, options: MadeOptions) -> RunResult:
     return replace(result, seconds=time.monotonic() - begun)
 
 
-def _shown(session: Session, plan: Plan, options: MadeOptions) -> RunResult:
+def _shown(session: Session, plan: Plan, options: DirectOptions) -> RunResult:
     held = _held(session, plan, options)
     return RunResult(
         binding=plan.binding,
@@ -110,7 +110,7 @@ def _shown(session: Session, plan: Plan, options: MadeOptions) -> RunResult:
     )
 
 
-def _run(session: Session, plan: Plan, options: MadeOptions) -> RunResult:
+def _run(session: Session, plan: Plan, options: DirectOptions) -> RunResult:
     settled = settle(session).recorded
     reached(Step.SETTLED)
     started = session.database.now()
@@ -159,7 +159,7 @@ def _apply(
     chosen: Plan,
     holds: Sequence[bool],
     run_id: str,
-    options: MadeOptions,
+    options: DirectOptions,
     settled: tuple[Recorded, ...],
 ) -> RunResult:
     applied = apply(session, chosen, run_id)
@@ -196,7 +196,9 @@ def _apply(
     return result
 
 
-def _hold(session: Session, plan: Plan, run_id: str, options: MadeOptions, settled: tuple[Recorded, ...]) -> RunResult:
+def _hold(
+    session: Session, plan: Plan, run_id: str, options: DirectOptions, settled: tuple[Recorded, ...]
+) -> RunResult:
     """Records that the plan was held; a held plan writes nothing else."""
     result = RunResult(
         binding=plan.binding,
@@ -215,7 +217,7 @@ def _hold(session: Session, plan: Plan, run_id: str, options: MadeOptions, settl
     return result
 
 
-def _counts(result: RunResult, options: MadeOptions) -> dict[str, object]:
+def _counts(result: RunResult, options: DirectOptions) -> dict[str, object]:
     counts: dict[str, object] = {
         "applied": {"to_database": result.to_database, "to_fiftyone": result.to_fiftyone},
         "superseded": result.superseded,
@@ -226,7 +228,7 @@ def _counts(result: RunResult, options: MadeOptions) -> dict[str, object]:
     return counts if options.note is None else counts | {"note": options.note}
 
 
-def _held(session: Session, plan: Plan, options: MadeOptions) -> str | None:
+def _held(session: Session, plan: Plan, options: DirectOptions) -> str | None:
     """The brake that stops a direct plan: the same limits as for a reconcile."""
     if not options.braked or options.force:
         return None

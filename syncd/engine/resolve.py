@@ -14,7 +14,7 @@ from syncd.diff.review import settled
 from syncd.diff.tags import APPROVE, CLASS, PLACE, names_spent_at
 from syncd.diff.vocabulary import nearest_terms
 from syncd.engine.current import Spoken, look, spoken
-from syncd.engine.direct_plan import Ending, MadeOptions, apply_made, made_plan
+from syncd.engine.direct_plan import DirectOptions, Ending, apply_direct, direct_plan
 from syncd.engine.result import RunResult, change_json
 from syncd.engine.session import Session
 from syncd.model import LABEL, SAMPLE_FIELD, Change, Json, Side, TagEdit
@@ -96,7 +96,7 @@ def resolve(
     question = replace(_question(session, asked, take, vocabulary), asked=heard.asked, meant=heard.meant)
     session.rest()
     answers = [decide(question, each, take, present) for each in asked]
-    plan = made_plan(session.mapping, [change for answer in answers for change in answer.changes])
+    plan = direct_plan(session.mapping, [change for answer in answers for change in answer.changes])
     tags, answered = _tags(session, heard, asked, answers)
     unmarked = _unmarked(session, asked, answers)
     spent = _spent(session, present, asked, answers)
@@ -114,8 +114,8 @@ def resolve(
 
     if all(each.refusal is not None for each in answers):
         return Resolved(_outcomes(asked, answers, statuses, {}, dry_run=dry_run), None, plan.binding)
-    options = MadeOptions(RunMode.RESOLVE, dry_run=dry_run, braked=False, note=note, finish=finish, progress=progress)
-    result = apply_made(session, plan, options)
+    options = DirectOptions(RunMode.RESOLVE, dry_run=dry_run, braked=False, note=note, finish=finish, progress=progress)
+    result = apply_direct(session, plan, options)
     said = {} if dry_run else _said(plan.changes, result)
     return Resolved(_outcomes(asked, answers, statuses, said, dry_run=dry_run), result, plan.binding)
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import any_of
-from syncd.diff.inputs import BY_HAND_SCHEMA, STANDING_SCHEMA
+from syncd.diff.inputs import BY_HAND_SCHEMA, WAITED_SCHEMA
 from syncd.model import FLAG, Action, Direction, Side
 from syncd.model.conflict_kinds import BY_HAND
 from syncd.model.plan import AWAITING
@@ -40,7 +40,7 @@ def nobody() -> pl.DataFrame:
 
 def nothing() -> pl.DataFrame:
     """Nothing waits."""
-    return pl.DataFrame(schema=STANDING_SCHEMA)
+    return pl.DataFrame(schema=WAITED_SCHEMA)
 
 
 def of_last_run(
@@ -74,7 +74,7 @@ def standing(connection: Connection, tables: Tables, binding: str) -> pl.DataFra
     )
     rows = [tuple(row) for row in connection.execute(waits)]
     rows += [(*row, None, None) for row in connection.execute(drawn)]
-    return pl.DataFrame(rows, schema=STANDING_SCHEMA, orient="row")
+    return pl.DataFrame(rows, schema=WAITED_SCHEMA, orient="row")
 
 
 def _run_before(connection: Connection, tables: Tables, binding: str) -> sa.RowMapping | None:

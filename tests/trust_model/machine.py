@@ -12,7 +12,7 @@ import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from syncd.diff.resolution.answer import Take
-from syncd.engine.direct_plan import MadeOptions
+from syncd.engine.direct_plan import DirectOptions
 from syncd.engine.options import Options
 from syncd.engine.recover import recover
 from syncd.engine.resolve import resolve
@@ -414,7 +414,7 @@ class TrustMachine(RuleBasedStateMachine):
             chosen = log[pick % len(log)]
             entries = [each for each in log if each["run_id"] == chosen["run_id"]] if whole_run else [chosen]
             self._forget_objects()
-            undo(session, entries, MadeOptions(RunMode.UNDO, braked=False))
+            undo(session, entries, DirectOptions(RunMode.UNDO, braked=False))
 
     @rule()
     def come_to_rest(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from syncd.diff.resolution.answer import Take
-from syncd.engine.direct_plan import MadeOptions
+from syncd.engine.direct_plan import DirectOptions
 from syncd.engine.options import Options
 from syncd.engine.resolve import resolve
 from syncd.engine.run import reconcile
@@ -95,7 +95,7 @@ class Lab:
             log = changes.query(session.state, session.tables, bindings=[session.mapping.binding], status="applied")
             session.rest()
             chosen = sorted((each for each in log if each["reason"] == reason), key=lambda each: each["seq"])
-            return undo(session, chosen, MadeOptions(RunMode.UNDO, braked=False))
+            return undo(session, chosen, DirectOptions(RunMode.UNDO, braked=False))
 
         return self.do(act)
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import structlog
 
 from syncd.diff.resolution.answer import Take
-from syncd.engine.direct_plan import MadeOptions
+from syncd.engine.direct_plan import DirectOptions
 from syncd.engine.options import Options
 from syncd.engine.resolve import resolve
 from syncd.engine.run import reconcile
@@ -154,7 +154,7 @@ class Story:
         session.rest()
         chosen = [each for each in log if each["annotation_id"] == "b3" and each["new"] == 33.0]
         assert len(chosen) <= 1
-        undo(session, chosen, MadeOptions(RunMode.UNDO, braked=False))
+        undo(session, chosen, DirectOptions(RunMode.UNDO, braked=False))
 
     def _people(self) -> None:
         """Edits of every kind on both sides."""
