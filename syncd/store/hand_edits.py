@@ -17,9 +17,8 @@ from syncd.model.conflict_kinds import BY_HAND
 from syncd.model.plan import AWAITING
 from syncd.model.reasons import Reason
 from syncd.model.result import Status
-from syncd.model.run import RunStatus
 from syncd.model.snapshot import distinct
-from syncd.store import conflicts
+from syncd.store import conflicts, runs
 from syncd.store.tables import Tables
 
 CARRIED = (
@@ -77,22 +76,12 @@ def standing(connection: Connection, tables: Tables, binding: str) -> pl.DataFra
     return pl.DataFrame(rows, schema=WAITED_SCHEMA, orient="row")
 
 
-def _run_before(connection: Connection, tables: Tables, binding: str) -> sa.RowMapping | None:
+def _run_before(connection: Connection, tables: Tables, binding: str) -> dict[str, Any] | None:
     """The last run that did anything, unless others have read the database since then and left no row behind."""
-    run, cursor = tables.run, tables.cursor
+    cursor = tables.cursor
     read = sa.select(cursor.c.position).where(cursor.c.binding == binding, cursor.c.side == Side.DATABASE.value)
     position = connection.execute(read).scalar_one_or_none()
-    newest = (
-        sa.select(run.c.id, run.c.started_at, run.c.finished_at)
-        .where(
-            run.c.binding == binding,
-            run.c.status.not_in([RunStatus.RUNNING, RunStatus.HELD]),
-            run.c.finished_at.is_not(None),
-        )
-        .order_by(run.c.started_at.desc())
-        .limit(1)
-    )
-    found = connection.execute(newest).mappings().first()
+    found = runs.latest(connection, tables, binding, carried_out=True)
     if found is None or (position is not None and found["finished_at"] < position):
         return None
     return found
@@ -108,7 +97,7 @@ def _on_samples(
 
 
 def _found_by(
-    tables: Tables, binding: str, run: sa.RowMapping, since: datetime
+    tables: Tables, binding: str, run: dict[str, Any], since: datetime
 ) -> Iterator[tuple[sa.Column[str], sa.Select[Any]]]:
     """What a run found changed by hand, with the column of the samples."""
     change, conflict, waiting = tables.change, tables.conflict, tables.waiting

@@ -96,8 +96,10 @@ def heads(connection: Connection, tables: Tables, binding: str) -> dict[str, str
     return {row[0]: row[1] for row in connection.execute(chosen)}
 
 
-def latest(connection: Connection, tables: Tables, binding: str, *, modes: Sequence[str] = ()) -> dict[str, Any] | None:
-    """The newest run of a binding; of one of these modes, if any are given.
+def latest(
+    connection: Connection, tables: Tables, binding: str, *, modes: Sequence[str] = (), carried_out: bool = False
+) -> dict[str, Any] | None:
+    """The newest run of a binding; of one of these modes, if any are given; ``carried_out``: neither open nor held.
 
     One that began in the future began while the clock was ahead, and counts only where there is no other.
     """
@@ -105,6 +107,9 @@ def latest(connection: Connection, tables: Tables, binding: str, *, modes: Seque
     chosen = sa.select(table).where(table.c.binding == binding).order_by(table.c.started_at.desc()).limit(1)
     if modes:
         chosen = chosen.where(table.c.mode.in_(modes))
+    if carried_out:
+        ended = table.c.finished_at.is_not(None)
+        chosen = chosen.where(ended, table.c.status.not_in([RunStatus.RUNNING, RunStatus.HELD]))
     begun = chosen.where(table.c.started_at <= clock(connection) + UNLIKE)
     found = connection.execute(begun).mappings().first() or connection.execute(chosen).mappings().first()
     return None if found is None else dict(found)
