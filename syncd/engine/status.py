@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from enum import Enum
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,15 +21,22 @@ from syncd.store.daemon_registry import Attendance, State, attendance
 from syncd.store.held import HeldPlan
 from syncd.store.tables import Tables
 
-IN_AGREEMENT, AWAITS, CONFLICTS, HELD, FAILED, RUNNING, NEVER = (
-    "in_agreement",
-    "awaiting_review",
-    "conflicts",
-    "held",
-    "failed",
-    "reconciling",
-    "never_run",
-)
+
+class Condition(str, Enum):
+    """How a binding stands, by what the last run left behind; a daemon at work may say something else of it."""
+
+    IN_AGREEMENT = "in_agreement"
+    AWAITING_REVIEW = "awaiting_review"
+    CONFLICTS = "conflicts"
+    HELD = "held"
+    FAILED = "failed"
+    RECONCILING = "reconciling"
+    NEVER_RUN = "never_run"
+
+    def __str__(self) -> str:
+        """The value, in every version of Python."""
+        return str(self.value)
+
 
 DEGRADED, STOPPED = State.DEGRADED.value, State.STOPPED.value
 """States that only a daemon knows of."""
@@ -58,9 +66,9 @@ class BindingStatus:
     @property
     def exit_code(self) -> int:
         """For scripts: 0 in agreement, 3 conflicts are open, 4 held, 1 otherwise."""
-        if self.state == HELD:
+        if self.state == Condition.HELD:
             return 4
-        if self.state in (FAILED, NEVER, DEGRADED, STOPPED):
+        if self.state in (Condition.FAILED, Condition.NEVER_RUN, DEGRADED, STOPPED):
             return 1
         return 3 if self.open_conflicts else 0
 
@@ -70,7 +78,7 @@ class BindingStatus:
         return {
             "binding": self.binding,
             "state": self.state,
-            "in_agreement": self.state == IN_AGREEMENT,
+            "in_agreement": self.state == Condition.IN_AGREEMENT,
             "annotations": self.annotations,
             "lag_seconds": dict(self.lag_seconds),
             "swept_at": iso(self.swept_at) if self.swept_at else None,
@@ -150,21 +158,21 @@ def _told_by(daemon: Attendance | None) -> str | None:
     """The state that a daemon at work says, where the tables cannot tell as well."""
     if daemon is None or not daemon.alive:
         return None
-    return daemon.state if daemon.state in (DEGRADED, STOPPED, RUNNING) else None
+    return daemon.state if daemon.state in (DEGRADED, STOPPED, Condition.RECONCILING) else None
 
 
-def _state(run: dict[str, Any] | None, kinds: dict[str, int], waits: dict[str, int]) -> str:
+def _state(run: dict[str, Any] | None, kinds: dict[str, int], waits: dict[str, int]) -> Condition:
     if run is None:
-        return NEVER
+        return Condition.NEVER_RUN
     if run["status"] == RunStatus.RUNNING:
-        return RUNNING
+        return Condition.RECONCILING
     if run["status"] == RunStatus.HELD:
-        return HELD
+        return Condition.HELD
     if run["status"] in (RunStatus.FAILED, RunStatus.DEAD):
-        return FAILED
+        return Condition.FAILED
     if kinds:
-        return CONFLICTS
-    return AWAITS if waits.get(AWAITING) else IN_AGREEMENT
+        return Condition.CONFLICTS
+    return Condition.AWAITING_REVIEW if waits.get(AWAITING) else Condition.IN_AGREEMENT
 
 
 def _aware(run: dict[str, Any] | None) -> dict[str, Any] | None:
