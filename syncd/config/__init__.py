@@ -25,6 +25,7 @@ from syncd.config.load import find_config, load_config, load_config_with_files, 
 from syncd.config.names import TableName, parse_table_name
 from syncd.config.redact import redact_url
 from syncd.config.schema import (
+    AppConfig,
     Config,
     CredentialsConfig,
     DaemonConfig,
@@ -38,6 +39,7 @@ from syncd.config.schema import (
 from syncd.config.starter import starter_config, write_starter
 
 __all__ = [
+    "AppConfig",
     "AttributeConfig",
     "BindingConfig",
     "BrakesConfig",
