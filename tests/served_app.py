@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import re
 import signal
@@ -47,6 +49,26 @@ class ServedApp(AppServer):
         assert answer.status == 200, answer
         found: dict[str, Any] = answer.body
         return found
+
+    def execute_as(
+        self, person: str, operator: str, dataset: str, params: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """An operator called by somebody whom the proxy names."""
+        body = {"operator_uri": operator, "dataset_name": dataset, "params": params or {}}
+        answer = self.send("POST", EXECUTE, body, JSON | {"X-Forwarded-User": person})
+        assert answer.status == 200, answer
+        found: dict[str, Any] = answer.body
+        return found
+
+    def raw(self, method: str, path: str, headers: dict[str, str], body: Any = None) -> tuple[int, bytes]:
+        """One request, and its answer as it is."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
 
     def reset(self, dataset: str) -> None:
         """Closes what earlier windows opened: panels, view, selection and modal are the server's, not the window's."""

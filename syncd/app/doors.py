@@ -99,12 +99,12 @@ def verdict(asked: Asked) -> Verdict:
         return Verdict.TELLS if OF_THE_WINDOW.issuperset(found) else Verdict.CHANGES
     if asked.path == EVENTS:
         return Verdict.LOOKS if _is_a_window(body) else Verdict.CHANGES
-    return Verdict.LOOKS if body.get("operator_uri") in LOOKING_OPERATORS else Verdict.CHANGES
+    return Verdict.LOOKS if _operator(body) in LOOKING_OPERATORS else Verdict.CHANGES
 
 
 def shows_files(asked: Asked) -> bool:
     """Whether a request has the server show its folders, whichever they are."""
-    return BY_OPERATOR.fullmatch(asked.path) is not None and _document(asked.body).get("operator_uri") in FILE_OPERATORS
+    return BY_OPERATOR.fullmatch(asked.path) is not None and _operator(_document(asked.body)) in FILE_OPERATORS
 
 
 def mutations(body: dict[str, Any]) -> list[str] | None:
@@ -133,9 +133,14 @@ def _is_a_window(body: dict[str, Any]) -> bool:
     return isinstance(first, dict) and "_CLS" not in first
 
 
+def _operator(body: dict[str, Any]) -> str | None:
+    named = body.get("operator_uri")
+    return named if isinstance(named, str) else None
+
+
 def _document(body: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(body)
+        document = json.loads(body.decode())
     except ValueError:
         return {}
     return document if isinstance(document, dict) else {}

@@ -106,6 +106,7 @@ def fiftyone_server(config: Config, config_file: Path | None, actor: str | None)
     os.environ["FIFTYONE_PLUGINS_CACHE_ENABLED"] = "true"
     if config_file is not None:
         os.environ["SYNCD_CONFIG"] = str(config_file.absolute())
+    os.environ.pop("SYNCD_ACTOR", None)
     if actor is not None:
         os.environ["SYNCD_ACTOR"] = actor
     settings = fiftyone_for(config).config

@@ -15,6 +15,7 @@ from syncd.app.identity import Role, SignedIn
 
 SECRET_HEADER = "x-syncd-proxy-secret"  # noqa: S105 - its name
 LONGEST_NAME = 200
+NAMELESS_VIEWER = "a viewer"
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -75,8 +76,10 @@ class Visitor:
 
     @property
     def signed_in(self) -> SignedIn | None:
-        """The person, where there is a name."""
-        return None if self.actor is None else SignedIn(self.actor, self.role)
+        """The person. Who only looks needs no name, and must not be taken for somebody of whom nothing is known."""
+        if self.actor is None:
+            return None if self.role is Role.EDITOR else SignedIn(NAMELESS_VIEWER, Role.VIEWER)
+        return SignedIn(self.actor, self.role)
 
 
 def visitor(door: Door, client: str | None, headers: Headers) -> Visitor | Refusal:
