@@ -105,8 +105,8 @@ def accept(
 ) -> ProposalRow:
     """Accepts a proposal, as the actor: the term goes into the vocabulary's table, unless it is there by now.
 
-    ``parent`` is the term under which it stands, instead of the one proposed. What waits with that label goes through in
-    the next run. ``ConfigError`` where syncd does not write the vocabulary, and for what is no open proposal (of the
+    ``parent`` is the term under which it stands, instead of the one proposed. What waits with that label goes through
+    in the next run. ``ConfigError`` where syncd does not write the vocabulary, and for what is no open proposal (of the
     binding ``only``).
     """
     with open_state(config) as state:
@@ -117,7 +117,7 @@ def accept(
 
 
 def reject(config: Config, number: int, *, note: str | None = None, only: str | None = None) -> ProposalRow:
-    """Rejects a proposal, as the actor; the labels that have the term wait on, until somebody gives them another one."""
+    """Rejects a proposal, as the actor; labels that have the term wait until somebody gives them another one."""
     with open_state(config) as state:
         return _decided(state, _open_one(state, number, only), proposals.REJECTED, note)
 

@@ -121,9 +121,9 @@ class Place:
 
 
 def cut(config: Config, places: list[Place], *, outlined: bool = False) -> dict[str, str]:
-    """Small pictures of what these boxes show, as addresses that need no network, by name; none where there is no image.
+    """Small pictures of what these boxes show, as addresses that need no network, by name.
 
-    ``outlined`` draws the box. Images that are too large to be decoded have none either.
+    ``outlined`` draws the box. Where there is no image, or one that is too large to be decoded, there is none.
     """
     shown, _ = _cut(places, _Client(config), outlined=outlined)
     return {name: data_uri(webp) for name, webp in shown.items()}

@@ -25,7 +25,7 @@ def propose(
     actor: str,
     at: datetime,
 ) -> int:
-    """Records a proposal inside the caller's transaction, and returns its id; that of the one that is open, if one is."""
+    """Records a proposal inside the caller's transaction; returns its id, or that of the one that is open already."""
     table = tables.proposal
     known = connection.execute(
         sa.select(table.c.id).where(table.c.binding == binding, table.c.term == term, table.c.status == OPEN)
