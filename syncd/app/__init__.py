@@ -1,0 +1,1 @@
+"""syncd in FiftyOne's App."""
