@@ -86,12 +86,7 @@ def known_actor(ctx: Any) -> str | None:
 
 def actor_of(ctx: Any, given: object = None) -> str:
     """Who writes: whoever is known, else the name that is ``given``; ``NoActor``, or ``NotAllowed`` for a viewer."""
-    signed_in = current()
-    if signed_in is not None and signed_in.role is not Role.EDITOR:
-        raise NotAllowed(
-            f"{signed_in.actor} may look and change nothing here (role {signed_in.role.value}).",
-            remedy="Ask whoever runs the App for the role editor.",
-        )
+    check_may_write()
     name = known_actor(ctx) or _name(given)
     if name is None:
         raise NoActor(
@@ -101,10 +96,14 @@ def actor_of(ctx: Any, given: object = None) -> str:
     return name
 
 
-def may_write() -> bool:
-    """Whether the layer lets whoever asks change anything."""
+def check_may_write() -> None:
+    """``NotAllowed`` where whoever is signed in may look only."""
     signed_in = current()
-    return signed_in is None or signed_in.role is Role.EDITOR
+    if signed_in is not None and signed_in.role is not Role.EDITOR:
+        raise NotAllowed(
+            f"{signed_in.actor} may look and change nothing here (role {signed_in.role.value}).",
+            remedy="Ask whoever runs the App for the role editor.",
+        )
 
 
 def _name(given: object) -> str | None:
