@@ -51,6 +51,7 @@ def conflicts(
     names: Sequence[str],
     *,
     ids: Sequence[int] = (),
+    annotation_id: str | None = None,
     kind: str | None = None,
     label: str | None = None,
     field: str | None = None,
@@ -72,6 +73,7 @@ def conflicts(
         matching: dict[str, Any] = {
             "bindings": names,
             "ids": ids,
+            "annotation_id": annotation_id,
             "kind": kind,
             "field": field,
             "label": label,

@@ -237,6 +237,7 @@ def count(
     *,
     bindings: Sequence[str] = (),
     ids: Sequence[int] = (),
+    annotation_id: str | None = None,
     kind: str | None = None,
     field: str | None = None,
     label: str | None = None,
@@ -246,6 +247,8 @@ def count(
 ) -> int:
     """How many conflicts :func:`query` would find without a limit."""
     matching = _matching(connection, tables, bindings, ids, kind, field, label, actor, since, status)
+    if annotation_id is not None:
+        matching = matching & (tables.conflict.c.annotation_id == annotation_id)
     counted = sa.select(sa.func.count()).select_from(tables.conflict).where(matching)
     return int(connection.execute(counted).scalar_one())
 

@@ -26,7 +26,7 @@ def _fallback(why: str) -> type:
         "App's server."
     )
 
-    class Missing(foo.Operator):  # type: ignore[misc]
+    class Missing(foo.Operator):
         """Says what is missing."""
 
         @property

@@ -1,6 +1,6 @@
-"""Runs that go on while the browser does something else, in a thread of the App's server; how far each is, is known here.
+"""Runs that go on while the browser does something else, in a thread of the App's server, and how far each is.
 
-What a run does is in syncd's own tables, whatever becomes of this process: a run that dies with it is settled by the next.
+What a run does is in syncd's own tables, whatever becomes of this process: the next run settles one that died with it.
 """
 
 from __future__ import annotations

@@ -67,7 +67,9 @@ class Resolve(Act):
         document = done.as_json() | {"exit_code": done.exit_code}
         closed = [each for each in done.outcomes if each.status in CLOSED]
         left = [each for each in done.outcomes if each.status not in CLOSED]
-        said = f"{plural(len(closed), 'conflict')} resolved: took {SIDES[take] if take else repr(value)}, as {work.actor}."
+        said = (
+            f"{plural(len(closed), 'conflict')} resolved: took {SIDES[take] if take else repr(value)}, as {work.actor}."
+        )
         if left:
             why = Counter(each.why or each.status for each in left).most_common(1)[0][0]
             said += f" {plural(len(left), 'stays', 'stay')} open: {why}."
@@ -77,7 +79,7 @@ class Resolve(Act):
 
 
 def answer_of(params: Mapping[str, Any]) -> tuple[str | None, Any]:
-    """What is taken: a side, or a value; ``ConfigError`` unless it is exactly one. The form calls its value ``other``."""
+    """What is taken: a side, or a value; ``ConfigError`` unless it is exactly one. A form calls its value ``other``."""
     take, value = text_of(params, "take"), params.get("value")
     if take == "value":
         take, value = None, value if value not in (None, "") else params.get("other")
@@ -130,7 +132,9 @@ def numbers_of(given: Any) -> list[int]:
     try:
         return list(dict.fromkeys(int(each) for each in listed))
     except (TypeError, ValueError):
-        raise ConfigError(f"{given!r} are no ids of conflicts.", remedy="Give numbers, as the panel shows them.") from None
+        raise ConfigError(
+            f"{given!r} are no ids of conflicts.", remedy="Give numbers, as the panel shows them."
+        ) from None
 
 
 class Undo(Act):
@@ -235,7 +239,9 @@ class Held(Act):
             asked.invalid, asked.error_message = True, "Choose one."
         form.inputs.bool("force", label="Even if a side has moved since", default=False)
         form.actor()
-        form.submit = f"{'Apply' if form.params.get('do') == 'apply' else 'Forget'} {plural(len(plan.changes), 'change')}"
+        form.submit = (
+            f"{'Apply' if form.params.get('do') == 'apply' else 'Forget'} {plural(len(plan.changes), 'change')}"
+        )
 
     def act(self, ctx: Any, params: Mapping[str, Any]) -> Reply:
         """Applies or drops, as the actor."""
@@ -251,7 +257,9 @@ class Held(Act):
         with work.acting(b):
             if do == "drop":
                 b.drop_held()
-                said = f"Forgotten, as {work.actor}: {count}. The edits are where they were, and the next run sees them."
+                said = (
+                    f"Forgotten, as {work.actor}: {count}. The edits are where they were, and the next run sees them."
+                )
                 return Reply(said, {"binding": b.name, "dropped": plan.run_id})
             try:
                 done = b.apply(plan)
@@ -259,5 +267,6 @@ class Held(Act):
                 if not is_set(params, "force"):
                     raise
                 done = b.reconcile(full=True, force=True)
-        said = f"Applied although a brake held it, as {work.actor}: {done.to_database:,} to the database, {done.to_fiftyone:,} to FiftyOne."
+        counts = f"{done.to_database:,} to the database, {done.to_fiftyone:,} to FiftyOne"
+        said = f"Applied although a brake held it, as {work.actor}: {counts}."
         return Reply(said, done.as_json() | {"exit_code": done.exit_code}, touched=frozenset())

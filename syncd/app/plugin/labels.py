@@ -59,7 +59,7 @@ def path_of(view: Any, label_field: str) -> str:
     field = schema.get(label_field)
     if field is None:
         raise Unselected(f"The view has no field {label_field!r}: it was left out, or is of another dataset.")
-    inner = getattr(field, "get_field_schema", dict)()
+    inner: dict[str, Any] = getattr(field, "get_field_schema", dict)()
     listed = next((name for name in ("detections", "classifications") if name in inner), None)
     return f"{label_field}.{listed}" if listed else label_field
 

@@ -23,7 +23,7 @@ CHOSEN: Kept[Chosen] = Kept(5.0)
 """The labels that a form counts while somebody types in it."""
 
 
-class Act(foo.Operator):  # type: ignore[misc]
+class Act(foo.Operator):
     """An operator. ``word`` is its name, ``title`` its label; subclasses say what is done (:meth:`act`) and asked."""
 
     word: ClassVar[str]
@@ -169,9 +169,7 @@ def chosen(ctx: Any, params: Mapping[str, Any], binding: BindingConfig, *, kept:
     if not kept:
         return labels_of(selection, request, ctx.dataset, binding.label_field)
     parts = (request.get("view"), request.get("filters"), request.get("view_name"), binding.name, ctx.dataset_name)
-    return CHOSEN.get(
-        (selection, repr(parts)), lambda: labels_of(selection, request, ctx.dataset, binding.label_field)
-    )
+    return CHOSEN.get((selection, repr(parts)), lambda: labels_of(selection, request, ctx.dataset, binding.label_field))
 
 
 def scope_of(params: Mapping[str, Any]) -> Scope:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from syncd.app.plugin.dashboard_panel import DashboardPanel
 from syncd.app.plugin.deciding import Held, Resolve, Undo
 from syncd.app.plugin.history_panel import HistoryPanel
 from syncd.app.plugin.panel import SyncdPanel
+from syncd.app.plugin.proposing import AnswerProposal
 from syncd.app.plugin.relabel import Relabel
 from syncd.app.plugin.reviewing import Approve, Flag, Propose, SendBack
 from syncd.app.plugin.running import History, Preview, Report, Sync
@@ -24,5 +26,6 @@ OPERATORS = (
     History,
     Report,
     SetupViews,
+    AnswerProposal,
 )
-PANELS = (SyncdPanel, HistoryPanel)
+PANELS = (SyncdPanel, HistoryPanel, DashboardPanel)

@@ -55,18 +55,15 @@ class _OnLabels(Act):
             return Reply(f"Held by a brake, nothing was written: {held}.", document, WARNING)
         if not done.labels:
             return Reply(f"Nothing was to be done.{left}", document, WARNING)
-        touched = frozenset(
-            str(part)
-            for each in (*done.plan.changes, *done.plan.tags)
-            for part in (each.sample_id, each.label_id)
-            if part
-        )
+        places = [(each.sample_id, each.label_id) for each in done.plan.changes]
+        places += [(each.sample_id, each.label_id) for each in done.plan.tags]
+        touched = frozenset(str(part) for place in places for part in place if part)
         later = ""
         if done.tag is not None and done.carried is None:
             later = " Another run is at the binding: the next one carries it."
         elif held:
             later = f" What it lets through is held by a brake: {held}."
-        carried = document["applied"]["to_database"]
+        carried = sum(each.to_database for each in (done.result, done.carried) if each is not None)
         written = f" {plural(carried, 'value')} written to the database." if carried else ""
         said = f"{plural(done.labels, 'label')} {self.done}, as {actor}.{written}{later}{left}"
         return Reply(said, document, WARNING if done.left or held else SUCCESS, touched)
@@ -155,5 +152,3 @@ class Propose(Act):
         if made.actor != work.actor:
             said = f"{made.term!r} is proposed already, by {made.actor} (proposal {made.id}); a curator answers it."
         return Reply(said, made.as_json())
-
-

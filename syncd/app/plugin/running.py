@@ -54,7 +54,9 @@ class Sync(Act):
         name = work.binding.name
         if not background.start(name, run):
             return Reply(f"A run of {name!r} is at work in the background already.", {"binding": name}, WARNING)
-        return Reply(f"Syncing {name!r} in the background: the syncd panel shows how far it is.", {"binding": name}, INFO)
+        return Reply(
+            f"Syncing {name!r} in the background: the syncd panel shows how far it is.", {"binding": name}, INFO
+        )
 
 
 def _synced(done: RunResult) -> Reply:
@@ -112,7 +114,9 @@ class Preview(Act):
 
     def resolve_output(self, ctx: Any) -> Any:
         """The sentence, and the first changes as a table."""
-        return _output(ctx, "shown", {"annotation": "Annotation", "way": "Way", "field": "Field", "change": "Change", "why": "Why"})
+        return _output(
+            ctx, "shown", {"annotation": "Annotation", "way": "Way", "field": "Field", "change": "Change", "why": "Why"}
+        )
 
 
 SHOWN = 50
@@ -137,7 +141,9 @@ class History(Act):
             for name, label in known.items():
                 view.add_choice(name, label=f"{label} · {name}")
             if known:
-                form.inputs.enum("annotation_id", view.values(), label="Annotation", view=view, default=next(iter(known)))
+                form.inputs.enum(
+                    "annotation_id", view.values(), label="Annotation", view=view, default=next(iter(known))
+                )
             else:
                 asked = form.inputs.str("annotation_id", label="Annotation id", required=True)
                 asked.invalid, asked.error_message = True, "Give an annotation's id, or select its label."
@@ -169,7 +175,9 @@ class History(Act):
 
     def resolve_output(self, ctx: Any) -> Any:
         """The entries as a table, the newest first."""
-        return _output(ctx, "shown", {"when": "When", "who": "Who", "change": "Change", "why": "Why", "status": "Status"})
+        return _output(
+            ctx, "shown", {"when": "When", "who": "Who", "change": "Change", "why": "Why", "status": "Status"}
+        )
 
 
 def ids_shown(ctx: Any, work: Work) -> dict[str, str]:

@@ -4,8 +4,9 @@ What the App sends differs with what was done and where:
 
 * a label that was clicked in an open sample: ``selected_labels``; it stays selected after the sample is closed;
 * a sample that was ticked: ``selected``, or ``selected_samples``; in a grid of patches these are ids of labels;
-* points in a lasso: ``extended``, with the stage ``MatchLabels`` where the points are labels and the grid shows samples,
-  else with ``Select``; the view that FiftyOne makes of it shows whole samples, with labels that nobody has selected;
+* points in a lasso: ``extended``, with the stage ``MatchLabels`` where the points are labels and the grid shows
+  samples, else with ``Select``; the view that FiftyOne makes of it shows whole samples, with labels that nobody has
+  selected;
 * the sidebar's filters: ``filters``.
 
 So what is selected is read from the request, and never from the view that is shown.
@@ -127,7 +128,9 @@ def _clicked(request: Mapping[str, Any], label_field: str) -> Selection | None:
     if not mine:
         fields = sorted({str(each.get("field")) for each in found})
         raise Unselected(f"The selected labels are of {_listed(fields)}, and syncd keeps {label_field!r} here.")
-    return Selection(Source.LABELS, label_ids=_once(each.get("label_id") for each in mine), others=len(found) - len(mine))
+    return Selection(
+        Source.LABELS, label_ids=_once(each.get("label_id") for each in mine), others=len(found) - len(mine)
+    )
 
 
 def _ticked(request: Mapping[str, Any], stages: Sequence[str], label_field: str) -> Selection | None:

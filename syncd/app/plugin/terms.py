@@ -1,4 +1,4 @@
-"""The terms of a vocabulary, searched as somebody types: on the server, since a browser bears no ten thousand choices."""
+"""The terms of a vocabulary, searched on the server as somebody types: a browser bears no ten thousand choices."""
 
 from __future__ import annotations
 
