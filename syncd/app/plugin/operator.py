@@ -189,6 +189,11 @@ class Work:
     binding: BindingConfig
     actor: str | None
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells it from other bindings, for what is kept of it."""
+        return (self.binding.name, self.binding.dataset, self.config.state_url.get_secret_value())
+
     def opened(self) -> Binding:
         """The binding."""
         return Binding(self.config, self.binding.name)

@@ -111,7 +111,7 @@ def foresee(work: Work, labels: Chosen, term: str) -> Foreseen:
         held = done.result.held if done.result is not None else None
         return Foreseen(len(places), done.already, len(done.left), done.left[0].why if done.left else None, held)
 
-    return FORESEEN.get((work.binding, term, labels.label_ids), look)
+    return FORESEEN.get((work.key, term, labels.label_ids), look)
 
 
 def _told(done: Relabelled, labels: Chosen, actor: str | None) -> Reply:
@@ -144,7 +144,7 @@ def index_of(work: Work) -> TermIndex | None:
         found = work.opened().vocabulary()
         return None if found is None else TermIndex(found)
 
-    return VOCABULARIES.get((work.binding, work.config.database.url.get_secret_value()), read)
+    return VOCABULARIES.get(work.key, read)
 
 
 def recent_terms(work: Work) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ def recent_terms(work: Work) -> tuple[str, ...]:
         given = [each.new for each in reversed(log.rows) if isinstance(each.new, str)]
         return tuple(dict.fromkeys(given))[:SHOWN]
 
-    return RECENT.get((work.binding, work.actor), read)
+    return RECENT.get((work.key, work.actor), read)
 
 
 def _ask_term(form: Form, work: Work) -> str | None:
