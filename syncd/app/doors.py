@@ -1,7 +1,7 @@
 """The doors of FiftyOne's server: which requests a viewer may send; pure.
 
 What is not known to only look is refused, so that a door that a new FiftyOne opens stays shut until somebody looks at
-it. Known are those of FiftyOne 1.22; ``tests/integration/app/test_doors.py`` goes through all of the installed one.
+it. Known are those of FiftyOne 1.22; ``tests/integration/layer/test_doors.py`` goes through all of the installed one.
 """
 
 from __future__ import annotations

@@ -12,7 +12,20 @@ from itertools import groupby
 from typing import TypeAlias
 
 from syncd.diff.tag_intents import ALIAS, BY_TAG
-from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction, Field, Mapping, Side, Value
+from syncd.model import (
+    APPROVAL,
+    FLAG,
+    ID_FIELD,
+    MEDIA_FIELD,
+    SAMPLE_FIELD,
+    Action,
+    Change,
+    Direction,
+    Field,
+    Mapping,
+    Side,
+    Value,
+)
 from syncd.model import Content as ChangeContent
 from syncd.model.plan import ANSWERED, RESTORED
 from syncd.model.values import same_value
@@ -89,6 +102,8 @@ def nets(mapping: Mapping, entries: Iterable[Entry]) -> Iterator[Net]:
 
 
 def _not_undone(mapping: Mapping, change: Change) -> str | None:
+    if change.direction is None and change.field in (FLAG, APPROVAL):
+        return "a tag said it: take the tag off, or undo what went through by it"
     if change.direction is None:
         return "nothing was written by it: both sides had come to the same by themselves"
     if change.annotation_id is None:

@@ -33,7 +33,7 @@ from syncd.model.result import SUPERSEDED
 from syncd.model.snapshot import baseline_schema
 from syncd.store import baseline, conflicts, cursors, runs
 
-RESOLVE, UNDO, RECOVER, RELABEL, MADE = "resolve", "undo", "recover", "relabel", "made"
+RESOLVE, UNDO, RECOVER, RELABEL, REVIEW, MADE = "resolve", "undo", "recover", "relabel", "review", "made"
 """Modes of a run that applies a direct plan; ``MADE`` where a saved plan does not say whose it is."""
 
 

@@ -34,6 +34,15 @@ FOR_REVIEW = "relabelled_for_review"
 """The same where edits wait for review: FiftyOne alone is written, and holds an edit like any other. What is written
 so is agreed by nobody: it moves no baseline."""
 
+APPROVAL_GIVEN = "approval"
+"""Reason of the entry that says who approved a label by a command; what goes through by it has reasons of its own."""
+
+FLAGGED = "flagged"
+"""Reason of the entry, or the change, by which an error tag is heard."""
+
+SENT_BACK = "sent_back"
+"""Reason of changes by which a person refused edits that waited: FiftyOne gets back what was agreed."""
+
 
 class Action(str, Enum):
     """What a change does to its target."""

@@ -144,10 +144,11 @@ RIGHTS = {
     "answered": "SELECT, INSERT, DELETE",
     "captured": "SELECT, INSERT, DELETE",
     "daemon": "SELECT, INSERT, UPDATE, DELETE",
+    "proposal": "SELECT, INSERT, UPDATE",
 }
 """By table; the change log is never deleted from."""
 
-SEQUENCES = {"change": "seq", "conflict": "id", "waiting": "id", "captured": "seq"}
+SEQUENCES = {"change": "seq", "conflict": "id", "waiting": "id", "captured": "seq", "proposal": "id"}
 """Columns whose sequence is drawn from: USAGE."""
 
 VERSION_TABLE = "alembic_version"

@@ -1,32 +1,23 @@
-"""The App behind a proxy, for all tests here: a server takes its time to start."""
+"""One App server for each file: what is selected in it, and the panels that are open, are the server's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from daemons import write_config
-from served_app import ServedApp, served_app
-from worlds import Template, World
-
-PLUGINS = Path(__file__).parent / "plugins"
-HEADER = "X-Forwarded-User"
+from app_plugin import Plugin, plugin_server
+from worlds import World
 
 
-@pytest.fixture(scope="package")
-def shared_world(worlds: Template) -> Iterator[World]:
-    """A lab in agreement."""
-    with worlds.copy() as copy:
-        yield copy
+@pytest.fixture(scope="module")
+def server(mongo_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugin]:
+    """An App server with the plugin."""
+    with plugin_server(mongo_uri, tmp_path_factory.mktemp("app")) as plugin:
+        yield plugin
 
 
-@pytest.fixture(scope="package")
-def app(shared_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApp]:
-    """The App of the lab behind a proxy, which these tests are; ``guest`` is a viewer."""
-    folder = tmp_path_factory.mktemp("app")
-    document = shared_world.document() | {"app": {"viewers": ["guest"]}}
-    config = write_config(folder / "syncd.yaml", document)
-    with served_app(config, folder, "--trust-proxy", HEADER, plugins=PLUGINS) as served:
-        yield served
+@pytest.fixture
+def plugin(server: Plugin, world: World) -> Plugin:
+    """The plugin, for the test's own world."""
+    return server.serve(world)
