@@ -36,13 +36,16 @@ MEDIA = re.compile(
 
 
 class Observer(Protocol):
-    """Told of every edit that FiftyOne's server answered."""
+    """Told of every edit: before FiftyOne's server has it, and when that has answered."""
 
     def wants(self, method: str, path: str) -> bool:
-        """Whether request and answer are to be shown to :meth:`saw`."""
+        """Whether this is an edit."""
 
-    async def saw(self, who: Visitor, request: Asked, if_match: str | None, answer: Answer) -> None:
-        """An answered edit."""
+    async def before(self, who: Visitor, asked: Asked, window: str, if_match: str | None) -> Any:
+        """An edit that comes from a ``window``: whatever tells it from others. Gives what :meth:`after` is given."""
+
+    async def after(self, seen: Any, answer: Answer) -> None:
+        """The answer to it, before the browser has it."""
 
 
 class Answer:
@@ -144,17 +147,21 @@ def is_media(query: str) -> bool:
 async def _watch(
     app: Application, observer: Observer, who: Visitor, asked: Asked, scope: Message, receive: Receive, send: Send
 ) -> None:
-    """Shows an edit and its answer to the observer, before the browser has the end of the answer."""
-    answer = Answer()
+    """Shows an edit and its answer to the observer; the browser has the answer only then."""
+    answer, held = Answer(), list[Message]()
+    sent = {key.lower(): value.decode("latin-1") for key, value in scope["headers"]}
+    client = (scope.get("client") or ("",))[0]
+    window = "\0".join([client, *(sent.get(each, "") for each in (b"x-forwarded-for", b"user-agent"))])
+    seen = await observer.before(who, asked, window, sent.get(b"if-match"))
 
-    async def passing(message: Message) -> None:
+    async def hold(message: Message) -> None:
         answer.take(message)
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
-            if_match = next((value.decode("latin-1") for key, value in scope["headers"] if key == b"if-match"), None)
-            await observer.saw(who, asked, if_match, answer)
-        await send(message)
+        held.append(message)
 
-    await app(scope, receive, passing)
+    await app(scope, receive, hold)
+    await observer.after(seen, answer)
+    for message in held:
+        await send(message)
 
 
 async def _whole(receive: Receive) -> bytes | None:

@@ -10,13 +10,15 @@ from urllib.parse import quote
 
 import typer
 
-from syncd.adapters.connect import fiftyone_database
+from syncd.adapters.connect import fiftyone_database, open_database
 from syncd.app import serve
+from syncd.app.recorder import Recorder
 from syncd.cli.common import ConfigOption, config_path, configuration, handled, out, print_note
 from syncd.cli.render.values import escape
 from syncd.config import Config
 from syncd.config.nearest import did_you_mean
 from syncd.errors import ConfigError, MappingError
+from syncd.store.migrate import require_current
 
 
 @handled
@@ -57,7 +59,7 @@ def app_command(
     dataset = _dataset(settings, target)
     name = _name(actor, trust_proxy)
     door = serve.door_of(settings, actor=name, header=trust_proxy, read_only=read_only)
-    _check_dataset(settings, dataset)
+    _check_servers(settings, dataset)
     listener = serve.listen(host, port)
     link = _link(host, listener.getsockname()[1], dataset)
     with serve.fiftyone_server(settings, path, name) as app:
@@ -69,7 +71,8 @@ def app_command(
             if open_:
                 webbrowser.open(link)
 
-        serve.serve(app, door, listener, started, None)
+        with fiftyone_database(settings) as database:
+            serve.serve(app, door, listener, started, Recorder(settings, database))
     out.print("The App has ended.")
     sys.stdout.flush()
     # What FiftyOne would do at the exit is to wait, for half a minute, for servers that may have gone before it.
@@ -108,7 +111,10 @@ def _name(actor: str | None, header: str | None) -> str | None:
     return name or None
 
 
-def _check_dataset(config: Config, dataset: str | None) -> None:
+def _check_servers(config: Config, dataset: str | None) -> None:
+    """What the App needs before it starts: syncd's own tables, FiftyOne's database, and the dataset in it."""
+    with open_database(config.state_url.get_secret_value()) as connection:
+        require_current(connection, config.state.schema_name)
     with fiftyone_database(config) as database:
         if dataset is None or database["datasets"].find_one({"name": dataset}, {"_id": 1}):
             return

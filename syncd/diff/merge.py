@@ -16,7 +16,7 @@ import polars as pl
 from syncd.diff.frames import EXPRESSIONS, B, D, F, differ, is_known, not_finite, unreadable
 from syncd.diff.history import about_column, with_memory
 from syncd.diff.inputs import History
-from syncd.diff.reverts import WINDOW
+from syncd.diff.reverts import SENT, WINDOW
 from syncd.diff.rewind import rewound_column
 from syncd.diff.tag_intents import ALIAS, BY_TAG
 from syncd.model.conflict_kinds import ConflictKind
@@ -94,7 +94,8 @@ def _verdict(field: Field, policy: Policy) -> pl.Expr:
     by_fiftyone, by_database = _about(field, "by_fiftyone"), _about(field, "by_database")
     waits, open_kind = _waits(field, policy), _about(field, "open_kind")
     reapply = policy.on_stale_revert == "reapply" and field.direction.allows(Direction.TO_FIFTYONE)
-    again = _about(field, "reapplied") | (_about(field, "returned") != WINDOW) | pl.lit(value=not reapply)
+    guessed = _about(field, "reapplied") | (_about(field, "returned") != WINDOW)
+    again = (guessed & (_about(field, "returned") != SENT)) | pl.lit(value=not reapply)
     return (
         # What is equal on both sides but has no form in JSON can be neither logged nor agreed on.
         pl.when(endless & ~unread & ~apart)

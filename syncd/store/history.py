@@ -18,7 +18,7 @@ from syncd.diff.tag_intents import BY_TAG
 from syncd.model import Action, Direction
 from syncd.model.plan import AWAITING, FOR_REVIEW, RESTORED
 from syncd.model.result import ABANDONED, APPLIED, PENDING
-from syncd.store import answered, conflicts, hand_edits
+from syncd.store import answered, app_edits, conflicts, hand_edits
 from syncd.store.tables import Tables
 
 FROM_DATABASE = ("changed_at_home", "on_conflict", "first_sync", "new_in_database", "restored", "stale_revert")
@@ -52,6 +52,7 @@ def load(
         unfilled=_unfilled(connection, tables, binding, since, ids),
         halves=_halves(connection, tables, binding, since, written.filter(pl.col("reason").is_in(BY_TAG))),
         by_hand=hand_edits.of_last_run(connection, tables, binding, since, written) if wrote else hand_edits.nobody(),
+        sent=app_edits.load(connection, tables, binding, ids),
         standing=hand_edits.standing(connection, tables, binding) if wrote else hand_edits.nothing(),
     )
 

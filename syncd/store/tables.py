@@ -54,6 +54,7 @@ class Tables:
     captured: Table
     daemon: Table
     proposal: Table
+    app_edit: Table
 
 
 def tables_for(connection: Connection, schema: str) -> Tables:
@@ -81,6 +82,7 @@ def tables(schema: str | None, prefix: str) -> Tables:
         captured=_captured(metadata, prefix),
         daemon=_daemon(metadata, prefix),
         proposal=_proposal(metadata, prefix),
+        app_edit=_app_edit(metadata, prefix),
     )
 
 
@@ -320,4 +322,23 @@ def _proposal(metadata: MetaData, prefix: str) -> Table:
             postgresql_where=text("status = 'open'"),
             sqlite_where=text("status = 'open'"),
         ),
+    )
+
+
+def _app_edit(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        prefix + "app_edit",
+        metadata,
+        Column("id", BIG, primary_key=True, autoincrement=True),
+        Column("binding", TEXT, nullable=False),
+        Column("annotation_id", TEXT),
+        Column("sample_id", TEXT, nullable=False),
+        Column("label_id", TEXT, nullable=False),
+        Column("field", TEXT),
+        Column("value", sa.JSON, nullable=False),
+        Column("resent", sa.Boolean),
+        Column("actor", TEXT),
+        Column("sent_at", MOMENT, nullable=False),
+        Index(None, "binding", "annotation_id"),
+        Index(None, "binding", "sent_at"),
     )
