@@ -31,7 +31,7 @@ expect.set_options(timeout=PATIENCE_MS)
 def chromium() -> Iterator[Browser]:
     """A browser without a window."""
     if CHROMIUM is None:
-        reason = "there is no Chromium here (Debian, Ubuntu: apt-get install chromium)"
+        reason = "there is no Chromium here (Debian, Ubuntu: make browser)"
         assert not os.environ.get(NEEDED), reason
         pytest.skip(reason)
     with sync_playwright() as playwright:
