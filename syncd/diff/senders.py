@@ -68,14 +68,13 @@ def _holds(field: Field, sent: Json, now: Any) -> bool:
 
 def with_senders(mapping: Mapping, sent: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Adds ``sender`` of each field (:func:`syncd.diff.history.about_column`): who sent the value that FiftyOne has."""
-    told = told_of(mapping, sent, rows).filter(pl.col("actor").is_not_null()) if sent.height else None
-    for each in mapping.fields:
-        name = about_column(each, "sender")
-        if told is None or told.is_empty():
-            rows = rows.with_columns(pl.lit(None, pl.String()).alias(name))
-            continue
-        of_field = told.filter(pl.col("field") == each.name).select("annotation_id", pl.col("actor").alias(name))
-        rows = rows.join(of_field.unique("annotation_id", keep="first"), on="annotation_id", how="left")
+    names = {each.name: about_column(each, "sender") for each in mapping.fields}
+    if sent.is_empty():
+        return rows.with_columns(pl.lit(None, pl.String()).alias(name) for name in names.values())
+    told = told_of(mapping, sent, rows).drop_nulls("actor").unique(["annotation_id", "field"], keep="first")
+    for field, name in names.items():
+        of_field = told.filter(pl.col("field") == field).select("annotation_id", pl.col("actor").alias(name))
+        rows = rows.join(of_field, on="annotation_id", how="left", maintain_order="left")
     return rows
 
 
