@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -17,7 +19,7 @@ from joserfc.jwk import RSAKey
 
 
 @contextmanager
-def issuer(host: str, email: str) -> Iterator[str]:
+def issuer(host: str, email: str, certificate: Path, key_file: Path) -> Iterator[str]:
     """An issuer at this address of the machine; gives its name, which is its URL."""
     key = RSAKey.generate_key(2048, {"kid": "one", "alg": "RS256", "use": "sig"})
     asked: dict[str, dict[str, str]] = {}
@@ -65,8 +67,11 @@ def issuer(host: str, email: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer((host, 0), Handler)
-    name = f"http://{host}:{server.server_port}"
+    server = ThreadingHTTPServer((host, 443), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key_file)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    name = f"https://{host}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

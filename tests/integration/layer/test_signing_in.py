@@ -5,11 +5,11 @@ People sit on another host: a network namespace, from which only the proxy can b
 
 from __future__ import annotations
 
-import html
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 
@@ -32,7 +32,8 @@ HOST, GUEST = "10.99.57.1", "10.99.57.2"
 NAMESPACE = "syncd-test"
 SITE = "app.example.org"
 MODULES = Path("/usr/lib/apache2/modules")
-ISSUED = {"ada@house.example": "house", "ben@guests.example": "guests"}
+ISSUERS = {"ada@house.example": "10.99.57.11", "ben@guests.example": "10.99.57.12"}
+"""Where each signs in."""
 
 
 def missing() -> str | None:
@@ -68,7 +69,7 @@ class Person:
         jar = str(self.folder / "cookies")
         done = subprocess.run(
             [
-                *("ip", "netns", "exec", NAMESPACE, "curl", "--silent", "--show-error", "--location"),
+                *("ip", "netns", "exec", NAMESPACE, "curl", "--silent", "--show-error", "--path-as-is", "--location"),
                 *("--resolve", f"{SITE}:443:{HOST}", "--cacert", str(self.folder.parent / "site.pem")),
                 *("--cookie", jar, "--cookie-jar", jar, "--max-time", "60", "--write-out", "\n%{http_code}"),
                 *sent,
@@ -85,11 +86,14 @@ class Person:
 
     def signs_in(self, by: str) -> str:
         """Opens the App, and chooses an issuer on the page that is shown; the page that this leads to."""
-        status, page = self.asks("/datasets/lab?view=one&workspace=two", "--header", "Accept: text/html")
-        assert status == 200, page
-        links = [html.unescape(each) for each in re.findall(r'href="([^"]+)"', page)]
-        (link,) = [each for each in links if by in unquote(each)]
-        return self.asks(link, "--header", "Accept: text/html", "--write-out", "\n%{url_effective}\n%{http_code}")[1]
+        where = ("--header", "Accept: text/html", "--write-out", "\n%{url_effective}\n%{http_code}")
+        status, page = self.asks("/datasets/lab?view=one&workspace=two", *where)
+        page, _, address = page.rpartition("\n")
+        assert (status, "<h1>Sign in</h1>" in page) == (200, True), page
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+        # As the page's script does it.
+        told = {"iss": by, "x_csrf": asked["x_csrf"], "target_link_uri": asked["target_link_uri"]}
+        return self.asks(f"/signin/callback?{urlencode(told)}", *where)[1]
 
     def is_known_as(self, dataset: str, *options: str) -> Any:
         """Who an operator takes them for."""
@@ -106,7 +110,8 @@ def network() -> Iterator[None]:
     run("netns", "add", NAMESPACE)
     try:
         run("link", "add", "syncd-a", "type", "veth", "peer", "name", "syncd-b", "netns", NAMESPACE)
-        run("addr", "add", f"{HOST}/24", "dev", "syncd-a")
+        for each in (HOST, *ISSUERS.values()):
+            run("addr", "add", f"{each}/24", "dev", "syncd-a")
         run("link", "set", "syncd-a", "up")
         run("-n", NAMESPACE, "addr", "add", f"{GUEST}/24", "dev", "syncd-b")
         run("-n", NAMESPACE, "link", "set", "syncd-b", "up")
@@ -115,13 +120,19 @@ def network() -> Iterator[None]:
         run("netns", "del", NAMESPACE)
 
 
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate of this host under all its names, and its key."""
+    addresses = ",".join(f"IP:{each}" for each in ISSUERS.values())
+    names = ["-subj", f"/CN={SITE}", "-addext", f"subjectAltName=DNS:{SITE},{addresses}"]
+    made, key = folder / "site.pem", folder / "site.key"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", str(key)]
+    subprocess.run([*command, "-out", str(made), *names], check=True, capture_output=True)
+    return made, key
+
+
 @contextmanager
 def nginx(folder: Path, app: int, signin: int) -> Iterator[None]:
-    """deploy/app/nginx.conf with a certificate, and with the ports that the test has."""
-    subject = ["-subj", f"/CN={SITE}", "-addext", f"subjectAltName=DNS:{SITE}"]
-    files = ["-keyout", str(folder / "site.key"), "-out", str(folder / "site.pem")]
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *files, *subject]
-    subprocess.run(command, check=True, capture_output=True)
+    """deploy/app/nginx.conf with the ports and the certificate of the test."""
     text = (DEPLOY / "nginx.conf").read_text()
     for old, new in (
         (f"/etc/ssl/certs/{SITE}.pem", str(folder / "site.pem")),
@@ -141,6 +152,7 @@ def nginx(folder: Path, app: int, signin: int) -> Iterator[None]:
         f"http {{ access_log off; client_body_temp_path {folder}/body; {temporary} include {folder}/site.conf; }}\n"
     )
     with running(["/usr/sbin/nginx", "-c", str(folder / "nginx.conf")], folder / "nginx.out"):
+        until(lambda: _answers(443), (folder / "nginx.out").read_text)
         yield
 
 
@@ -151,8 +163,9 @@ def apache(folder: Path, port: int, issuers: dict[str, str]) -> Iterator[None]:
     for each in (made, pages):
         each.mkdir()
     (pages / "check").touch()
+    shutil.copy(DEPLOY / "signin.html", pages / "choice.html")
     for name in issuers.values():
-        file = quote(name.removeprefix("http://"), safe="")
+        file = quote(name.removeprefix("https://"), safe="")
         (made / f"{file}.provider").write_text(json.dumps(metadata(name)))
         (made / f"{file}.client").write_text(json.dumps({"client_id": "syncd", "client_secret": "secret"}))
     (folder / "secret").write_text("0123456789abcdef0123456789abcdef")
@@ -162,14 +175,16 @@ def apache(folder: Path, port: int, issuers: dict[str, str]) -> Iterator[None]:
         ("/var/www/syncd-signin", str(pages)),
         ("/etc/apache2/syncd-signin.secret", str(folder / "secret")),
         ("127.0.0.1:4181>", f"127.0.0.1:{port}>"),
+        ("</VirtualHost>", f"    OIDCCABundlePath {folder}/site.pem\n</VirtualHost>"),
     ):
         assert old in text, old
         text = text.replace(old, new)
-    names = "mpm_event authn_core authz_core authz_user authz_host headers rewrite auth_openidc dir mime"
+    names = "mpm_event authn_core authz_core authz_user authz_host headers alias auth_openidc dir mime"
     modules = "".join(f"LoadModule {each}_module {MODULES}/mod_{each}.so\n" for each in names.split())
     (folder / "apache.conf").write_text(
         f"ServerRoot {folder}\nServerName {SITE}\nPidFile {folder}/apache.pid\nErrorLog {folder}/apache.log\n"
-        f"LogLevel info\nDefaultRuntimeDir {folder}\nListen 127.0.0.1:{port}\n{modules}TypesConfig /etc/mime.types\n"
+        f"LogLevel warn\nDefaultRuntimeDir {folder}\n"
+        f"Listen 127.0.0.1:{port}\n{modules}TypesConfig /etc/mime.types\n"
         f"User www-data\nGroup www-data\n<Directory {pages}>\nRequire all granted\n</Directory>\n{text}"
     )
     for each in (folder, *folder.parents):
@@ -209,7 +224,8 @@ def site(shared_world: World, tmp_path_factory: pytest.TempPathFactory) -> Itera
     config = write_config(folder / "syncd.yaml", shared_world.document())
     with ExitStack() as stack:
         stack.enter_context(network())
-        issuers = {email: stack.enter_context(issuer(HOST, email)) for email in ISSUED}
+        files = certificate(folder)
+        issuers = {email: stack.enter_context(issuer(address, email, *files)) for email, address in ISSUERS.items()}
         app = stack.enter_context(served_app(config, folder, "--trust-proxy", "X-Forwarded-User", plugins=PLUGINS))
         signin = _free_port()
         stack.enter_context(apache(folder, signin, issuers))
@@ -217,9 +233,12 @@ def site(shared_world: World, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield Site(folder, issuers, app)
 
 
-def _free_port() -> int:
-    import socket
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
 
+
+def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     return port
@@ -232,10 +251,9 @@ def person(site: Site, name: str) -> Person:
 
 
 def test_two_people_of_two_issuers_work_at_once_under_their_own_names(site: Site, shared_world: World) -> None:
-    people = {email: person(site, short) for email, short in ISSUED.items()}
-    until(lambda: people["ada@house.example"].asks("/", "--header", "Accept: text/html")[0] == 200, "no page")
+    people = {email: person(site, email) for email in ISSUERS}
     for email, name in site.issuers.items():
-        page = people[email].signs_in(name.removeprefix("http://"))
+        page = people[email].signs_in(name)
         assert f"https://{SITE}/datasets/lab?view=one&workspace=two" in page, "back to where they came from"
         assert "FiftyOne" in page
     with ThreadPoolExecutor(4) as threads:
@@ -255,8 +273,10 @@ def test_who_is_not_signed_in_reaches_nothing(site: Site) -> None:
     status, page = stranger.asks("/", *forged, "--header", "Accept: text/html")
     assert status == 200
     assert "FiftyOne" not in page
-    assert all(name.removeprefix("http://") in unquote(page) for name in site.issuers.values()), "the choice of issuers"
-    _, page = stranger.asks("/signin/in?to=//evil.example/", "--max-redirs", "0", "--header", "Accept: text/html")
-    assert "//evil.example" not in unquote(page).replace("to=//evil.example", "")
+    assert "<h1>Sign in</h1>" in page
+    ada = person(site, "ada-again")
+    ada.signs_in(site.issuers["ada@house.example"])
+    back = ("--max-redirs", "0", "--no-location", "--write-out", "\n%{redirect_url}\n%{http_code}")
+    assert ada.asks("/signin/in//evil.example/", *back)[1].rpartition("\n")[2] == f"https://{SITE}/evil.example/"
     direct = ["ip", "netns", "exec", NAMESPACE, "curl", "--silent", f"http://{HOST}:{site.app.port}/"]
     assert subprocess.run(direct, check=False).returncode == 7, "nobody listens there"
