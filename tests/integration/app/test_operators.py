@@ -106,7 +106,8 @@ def test_a_change_a_run_and_a_persons_afternoon_are_taken_back(world: World, plu
     assert "1 label" in said["message"]
     assert {each["actor"] for each in world.log("applied") if each["undo_of"]} == {"bob"}
     assert both(world, one)[1] == before[one][1]
-    plugin.call("undo", {"since": "2020-01-01", "by": "ada", "actor": "bob"})
+    assert "moment" in plugin.form("undo", {"what": "moment", "moment": "noon", "actor": "bob"}).wrong
+    plugin.call("undo", {"what": "moment", "moment": "2020-01-01", "by": "ada", "actor": "bob"})
     assert both(world, two) == before[two]
     for params, why in (
         ({}, "once"),

@@ -53,12 +53,15 @@ def test_a_card_shows_both_values_the_picture_and_the_answers_and_one_click_answ
     assert both(world, one)[0]["label"] == "Other"
     assert "1 to 1 of 1" in plugin.panel("done", {"tab": "Conflicts"}).text
 
-    narrowed = plugin.panel("on_filter", {"tab": "Conflicts", "kind": "edit_edit"})
+    narrowed = plugin.panel("on_filter", {"tab": "Conflicts", "filters": {"kind": "edit_edit"}})
     assert "Answer all 1 that match" in narrowed.text
+    kind = {"filters": {"kind": "edit_edit"}}
+    (prompt,) = plugin.panel("take_all", {"tab": "Conflicts"} | kind).prompts
+    assert prompt["params"]["kind"] == "edit_edit"
     assert (
-        plugin.panel("take_all", {"tab": "Conflicts", "kind": "edit_edit"}).prompts[0]["params"]["kind"] == "edit_edit"
+        "No open conflict matches"
+        in plugin.panel("on_filter", {"tab": "Conflicts", "filters": {"kind": "all", "person": "nobody"}}).text
     )
-    assert "No open conflict matches" in plugin.panel("on_filter", {"tab": "Conflicts", "person": "nobody"}).text
     shown = plugin.panel("show", {"tab": "Conflicts"}, {"sample": str(world.place(two)[0])})
     assert [name for name, _ in shown.requests][:2] == ["set_view", "open_sample"]
 
@@ -90,7 +93,7 @@ def test_what_waits_is_listed_and_a_row_stands_for_what_it_showed(world: World, 
         world.review(each, label=next(term for term in terms if term != both(world, each)[1]["label"]))
     world.reconcile()
     drawn = plugin.panel("on_load", {"tab": "Waiting"})
-    assert [each["annotation"] for each in drawn.rows] == [one, two]
+    assert [each["annotation"] for each in drawn.rows] == [f"{each[:8]}…" for each in (one, two)]
     seen = drawn.state["ids"]
     (prompt,) = plugin.panel("approve_row", {"tab": "Waiting", "ids": seen}, {"row": 1}).prompts
     assert prompt["params"]["label_ids"] == [str(world.place(two)[1])]
@@ -106,11 +109,15 @@ def test_changes_are_listed_and_taken_back_from_their_row(world: World, plugin: 
     plugin.call("relabel", {"label": "New", "actor": "ada"}, selected_labels=clicked(world, one))
     drawn = plugin.panel("on_load", {"tab": "Changes"})
     assert {each["who"] for each in drawn.rows} == {"ada"}
-    assert "→ New" in drawn.rows[0]["change"]
+    (row,) = drawn.rows
+    assert "→ New" in row["change"]
+    assert "both sides" in row["why"]
     (prompt,) = plugin.panel("undo_run", {"tab": "Changes", "ids": drawn.state["ids"]}, {"row": 0}).prompts
     plugin.call("undo", prompt["params"] | {"actor": "bob"})
     assert both(world, one)[0]["label"] != "New"
-    assert {each["who"] for each in plugin.panel("on_filter", {"tab": "Changes", "person": "bob"}).rows} == {"bob"}
+    assert {
+        each["who"] for each in plugin.panel("on_filter", {"tab": "Changes", "filters": {"person": "bob"}}).rows
+    } == {"bob"}
 
 
 def test_beside_a_sample_its_annotations_tell_their_lives_and_which_rule_decides(world: World, plugin: Plugin) -> None:
