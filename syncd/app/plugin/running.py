@@ -13,12 +13,12 @@ from urllib.parse import quote
 
 from fiftyone.operators import types
 
+from syncd.api.binding import Binding
 from syncd.app.plugin import background
 from syncd.app.plugin.answers import INFO, SUCCESS, WARNING, Reply
 from syncd.app.plugin.asked import check_may_write
 from syncd.app.plugin.operator import Act, Form, Work, is_set, plural, reading, text_of, writing
 from syncd.app.plugin.words import change_words, reason_words
-from syncd.engine.result import RunResult
 from syncd.errors import ConfigError
 
 
@@ -47,7 +47,7 @@ class Sync(Act):
         def run(progress: Callable[[str, float], None]) -> Reply:
             b = work.opened()
             with work.acting(b):
-                return _synced(b.reconcile(full=full, progress=progress))
+                return _synced(b, full, progress)
 
         if not is_set(params, "background"):
             return run(lambda phase, part: ctx.set_progress(part, phase))
@@ -59,7 +59,8 @@ class Sync(Act):
         )
 
 
-def _synced(done: RunResult) -> Reply:
+def _synced(b: Binding, full: bool, progress: Callable[[str, float], None]) -> Reply:
+    done = b.reconcile(full=full, progress=progress)
     document = done.as_json() | {"exit_code": done.exit_code}
     if done.held is not None:
         return Reply(f"Held by a brake, nothing was written: {done.held}.", document, WARNING)
