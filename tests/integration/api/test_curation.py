@@ -59,6 +59,23 @@ def test_where_nothing_is_mapped_to_say_so_the_log_says_who_approved(world: Worl
     quiet(world)
 
 
+@pytest.mark.parametrize("world", [TAGGED], indirect=True)
+def test_an_edit_that_is_flagged_or_sent_back_beside_others_is_not_approved_by_that(world: World, b: Binding) -> None:
+    one, two = ids(world)[:2]
+    old = {each: both(world, each)[1]["label"] for each in (one, two)}
+    for each in (one, two):
+        world.review(each, label="Typed")
+    b.flag(annotation_ids=[one])
+    assert {(each.kind, each.annotation_id) for each in b.waiting()} == {
+        ("awaiting_review", one),
+        ("awaiting_review", two),
+        ("error", one),
+    }
+    b.send_back(annotation_ids=[two])
+    assert {each.annotation_id for each in b.waiting()} == {one}
+    assert {each: both(world, each)[1]["label"] for each in (one, two)} == old
+
+
 def test_a_flag_is_heard_once_and_taken_off_again(world: World, b: Binding) -> None:
     one = ids(world)[0]
     assert b.flag(annotation_ids=[one]).labels == 1
