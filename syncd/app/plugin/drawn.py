@@ -35,11 +35,11 @@ class Drawn(foo.Panel):
             known = unforeseen(error)
             page.error(known.message, known.remedy or "")
         root.define_property("shown", page.schema, view=types.VStackView(gap=2))
-        self.more(root)
+        self.more(ctx, root)
         ctx.panel.set_data("shown", page.data)
         return types.Property(root, view=types.GridView(gap=2, componentsProps=ROOT))
 
-    def more(self, root: Any) -> None:
+    def more(self, ctx: Any, root: Any) -> None:
         """What is there whatever goes wrong."""
 
     def fill(self, ctx: Any, root: Any, page: Page) -> None:
