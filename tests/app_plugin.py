@@ -150,9 +150,16 @@ class Drawn:
         """The rows of its table."""
         return next((each for each in walk(self.data) if isinstance(each, list)), [])
 
+    @property
+    def failed(self) -> list[str]:
+        """The sentences that it shows as errors."""
+        (output,) = [params["output"] for name, params in self.requests if name == "show_panel_output"]
+        parts = [each for each in walk(output) if isinstance(each, dict)]
+        return [str(each["label"]) for each in parts if each.get("severity") == "error"]
+
     def buttons(self) -> list[dict[str, Any]]:
-        """The parameters of its buttons, by their labels."""
-        (output,) = [params["outputs"] for name, params in self.requests if name == "show_panel_output"]
+        """Its buttons, each with its label and parameters."""
+        (output,) = [params["output"] for name, params in self.requests if name == "show_panel_output"]
         return [each for each in walk(output) if isinstance(each, dict) and each.get("name") == "Button"]
 
 

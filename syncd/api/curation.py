@@ -103,9 +103,16 @@ class Curation:
             return self._carried(done, phase)
 
     def _carried(self, done: Reviewed, phase: actions.Phase) -> Reviewed:
-        """What was said, with the run that hears it; that takes no other edits along, which may be young."""
-        heard = done.tag or next(iter((*self._settings.review.approve, *self._settings.review.error)), "by:")
+        """What was said, with the run that hears it.
+
+        It takes no other edits along, which may be young. Where edits wait for review none goes along that nobody
+        approved, and a tag that a run is limited to would count as an approval.
+        """
+        review = self._settings.review
+        tags = (done.tag,) if done.tag is not None else (*review.error, *review.approve)
+        limited = review.mode != "tagged" or done.tag in review.approve
         try:
+            heard = next(iter(tags), None) if limited else None
             run = actions.reconcile(self._config, self._settings.name, tag=heard, phase=phase)
         except Busy:
             wake(self._config, self._settings.name)

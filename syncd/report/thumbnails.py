@@ -46,7 +46,7 @@ def thumbnails(file: Readable, boxes: Sequence[Sequence[float] | None], *, outli
     damaged file comes through (`syncd.ingest.media.probe.RAISED`).
     """
     with _decoded(file, boxes) as image:
-        return [_webp(image, box, outlined=outlined) for box in boxes]
+        return [_webp(image, box, outlined) for box in boxes]
 
 
 def data_uri(webp: bytes) -> str:
@@ -100,11 +100,15 @@ def _copies(image: ImageFile.ImageFile) -> int:
     return 2 if image.getexif().get(0x0112, 1) != 1 else 1
 
 
-def _webp(image: Image.Image, box: Sequence[float] | None, *, outlined: bool = False) -> bytes:
+def _webp(image: Image.Image, box: Sequence[float] | None, outlined: bool = False) -> bytes:
     area = _area(image.size, box)
     small = _reduced(image, area)
     small.thumbnail((EDGE, EDGE), Image.Resampling.LANCZOS)
     if outlined and box is not None:
+        if max(small.size) < EDGE:
+            # A line is drawn in pixels: on a crop of twenty it would hide what it is about.
+            factor = EDGE / max(small.size)
+            small = small.resize((round(small.width * factor), round(small.height * factor)), Image.Resampling.BICUBIC)
         _outline(small, image.size, area, box)
     file = io.BytesIO()
     small.save(file, format="WEBP", quality=QUALITY, method=4)

@@ -22,8 +22,8 @@ def _fallback(why: str) -> type:
     from fiftyone.operators import types
 
     said = (
-        f"syncd cannot be imported by FiftyOne's Python: {why}. Install it there (pip install syncd), then restart the "
-        "App's server."
+        f"syncd cannot be imported by FiftyOne's Python: {why}. Install its wheel into the environment that serves the "
+        "App, then restart the App's server."
     )
 
     class Missing(foo.Operator):

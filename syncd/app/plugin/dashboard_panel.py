@@ -17,7 +17,7 @@ TOP = 15
 """Classes and transitions in a plot."""
 
 LAYOUT: dict[str, Any] = {
-    "margin": {"l": 160, "r": 20, "t": 40, "b": 40},
+    "margin": {"l": 60, "r": 20, "t": 10, "b": 40},
     "paper_bgcolor": "rgba(0,0,0,0)",
     "plot_bgcolor": "rgba(0,0,0,0)",
     "showlegend": False,
@@ -55,10 +55,9 @@ class DashboardPanel(Drawn):
         if not days:
             page.text("Nothing was changed yet.")
             return
-        page.plot(
-            [{"type": "bar", "x": [each.value for each in days], "y": [each.count for each in days]}],
-            LAYOUT | {"title": "Changes a day", "margin": LAYOUT["margin"] | {"l": 50}},
-        )
+        page.text("**Changes a day**")
+        trace = {"type": "bar", "x": [each.value for each in days], "y": [each.count for each in days]}
+        page.plot([trace], LAYOUT | {"xaxis": {"type": "category"}})
         _bars(page, "What became what", [(f"{each.old} → {each.new}", each.count) for each in report.transitions[:TOP]])
         classes = [(each.label, each.gained - each.lost) for each in report.classes]
         classes.sort(key=lambda each: -abs(each[1]))
@@ -70,6 +69,7 @@ class DashboardPanel(Drawn):
 def _bars(page: Page, title: str, found: list[tuple[str, int]]) -> None:
     if not found:
         return
-    names = [name for name, _ in reversed(found)]
-    trace = {"type": "bar", "orientation": "h", "y": names, "x": [count for _, count in reversed(found)]}
-    page.plot([trace], LAYOUT | {"title": title}, height=90 + 24 * len(found))
+    page.text(f"**{title}**")
+    names, counts = [name for name, _ in reversed(found)], [count for _, count in reversed(found)]
+    trace = {"type": "bar", "orientation": "h", "y": names, "x": counts}
+    page.plot([trace], LAYOUT | {"yaxis": {"type": "category", "automargin": True}}, height=70 + 24 * len(found))

@@ -149,16 +149,8 @@ class Undo(Act):
         if form.binding() is None:
             return
         params = form.params
-        if not params.get("change"):
-            work = reading(form.ctx, params)
-            choices = types.Dropdown()
-            for run, words in recent_runs(work):
-                choices.add_choice(run, label=words)
-            if not choices.choices:
-                raise ConfigError("Nothing was applied lately that could be taken back.")
-            asked = form.inputs.enum("run", choices.values(), label="Run", view=choices, required=True)
-            if not params.get("run"):
-                asked.invalid, asked.error_message = True, "Choose a run."
+        if not (params.get("change") or params.get("since")):
+            _ask_what(form, params)
         form.note()
         form.inputs.bool("force", label="Even if a brake holds it", default=False)
         form.actor()
@@ -168,6 +160,8 @@ class Undo(Act):
         """Takes back, as the actor."""
         work = writing(ctx, params)
         run, change, since = text_of(params, "run"), params.get("change"), moment_of(params.get("since"))
+        if params.get("what") == "moment":
+            run, since = None, moment_of(params.get("moment"))
         number = None if change in (None, "") else numbers_of(change)[0]
         if sum(each is not None for each in (run, number, since)) != 1:
             raise ConfigError("Say what is to be taken back, once.", remedy="Give run, change or since.")
@@ -188,6 +182,31 @@ class Undo(Act):
         again = f" Undo of this: run {done.result.run_id}." if done.result is not None else ""
         said = f"Taken back: {plural(len(places), 'label')}, as {work.actor}.{again}{left}"
         return Reply(said, document, WARNING if done.left else SUCCESS, touched)
+
+
+def _ask_what(form: Form, params: Mapping[str, Any]) -> None:
+    """A run, or all since a moment."""
+    what = types.RadioGroup()
+    what.add_choice("run", label="One run")
+    what.add_choice("moment", label="Everything since a moment, or what one person did since")
+    form.inputs.enum("what", what.values(), default="run", label="Take back", view=what)
+    if params.get("what") == "moment":
+        moment = form.inputs.str("moment", label="Since", description="In UTC: 2026-01-31T13:00", required=True)
+        form.inputs.str("by", label="By whom (optional)", description="Only what this person did.")
+        try:
+            if moment_of(params.get("moment")) is None:
+                moment.invalid, moment.error_message = True, "Give a moment."
+        except ConfigError as error:
+            moment.invalid, moment.error_message = True, error.message
+        return
+    choices = types.Dropdown()
+    for run, words in recent_runs(reading(form.ctx, params)):
+        choices.add_choice(run, label=words)
+    if not choices.choices:
+        raise ConfigError("Nothing was applied lately that could be taken back.")
+    asked = form.inputs.enum("run", choices.values(), label="Run", view=choices, required=True)
+    if not params.get("run"):
+        asked.invalid, asked.error_message = True, "Choose a run."
 
 
 def recent_runs(work: Work, most: int = 20) -> list[tuple[str, str]]:

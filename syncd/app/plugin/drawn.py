@@ -11,6 +11,9 @@ from syncd.app.plugin.answers import unforeseen
 from syncd.app.plugin.page import Page
 from syncd.errors import SyncdError
 
+ROOT = {"grid": {"sx": {"px": 2, "pb": 4}}}
+"""A margin: without it everything stands at the panel's edge."""
+
 
 class Drawn(foo.Panel):
     """A panel; subclasses say what it shows (:meth:`fill`)."""
@@ -32,11 +35,11 @@ class Drawn(foo.Panel):
             known = unforeseen(error)
             page.error(known.message, known.remedy or "")
         root.define_property("shown", page.schema, view=types.VStackView(gap=2))
-        self.more(root)
+        self.more(ctx, root)
         ctx.panel.set_data("shown", page.data)
-        return types.Property(root, view=types.GridView(gap=2))
+        return types.Property(root, view=types.GridView(gap=2, componentsProps=ROOT))
 
-    def more(self, root: Any) -> None:
+    def more(self, ctx: Any, root: Any) -> None:
         """What is there whatever goes wrong."""
 
     def fill(self, ctx: Any, root: Any, page: Page) -> None:

@@ -8,12 +8,13 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from syncd.api.html import shown
+from syncd.api.rows import ChangeRow
 from syncd.app.plugin.asked import binding_of, config_of, known_actor
 from syncd.app.plugin.drawn import Drawn
 from syncd.app.plugin.operator import Work, plural
 from syncd.app.plugin.page import Page, quoted
 from syncd.app.plugin.running import ids_shown
-from syncd.app.plugin.words import DIRECTIONS, ago, change_words, kind_words, reason_words
+from syncd.app.plugin.words import kind_words, told
 
 NAME = "syncd_history"
 ROWS = 30
@@ -100,24 +101,15 @@ class HistoryPanel(Drawn):
                 f"FiftyOne {shown(each.fiftyone)}, database {shown(each.database)}",
             )
 
-    def _log(self, ctx: Any, page: Page, rows: list[Any]) -> None:
-        seqs = [each.seq for each in rows]
+    def _log(self, ctx: Any, page: Page, rows: list[ChangeRow]) -> None:
+        listed = told(rows)
+        seqs = [each.entry.seq for each in listed]
         if (ctx.panel.get_state("seqs") or []) != seqs:
             ctx.panel.set_state("seqs", seqs)
-        if not rows:
-            return
-        told = [
-            {
-                "when": ago(each.applied_at) or each.status,
-                "who": each.actor or "",
-                "change": change_words(each),
-                "why": reason_words(each.reason) + (f" ({each.status})" if each.status != "applied" else ""),
-                "way": DIRECTIONS.get(each.direction, ""),
-            }
-            for each in rows
-        ]
-        columns = {"when": "When", "who": "Who", "change": "Change", "why": "Why", "way": ""}
-        page.table(columns, told, [("undo", "Take back", "undo", self.undo_row)])
+        if listed:
+            columns = {"when": "When", "who": "Who", "change": "Change", "why": "Why"}
+            actions = [("undo", "Take back", "undo", self.undo_row)]
+            page.table(columns, [each.as_row() for each in listed], actions)
 
     def _forget(self, ctx: Any) -> None:
         for name in ("annotation", "explained"):

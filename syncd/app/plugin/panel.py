@@ -30,6 +30,12 @@ TABS = (STATUS, CONFLICTS, WAITING, CHANGES, HELD)
 EVERY_MS = 15_000
 """Between two looks of an open panel."""
 
+SOON_MS = 1_000
+"""After which it looks a second time when it is opened."""
+
+FIRST = "_syncd_first"
+"""Marks the event by which it is opened."""
+
 PREFIX = "@syncd/syncd/"
 
 
@@ -50,9 +56,15 @@ class SyncdPanel(Drawn):
     def tick(self, ctx: Any) -> None:
         """Time to look again."""
 
-    def more(self, root: Any) -> None:
-        """The timer by which it looks again."""
+    def on_load(self, ctx: Any) -> None:
+        """It is opened; what a workspace says of it, or what was chosen before, comes a moment later."""
+        setattr(ctx, FIRST, True)
+
+    def more(self, ctx: Any, root: Any) -> None:
+        """The timers by which it looks again."""
         root.view("timer", types.TimerView(interval=EVERY_MS, on_interval=self.tick))
+        if getattr(ctx, FIRST, False):
+            root.view("soon", types.TimerView(timeout=SOON_MS, on_timeout=self.tick))
 
     # What is chosen
 
@@ -70,7 +82,7 @@ class SyncdPanel(Drawn):
 
     def clear_filters(self, ctx: Any) -> None:
         """No filter."""
-        self._choose(ctx, page=0, kind=None, klass=None, person=None)
+        self._choose(ctx, page=0, filters={})
 
     # Status
 
@@ -102,8 +114,8 @@ class SyncdPanel(Drawn):
 
     def take_all(self, ctx: Any) -> None:
         """Answers all conflicts that match; the form says how many they are."""
-        names = {"kind": "kind", "label": "klass", "person": "person"}
-        chosen = {name: self._state(ctx, state) for name, state in names.items()}
+        asked = self._filters(ctx)
+        chosen = {"kind": asked["kind"], "label": asked["klass"], "person": asked["person"]}
         self._prompt(ctx, "resolve", {name: value for name, value in chosen.items() if value})
 
     def show(self, ctx: Any) -> None:
@@ -200,7 +212,7 @@ class SyncdPanel(Drawn):
             (page.error if said.variant == "error" else page.warning)(said.message)
         number = self._state(ctx, "page")
         number = number if isinstance(number, int) and number > 0 else 0
-        asked = {name: self._state(ctx, name) or None for name in ("kind", "klass", "person")}
+        asked = self._filters(ctx)
         if tab == CONFLICTS:
             tab_conflicts.fill(self, root, page, work, number, asked)
         elif tab == WAITING:
@@ -254,6 +266,14 @@ class SyncdPanel(Drawn):
         changed = {name: value for name, value in chosen.items() if self._state(ctx, name) != value}
         if changed:
             ctx.panel.set_state(changed)
+
+    def _filters(self, ctx: Any) -> dict[str, str | None]:
+        """The filters as far as they are texts: what state holds, anybody may have put there."""
+        given = self._state(ctx, "filters")
+        given = given if isinstance(given, Mapping) else {}
+        texts = {name: given.get(name) for name in ("kind", "klass", "person")}
+        found = {name: text.strip() if isinstance(text, str) else "" for name, text in texts.items()}
+        return {name: None if text in ("", tab_conflicts.ALL) else text for name, text in found.items()}
 
     def _state(self, ctx: Any, name: str) -> Any:
         return ctx.panel.get_state(name)

@@ -8,13 +8,14 @@ from typing import Any
 
 from fiftyone.operators import types
 
+from syncd.api.binding import Binding
 from syncd.api.relabel import Relabelled
 from syncd.app.plugin.answers import SUCCESS, WARNING, Reply
 from syncd.app.plugin.asked import known_actor
 from syncd.app.plugin.labels import Chosen
 from syncd.app.plugin.operator import Act, Form, Work, chosen, is_set, plural, reading, text_of, writing
 from syncd.app.plugin.terms import RECENT, SHOWN, VOCABULARIES, Kept, TermIndex
-from syncd.errors import ConfigError
+from syncd.errors import Busy, ConfigError
 from syncd.model.result import APPLIED
 
 FORESEEN_MOST = 20_000
@@ -97,9 +98,29 @@ class Relabel(Act):
                 raise ConfigError(
                     error.message, remedy=error.remedy or 'Propose it as a new term: "syncd: propose a term".'
                 ) from error
+            carried = _carry(b, work, done)
         FORESEEN.forget()
         RECENT.forget()
-        return _told(done, labels, work.actor)
+        return _told(done, labels, work.actor, carried)
+
+
+def _carry(b: Binding, work: Work, done: Relabelled) -> bool:
+    """Lets a run look at once at what it alone can do: list an edit that waits, make rows of labels that were drawn.
+
+    It takes no other edits along than the actor's own, which their tag names; where edits wait for review none goes
+    along that nobody approved. Whether that was done: where another run is at the binding, the next one does it.
+    """
+    prefix = work.binding.review.actor_prefix
+    wrote = done.result is not None and done.result.held is None
+    if prefix is None or not wrote or not (done.waits or any(each.annotation_id is None for each in done.plan.changes)):
+        return False
+    try:
+        # Where edits wait, a tag that a run is limited to would count as an approval.
+        b.reconcile(tag=None if done.waits else f"{prefix}{work.actor}")
+    except Busy:
+        b.wake()
+        return False
+    return True
 
 
 def foresee(work: Work, labels: Chosen, term: str) -> Foreseen:
@@ -114,7 +135,7 @@ def foresee(work: Work, labels: Chosen, term: str) -> Foreseen:
     return FORESEEN.get((work.key, term, labels.label_ids), look)
 
 
-def _told(done: Relabelled, labels: Chosen, actor: str | None) -> Reply:
+def _told(done: Relabelled, labels: Chosen, actor: str | None, carried: bool) -> Reply:
     document = done.as_json() | {"selection": labels.as_json(), "exit_code": done.exit_code}
     left = ""
     if done.left:
@@ -131,7 +152,8 @@ def _told(done: Relabelled, labels: Chosen, actor: str | None) -> Reply:
         return Reply(f"Nothing was to be done. {already}{left}".strip(), document, WARNING if done.left else SUCCESS)
     where = "in FiftyOne, where it waits for review" if done.waits else "on both sides"
     rowless = len({(each.sample_id, each.label_id) for each in applied if each.annotation_id is None})
-    rows = f" {plural(rowless, 'label')} without a row yet: the next run makes it." if rowless else ""
+    made = "has one now" if carried else "gets one from the next run"
+    rows = f" {plural(rowless, 'label')} that had no row {made}." if rowless else ""
     said = f"{plural(len(places), 'label')} ({labels.source}) now {done.label} {where}, as {actor}.{rows}{left}"
     run = None if done.result is None else done.result.run_id
     return Reply(f"{said} Undo: run {run}.", document, WARNING if done.left else SUCCESS, touched)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from fiftyone.operators import types
 
+from syncd.api.binding import Binding
 from syncd.app.plugin import background
 from syncd.app.plugin.answers import INFO, SUCCESS, WARNING, Reply
 from syncd.app.plugin.asked import check_may_write
 from syncd.app.plugin.operator import Act, Form, Work, is_set, plural, reading, text_of, writing
 from syncd.app.plugin.words import change_words, reason_words
-from syncd.engine.result import RunResult
+from syncd.app.reports import link_of, new_report
 from syncd.errors import ConfigError
 
 
@@ -47,7 +43,7 @@ class Sync(Act):
         def run(progress: Callable[[str, float], None]) -> Reply:
             b = work.opened()
             with work.acting(b):
-                return _synced(b.reconcile(full=full, progress=progress))
+                return _synced(b, full, progress)
 
         if not is_set(params, "background"):
             return run(lambda phase, part: ctx.set_progress(part, phase))
@@ -59,7 +55,8 @@ class Sync(Act):
         )
 
 
-def _synced(done: RunResult) -> Reply:
+def _synced(b: Binding, full: bool, progress: Callable[[str, float], None]) -> Reply:
+    done = b.reconcile(full=full, progress=progress)
     document = done.as_json() | {"exit_code": done.exit_code}
     if done.held is not None:
         return Reply(f"Held by a brake, nothing was written: {done.held}.", document, WARNING)
@@ -225,13 +222,13 @@ class Report(Act):
         days = PERIODS[period][1]
         since = None if days is None else datetime.now(timezone.utc) - timedelta(days=days)
         made = work.opened().report(since=since)
-        path = report_folder() / f"{work.binding.name}-{datetime.now(timezone.utc):%Y%m%d-%H%M%S}.html"
+        path = new_report(work.binding.name)
         made.write(path)
         found = made.content
         document = {
             "binding": work.binding.name,
             "path": str(path),
-            "url": f"/media?filepath={quote(str(path))}",
+            "url": link_of(path),
             "changes": found.totals.changes,
             "annotations": found.totals.annotations,
         }
@@ -254,21 +251,6 @@ PERIODS: dict[str, tuple[str, int | None]] = {
     "month": ("the last 30 days", 30),
     "all": ("all time", None),
 }
-
-KEPT_S = 86_400
-"""Reports are files of a day: who wants to keep one saves it from the browser."""
-
-
-def report_folder() -> Path:
-    """A folder of this account's own for the pages, without those of yesterday."""
-    folder = Path(tempfile.gettempdir()) / f"syncd-reports-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
-        raise ConfigError(f"{folder} is not ours.", remedy="Remove it, or set TMPDIR for the App's server.")
-    for each in folder.glob("*.html"):
-        if time.time() - each.stat().st_mtime > KEPT_S:
-            each.unlink(missing_ok=True)
-    return folder
 
 
 def _output(ctx: Any, name: str, columns: Mapping[str, str]) -> Any:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from syncd.app.plugin.operator import Work
 from syncd.app.plugin.page import Page
-from syncd.app.plugin.tab_conflicts import turning
-from syncd.app.plugin.words import DIRECTIONS, ago, change_words, reason_words
+from syncd.app.plugin.tab_conflicts import filters, turning
+from syncd.app.plugin.words import short_id, told
 
 if TYPE_CHECKING:
     from syncd.app.plugin.panel import SyncdPanel
@@ -20,7 +20,7 @@ def fill(
     panel: SyncdPanel, root: Any, page: Page, work: Work, number: int, asked: Mapping[str, str | None]
 ) -> list[str]:
     """The log, the newest first; what each row stands for (change/run)."""
-    root.str("person", label="Person", on_change=panel.on_filter)
+    filters(root).str("person", label="Person", on_change=panel.on_filter)
     log = work.opened().log(actor=asked["person"], limit=ROWS * (number + 1))
     rows = list(reversed(log.rows))[number * ROWS :]
     page.button("Take back a run, or somebody's work…", panel.undo_more, icon="undo")
@@ -28,21 +28,14 @@ def fill(
         page.text("**Nothing was logged yet.**" if asked["person"] is None else f"Nothing by {asked['person']}.")
         return []
     turning(panel, page, number, ROWS, len(rows), None)
-    told = [
-        {
-            "when": ago(each.applied_at) or each.status,
-            "who": each.actor or "",
-            "change": change_words(each),
-            "why": reason_words(each.reason) + (f" ({each.status})" if each.status != "applied" else ""),
-            "way": DIRECTIONS.get(each.direction, ""),
-            "annotation": each.annotation_id or each.label_id or "",
-        }
-        for each in rows
+    listed = told(rows)
+    cells = [
+        each.as_row() | {"annotation": short_id(each.entry.annotation_id or each.entry.label_id)} for each in listed
     ]
-    columns = {"when": "When", "who": "Who", "change": "Change", "why": "Why", "way": "", "annotation": "Annotation"}
+    columns = {"when": "When", "who": "Who", "change": "Change", "why": "Why", "annotation": "Annotation"}
     actions = (
         ("undo", "Take back this change", "undo", panel.undo_row),
         ("undo_run", "Take back its run", "settings_backup_restore", panel.undo_run),
     )
-    page.table(columns, told, actions)
-    return [f"{each.seq}/{each.run_id}" for each in rows]
+    page.table(columns, cells, actions)
+    return [f"{each.entry.seq}/{each.entry.run_id}" for each in listed]

@@ -16,6 +16,9 @@ from syncd.errors import SyncdError
 if TYPE_CHECKING:
     from syncd.app.plugin.panel import SyncdPanel
 
+ALL = "all"
+"""The choice of no kind in particular."""
+
 CARDS = 5
 """On a page: each has a picture."""
 
@@ -52,13 +55,18 @@ def fill(panel: SyncdPanel, root: Any, page: Page, work: Work, number: int, aske
         page.text("Choose a kind to answer many at once.")
 
 
+def filters(root: Any) -> Any:
+    """Where the filters of a list are: side by side, and in the panel's state under ``filters``."""
+    return root.h_stack("filters", gap=2, align_y="center")
+
+
 def _filters(panel: SyncdPanel, root: Any, kinds: Mapping[str, int]) -> None:
-    bar = root
     choices = types.Dropdown()
-    choices.add_choice("", label=f"all kinds ({sum(kinds.values()):,})")
+    choices.add_choice(ALL, label=f"all kinds ({sum(kinds.values()):,})")
     for kind, count in sorted(kinds.items()):
         choices.add_choice(kind, label=f"{kind.replace('_', ' ')} ({count:,})")
-    bar.enum("kind", choices.values(), default="", label="Kind", view=choices, on_change=panel.on_filter)
+    bar = filters(root)
+    bar.enum("kind", choices.values(), default=ALL, label="Kind", view=choices, on_change=panel.on_filter)
     bar.str("klass", label="Class", on_change=panel.on_filter)
     bar.str("person", label="Person", on_change=panel.on_filter)
 
@@ -112,4 +120,4 @@ def turning(panel: SyncdPanel, page: Page, number: int, size: int, here: int, to
     more = here == size if total is None else last < total
     if number or more:
         bar.button("Back", panel.to_page, params={"page": number - 1}, icon="chevron_left", disabled=not number)
-        bar.button("On", panel.to_page, params={"page": number + 1}, icon="chevron_right", disabled=not more)
+        bar.button("Next", panel.to_page, params={"page": number + 1}, icon="chevron_right", disabled=not more)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from syncd.app.plugin.panel import SyncdPanel
 
 
+SIDES = {"fiftyone": "FiftyOne", "database": "the database"}
+
+
 def fill(panel: SyncdPanel, page: Page, works: list[Work]) -> None:
     """How the bindings stand. The daemon is asked first: it answers without the database."""
     told = {each.get("binding"): each for each in told_by_daemon(works[0].config) or ()}
@@ -58,7 +61,11 @@ def _one(panel: SyncdPanel, page: Page, work: Work, told: dict[str, Any] | None)
         at = run["finished_at"] or run["started_at"]
         error = f": {quoted(run['error'])}" if run.get("error") else ""
         lines.append(f"last run {ago(at)}, {quoted(run['mode'])}, {quoted(run['status'])}{error}")
-    lag = [f"{side} {_seconds(behind)}" for side, behind in status.lag_seconds.items() if behind is not None]
+    lag = [
+        f"{SIDES.get(side, side)} {_seconds(behind)}"
+        for side, behind in status.lag_seconds.items()
+        if behind is not None
+    ]
     if lag:
         lines.append(f"read up to: {', '.join(lag)} ago")
     lines.append(_daemon(status.daemon, told))

@@ -8,7 +8,7 @@ from syncd.api.html import shown
 from syncd.app.plugin.operator import Work
 from syncd.app.plugin.page import Page, quoted
 from syncd.app.plugin.tab_conflicts import turning
-from syncd.app.plugin.words import ago, by_whom
+from syncd.app.plugin.words import ago, by_whom, short_id
 
 if TYPE_CHECKING:
     from syncd.app.plugin.panel import SyncdPanel
@@ -29,7 +29,7 @@ def fill(panel: SyncdPanel, page: Page, work: Work, number: int) -> list[str]:
     rows = [
         {
             "what": KINDS.get(each.kind, each.kind),
-            "annotation": each.annotation_id or each.label_id or "",
+            "annotation": short_id(each.annotation_id or each.label_id),
             "change": f"{each.field or 'all of it'}: {shown(each.old)} → {shown(each.new)}"
             if each.kind == "awaiting_review"
             else shown(each.new),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -44,6 +46,7 @@ REASONS = {
     "vocabulary_fix": "spelling corrected",
 }
 
+BOTH = {"to_database", "to_fiftyone"}
 DIRECTIONS = {"to_database": "to database", "to_fiftyone": "to FiftyOne", None: ""}
 
 
@@ -57,6 +60,40 @@ def kind_words(kind: str) -> str:
 def reason_words(reason: str) -> str:
     """Why a change was made."""
     return REASONS.get(reason, reason.replace("_", " "))
+
+
+@dataclass(frozen=True)
+class Told:
+    """A change as it is told: an entry of the log, or two, where one run wrote the same to both sides."""
+
+    entry: ChangeRow
+    on_both: bool = False
+
+    def as_row(self) -> dict[str, str]:
+        """Its cells, without what it is about."""
+        each = self.entry
+        way = "both sides" if self.on_both else DIRECTIONS.get(each.direction, "")
+        parts = [reason_words(each.reason), way, "" if each.status == "applied" else each.status]
+        return {
+            "when": ago(each.applied_at) or each.status,
+            "who": each.actor or "",
+            "change": change_words(each),
+            "why": ", ".join(filter(None, parts)),
+        }
+
+
+def told(rows: Sequence[ChangeRow]) -> list[Told]:
+    """Entries of the log, in their order, with what one run did on both sides told once."""
+    found: dict[tuple[object, ...], Told] = {}
+    for each in rows:
+        about = (each.run_id, each.annotation_id, each.label_id, each.action, each.field, each.reason, each.status)
+        key = (*about, shown(each.new))
+        other = found.get(key)
+        if other is not None and not other.on_both and {each.direction, other.entry.direction} == BOTH:
+            found[key] = Told(other.entry, on_both=True)
+        else:
+            found[key if other is None else (*key, each.seq)] = Told(each)
+    return list(found.values())
 
 
 def ago(at: datetime | None, now: datetime | None = None) -> str:
@@ -86,6 +123,12 @@ def change_words(each: ChangeRow) -> str:
     what = each.field or each.action
     arrow = f"{shown(each.old)} → {shown(each.new)}" if each.field else each.action
     return f"{what}: {arrow}"
+
+
+def short_id(value: str | None) -> str:
+    """An id as a narrow table bears it: enough to recognise it."""
+    text = value or ""
+    return text if len(text) <= 12 else f"{text[:8]}…"
 
 
 def box_of(conflict: ConflictRow) -> list[float] | None:

@@ -165,7 +165,8 @@ def test_where_edits_wait_it_waits_and_is_approved_flagged_or_sent_back(world: W
     said = plugin.call("relabel", {"label": term, "actor": "ada"}, selected_labels=clicked(world, one, two, three))
     assert "waits for review" in said["message"]
     assert [both(world, each)[1]["label"] for each in old] == list(old.values())
-    world.reconcile()
+    waits = {each["annotation_id"]: each["actor"] for each in world.sql("SELECT * FROM syncd.waiting")}
+    assert waits == dict.fromkeys(old, "ada"), "it is listed at once"
 
     approved = plugin.call("approve", {"actor": "bob", "note": "clear"}, selected_labels=clicked(world, one))
     assert (approved["labels"], both(world, one)[1]["label"]) == (1, term)
@@ -184,12 +185,14 @@ def test_where_edits_wait_it_waits_and_is_approved_flagged_or_sent_back(world: W
 
     flagged = plugin.call("flag", {"actor": "bob"}, selected_labels=clicked(world, three))
     assert flagged["tag"] == "bad"
+    assert both(world, three)[1]["label"] == old[three], "what is flagged is not approved by that"
     assert "bad" in tags(world, three)
     assert [each["actor"] for each in world.log("applied") if each["reason"] == "flagged"] == ["bob"]
     world.reconcile()
     assert [each["actor"] for each in world.log("applied") if each["reason"] == "flagged"] == ["bob"], "logged once"
     waits = {(each["kind"], each["annotation_id"]) for each in world.sql("SELECT * FROM syncd.waiting")}
     assert {each[1] for each in waits} == {three}
+    assert both(world, three)[1]["label"] == old[three]
 
 
 def test_a_sample_that_is_open_is_closed_where_it_was_written_and_nowhere_else(world: World, plugin: Plugin) -> None:
@@ -202,12 +205,13 @@ def test_a_sample_that_is_open_is_closed_where_it_was_written_and_nowhere_else(w
     assert plugin.asked == ["notify", "reload_dataset"]
 
 
-def test_a_drawn_label_gets_its_class_in_fiftyone_and_then_its_row(world: World, plugin: Plugin) -> None:
+def test_a_drawn_label_gets_its_class_and_its_row(world: World, plugin: Plugin) -> None:
     sample, _ = world.place(ids(world)[0])
     image = world.samples.find_one({"_id": sample})["filepath"]
     drawn = world.draw(image, "Drawn", label_id=ObjectId())
     said = plugin.call("relabel", {"label": "New", "actor": "ada", "label_ids": [str(drawn)]})
-    assert "without a row yet" in said["message"]
+    assert "1 label that had no row has one now" in said["message"]
     assert next(each for each in world.raw_labels() if each["_id"] == drawn)["label"] == "New"
-    world.until_quiet()
     assert [each["label"] for each in world.rows().values()].count("New") == 1
+    assert [each["actor"] for each in world.log("applied") if each["action"] == "insert"] == ["ada"]
+    quiet(world)
