@@ -206,6 +206,9 @@ def test_a_viewer_sees_what_there_is(app: ServedApp, shared_world: World) -> Non
     placements = {"dataset_name": shared_world.dataset}
     assert app.send("POST", "/operators/resolve-placements", placements, JSON | GUEST).status == 200
     assert app.execute_as("guest", "@voxel51/operators/list_workspaces", shared_world.dataset)["error"] is None
+    known = {"annotation_id": shared_world.data.rows[0].annotation_id}
+    found = app.execute_as("guest", "@syncd/syncd/history", shared_world.dataset, known)
+    assert found["error"] is None, found
     answer = app.raw("GET", f"/media?filepath={sample['filepath']}", GUEST)
     assert answer[0] == 200
     assert answer[1].startswith(b"\x89PNG")
