@@ -4,7 +4,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test trust audit lint fmt bench clean
+.PHONY: help setup browser demo test trust audit lint fmt bench clean
 
 # Where this is set, each of the hundreds of processes of a test run would compile FiftyOne anew, some seconds each.
 unexport PYTHONDONTWRITEBYTECODE
@@ -25,6 +25,9 @@ setup: ## create or mend .venv (the other targets do it by themselves)
 	  echo "error: no usable Python 3.10 or newer among: $(PYTHONS)" >&2; \
 	  echo "Install one with its venv module (Debian, Ubuntu: apt install python3-venv), or name it: make PYTHON=..." >&2; \
 	  exit 1; }
+
+browser: ## install Debian's Chromium, which the tests of the App look through (as root)
+	apt-get update && apt-get install --yes --no-install-recommends chromium
 
 demo: setup ## two sides, edited by hand, come into agreement (ARGS="--size 500 --app")
 	@$(BIN)/syncd demo $(ARGS)

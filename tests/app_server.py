@@ -95,10 +95,10 @@ def new_label(label: str, **attributes: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def app_server(mongo_uri: str, folder: Path) -> Iterator[AppServer]:
-    """A server on the database that the tests use; gone at the end of the block."""
+def app_server(mongo_uri: str, folder: Path, **more: str) -> Iterator[AppServer]:
+    """A server on the database that the tests use, with ``more`` in its environment; gone at the end of the block."""
     server = AppServer(_free_port(), folder / "app-server.log")
-    environment = os.environ | {"FIFTYONE_DATABASE_URI": mongo_uri}
+    environment = os.environ | {"FIFTYONE_DATABASE_URI": mongo_uri} | more
     command = [sys.executable, "-m", "fiftyone.server.main", "--port", str(server.port), "--address", "127.0.0.1"]
     with server.log.open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)

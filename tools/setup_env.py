@@ -32,6 +32,7 @@ UNFINISHED = ENVIRONMENT / ".syncd-setup-unfinished"
 EXTRAS = "demo,dev"
 PROVIDES_MONGOD = ROOT / "syncd" / "embedded" / "mongod_binary.py"
 OLDEST_PYTHON = (3, 10)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 class SetupFailure(Exception):
@@ -89,6 +90,8 @@ def set_up(lock: int) -> None:
     fresh = STAMP.with_suffix(".new")
     fresh.write_text(json.dumps(stamp))
     fresh.replace(STAMP)
+    if not any(map(shutil.which, BROWSERS)):
+        say("there is no Chromium: the tests that look at the App are skipped (Debian, Ubuntu: make browser)")
     say(f"ready after {time.monotonic() - started:.0f} s")
 
 

@@ -25,6 +25,7 @@ from syncd.actor import acting_as
 from syncd.adapters.connect import as_ours
 from syncd.api import actions, queries
 from syncd.api.actions import MadeReport, PlannedRun
+from syncd.api.curation import Curation, chosen
 from syncd.api.progress import Fractions, Progress, silent
 from syncd.api.rows import ChangeLog, ConflictList, ConflictRow, WaitingList
 from syncd.api.status import status as statuses
@@ -67,7 +68,7 @@ def open_binding(name: str, config: Config | Path | str | None = None) -> Iterat
         binding.close()
 
 
-class Binding:
+class Binding(Curation):
     """A binding of a configuration; made by :func:`open_binding`.
 
     Methods raise ``syncd.errors.SyncdError``. ``progress`` is called with each phase and how much of the whole is
@@ -129,12 +130,17 @@ class Binding:
         kind: str | None = None,
         label: str | None = None,
         field: str | None = None,
+        annotation_id: str | None = None,
+        actor: str | None = None,
         since: datetime | None = None,
         resolved: bool = False,
         limit: int | None = None,
         offset: int = 0,
     ) -> ConflictList:
-        """The open conflicts, the oldest first; with ``resolved`` those too that are closed."""
+        """The open conflicts, the oldest first; with ``resolved`` those too that are closed.
+
+        ``actor``: those in which this person's value stands, on either side.
+        """
         with self._call():
             return queries.conflicts(
                 self._config,
@@ -142,6 +148,8 @@ class Binding:
                 kind=kind,
                 label=label,
                 field=field,
+                annotation_id=annotation_id,
+                actor=actor,
                 since=since,
                 everything=resolved,
                 limit=limit,
@@ -165,8 +173,9 @@ class Binding:
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int | None = 50,
+        before: int | None = None,
     ) -> ChangeLog:
-        """The change log, the newest last; ``limit`` keeps the newest (``None``: all of it)."""
+        """The change log, the newest last; ``limit`` keeps the newest (``None``: all of it), ``before`` a ``seq``."""
         with self._call():
             asked = queries.LogFilter(
                 run=run,
@@ -178,6 +187,7 @@ class Binding:
                 since=since,
                 until=until,
                 limit=limit,
+                before=before,
             )
             return queries.log(self._config, [self.name], asked)
 
@@ -328,18 +338,13 @@ class Binding:
         of the three. ``ConfigError`` for a class that is no term, with the nearest terms. With ``review.mode: tagged``
         FiftyOne is written, and the edit waits. ``force`` releases the brakes, once.
         """
-        from syncd.api.relabel import labels_of_view, relabel
+        from syncd.api.relabel import relabel
 
-        if sum(each is not None for each in (annotation_ids, label_ids, view)) != 1:
-            raise ConfigError("Say which labels, once.", remedy="Give annotation_ids=, label_ids= or view=.")
         with self._call(progress) as phase, open_session(self._config, self.name) as session:
-            if view is not None:
-                label_ids = labels_of_view(view, self._settings, session.mapping.label_type.list_name)
             return relabel(
                 session,
                 label,
-                annotation_ids=_ids(annotation_ids),
-                label_ids=_ids(label_ids),
+                **chosen(session, self._settings, annotation_ids, label_ids, view),
                 note=note,
                 force=force,
                 dry_run=dry_run,
@@ -385,10 +390,3 @@ class Binding:
     def wake(self) -> bool:
         """Has the daemon at ``daemon.http`` look at the binding now; whether one does."""
         return wake(self._config, self.name)
-
-
-def _ids(given: Collection[str] | None) -> frozenset[str]:
-    """Ids as text; one text alone is one id, and not its letters."""
-    if given is None:
-        return frozenset()
-    return frozenset([given] if isinstance(given, str) else map(str, given))

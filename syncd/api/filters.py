@@ -14,7 +14,7 @@ from syncd.engine.state import State
 from syncd.errors import ConfigError, UnknownFilter
 from syncd.model import LABEL, Direction
 from syncd.model.conflict_kinds import ConflictKind
-from syncd.model.mapping import BOX, FLAG, ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD
+from syncd.model.mapping import APPROVAL, BOX, FLAG, ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD
 from syncd.model.result import Status
 from syncd.report.selection import label_in
 from syncd.store import runs
@@ -49,7 +49,7 @@ def check_kind(state: State, kind: str | None) -> None:
 
 def check_field(state: State, settings: Config, names: Sequence[str], field: str | None) -> None:
     """``UnknownFilter`` for a field that is not mapped by any of the bindings, and that nothing is recorded about."""
-    known = {LABEL, ID_FIELD, FLAG, MEDIA_FIELD, SAMPLE_FIELD}
+    known = {LABEL, ID_FIELD, FLAG, APPROVAL, MEDIA_FIELD, SAMPLE_FIELD}
     for binding in map(settings.binding, names):
         known |= {*binding.attributes, *([BOX] if binding.columns.box else [])}
         known |= {binding.verified_attribute or LABEL}

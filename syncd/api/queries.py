@@ -29,7 +29,10 @@ UNDO_REMEDY = "`syncd log` shows runs and changes; --since takes back all since 
 
 @dataclass(frozen=True)
 class LogFilter:
-    """Which entries of the change log are asked for; ``run`` is a run's id, or how it begins; ``limit`` the newest."""
+    """Which entries of the change log are asked for; ``run`` is a run's id, or how it begins; ``limit`` the newest.
+
+    ``before`` is a ``seq``: of the page of entries before it.
+    """
 
     run: str | None = None
     annotation_id: str | None = None
@@ -40,6 +43,7 @@ class LogFilter:
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = None
+    before: int | None = None
 
 
 def conflicts(
@@ -47,9 +51,11 @@ def conflicts(
     names: Sequence[str],
     *,
     ids: Sequence[int] = (),
+    annotation_id: str | None = None,
     kind: str | None = None,
     label: str | None = None,
     field: str | None = None,
+    actor: str | None = None,
     since: datetime | None = None,
     everything: bool = False,
     limit: int | None = None,
@@ -67,9 +73,11 @@ def conflicts(
         matching: dict[str, Any] = {
             "bindings": names,
             "ids": ids,
+            "annotation_id": annotation_id,
             "kind": kind,
             "field": field,
             "label": label,
+            "actor": actor,
             "since": since,
             "status": None if everything else OPEN,
         }
@@ -147,7 +155,7 @@ def log(config: Config, names: Sequence[str], asked: LogFilter) -> ChangeLog:
     check_status(asked.status)
     with open_state(config) as state:
         query = _log_query(config, state, names, asked)
-        found = query(limit=asked.limit)
+        found = query(limit=asked.limit, before=asked.before)
         hints = () if found else unknown_actor(state, asked.actor)
         return _logged(state, found, hints)
 

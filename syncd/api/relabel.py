@@ -107,7 +107,7 @@ def relabel(
     """
     term = _term(session, label)
     progress("looking at both sides")
-    present, wanted, missing = _targets(session, frozenset(annotation_ids), frozenset(label_ids))
+    present, wanted, missing = targets(session, frozenset(annotation_ids), frozenset(label_ids))
     judged = _Judged(session, present, term, person())
     for each in wanted:
         judged.take(each)
@@ -166,7 +166,7 @@ def _term(session: Session, label: str) -> str:
     return label
 
 
-def _targets(
+def targets(
     session: Session, annotation_ids: frozenset[str], label_ids: frozenset[str]
 ) -> tuple[Present, list[Row], list[LeftLabel]]:
     """What both sides hold of the labels that are meant, these labels, and those of which there is none."""

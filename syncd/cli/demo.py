@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +16,9 @@ from typing import Annotated
 import typer
 from rich.rule import Rule
 
+from syncd.actor import person
 from syncd.api import actions, queries
+from syncd.app.serve import PORT
 from syncd.cli.common import FAILED, err, handled, out
 from syncd.cli.log import show_log
 from syncd.cli.render.conflicts import show_conflicts
@@ -145,18 +150,35 @@ def _wait(scene: Stage, *, app: bool) -> None:
         markup=False,
     )
     try:
-        if app:
-            _open_app()
-        out.print("\n[dim]Ctrl-C ends the demo.[/dim]")
-        while True:
-            # An untimed wait would not notice a signal that the kernel hands to another thread (Arrow starts some).
-            time.sleep(0.5)
+        with _app(scene) if app else nullcontext():
+            out.print("\n[dim]Ctrl-C ends the demo.[/dim]")
+            while True:
+                # An untimed wait would not notice a signal that the kernel hands to another thread (Arrow starts some).
+                time.sleep(0.5)
     except KeyboardInterrupt:
         out.print()
 
 
-def _open_app() -> None:
-    import fiftyone as fo
+@contextmanager
+def _app(scene: Stage) -> Iterator[None]:
+    """``syncd app`` in a process of its own, which gets the same Ctrl-C and is gone before the servers are."""
+    command = [sys.executable, "-c", "from syncd.cli.main import main; main()"]
+    arguments = ["app", BINDING, "--as", person(), "--port", str(_free_port()), "-c", str(scene.config_file)]
+    process = subprocess.Popen([*command, *arguments])
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait()
 
-    session = fo.launch_app(fo.load_dataset(DATASET), address="127.0.0.1", auto=False)
-    out.print(f"\nThe FiftyOne App is on [bold]{session.url}[/bold]")
+
+def _free_port() -> int:
+    """FiftyOne's own port, or any free one where that is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", PORT))
+        except OSError:
+            return 0
+    return PORT

@@ -195,6 +195,21 @@ COMMANDS = (
         summary="Keep bindings in agreement until told to end: the daemon.",
     ),
     Command(
+        "app",
+        "syncd.cli.app",
+        "app_command",
+        WORK,
+        "Example: syncd app planktivore --as ada",
+        summary="Serve FiftyOne's App with syncd's plugin, so that what people do in it is logged under their names.",
+    ),
+    Command(
+        "plugin",
+        "syncd.cli.plugin",
+        None,
+        SETUP,
+        summary="syncd's plugin in FiftyOne's App.",
+    ),
+    Command(
         "undo",
         "syncd.cli.undo",
         "undo_changes",

@@ -23,6 +23,7 @@ from syncd.cli.common import (
     print_note,
     progress,
 )
+from syncd.cli.proposals import app as proposals_app
 from syncd.cli.render.values import escape, plural
 from syncd.config import Config
 from syncd.engine import plan_file
@@ -36,6 +37,7 @@ from syncd.vocabulary.push import Pushed, push_vocabulary
 from syncd.vocabulary.schema import LeftOut
 
 app = typer.Typer(help="The terms that a label may be.", no_args_is_help=True, rich_markup_mode="rich")
+app.add_typer(proposals_app, name="proposals")
 
 
 @app.command(epilog="Example: syncd vocabulary check planktivore --fix -o fix.json")

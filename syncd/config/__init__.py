@@ -21,10 +21,11 @@ from syncd.config.binding import (
 from syncd.config.durations import format_duration, parse_duration
 from syncd.config.faults import Fault, InvalidConfig
 from syncd.config.kinds import HttpAddress, S3Prefix
-from syncd.config.load import find_config, load_config, load_config_with_files, parse_config
+from syncd.config.load import find_config, load_config, load_config_text, load_config_with_files, parse_config
 from syncd.config.names import TableName, parse_table_name
 from syncd.config.redact import redact_url
 from syncd.config.schema import (
+    AppConfig,
     Config,
     CredentialsConfig,
     DaemonConfig,
@@ -38,6 +39,7 @@ from syncd.config.schema import (
 from syncd.config.starter import starter_config, write_starter
 
 __all__ = [
+    "AppConfig",
     "AttributeConfig",
     "BindingConfig",
     "BrakesConfig",
@@ -71,6 +73,7 @@ __all__ = [
     "find_config",
     "format_duration",
     "load_config",
+    "load_config_text",
     "load_config_with_files",
     "parse_config",
     "parse_duration",

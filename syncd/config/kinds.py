@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
@@ -88,6 +89,7 @@ _APP = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 _SIGNING_SECRET = re.compile(r".{16,}")
 _S3 = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/(?P<prefix>.*))?", re.DOTALL)
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _BYTES = re.compile(r"(?P<number>[0-9]+([.][0-9]+)?) ?(?P<unit>[kKMGT]?i?B?)")
 _UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 _MOST_BYTES = 2**63 - 1
@@ -241,6 +243,14 @@ def _http(value: object) -> HttpAddress:
     return HttpAddress(match["v6"] or match["host"], int(match["port"]))
 
 
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _secret(
     pattern: re.Pattern[str], is_clear: Callable[[str], bool] | None = None, *, hint: str | None = None
 ) -> Callable[[object], SecretStr]:
@@ -334,6 +344,13 @@ AppUrl = Annotated[
     str, Expect("the App's address, such as http://localhost:5151", _checked(lambda t: bool(_APP.fullmatch(t)), None))
 ]
 Http = Annotated[HttpAddress, Expect("host:port, such as 127.0.0.1:9095", _http)]
+Network = Annotated[
+    str, Expect("an IP address or a network, such as 10.0.0.5 or 10.0.0.0/24", _checked(_is_network, None))
+]
+HeaderName = Annotated[
+    str,
+    Expect("the name of an HTTP header", _checked(lambda t: bool(_HEADER.fullmatch(t)), "such as X-Forwarded-User")),
+]
 DatabaseUrl = Annotated[
     SecretStr,
     Expect(

@@ -36,6 +36,13 @@ def load_config_with_files(path: Path, environ: Mapping[str, str] = os.environ) 
     return _check(document, str(path), path.parent.absolute()), frozenset(document.files)
 
 
+def load_config_text(text: str, environ: Mapping[str, str] = os.environ, *, source: str = "configuration") -> Config:
+    """`load_config` of the text itself; relative paths in it start at the folder that this process works in."""
+    document = read_yaml(text)
+    interpolate(document, environ, Path())
+    return _check(document, source, Path.cwd())
+
+
 def parse_config(data: Mapping[str, object], source: str = "configuration") -> Config:
     """Check a configuration given as plain values; ``${…}`` is not replaced. Raises InvalidConfig."""
     return _check(Document(data), source, None)

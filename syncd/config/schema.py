@@ -18,10 +18,12 @@ from syncd.config.kinds import (
     FilePath,
     Flag,
     FolderPath,
+    HeaderName,
     Http,
     HttpAddress,
     MediaRoot,
     MongoUri,
+    Network,
     PositiveCount,
     PositiveDuration,
     RoleArn,
@@ -99,6 +101,25 @@ class ReportConfig(Section):
     safe_for_spreadsheets: Flag = False
 
 
+LOOPBACK = ("127.0.0.1", "::1")
+People = Annotated[tuple[Text, ...], nothing_is(tuple)]
+
+
+class AppConfig(Section):
+    """Who may do what in FiftyOne's App, as `syncd app` serves it.
+
+    With a list of `editors` everybody else is a viewer; `viewers` look on in any case. Behind a proxy that signs people
+    in: `proxies` are the addresses it connects from, `role_header` is where it says what a person is, and with a
+    `proxy_secret` it has to prove itself, where others can connect from its address too.
+    """
+
+    editors: People = ()
+    viewers: People = ()
+    proxies: Annotated[tuple[Network, ...], nothing_is(lambda: LOOPBACK)] = LOOPBACK
+    proxy_secret: SigningSecret | None = None
+    role_header: HeaderName | None = None
+
+
 class S3Config(Section):
     """How S3 is reached; what is left out is boto3's own affair (environment, ~/.aws, instance role).
 
@@ -150,6 +171,7 @@ class Config(Section):
     credentials: CredentialsConfig = CredentialsConfig()
     notify: NotifyConfig = NotifyConfig()
     report: ReportConfig | None = None
+    app: AppConfig = AppConfig()
 
     @property
     def state_url(self) -> SecretStr:

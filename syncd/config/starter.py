@@ -185,4 +185,11 @@ notify:
   #to: reports                                 # a folder, or s3://bucket/prefix
   #format: html                                # html, markdown, csv, json or parquet
   #safe_for_spreadsheets: false                # true: csv without anything that a spreadsheet takes for a formula
+
+#app:                                          # syncd app: who may do what in FiftyOne's App
+  #editors: [ada, ben]                         # everybody else looks on; left out: all are editors
+  #viewers: [guest]                            # these look on in any case
+  #proxies: [127.0.0.1, "::1"]                 # from where the proxy connects that names people
+  #proxy_secret: ${file:/run/secrets/proxy}    # the proxy has to send this as X-Syncd-Proxy-Secret
+  #role_header: X-Forwarded-Groups             # where it says editor; left out: the lists decide alone
 """

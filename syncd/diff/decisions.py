@@ -53,7 +53,7 @@ def _concerning(field: Field) -> list[str]:
         *(D + name for name in ("actor", "edited_at", "problems")),
         *(side + value for side in (B, F, D)),
         B + known_column(field.name),
-        *(about_column(field, name) for name in ("typed", "via")),
+        *(about_column(field, name) for name in ("typed", "via", "sender")),
         "terms",
         "shared_terms",
         verdict_column(field.name),
@@ -62,6 +62,10 @@ def _concerning(field: Field) -> list[str]:
 
 
 def _outcomes(field: Field, row: dict[str, Any]) -> Iterator[Outcome]:
+    sender = row[about_column(field, "sender")]
+    if sender is not None and row[about_column(field, "via")] not in BY_TAG:
+        # Whoever sent this very value made this edit, whatever an older tag or attribute says.
+        row = row | {F + "actor": sender}
     verdict = row[verdict_column(field.name)]
     if verdict == Verdict.CONVERGED:
         yield _change(field, row, None, row[B + column(field.name)], row[D + column(field.name)])

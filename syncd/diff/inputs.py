@@ -66,6 +66,16 @@ REFUSED_SCHEMA: dict[str, pl.DataType] = {
     "fiftyone": pl.String(),
 }
 ANSWERED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "tag": pl.String()}
+SENT_SCHEMA: dict[str, pl.DataType] = {
+    "sample_id": pl.String(),
+    "label_id": pl.String(),
+    "field": pl.String(),
+    "value": pl.String(),
+    "resent": pl.Boolean(),
+    "actor": pl.String(),
+    "seq": pl.Int64(),
+}
+"""What windows sent through the layer around the App; ``resent``: of their own accord (:mod:`syncd.diff.senders`)."""
 BY_HAND_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "sample_id": pl.String(), "run_id": pl.String()}
 WAITED_SCHEMA: dict[str, pl.DataType] = {
     "annotation_id": pl.String(),
@@ -114,6 +124,9 @@ class History:
 
     standing: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WAITED_SCHEMA))
     """The edits and drawn labels that waited already then, or were in a conflict without an annotation."""
+
+    sent: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SENT_SCHEMA))
+    """What was sent through the layer around the App (:mod:`syncd.diff.senders`)."""
 
     earlier: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EARLIER_SCHEMA))
     """The applied changes of annotations that may have gone back in time (:func:`syncd.diff.rewind.asked_for`).

@@ -14,7 +14,7 @@ import polars as pl
 
 from syncd.diff.frames import D, F
 from syncd.diff.history import about_column
-from syncd.diff.reverts import WINDOW
+from syncd.diff.reverts import SENT, WINDOW
 from syncd.diff.rewind import rewound_column
 from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.mapping import BOX, LABEL, Direction, Field, Side
@@ -204,8 +204,8 @@ def _returned(field: Field, policy: Policy) -> Iterator[Rule]:
     yield Rule("the database went back in time", rewound[Side.DATABASE], ConflictKind.EDIT_EDIT)
     back = about.by_fiftyone & about.returned.is_not_null() & ~about.by_tag
     if policy.on_stale_revert == "reapply" and field.direction.allows(Direction.TO_FIFTYONE):
-        once = ~about.reapplied & (about.returned == WINDOW)
-        yield Rule("an idle window put it back", back & once, Verdict.TO_FIFTYONE, Reason.STALE_REVERT)
+        idle = (~about.reapplied & (about.returned == WINDOW)) | (about.returned == SENT)
+        yield Rule("an idle window put it back", back & idle, Verdict.TO_FIFTYONE, Reason.STALE_REVERT)
     yield Rule("FiftyOne returned to what was replaced", back, ConflictKind.STALE_REVERT)
 
 

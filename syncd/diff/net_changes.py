@@ -11,7 +11,20 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeAlias
 
-from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction, Field, Mapping, Side, Value
+from syncd.model import (
+    APPROVAL,
+    FLAG,
+    ID_FIELD,
+    MEDIA_FIELD,
+    SAMPLE_FIELD,
+    Action,
+    Change,
+    Direction,
+    Field,
+    Mapping,
+    Side,
+    Value,
+)
 from syncd.model import Content as ChangeContent
 from syncd.model.reasons import BY_TAG, PUT_BACK, Reason
 from syncd.model.values import same_value
@@ -82,6 +95,8 @@ def nets(mapping: Mapping, entries: Iterable[Entry]) -> Iterator[Net]:
 
 
 def _not_undone(mapping: Mapping, change: Change) -> str | None:
+    if change.direction is None and change.field in (FLAG, APPROVAL):
+        return "a tag said it: take the tag off, or undo what went through by it"
     if change.direction is None:
         return "nothing was written by it: both sides had come to the same by themselves"
     if change.annotation_id is None:

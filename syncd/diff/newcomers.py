@@ -40,7 +40,7 @@ from syncd.diff.history import (
 from syncd.diff.inputs import History, Inputs
 from syncd.diff.overlap import Occupants
 from syncd.diff.presence import HIDDEN
-from syncd.diff.reverts import ASK
+from syncd.diff.reverts import ASK, SENT
 from syncd.diff.review import TAGGED, drawn_waits
 from syncd.diff.tags import PLACE, Place, with_actors
 from syncd.diff.unsafe_values import why_unsafe_whole
@@ -110,7 +110,12 @@ def _unknown_id(
             found.add(whole_conflict(mapping, row, ConflictKind.STALE_REVERT))
         elif row["returned"] is None:
             found.add(whole_conflict(mapping, row, HIDDEN.kind if row["hidden"] else ConflictKind.UNKNOWN_ID))
-        elif row["reapplied"] or not reapply or row["broken"] or annotation_id not in removed:
+        elif (
+            (row["reapplied"] and row["returned"] != SENT)
+            or not reapply
+            or row["broken"]
+            or annotation_id not in removed
+        ):
             found.add(whole_conflict(mapping, row, ConflictKind.STALE_REVERT))
         elif inputs.complete:
             found.add(whole_change(mapping, row, Direction.TO_FIFTYONE, Reason.STALE_REVERT, seen=F, place=F))

@@ -42,6 +42,9 @@ def holding(mapping: Mapping, changes: Sequence[Change], present: Present) -> tu
 
 def _update_holds(mapping: Mapping, change: Change, present: Present, paired: bool) -> bool:
     label = present.label_at(change.sample_id, change.label_id)
+    if change.direction is None:
+        # What a person says of a label stands in the log, and is written nowhere.
+        return label is not None and label["annotation_id"] == change.annotation_id
     if change.field == ID_FIELD:
         return label is not None and label["annotation_id"] == change.old
     row = present.row(change.annotation_id)

@@ -29,7 +29,7 @@ from syncd.diff.history import (
 from syncd.diff.images import RETIED, is_retied
 from syncd.diff.inputs import Inputs
 from syncd.diff.lost_attributes import is_edited
-from syncd.diff.reverts import ASK, WINDOW
+from syncd.diff.reverts import ASK, SENT, WINDOW
 from syncd.diff.tags import PLACE, with_actors
 from syncd.diff.unsafe_values import why_unsafe_whole
 from syncd.model.conflict_kinds import ConflictKind
@@ -110,10 +110,10 @@ def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFr
     # Whoever confirms a rebuilt dataset accepts its labels; nobody has removed those that it lacks.
     choice = "quarantine" if inputs.adopt and policy.on_fiftyone_delete == "delete" else policy.on_fiftyone_delete
     for row in rows.iter_rows(named=True):
-        again = row["reapplied"] or policy.on_stale_revert != "reapply"
-        if row["waits"] or row["returned"] == ASK or (row["returned"] == WINDOW and again):
+        again = (row["reapplied"] and row["returned"] != SENT) or policy.on_stale_revert != "reapply"
+        if row["waits"] or row["returned"] == ASK or (row["returned"] in (WINDOW, SENT) and again):
             found.add(whole_conflict(mapping, row, ConflictKind.STALE_REVERT))
-        elif row["returned"] == WINDOW:
+        elif row["returned"] in (WINDOW, SENT):
             _put_back(inputs, row, Reason.STALE_REVERT, slots, found)
         elif is_refused_again(mapping, restored, row):
             found.add(whole_conflict(mapping, row, ConflictKind.REFUSED_BY_FIFTYONE))

@@ -28,6 +28,7 @@ from syncd.diff.presence import judge_missing
 from syncd.diff.quiet_period import LeftAlone, without_young
 from syncd.diff.reverts import find_returns
 from syncd.diff.review import Answers, Heard, answers, flag, flagged, gated, kept
+from syncd.diff.senders import with_drawers, with_senders
 from syncd.diff.settled import is_agreed
 from syncd.diff.tag_intents import verified_field, with_tag_intents
 from syncd.diff.tags import (
@@ -79,7 +80,9 @@ def _of_nothing(inputs: Inputs) -> Plan:
 def judge_all(inputs: Inputs) -> Plan:
     """The plan of whatever was read, an empty reading included."""
     mapping, review = inputs.mapping, inputs.policy.review
-    fiftyone, left = without_young(inputs.fiftyone.rows, inputs.baseline, inputs.young)
+    fiftyone, left = without_young(
+        with_drawers(inputs.fiftyone.rows, inputs.baseline, inputs.history.sent), inputs.baseline, inputs.young
+    )
     fiftyone, taken_back = without_orphans(fiftyone, inputs.baseline, inputs.history.minted)
     baseline = _without(_with_those_away(inputs), left.ids)
     database, notes, twice = _sound(_without(inputs.database.rows, left.ids))
@@ -107,7 +110,7 @@ def judge_all(inputs: Inputs) -> Plan:
     went_back = rewind.rewound(inputs, joined)
     found.hints.extend(rewind.hints(inputs, went_back))
     work = rewind.with_few(inputs, went_back, _needs_work(mapping, in_both, voiced))
-    work = with_tag_intents(inputs, voiced, with_actors(work, review, F))
+    work = with_tag_intents(inputs, voiced, with_senders(mapping, inputs.history.sent, with_actors(work, review, F)))
     work = gated(mapping, review, judge(mapping, inputs.policy, inputs.history, returns.values, work))
     flagging = flag(mapping, review, tags, in_both, inputs.history.open_conflicts)
     for outcome in (*decide(mapping, work), *flagging):

@@ -9,6 +9,8 @@ A revert is judged by evidence, never by its value alone:
   the same value was also given to labels that syncd had not written, it was meant.
 - Where the same label was changed by hand in another field, or the other label may have been changed before syncd
   wrote or is in a conflict about the whole of it, nobody can tell either.
+- Where the layer around the App saw it being sent, nothing is guessed: what a window sent of its own accord after a
+  refusal is no edit (:data:`SENT`), and what a person sent first-hand is one.
 - Everything else is an edit, and :class:`Returns` does not name it.
 """
 
@@ -22,11 +24,12 @@ from syncd.diff.frames import B, F, any_difference, differ, prefixed
 from syncd.diff.hand_edits import PLACED_SCHEMA, changed_by_hand, changed_once, placed_gone, placed_label, placed_value
 from syncd.diff.history import ids_holding
 from syncd.diff.inputs import STAMPS_SCHEMA, Inputs
+from syncd.diff.senders import ADDED, REMOVED, told_of, whole_sent
 from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.mapping import Mapping
 from syncd.model.plan import Action, Conflict
 
-WINDOW, ASK = "window", "ask"
+WINDOW, ASK, SENT = "window", "ask", "sent"
 
 LEVELS_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "field": pl.String(), "level": pl.String()}
 KEYS = ["annotation_id", "field"]
@@ -39,7 +42,7 @@ def no_levels() -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Returns:
-    """What is back by other means than an edit, each with its ``level``: :data:`WINDOW` or :data:`ASK`.
+    """What is back by other means than an edit, each with its ``level``: :data:`WINDOW`, :data:`ASK` or :data:`SENT`.
 
     ``values`` are identified by annotation and field; ``gone`` are labels that syncd inserted and that are missing
     again, ``back`` labels that syncd removed and that are there again.
@@ -58,9 +61,32 @@ def find_returns(inputs: Inputs, joined: pl.DataFrame, fresh: pl.DataFrame, doub
     returned = pl.concat(found)
     if returned.is_empty():
         return Returns()
+    told = _told(inputs, joined, found)
+    meant = told.filter(~pl.col("resent")).select(KEYS)
+    returned = returned.join(meant, on=KEYS, how="anti", nulls_equal=True)
     hands = changed_by_hand(inputs, joined, returned, fresh, doubts)
     levels = _levels(inputs, returned, hands, changed_once(inputs, joined, returned))
+    levels = _with_sent(levels, told.filter("resent").select(KEYS))
     return Returns(*(levels.join(each, on=KEYS, how="semi", nulls_equal=True) for each in found))
+
+
+def _told(inputs: Inputs, joined: pl.DataFrame, found: list[pl.DataFrame]) -> pl.DataFrame:
+    """Of what is back, that of which the layer saw how it was sent: ``resent``, by :data:`KEYS`."""
+    sent, schema = inputs.history.sent, {"annotation_id": pl.String(), "field": pl.String(), "resent": pl.Boolean()}
+    if sent.is_empty():
+        return pl.DataFrame(schema=schema)
+    values, gone, back = found
+    concerned = joined.join(values.select("annotation_id").unique(), on="annotation_id", how="semi")
+    told = [told_of(inputs.mapping, sent, concerned)]
+    for each, value in ((gone, REMOVED), (back, ADDED)):
+        told.append(each.join(whole_sent(sent, value), on=["sample_id", "label_id"], how="inner"))
+    return pl.concat([each.select(*schema) for each in told]).drop_nulls("resent")
+
+
+def _with_sent(levels: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
+    """The levels, in which what a window sent of its own accord is known as that."""
+    others = levels.join(sent, on=KEYS, how="anti", nulls_equal=True)
+    return pl.concat([others, sent.with_columns(pl.lit(SENT).alias("level")).select(*LEVELS_SCHEMA)])
 
 
 def _values(inputs: Inputs, joined: pl.DataFrame) -> pl.DataFrame:

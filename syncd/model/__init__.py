@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from syncd.model.kinds import Json, Kind, Value, dtype, dumps, to_json
 from syncd.model.mapping import (
+    APPROVAL,
     BOX,
     FLAG,
     ID_FIELD,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from syncd.model.snapshot import Mark, Origin, Snapshot
 
 __all__ = [
+    "APPROVAL",
     "BOX",
     "FLAG",
     "ID_FIELD",

@@ -21,6 +21,9 @@ MEDIA_FIELD = "columns.media"
 FLAG = "review.error"
 """Name of the column that an error tag sets, as a field that the database alone has."""
 
+APPROVAL = "review.approve"
+"""Name under which a person's approval by a command appears in changes: an entry of the log, and no field."""
+
 
 class Side(str, Enum):
     """One of the two sides of a binding."""

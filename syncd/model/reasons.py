@@ -88,6 +88,8 @@ class Reason(str, Enum):
         "relabelled_for_review",
         "a person gave labels another class in FiftyOne, where edits wait for review: nothing is agreed yet",
     )
+    APPROVAL = "approval", "a person approved a label by a command; what goes through by it has reasons of its own"
+    SENT_BACK = "sent_back", "a person refused edits that waited: FiftyOne gets back what was agreed"
     VOCABULARY_FIX = "vocabulary_fix", "a label that was no term was corrected by `syncd vocabulary fix`"
 
 

@@ -24,6 +24,9 @@ class RunMode(str, Enum):
     RELABEL = "relabel"
     """It gives labels another class, on both sides at once."""
 
+    REVIEW = "review"
+    """It records approvals and refusals of edits that wait."""
+
     MADE = "made"
     """It applies a saved plan that does not say whose it is."""
 

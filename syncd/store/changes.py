@@ -350,9 +350,10 @@ def query(
     since: datetime | None = None,
     until: datetime | None = None,
     after: int | None = None,
+    before: int | None = None,
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Log entries that match, the newest last; ``after`` is a ``seq``; ``limit`` keeps the newest."""
+    """Log entries that match, the newest last; ``after`` and ``before`` are a ``seq``; ``limit`` keeps the newest."""
     table = tables.change
     chosen = sa.select(table)
     if bindings:
@@ -375,6 +376,8 @@ def query(
         chosen = chosen.where(table.c.applied_at < until)
     if after is not None:
         chosen = chosen.where(table.c.seq > after)
+    if before is not None:
+        chosen = chosen.where(table.c.seq < before)
     chosen = chosen.order_by(table.c.seq.desc())
     if limit is not None:
         chosen = chosen.limit(limit)

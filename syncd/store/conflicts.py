@@ -212,6 +212,7 @@ def query(
     kind: str | None = None,
     field: str | None = None,
     label: str | None = None,
+    actor: str | None = None,
     since: datetime | None = None,
     status: str | None = OPEN,
     limit: int | None = None,
@@ -219,11 +220,11 @@ def query(
 ) -> list[dict[str, Any]]:
     """Conflicts that match, the oldest first; ``status=None`` takes them all.
 
-    ``label`` is one that stands in the conflict, on either side or as its base; ``since`` the moment from which on it
-    was opened. ``limit`` and ``offset`` choose one page of them.
+    ``label`` is one that stands in the conflict, on either side or as its base; ``actor`` whose value one side's is;
+    ``since`` the moment from which on it was opened. ``limit`` and ``offset`` choose one page of them.
     """
     table = tables.conflict
-    matching = _matching(connection, tables, bindings, ids, kind, field, label, since, status)
+    matching = _matching(connection, tables, bindings, ids, kind, field, label, actor, since, status)
     if annotation_id is not None:
         matching = matching & (table.c.annotation_id == annotation_id)
     chosen = sa.select(table).where(matching).order_by(table.c.binding, table.c.id)
@@ -236,14 +237,18 @@ def count(
     *,
     bindings: Sequence[str] = (),
     ids: Sequence[int] = (),
+    annotation_id: str | None = None,
     kind: str | None = None,
     field: str | None = None,
     label: str | None = None,
+    actor: str | None = None,
     since: datetime | None = None,
     status: str | None = OPEN,
 ) -> int:
     """How many conflicts :func:`query` would find without a limit."""
-    matching = _matching(connection, tables, bindings, ids, kind, field, label, since, status)
+    matching = _matching(connection, tables, bindings, ids, kind, field, label, actor, since, status)
+    if annotation_id is not None:
+        matching = matching & (tables.conflict.c.annotation_id == annotation_id)
     counted = sa.select(sa.func.count()).select_from(tables.conflict).where(matching)
     return int(connection.execute(counted).scalar_one())
 
@@ -264,6 +269,7 @@ def _matching(
     kind: str | None,
     field: str | None,
     label: str | None,
+    actor: str | None,
     since: datetime | None,
     status: str | None,
 ) -> sa.ColumnElement[bool]:
@@ -280,6 +286,8 @@ def _matching(
         parts.append(table.c.id.in_(ids))
     if since is not None:
         parts.append(table.c.opened_at >= since)
+    if actor is not None:
+        parts.append(sa.or_(table.c.fiftyone_by == actor, table.c.database_by == actor))
     if label is not None:
         dialect = connection.dialect.name
         parts.append(sa.or_(*(_label_in(table, name, dialect) == label for name in SIDES)))

@@ -17,7 +17,7 @@ from syncd.model import Action, Direction
 from syncd.model.plan import AWAITING
 from syncd.model.reasons import BY_TAG, Reason
 from syncd.model.result import Status
-from syncd.store import answered, conflicts, hand_edits
+from syncd.store import answered, app_edits, conflicts, hand_edits
 from syncd.store.tables import Tables
 
 FROM_DATABASE = (
@@ -58,6 +58,7 @@ def load(
         unfilled=_unfilled(connection, tables, binding, since, ids),
         halves=_halves(connection, tables, binding, since, written.filter(pl.col("reason").is_in(BY_TAG))),
         by_hand=hand_edits.of_last_run(connection, tables, binding, since, written) if wrote else hand_edits.nobody(),
+        sent=app_edits.load(connection, tables, binding, ids),
         standing=hand_edits.standing(connection, tables, binding) if wrote else hand_edits.nothing(),
     )
 

@@ -144,10 +144,12 @@ RIGHTS = {
     "answered": "SELECT, INSERT, DELETE",
     "captured": "SELECT, INSERT, DELETE",
     "daemon": "SELECT, INSERT, UPDATE, DELETE",
+    "proposal": "SELECT, INSERT, UPDATE",
+    "app_edit": "SELECT, INSERT, DELETE",
 }
 """By table; the change log is never deleted from."""
 
-SEQUENCES = {"change": "seq", "conflict": "id", "waiting": "id", "captured": "seq"}
+SEQUENCES = {"change": "seq", "conflict": "id", "waiting": "id", "captured": "seq", "proposal": "id", "app_edit": "id"}
 """Columns whose sequence is drawn from: USAGE."""
 
 VERSION_TABLE = "alembic_version"

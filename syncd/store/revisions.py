@@ -39,6 +39,8 @@ REVISIONS: dict[str, Effect] = {
     "0009": Effect.CHANGES,
     "0010": Effect.CHANGES,
     "0011": Effect.TUNES,
+    "0012": Effect.ADDS,
+    "0013": Effect.ADDS,
 }
 """Every migration, in order, with its effect."""
 

@@ -53,6 +53,8 @@ class Tables:
     answered: Table
     captured: Table
     daemon: Table
+    proposal: Table
+    app_edit: Table
 
 
 def tables_for(connection: Connection, schema: str) -> Tables:
@@ -79,6 +81,8 @@ def tables(schema: str | None, prefix: str) -> Tables:
         answered=_answered(metadata, prefix),
         captured=_captured(metadata, prefix),
         daemon=_daemon(metadata, prefix),
+        proposal=_proposal(metadata, prefix),
+        app_edit=_app_edit(metadata, prefix),
     )
 
 
@@ -292,4 +296,49 @@ def _daemon(metadata: MetaData, prefix: str) -> Table:
         Column("started_at", MOMENT, nullable=False),
         Column("beat_at", MOMENT, nullable=False),
         Column("bindings", sa.JSON, nullable=False),
+    )
+
+
+def _proposal(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        prefix + "proposal",
+        metadata,
+        Column("id", BIG, primary_key=True, autoincrement=True),
+        Column("binding", TEXT, nullable=False),
+        Column("term", TEXT, nullable=False),
+        Column("parent", TEXT),
+        Column("note", TEXT),
+        Column("actor", TEXT, nullable=False),
+        Column("status", TEXT, nullable=False),
+        Column("proposed_at", MOMENT, nullable=False),
+        Column("decided_by", TEXT),
+        Column("decided_at", MOMENT),
+        Column("answer", TEXT),
+        Index(
+            f"uq_{prefix}proposal_open",
+            "binding",
+            "term",
+            unique=True,
+            postgresql_where=text("status = 'open'"),
+            sqlite_where=text("status = 'open'"),
+        ),
+    )
+
+
+def _app_edit(metadata: MetaData, prefix: str) -> Table:
+    return Table(
+        prefix + "app_edit",
+        metadata,
+        Column("id", BIG, primary_key=True, autoincrement=True),
+        Column("binding", TEXT, nullable=False),
+        Column("annotation_id", TEXT),
+        Column("sample_id", TEXT, nullable=False),
+        Column("label_id", TEXT, nullable=False),
+        Column("field", TEXT),
+        Column("value", sa.JSON, nullable=False),
+        Column("resent", sa.Boolean),
+        Column("actor", TEXT),
+        Column("sent_at", MOMENT, nullable=False),
+        Index(None, "binding", "annotation_id"),
+        Index(None, "binding", "sent_at"),
     )

@@ -50,7 +50,7 @@ def units(tmp_path: Path) -> Path:
 @needs_systemd
 def test_systemd_finds_nothing_wrong_with_the_units(units: Path) -> None:
     files = sorted(str(units / each.name) for each in UNITS.iterdir())
-    assert len(files) == 3
+    assert len(files) == 4
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *files], capture_output=True, text=True, check=False, timeout=60
     )
@@ -59,7 +59,7 @@ def test_systemd_finds_nothing_wrong_with_the_units(units: Path) -> None:
 
 
 @needs_systemd
-@pytest.mark.parametrize("name", ["syncd.service", "syncd-credentials.service"])
+@pytest.mark.parametrize("name", ["syncd.service", "syncd-credentials.service", "syncd-app@.service"])
 def test_systemd_rates_the_services_well(units: Path, name: str) -> None:
     done = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--no-pager", str(units / name)],
@@ -81,6 +81,10 @@ def test_the_services_run_commands_that_there_are() -> None:
     shown = CliRunner().invoke(app, ["credentials", "issue", "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})
     assert (shown.exit_code, "--if-expiring" in shown.stdout) == (0, True)
     assert unit("syncd.service")["ExecStart"] == [f"{PROGRAM} run"]
+    (command,) = unit("syncd-app@.service")["ExecStart"]
+    assert command == f"{PROGRAM} app --host 127.0.0.1 --port ${{PORT}} $ARGUMENTS"
+    shown = CliRunner().invoke(app, ["app", "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})
+    assert all(each in shown.stdout for each in ("--host", "--port", "--trust-proxy", "--as"))
 
 
 def test_the_daemon_is_supervised_and_restarted_unless_its_configuration_is_wrong() -> None:

@@ -137,6 +137,20 @@ def test_a_section_whose_keys_are_all_commented_out_has_its_defaults(tmp_path: P
     assert load(tmp_path, empty) == load(tmp_path, MINIMAL)
 
 
+def test_who_may_do_what_in_the_app_is_left_open_or_listed(tmp_path: Path) -> None:
+    app = load(tmp_path, MINIMAL).app
+    assert (app.editors, app.viewers, app.proxies, app.role_header) == ((), (), ("127.0.0.1", "::1"), None)
+    app = load(
+        tmp_path, at_top("app: {editors: [ada], viewers: [guest], proxies: [10.0.0.0/24], role_header: X-Role}")
+    ).app
+    assert (app.editors, app.viewers, app.proxies, app.role_header) == (
+        ("ada",),
+        ("guest",),
+        ("10.0.0.0/24",),
+        "X-Role",
+    )
+
+
 def test_a_web_hook_may_be_signed_and_told_less(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("0123456789abcdef\n", encoding="utf-8")
     text = at_top("notify: {webhook: 'https://h', secret: '${file:key}', events: [held, failed]}")

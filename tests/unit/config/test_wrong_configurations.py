@@ -141,6 +141,12 @@ SCHEMA: dict[str, Row] = {
                                "a folder, or s3://bucket/prefix", None),
     "report format": (at_top("report: {to: reports, format: pdf}"), "report.format", 9, '"pdf"', "html, markdown",
                       None),
+    "proxy that is no address": (at_top("app: {proxies: [proxy.lab]}"), "app.proxies[0]", 9, '"proxy.lab"',
+                                 "an IP address or a network", None),
+    "header that is none": (at_top("app: {role_header: 'X Role'}"), "app.role_header", 9, '"X Role"',
+                            "the name of an HTTP header", "X-Forwarded-User"),
+    "proxy's secret that is short": (at_top("app: {proxy_secret: short}"), "app.proxy_secret", 9, "not shown",
+                                     "16 characters or more", "openssl"),
     "control character": (in_binding(r'extra_labels: ["a\x07"]'), "bindings[0].extra_labels[0]", 9, r'"a\x07"',
                           "a label", "control"),
 }  # fmt: skip

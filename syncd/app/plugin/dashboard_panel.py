@@ -1,0 +1,75 @@
+"""The panel ``syncd_dashboard``: corrections over time, what became what, and classes gained and lost, from the log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import fiftyone.operators as foo
+
+from syncd.app.plugin.asked import bindings_of, config_of, known_actor
+from syncd.app.plugin.drawn import Drawn
+from syncd.app.plugin.operator import Work, plural
+from syncd.app.plugin.page import Page, quoted
+from syncd.errors import ConfigError
+
+NAME = "syncd_dashboard"
+TOP = 15
+"""Classes and transitions in a plot."""
+
+LAYOUT: dict[str, Any] = {
+    "margin": {"l": 60, "r": 20, "t": 10, "b": 40},
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "showlegend": False,
+}
+"""Without a ground of its own it is right in the dark as in the light."""
+
+
+class DashboardPanel(Drawn):
+    """The panel."""
+
+    @property
+    def config(self) -> Any:
+        """How FiftyOne lists it."""
+        return foo.PanelConfig(name=NAME, label="syncd dashboard", icon="insights", surfaces="grid")
+
+    def again(self, ctx: Any) -> None:
+        """The log is read anew."""
+
+    def fill(self, ctx: Any, root: Any, page: Page) -> None:
+        """Plots of the log, over all time."""
+        del root
+        config = config_of(ctx)
+        found, name = bindings_of(ctx, config), ctx.panel.get_state("binding")
+        if not found:
+            raise ConfigError("syncd does not keep this dataset.")
+        binding = next((each for each in found if each.name == name), found[0])
+        b = Work(config, binding, known_actor(ctx)).opened()
+        report, status = b.report().content, b.status()
+        page.text(
+            f"#### {quoted(binding.name)}  \n{plural(report.totals.annotations, 'annotation')} changed by "
+            f"{plural(report.totals.changes, 'change')}; {plural(sum(status.open_conflicts.values()), 'conflict')} open"
+        )
+        page.button("Read again", self.again, icon="refresh")
+        days = report.totals.by_day
+        if not days:
+            page.text("Nothing was changed yet.")
+            return
+        page.text("**Changes a day**")
+        trace = {"type": "bar", "x": [each.value for each in days], "y": [each.count for each in days]}
+        page.plot([trace], LAYOUT | {"xaxis": {"type": "category"}})
+        _bars(page, "What became what", [(f"{each.old} → {each.new}", each.count) for each in report.transitions[:TOP]])
+        classes = [(each.label, each.gained - each.lost) for each in report.classes]
+        classes.sort(key=lambda each: -abs(each[1]))
+        _bars(page, "Classes gained and lost", classes[:TOP])
+        _bars(page, "By whom", [(each.value or "nobody named", each.count) for each in report.totals.by_actor[:TOP]])
+        _bars(page, "Open conflicts", sorted(status.open_conflicts.items(), key=lambda each: -each[1]))
+
+
+def _bars(page: Page, title: str, found: list[tuple[str, int]]) -> None:
+    if not found:
+        return
+    page.text(f"**{title}**")
+    names, counts = [name for name, _ in reversed(found)], [count for _, count in reversed(found)]
+    trace = {"type": "bar", "orientation": "h", "y": names, "x": counts}
+    page.plot([trace], LAYOUT | {"yaxis": {"type": "category", "automargin": True}}, height=70 + 24 * len(found))
