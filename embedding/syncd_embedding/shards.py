@@ -2,8 +2,8 @@
 
 A shard is written beside its place and then renamed. Its name is the range of numbers that it stands for:
 ``00000007-00000007.arrow`` was appended seventh, ``00000001-00000007.arrow`` is those seven after compaction. A shard
-whose range lies within another one's counts no more, so that a compaction may be killed anywhere. Numbers are taken, and
-shards are looked up, under a lock on a file, which is held for milliseconds and which the system releases with its
+whose range lies within another one's counts no more, so that a compaction may be killed anywhere. Numbers are taken,
+and shards are looked up, under a lock on a file, which is held for milliseconds and which the system releases with its
 process.
 """
 
