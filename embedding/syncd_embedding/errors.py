@@ -54,5 +54,10 @@ class StoreError(EmbeddingError):
     """A folder of vectors is damaged, or is asked for what it cannot hold."""
 
 
+def first_line(error: Exception) -> str:
+    """What an error of somebody else says, without the pages that may follow."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def _rebuilt(kind: type[EmbeddingError], message: str, remedy: str | None) -> EmbeddingError:
     return kind(message, remedy=remedy)
