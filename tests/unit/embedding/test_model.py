@@ -156,7 +156,7 @@ def test_missing_weights_say_what_to_fetch_and_where_to_put_it(tmp_path: Path, m
 
 
 def test_a_stated_checksum_is_held_against_the_file(file: Path) -> None:
-    with pytest.raises(ModelError, match="has the checksum [0-9a-f]{64}, and 0000 is stated"):
+    with pytest.raises(ModelError, match=r"has the checksum [0-9a-f]{64}, and 0000 is stated"):
         load(ModelSettings(str(file), sha256="0000"))
 
 
