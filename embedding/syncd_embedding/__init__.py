@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from syncd_embedding.errors import EmbeddingError as EmbeddingError
+    from syncd_embedding.layouts import layout as layout
     from syncd_embedding.store import Row as Row
     from syncd_embedding.store import VectorStore as VectorStore
+    from syncd_embedding.suspicion import suspects as suspects
 
-_WHERE = {"EmbeddingError": "errors", "Row": "store", "VectorStore": "store"}
+_WHERE = {
+    "EmbeddingError": "errors",
+    "Row": "store",
+    "VectorStore": "store",
+    "layout": "layouts",
+    "suspects": "suspicion",
+}
 
 
 def __getattr__(name: str) -> Any:
