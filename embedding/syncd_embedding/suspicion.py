@@ -7,7 +7,7 @@ of which the first is equally sure, and knows more of classes so small that a me
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ SUSPECT = 0.6
 
 ALIKE = 0.25
 """Distance of two centred vectors of length one (0 to 2) up to which they show nearly the same: a cosine of 0.97."""
+
+Rows = Callable[[npt.NDArray[np.integer[Any]]], npt.NDArray[Any]]
+"""Gives the vectors, (M, D), of M rows of a space."""
 
 UNLABELLED = -1
 _LEAST = np.float32(1e-6)
@@ -148,8 +151,8 @@ def affected(there: Space, before: Suspects, codes: npt.NDArray[np.int32]) -> np
     return np.flatnonzero(touched | np.isin(codes, small))
 
 
-def duplicates(there: Space, vectors: npt.NDArray[Any], found: Suspects, *, within: float = ALIKE) -> list[Duplicate]:
-    """Pairs of nearly equal vectors with different labels, the nearest first. ``vectors``: (N, D), one a row."""
+def duplicates(there: Space, vectors: Rows, found: Suspects, *, within: float = ALIKE) -> list[Duplicate]:
+    """Pairs of nearly equal vectors with different labels, the nearest first. ``vectors`` gives those of some rows."""
     near, distances = there.near.indices, there.near.distances
     rows, places = np.nonzero((near != NONE) & (distances <= within))
     others = near[rows, places]
@@ -160,7 +163,7 @@ def duplicates(there: Space, vectors: npt.NDArray[Any], found: Suspects, *, with
     if len(pairs) == 0:
         return []
     # The few that are near in the reduced space are compared with all their numbers.
-    one, two = (there.projection.directions(vectors[pairs[:, side]]) for side in (0, 1))
+    one, two = (there.projection.directions(vectors(pairs[:, side])) for side in (0, 1))
     apart = np.linalg.norm(one - two, axis=1)
     order = [number for number in np.argsort(apart, kind="stable") if apart[number] <= within]
     return [

@@ -126,7 +126,7 @@ def test_nearly_equal_pictures_with_different_labels_are_pairs() -> None:
     vectors[50] = vectors[3] * 1.001
     vectors[4] = vectors[9]  # alike, and of the same class
     there = space([f"k{number}" for number in range(60)], vectors)
-    found = duplicates(there, vectors, judged(there, labels))
+    found = duplicates(there, vectors.__getitem__, judged(there, labels))
     assert [(each.first, each.second, each.first_label, each.second_label) for each in found] == [
         ("k3", "k50", "g0", "g1")
     ]
