@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from syncd_embedding.embedder import Embedder as Embedder
     from syncd_embedding.errors import EmbeddingError as EmbeddingError
+    from syncd_embedding.layouts import layout as layout
     from syncd_embedding.settings import ModelSettings as ModelSettings
     from syncd_embedding.store import Row as Row
     from syncd_embedding.store import VectorStore as VectorStore
+    from syncd_embedding.suspicion import suspects as suspects
     from syncd_embedding.worker import Item as Item
 
 _WHERE = {
@@ -23,6 +25,8 @@ _WHERE = {
     "ModelSettings": "settings",
     "Row": "store",
     "VectorStore": "store",
+    "layout": "layouts",
+    "suspects": "suspicion",
 }
 
 
