@@ -100,7 +100,7 @@ def update_results(
         if len(place.there) == 0:
             return replace(made, notes=("There are no vectors yet: run `syncd embed` first.",))
         if wanted.suspects:
-            made = replace(made, suspects=_suspects(place, names, tell))
+            made = replace(made, suspects=judge(place, names, tell))
         shown: Layout | None = None
         if wanted.layout is not None:
             laid, shown = bring_layout(place, names, wanted.layout, wanted.view, tell, refit=wanted.refit)
@@ -129,7 +129,8 @@ def _require_free(place: Workplace, names: Names, wanted: Wanted) -> None:
             runs.require_free(place.dataset, key, place.binding.name)
 
 
-def _suspects(place: Workplace, names: Names, tell: Phase) -> SuspectsMade:
+def judge(place: Workplace, names: Names, tell: Phase) -> SuspectsMade:
+    """Judges the labels as they are now, and brings their fields and the saved view up to date."""
     from syncd_embedding.suspicion import SUSPECT, duplicates
 
     tell("judging labels")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +13,10 @@ from typing import Any
 
 import polars as pl
 
+from syncd.adapters.connect import fiftyone_database
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
-from syncd.adapters.fiftyone.media import media_of
+from syncd.adapters.fiftyone.dataset import describe
+from syncd.adapters.fiftyone.media import boxes_of, media_of
 from syncd.adapters.s3.client import s3_client
 from syncd.adapters.s3.objects import RangedFile
 from syncd.config import Config
@@ -106,13 +108,57 @@ def chosen(changes: pl.DataFrame, number: int) -> pl.DataFrame:
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where an annotation's image is: a path or an s3:// URI, and another where that fails; ``box`` within it."""
+class Place:
+    """Where an annotation's image is: a path or an s3:// URI, and another where that fails; ``box`` within it.
+
+    ``annotation_id`` is its name for whoever asks.
+    """
 
     annotation_id: str
     path: str
     uri: str | None
     box: list[float] | None
+
+
+def cut(config: Config, places: list[Place], *, outlined: bool = False) -> dict[str, str]:
+    """Small pictures of what these boxes show, as addresses that need no network, by name.
+
+    ``outlined`` draws the box. Where there is no image, or one that is too large to be decoded, there is none.
+    """
+    shown, _ = _cut(places, _Client(config), outlined=outlined)
+    return {name: data_uri(webp) for name, webp in shown.items()}
+
+
+@dataclass(frozen=True)
+class PlacedLabel:
+    """A label of which a picture is wanted: its sample, its own id, and the box to show where the label is gone."""
+
+    sample_id: str
+    label_id: str | None
+    box: tuple[float, ...] | None = None
+
+
+def of_labels(config: Config, name: str, labels: Collection[PlacedLabel]) -> dict[PlacedLabel, str]:
+    """Pictures of labels of the binding's field as they are now, with their boxes, as addresses that need no network.
+
+    One whose image cannot be had is left out.
+    """
+    binding = config.binding(name)
+    with fiftyone_database(config) as database:
+        info = describe(database, binding.dataset, binding.label_field)
+        samples = database[info.collection]
+        media = media_of(samples, {each.sample_id for each in labels}, S3_URI)
+        boxes = boxes_of(samples, info, {each.sample_id for each in labels})
+    keys = {str(number): each for number, each in enumerate(labels) if each.sample_id in media}
+    places = [
+        Place(key, *media[each.sample_id], boxes.get((each.sample_id, each.label_id), _given(each.box)))
+        for key, each in keys.items()
+    ]
+    return {keys[key]: uri for key, uri in cut(config, places, outlined=True).items()}
+
+
+def _given(box: tuple[float, ...] | None) -> list[float] | None:
+    return None if box is None else list(box)
 
 
 class _Client:
@@ -128,7 +174,7 @@ class _Client:
         return RangedFile(self._made, place_of(uri))
 
 
-def _places(fiftyone: FiftyOneAdapter, rows: pl.DataFrame) -> list[_Place]:
+def _places(fiftyone: FiftyOneAdapter, rows: pl.DataFrame) -> list[Place]:
     """By annotation id where the label is now; where it is gone, by the sample and box that the log has."""
     boxes = [each.name for each in fiftyone.mapping.fields if each.kind is Kind.BOX]
     now = fiftyone.read_ids(rows["annotation_id"].to_list()).rows
@@ -141,7 +187,7 @@ def _places(fiftyone: FiftyOneAdapter, rows: pl.DataFrame) -> list[_Place]:
         sample = row["sample_id"] if label is None else label["sample_id"]
         box = _logged_box(row, boxes) if label is None else next((label[column(name)] for name in boxes), None)
         if sample in media:
-            found.append(_Place(row["annotation_id"], *media[sample], box))
+            found.append(Place(row["annotation_id"], *media[sample], box))
     return found
 
 
@@ -154,15 +200,15 @@ def _logged_box(row: Mapping[str, Any], boxes: list[str]) -> list[float] | None:
     return None
 
 
-def _cut(places: list[_Place], client: _Client) -> tuple[dict[str, bytes], list[str]]:
+def _cut(places: list[Place], client: _Client, *, outlined: bool = False) -> tuple[dict[str, bytes], list[str]]:
     """Small pictures by annotation, of those that have an image, and images that are too large; each is read once."""
-    by_image: dict[tuple[str, str | None], list[_Place]] = {}
+    by_image: dict[tuple[str, str | None], list[Place]] = {}
     for each in places:
         by_image.setdefault((each.path, each.uri), []).append(each)
     shown: dict[str, bytes] = {}
     too_large = []
     with ThreadPoolExecutor(THREADS, thread_name_prefix="picture") as pool:
-        for found in pool.map(lambda group: _of_one_image(group, client), by_image.values()):
+        for found in pool.map(lambda group: _of_one_image(group, client, outlined), by_image.values()):
             if isinstance(found, str):
                 too_large.append(found)
             else:
@@ -170,14 +216,14 @@ def _cut(places: list[_Place], client: _Client) -> tuple[dict[str, bytes], list[
     return shown, too_large
 
 
-def _of_one_image(group: list[_Place], client: _Client) -> dict[str, bytes] | str:
+def _of_one_image(group: list[Place], client: _Client, outlined: bool) -> dict[str, bytes] | str:
     """The pictures by annotation, or what image is too large.
 
     Nothing where it is not there or damaged: a report is no place to fail for that.
     """
     try:
         with _opened(group[0], client) as file:
-            found = [] if file is None else thumbnails(file, [each.box for each in group])
+            found = [] if file is None else thumbnails(file, [each.box for each in group], outlined=outlined)
         return {each.annotation_id: webp for each, webp in zip(group, found, strict=bool(found))}
     except TooLarge as error:
         return f"{group[0].path} ({error})"
@@ -186,7 +232,7 @@ def _of_one_image(group: list[_Place], client: _Client) -> dict[str, bytes] | st
 
 
 @contextmanager
-def _opened(place: _Place, client: _Client) -> Iterator[Readable | None]:
+def _opened(place: Place, client: _Client) -> Iterator[Readable | None]:
     if not place.path.startswith(S3) and Path(place.path).is_file():
         with Path(place.path).open("rb") as file:
             yield file

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from PIL import Image, ImageFile
+from PIL import Image, ImageDraw, ImageFile
 
 from syncd.ingest.crops import pixels, upright
 from syncd.ingest.media.probe import Readable, one_at_a_time, open_image
@@ -37,14 +37,16 @@ class TooLarge(Exception):
     """The image would take more memory than :data:`MOST_BYTES`; its message says how large it is."""
 
 
-def thumbnails(file: Readable, boxes: Sequence[Sequence[float] | None]) -> list[bytes]:
+def thumbnails(file: Readable, boxes: Sequence[Sequence[float] | None], *, outlined: bool = False) -> list[bytes]:
     """What relative boxes (left, top, width, height; None: all of it) show of an upright image, as small WebP each.
+
+    ``outlined`` draws the boxes.
 
     Large images are decoded one at a time in this process. ``TooLarge`` where this one is; whatever Pillow raises of a
     damaged file comes through (`syncd.ingest.media.probe.RAISED`).
     """
     with _decoded(file, boxes) as image:
-        return [_webp(image, box) for box in boxes]
+        return [_webp(image, box, outlined=outlined) for box in boxes]
 
 
 def data_uri(webp: bytes) -> str:
@@ -98,12 +100,26 @@ def _copies(image: ImageFile.ImageFile) -> int:
     return 2 if image.getexif().get(0x0112, 1) != 1 else 1
 
 
-def _webp(image: Image.Image, box: Sequence[float] | None) -> bytes:
-    small = _reduced(image, _area(image.size, box))
+def _webp(image: Image.Image, box: Sequence[float] | None, *, outlined: bool = False) -> bytes:
+    area = _area(image.size, box)
+    small = _reduced(image, area)
     small.thumbnail((EDGE, EDGE), Image.Resampling.LANCZOS)
+    if outlined and box is not None:
+        _outline(small, image.size, area, box)
     file = io.BytesIO()
     small.save(file, format="WEBP", quality=QUALITY, method=4)
     return file.getvalue()
+
+
+def _outline(small: Image.Image, size: tuple[int, int], area: tuple[int, int, int, int], box: Sequence[float]) -> None:
+    """Draws the box into the picture of the area: light within dark, to be seen on any ground."""
+    left, top, right, bottom = area
+    across, down = small.width / max(right - left, 1), small.height / max(bottom - top, 1)
+    x, y = (box[0] * size[0] - left) * across, (box[1] * size[1] - top) * down
+    edges = [x, y, max(x, x + box[2] * size[0] * across - 1), max(y, y + box[3] * size[1] * down - 1)]
+    pen = ImageDraw.Draw(small)
+    pen.rectangle([edges[0] - 1, edges[1] - 1, edges[2] + 1, edges[3] + 1], outline="#202020")
+    pen.rectangle(edges, outline="#ffb000")
 
 
 def _reduced(image: Image.Image, area: tuple[int, int, int, int]) -> Image.Image:

@@ -139,22 +139,6 @@ def _operation(bearers: Bearers, key: str, sample: str, values: Mapping[str, Any
     return Operation(sample, UpdateOne(chosen, update, array_filters=[{"label._id": label}]))
 
 
-def read_boxes(samples: Documents, bearers: Bearers, keys: Iterable[str]) -> dict[str, list[float]]:
-    """The boxes (left, top, width, height, relative) of these labels; where samples bear the vectors there are none."""
-    if bearers.of is Of.SAMPLES:
-        return {}
-    wanted = [ObjectId(each) for each in keys]
-    stages: list[dict[str, Any]] = [
-        {"$match": {f"{bearers.labels}._id": {"$in": wanted}}},
-        {"$unwind": f"${bearers.labels}"},
-        {"$match": {f"{bearers.labels}._id": {"$in": wanted}}},
-        {"$project": {"_id": f"${bearers.labels}._id", "box": f"${bearers.labels}.bounding_box"}},
-    ]
-    with asking(READING):
-        found = {str(each["_id"]): each.get("box") for each in samples.aggregate(stages)}
-    return {key: [float(part) for part in box] for key, box in found.items() if isinstance(box, list) and len(box) == 4}
-
-
 def _batches(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
     batch: list[Any] = []
     for row in rows:

@@ -15,6 +15,7 @@ from pymongo.database import Database
 
 from syncd.adapters.fiftyone.bulk_write import BATCH
 from syncd.adapters.fiftyone.compat import BUMP
+from syncd.adapters.fiftyone.dataset import DatasetInfo
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.invalid_text import as_frame
 from syncd.errors import MappingError
@@ -60,6 +61,30 @@ def media_of(samples: Documents, sample_ids: Iterable[str], uri: str) -> dict[st
     with asking("Reading from"):
         found = samples.find({"_id": {"$in": wanted}}, {FILEPATH: 1, uri: 1})
         return {str(each["_id"]): (str(each[FILEPATH]), each.get(uri)) for each in found if each.get(FILEPATH)}
+
+
+def boxes_of(
+    samples: Documents, info: DatasetInfo, sample_ids: Iterable[str]
+) -> dict[tuple[str, str | None], list[float] | None]:
+    """The boxes (left, top, width, height, relative) of all labels of the field in these samples."""
+    wanted = [ObjectId(each) for each in sample_ids if ObjectId.is_valid(each)]
+    listed = info.label_type.list_name
+    path = f"{info.label_field}.{listed}" if listed else info.label_field
+    found: dict[tuple[str, str | None], list[float] | None] = {}
+    with asking("Reading from"):
+        for sample in samples.find({"_id": {"$in": wanted}}, {f"{path}._id": 1, f"{path}.bounding_box": 1}):
+            held = sample.get(info.label_field) or {}
+            labels = (held.get(listed) if listed else [held]) or []
+            for label in labels:
+                if isinstance(label, dict) and label.get("_id") is not None:
+                    found[str(sample["_id"]), str(label["_id"])] = _box(label.get("bounding_box"))
+    return found
+
+
+def _box(value: object) -> list[float] | None:
+    if isinstance(value, list) and len(value) == 4 and all(isinstance(each, (int, float)) for each in value):
+        return [float(each) for each in value]
+    return None
 
 
 def declare_text(fiftyone: Any, dataset_name: str, names: Sequence[str]) -> None:
