@@ -13,12 +13,16 @@ SUSPECT_VIEW = "suspect-labels"
 
 @dataclass(frozen=True)
 class Names:
-    """Of one model's results: fields, and keys of brain runs. ``brain_key`` takes the place of the layout's own."""
+    """Of one model's results: fields, and keys of brain runs.
+
+    ``brain_key`` takes the place of the layout's own, ``field`` that of the field of vectors.
+    """
 
     model: str
     layout_method: str = "umap"
     brain_key: str | None = None
     view: str | None = None
+    field: str | None = None
 
     @property
     def _stem(self) -> str:
@@ -27,7 +31,7 @@ class Names:
     @property
     def vectors(self) -> str:
         """The field of vectors, where they are kept in FiftyOne."""
-        return f"embedding_{self._stem}"
+        return self.field or f"embedding_{self._stem}"
 
     @property
     def suspect(self) -> str:

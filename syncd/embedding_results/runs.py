@@ -5,7 +5,6 @@ syncd's own runs carry a mark in their configuration. A key that somebody else's
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -94,17 +93,17 @@ def write_layout(
 
 
 def write_similarity(dataset: Any, key: str, *, field: str, patches_field: str | None, mark: dict[str, Any]) -> bool:
-    """Registers similarity over the vectors of a field; False where it was there already.
+    """Registers similarity over the vectors of a field; ``False`` where it was there already.
 
     It reads the field whenever it is loaded, and so knows later vectors too.
     """
     import fiftyone.brain as fob
 
-    if has_results(dataset, key):
+    if has_results(dataset, key) and dataset.get_brain_info(key).config.embeddings_field == field:
         return False
     with _complete(dataset, key):
         if dataset.has_brain_run(key):
-            dataset.delete_brain_run(key)  # of a process that was killed
+            dataset.delete_brain_run(key)  # over another field, or of a process that was killed
         fob.compute_similarity(
             dataset,
             patches_field=patches_field,
@@ -115,15 +114,6 @@ def write_similarity(dataset: Any, key: str, *, field: str, patches_field: str |
             **{OWNER: mark},
         )
     return True
-
-
-def touch(dataset: Any, key: str) -> None:
-    """Moves the run's time, so that browsers fetch it anew."""
-    from fiftyone.core.brain import BrainMethod
-
-    document = BrainMethod._get_run_doc(dataset, key)
-    document.timestamp = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-    document.save()
 
 
 @contextmanager

@@ -14,23 +14,24 @@ AT_ONCE = 20_000
 """Vectors that are in memory while they are written."""
 
 
-def bring_similarity(place: Workplace, names: Names, tell: Phase) -> str:
-    """Writes the vectors that FiftyOne has not yet, and registers similarity over them; returns its brain key."""
-    tell("writing vectors for similarity")
-    _write_vectors(place, names)
+def bring_similarity(place: Workplace, names: Names, tell: Phase) -> bool:
+    """Registers similarity over the field of vectors; whether that is another than before."""
     tell("registering similarity")
-    runs.write_similarity(
+    return runs.write_similarity(
         place.dataset,
         names.similarity,
         field=names.vectors,
         patches_field=place.bearers.patches_field,
         mark=place.mark,
     )
-    return names.similarity
 
 
-def _write_vectors(place: Workplace, names: Names) -> None:
-    """Writes the vectors that FiftyOne has not, or has otherwise, and takes away those of earlier settings."""
+def bring_field(place: Workplace, names: Names, tell: Phase) -> int:
+    """Writes the vectors that FiftyOne has not, or has otherwise, and takes away those of earlier settings.
+
+    Returns how many were written.
+    """
+    tell("writing vectors")
     import numpy as np
 
     from syncd_embedding.arrays import load_arrays, save_arrays
@@ -60,3 +61,4 @@ def _write_vectors(place: Workplace, names: Names) -> None:
         fields.write_vectors(place.dataset, place.samples, place.bearers, names.vectors, wanted, of, vectors)
     if rows or known is None:
         save_arrays(file, keys=there.keys[usable], digests=there.digests[usable], stamp=np.array(stamp))
+    return len(rows)

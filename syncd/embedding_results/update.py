@@ -19,7 +19,7 @@ from syncd.embedding_results.app import refresh_app
 from syncd.embedding_results.layout import LayoutMade, bring_layout
 from syncd.embedding_results.names import Names
 from syncd.embedding_results.saved_view import save_suspect_view
-from syncd.embedding_results.similarity import bring_similarity
+from syncd.embedding_results.similarity import bring_field, bring_similarity
 from syncd.embedding_results.workplace import Phase, Workplace, judgement, workplace
 from syncd.model.kinds import Json
 
@@ -33,8 +33,8 @@ class Wanted:
     """Which results are brought up to date.
 
     ``layout``: ``umap``, ``pacmap``, or none. ``view``: a saved view's name, or a view itself; then the layout is of
-    what it shows. ``refit``: the layout is made anew, and every point moves. ``brain_key``: the layout's, if not the
-    usual one.
+    what it shows. ``refit``: the layout is made anew, and every point moves. ``brain_key``: the layout's, and
+    ``field``: that of the vectors, if not the usual ones; a field that is named has the vectors even without similarity.
     """
 
     layout: str | None = "umap"
@@ -44,6 +44,7 @@ class Wanted:
     view: Any = None
     refit: bool = False
     brain_key: str | None = None
+    field: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class SuspectsMade:
 
 @dataclass(frozen=True)
 class Results:
-    """What was brought up to date; ``notes`` say what is left to a person."""
+    """What was brought up to date, under which names; ``notes`` say what is left to a person."""
 
     binding: str
     model: str
@@ -70,6 +71,7 @@ class Results:
     layout: LayoutMade | None = None
     clusters: int | None = None
     similarity: str | None = None
+    field: str | None = None
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Json]:
@@ -107,20 +109,26 @@ def update_results(
             made = replace(made, layout=laid)
         if wanted.clusters:
             made = replace(made, clusters=_clusters(place, names, shown, tell))
+        changed = made.layout is not None and made.layout.written
+        if wanted.similarity or wanted.field is not None:
+            changed = bring_field(place, names, tell) > 0 or changed
+            made = replace(made, field=place.bearers.path(names.vectors))
         if wanted.similarity:
-            made = replace(made, similarity=bring_similarity(place, names, tell))
-        if (made.layout and made.layout.written) or wanted.similarity:
+            changed = bring_similarity(place, names, tell) or changed
+            made = replace(made, similarity=names.similarity)
+        told = None
+        if changed:
+            tell("telling the App")
             place.dataset.clear_cache()
-            told = refresh_app(config, place.dataset.name) if made.layout and made.layout.written else None
-            made = replace(made, notes=(*made.notes, *_notes(made, told)))
-        return made
+            told = refresh_app(config, place.dataset.name)
+        return replace(made, notes=tuple(_notes(made, told)))
 
 
 def names_for(model: str, wanted: Wanted) -> Names:
     """The names of a model's results."""
     view = wanted.view if wanted.view is None or isinstance(wanted.view, str) else getattr(wanted.view, "name", None)
     view = "view" if wanted.view is not None and not view else view
-    return Names(model, wanted.layout or "umap", wanted.brain_key, view)
+    return Names(model, wanted.layout or "umap", wanted.brain_key, view, wanted.field)
 
 
 def _require_free(place: Workplace, names: Names, wanted: Wanted) -> None:
