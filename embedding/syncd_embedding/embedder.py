@@ -20,6 +20,7 @@ import numpy.typing as npt
 from syncd_embedding import pools
 from syncd_embedding.errors import EmbeddingError, MediaError
 from syncd_embedding.media import Media
+from syncd_embedding.pixels import fault_of_box
 from syncd_embedding.runtimes import usable_cores
 from syncd_embedding.settings import ModelSettings
 from syncd_embedding.store import Row, VectorStore
@@ -128,11 +129,16 @@ class Embedder:
             [each if isinstance(each, bytes) else self._media.read(str(each)) for each in images]
         )
 
-    def plan(self, items: Iterable[Item]) -> Plan:
-        """What a run over these items would do; reads only files that may have changed. Keys must be unique."""
+    def plan(self, items: Iterable[Item], *, only_new: bool = False) -> Plan:
+        """What a run over these items would do; reads only files that may have changed. Keys must be unique.
+
+        ``only_new``: what has a vector of these settings is left as it is, outdated or not.
+        """
         items = list(items)
         keys = frozenset(item.key for item in items)
         stored = self._stored()
+        kept = [item for item in items if item.key in stored] if only_new else []
+        items = [item for item in items if item.key not in stored] if only_new else items
         stamps = self._media.stamps(item.media for item in items)
         nominated = {
             item.media
@@ -146,11 +152,14 @@ class Embedder:
         todo: list[Item] = []
         touched: list[Row] = []
         failures: list[Failure] = []
-        counts = dict.fromkeys(("new", "changed", "moved", "unchanged"), 0)
+        counts = {"new": 0, "changed": 0, "moved": 0, "unchanged": len(kept)}
         for item in items:
             stamp, row = stamps[item.media], stored.get(item.key)
             if isinstance(stamp, MediaError):
                 failures.append(Failure(item.key, item.media, stamp.message))
+                continue
+            if (fault := fault_of_box(item.box, item.margin)) is not None:
+                failures.append(Failure(item.key, item.media, fault))
                 continue
             verdict = "unchanged"
             if row is None:

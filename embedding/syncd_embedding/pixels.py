@@ -115,6 +115,15 @@ def cut(
     return np.clip(pixels, 0, 255) if pixels.dtype == np.float32 else pixels
 
 
+def fault_of_box(box: Box | None, margin: float = 0.0) -> str | None:
+    """What is wrong with a box whatever the image is; ``None`` where nothing is."""
+    try:
+        _edges((1 << 20, 1 << 20), box, margin)
+    except MediaError as error:
+        return error.message
+    return None
+
+
 def _edges(size: tuple[int, int], box: Box | None, margin: float) -> tuple[float, float, float, float]:
     width, height = size
     if box is None:

@@ -211,6 +211,15 @@ COMMANDS = (
         summary="Bring a side forward again that went back in time (a backup was restored), or take it as it is.",
     ),
     Command(
+        "embed",
+        "syncd.cli.embed",
+        "embed_command",
+        WORK,
+        "Example: syncd embed planktivore --model dino_vits8 --dry-run",
+        summary="Make vectors of what is new or changed, and bring layout, similarity and suspects in the App up to "
+        "date.",
+    ),
+    Command(
         "media",
         "syncd.cli.media",
         None,
