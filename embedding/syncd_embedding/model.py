@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import inspect
 import json
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from syncd_embedding.errors import ExtraMissing, ModelError, first_line
+from syncd_embedding.extras import needed
 from syncd_embedding.pixels import Image
 from syncd_embedding.settings import IMAGENET_MEAN, IMAGENET_STD, ModelSettings, Pool
 from syncd_embedding.vit import VisionTransformer, architecture
@@ -221,31 +224,43 @@ def _of_transformers(settings: ModelSettings, found: Found) -> Model:
 
 
 def _from_pretrained(folder: Path) -> tuple[Any, nn.Module]:
-    try:
-        from transformers import AutoConfig, AutoModel
-        from transformers.utils import logging
-    except ImportError:
-        raise ExtraMissing(
-            f"{folder} is a model of transformers, which is not installed.",
-            remedy="pip install 'syncd[embedding-transformers]'",
-        ) from None
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        kind = AutoModel._model_mapping[type(config)]
-        options = {"add_pooling_layer": False} if "add_pooling_layer" in inspect.signature(kind).parameters else {}
-        logging.disable_progress_bar()
+    with _fitting_torchvision():
+        transformers = needed(
+            "transformers", "transformers", "embedding-transformers", f"{folder}, a model of transformers,"
+        )
+        bars = import_module("transformers.utils.logging")
         try:
-            network: nn.Module = kind.from_pretrained(folder, local_files_only=True, dtype=torch.float32, **options)
-        finally:
-            logging.enable_progress_bar()
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{folder} is no model that transformers can load: {first_line(error)}") from None
-    except (RuntimeError, ImportError) as error:
-        if "torchvision" not in str(error):
+            config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+            kind = transformers.AutoModel._model_mapping[type(config)]
+            options = {"add_pooling_layer": False} if "add_pooling_layer" in inspect.signature(kind).parameters else {}
+            bars.disable_progress_bar()
+            try:
+                network = kind.from_pretrained(folder, local_files_only=True, dtype=torch.float32, **options)
+            finally:
+                bars.enable_progress_bar()
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelError(f"{folder} is no model that transformers can load: {first_line(error)}") from None
+    return config, network
+
+
+@contextmanager
+def _fitting_torchvision() -> Iterator[None]:
+    """Say what is at fault where transformers imports a torchvision that was built for another torch."""
+    try:
+        yield
+    except (RuntimeError, ImportError, ExtraMissing) as error:
+        at_fault = next((each for each in _chain(error) if "torchvision" in str(each)), None)
+        if at_fault is None:
             raise
         raise ExtraMissing(
             f"The torchvision that is installed does not fit torch {torch.__version__}, and transformers imports it: "
-            f"{first_line(error)}",
+            f"{first_line(at_fault)}",
             remedy="pip uninstall torchvision; syncd does not need it.",
         ) from None
-    return config, network
+
+
+def _chain(error: BaseException | None) -> Iterator[Exception]:
+    """An error, and those that led to it."""
+    while isinstance(error, Exception):
+        yield error
+        error = error.__cause__ or error.__context__
