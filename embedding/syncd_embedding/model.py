@@ -223,6 +223,7 @@ def _of_transformers(settings: ModelSettings, found: Found) -> Model:
 def _from_pretrained(folder: Path) -> tuple[Any, nn.Module]:
     try:
         from transformers import AutoConfig, AutoModel
+        from transformers.utils import logging
     except ImportError:
         raise ExtraMissing(
             f"{folder} is a model of transformers, which is not installed.",
@@ -232,7 +233,11 @@ def _from_pretrained(folder: Path) -> tuple[Any, nn.Module]:
         config = AutoConfig.from_pretrained(folder, local_files_only=True)
         kind = AutoModel._model_mapping[type(config)]
         options = {"add_pooling_layer": False} if "add_pooling_layer" in inspect.signature(kind).parameters else {}
-        network: nn.Module = kind.from_pretrained(folder, local_files_only=True, dtype=torch.float32, **options)
+        logging.disable_progress_bar()
+        try:
+            network: nn.Module = kind.from_pretrained(folder, local_files_only=True, dtype=torch.float32, **options)
+        finally:
+            logging.enable_progress_bar()
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{folder} is no model that transformers can load: {first_line(error)}") from None
     except (RuntimeError, ImportError) as error:

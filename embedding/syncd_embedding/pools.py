@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -77,7 +78,9 @@ def under_ray(
                 remedy="Give the address of a running cluster (ray://host:10001), or local.",
             ) from None
     try:
-        ray.data.DataContext.get_current().enable_progress_bars = False
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Ray warns of its own defaults
+            ray.data.DataContext.get_current().enable_progress_bars = False
         kept = {"settings": worker.settings, "downloads": worker.downloads, "s3": worker.s3, "threads": worker.threads}
         rows = ray.data.from_items([{"batch": pickle.dumps(batch)} for batch in _batches(tasks)])
         done = rows.map_batches(

@@ -18,7 +18,7 @@ class EmbedOptions:
     """What `syncd embed` is told; ``None`` leaves it to the binding's configuration.
 
     ``view``: the name of a saved view, or a view; ``tag``: of samples, or of labels. ``device``: auto, cpu, cuda or
-    cuda:N. ``ray``: the address of a cluster, or ``local``.
+    cuda:N. ``ray``: the address of a cluster, or ``local``. ``refit``: the layout is made anew, and its points move.
     """
 
     model: str | None = None
@@ -30,6 +30,7 @@ class EmbedOptions:
     similarity: bool | None = None
     suspects: bool | None = None
     clusters: bool = False
+    refit: bool = False
     device: str | None = None
     ray: str | None = None
     dry_run: bool = False
@@ -71,9 +72,12 @@ def embed(config: Config, name: str, options: EmbedOptions | None = None, *, rep
         suspects=_either(asked.suspects, told.suspects),
         clusters=asked.clusters,
         view=asked.view,
+        refit=asked.refit,
         brain_key=told.brain_key,
+        field=told.field,
     )
-    if asked.dry_run or not (wanted.layout or wanted.similarity or wanted.suspects or wanted.clusters):
+    nothing = not (wanted.layout or wanted.similarity or wanted.suspects or wanted.clusters or wanted.field)
+    if asked.dry_run or nothing:
         return Embedded(vectors)
     results = update_results(
         config,

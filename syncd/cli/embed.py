@@ -61,6 +61,7 @@ def embed_command(
         typer.Option("--suspects/--no-suspects", help="Labels that their neighbours contradict.", show_default=False),
     ] = None,
     clusters: Annotated[bool, typer.Option("--clusters", help="Clusters, as a field.")] = False,
+    refit: Annotated[bool, typer.Option("--refit", help="Make the layout anew: every point moves.")] = False,
     device: Annotated[
         str | None,
         typer.Option(
@@ -96,6 +97,7 @@ def embed_command(
         similarity=similarity,
         suspects=suspects,
         clusters=clusters,
+        refit=refit,
         device=device,
         ray=ray,
         dry_run=dry_run,

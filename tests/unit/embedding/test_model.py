@@ -183,6 +183,7 @@ def test_a_runtime_stays_within_its_deviation(model: Model, runtime: Runtime, li
     found = runtimes.deviation(model, IMAGES)
     assert used.runtime == runtime.value
     assert found < limit
+    assert found > 0
     assert (found > 1e-9) == (runtime not in {Runtime.OPENVINO, Runtime.ONNX})
 
 
