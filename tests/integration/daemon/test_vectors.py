@@ -10,7 +10,6 @@ import tiny_vit
 from daemons import Daemon, until
 from worlds import World
 
-
 PATIENCE_S = 200.0
 """A process that loads torch and FiftyOne takes its time where other tests have the cores."""
 
