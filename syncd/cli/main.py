@@ -283,6 +283,22 @@ COMMANDS = (
         "history.",
     ),
     Command(
+        "suspects",
+        "syncd.cli.suspects",
+        "suspects_command",
+        LOOK,
+        "Example: syncd suspects planktivore --top 100 -o suspects.html",
+        summary="List the labels that disagree most with what looks alike, the most suspect first.",
+    ),
+    Command(
+        "similar",
+        "syncd.cli.suspects",
+        "similar_command",
+        LOOK,
+        "Example: syncd similar planktivore strange.png --top 30 -o similar.html",
+        summary="List what looks most like a picture.",
+    ),
+    Command(
         "review",
         "syncd.cli.review",
         None,

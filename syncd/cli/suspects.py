@@ -24,7 +24,7 @@ from syncd.cli.render.values import escape, plural, short_id
 from syncd.errors import ConfigError
 
 if TYPE_CHECKING:
-    from syncd.api.suspects import AlikeList, Pair, SuspectList
+    from syncd.api.embedding_results import AlikeList, Pair, SuspectList
     from syncd.config import Config
 
 PAIRS = 10
@@ -60,7 +60,7 @@ def suspects_command(
     They are judged as they are now: after corrections only what these touch is judged again, and fields and the saved
     view suspect-labels in FiftyOne follow. No label is changed.
     """
-    from syncd.api.suspects import suspects
+    from syncd.api.embedding_results import suspects
 
     settings = configuration(config)
     with progress(binding, quiet=json) as phase:
@@ -86,7 +86,7 @@ def similar_command(
     json: JsonOption = False,
 ) -> None:
     """List what looks most like a picture. Changes nothing."""
-    from syncd.api.suspects import similar
+    from syncd.api.embedding_results import similar
 
     settings = configuration(config)
     with progress(binding, quiet=json) as phase:
@@ -106,7 +106,7 @@ def checked(of: str | None) -> str | None:
 
 
 def _write(config: Config, found: SuspectList | AlikeList, output: Path | None, *, quiet: bool) -> None:
-    from syncd.api.suspects import write_list
+    from syncd.api.embedding_results import write_list
 
     if output is None:
         return

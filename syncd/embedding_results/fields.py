@@ -24,8 +24,8 @@ SCORE_MOVES = 0.005
 """A score that changed by less is left as it is: one correction would else touch hundreds of samples."""
 
 
-def declare(dataset: Any, bearers: Bearers, name: str, kind: str, subfield: str | None = None) -> None:
-    """Has the dataset know the field. ``kind``: the name of a class of FiftyOne's fields.
+def require_kind(dataset: Any, bearers: Bearers, name: str, kind: str) -> bool:
+    """Whether the dataset has the field. ``kind``: the name of a class of FiftyOne's fields.
 
     ``ConfigError`` where there is one of this name and another type.
     """
@@ -33,14 +33,21 @@ def declare(dataset: Any, bearers: Bearers, name: str, kind: str, subfield: str 
 
     path = bearers.path(name)
     there = dataset.get_field(path)
-    wanted = getattr(fo, kind)
-    if there is None:
-        dataset.add_sample_field(path, wanted, **({"subfield": getattr(fo, subfield)} if subfield else {}))
-    elif not isinstance(there, wanted):
+    if there is not None and not isinstance(there, getattr(fo, kind)):
         raise ConfigError(
             f"{dataset.name!r} has a field {path!r} already, a {type(there).__name__}; syncd would make it a {kind}.",
             remedy=f"Rename it: dataset.rename_sample_field({path!r}, …), or rename the model in the configuration.",
         )
+    return there is not None
+
+
+def declare(dataset: Any, bearers: Bearers, name: str, kind: str, subfield: str | None = None) -> None:
+    """Has the dataset know the field; otherwise as :func:`require_kind`."""
+    import fiftyone as fo
+
+    if not require_kind(dataset, bearers, name, kind):
+        more = {"subfield": getattr(fo, subfield)} if subfield else {}
+        dataset.add_sample_field(bearers.path(name), getattr(fo, kind), **more)
 
 
 def write_differing(

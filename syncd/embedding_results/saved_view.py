@@ -12,6 +12,18 @@ MADE_BY = "Made by syncd"
 """How the description of a view of syncd's begins; one that begins otherwise is somebody else's."""
 
 
+def require_own_view(dataset: Any) -> None:
+    """``ConfigError`` where a view of this name is somebody else's."""
+    if not dataset.has_saved_view(SUSPECT_VIEW):
+        return
+    described = dataset.get_saved_view_info(SUSPECT_VIEW).get("description") or ""
+    if not described.startswith(MADE_BY):
+        raise ConfigError(
+            f"{dataset.name!r} has a saved view {SUSPECT_VIEW!r} that syncd did not make.",
+            remedy=f"Rename it: dataset.update_saved_view_info({SUSPECT_VIEW!r}, {{'name': …}})",
+        )
+
+
 def save_suspect_view(dataset: Any, bearers: Bearers, field: str, least: float, model: str) -> None:
     """Saves the view of the labels whose score is ``least`` or more, the most suspect first.
 
@@ -19,13 +31,7 @@ def save_suspect_view(dataset: Any, bearers: Bearers, field: str, least: float, 
     """
     from fiftyone import ViewField
 
-    if dataset.has_saved_view(SUSPECT_VIEW):
-        described = dataset.get_saved_view_info(SUSPECT_VIEW).get("description") or ""
-        if not described.startswith(MADE_BY):
-            raise ConfigError(
-                f"{dataset.name!r} has a saved view {SUSPECT_VIEW!r} that syncd did not make.",
-                remedy=f"Rename it: dataset.update_saved_view_info({SUSPECT_VIEW!r}, {{'name': …}})",
-            )
+    require_own_view(dataset)
     if bearers.of is Of.SAMPLES:
         view = dataset.match(ViewField(field) >= least).sort_by(field, reverse=True)
     else:

@@ -18,7 +18,7 @@ from syncd.embedding_results import fields, runs
 from syncd.embedding_results.app import refresh_app
 from syncd.embedding_results.layout import LayoutMade, bring_layout
 from syncd.embedding_results.names import Names
-from syncd.embedding_results.saved_view import save_suspect_view
+from syncd.embedding_results.saved_view import require_own_view, save_suspect_view
 from syncd.embedding_results.similarity import bring_field, bring_similarity
 from syncd.embedding_results.workplace import Phase, Workplace, judgement, workplace
 from syncd.model.kinds import Json
@@ -34,7 +34,7 @@ class Wanted:
 
     ``layout``: ``umap``, ``pacmap``, or none. ``view``: a saved view's name, or a view itself; then the layout is of
     what it shows. ``refit``: the layout is made anew, and every point moves. ``brain_key``: the layout's, and
-    ``field``: that of the vectors, if not the usual ones; a field that is named has the vectors even without similarity.
+    ``field``: that of the vectors, if not the usual ones; a field that is named has them even without similarity.
     """
 
     layout: str | None = "umap"
@@ -132,9 +132,23 @@ def names_for(model: str, wanted: Wanted) -> Names:
 
 
 def _require_free(place: Workplace, names: Names, wanted: Wanted) -> None:
+    """``ConfigError`` where a key, a field or a view that would be written is somebody else's."""
     for key, asked in ((names.layout, wanted.layout is not None), (names.similarity, wanted.similarity)):
         if asked:
             runs.require_free(place.dataset, key, place.binding.name)
+    has_vectors = wanted.similarity or wanted.field is not None
+    has_points = wanted.layout is not None and place.bearers.of is Of.SAMPLES
+    for field, kind, asked in (
+        (names.suspect, "FloatField", wanted.suspects),
+        (names.suspect_label, "StringField", wanted.suspects),
+        (names.cluster, "StringField", wanted.clusters),
+        (names.vectors, "VectorField", has_vectors),
+        (names.points, "ListField", has_points),
+    ):
+        if asked:
+            fields.require_kind(place.dataset, place.bearers, field, kind)
+    if wanted.suspects:
+        require_own_view(place.dataset)
 
 
 def judge(place: Workplace, names: Names, tell: Phase) -> SuspectsMade:

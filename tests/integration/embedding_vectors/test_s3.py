@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_vit
 
 import s3
+import tiny_vit
 from syncd_embedding import Embedder, Item, ModelSettings
 from syncd_embedding.errors import ModelError
 from syncd_embedding.weights import find

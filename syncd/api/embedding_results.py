@@ -11,6 +11,7 @@ from syncd.embedding_results.app import forget
 from syncd.embedding_results.listing import AlikeList, Pair, Shown, Suspect, SuspectList, list_alike, list_suspects
 from syncd.embedding_results.page import write_page
 from syncd.embedding_results.workplace import Phase
+from syncd.embedding_results.zoo import zoo_manifests
 from syncd.embedding_vectors.target import Target, target
 from syncd.errors import ConfigError
 from syncd.files import whole_file
@@ -28,6 +29,7 @@ __all__ = [
     "similar",
     "suspects",
     "write_list",
+    "zoo_manifests",
 ]
 
 
