@@ -113,6 +113,8 @@ def bring_vectors(
         if dry_run:
             tell("timing a few images", 0, 0)
             return _told(target, which, plan, seconds=embedder.estimate(plan))
+        if plan.todo:
+            tell("loading the model", 0, 0)
         result = embedder.run(
             plan,
             progress=lambda done, total: tell("embedding", done, total),
