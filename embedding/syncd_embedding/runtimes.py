@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from syncd_embedding.errors import ExtraMissing, RuntimeUnusable, first_line
+from syncd_embedding.errors import ExtraMissing, RuntimeUnusable, first_line, install
 from syncd_embedding.model import Encode, Model
 from syncd_embedding.pixels import Image
 from syncd_embedding.settings import Runtime
@@ -127,7 +127,7 @@ def _openvino(model: Model, *, half: bool, threads: int) -> Encode:
     try:
         import openvino
     except ImportError:
-        raise ExtraMissing("The runtime openvino is not installed.", remedy="pip install 'syncd[embedding]'") from None
+        raise ExtraMissing("The runtime openvino is not installed.", remedy=install("embedding")) from None
     if half and not cpu_has_bf16():
         raise RuntimeUnusable(
             "This CPU does not compute in bfloat16; OpenVINO would only pretend to.", remedy="Give runtime: openvino."
@@ -161,7 +161,7 @@ def _onnx(model: Model, *, small: bool, threads: int) -> Encode:
         import onnxruntime
         import onnxscript  # noqa: F401
     except ImportError:
-        raise ExtraMissing("The runtime onnx is not installed.", remedy="pip install 'syncd[embedding-onnx]'") from None
+        raise ExtraMissing("The runtime onnx is not installed.", remedy=install("embedding-onnx")) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a host may be shared

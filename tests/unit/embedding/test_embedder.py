@@ -246,7 +246,7 @@ def test_ray_gives_bit_for_bit_what_one_process_gives(
     settings: ModelSettings, items: list[Item], tmp_path: Path
 ) -> None:
     if find_spec("ray") is None:
-        with pytest.raises(ExtraMissing, match=r"syncd\[embedding-ray\]"):
+        with pytest.raises(ExtraMissing, match=r"\.\[embedding-ray\]"):
             Embedder(settings, tmp_path / "vectors", ray="local").run(items)
         return
     assert _bits(pools.under_ray(Worker(settings), tasks_of(items), "local")) == _local(Worker(settings), items)

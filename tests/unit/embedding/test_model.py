@@ -214,4 +214,4 @@ def test_without_torch_the_extra_is_named() -> None:
     code = "import sys; sys.modules['torch'] = None; import syncd_embedding as e; e.VectorStore; e.Embedder"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "ExtraMissing: Embeddings need the package torch" in done.stderr
-    assert "pip install 'syncd[embedding]'" in done.stderr
+    assert "pip install '.[embedding]'" in done.stderr
