@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -98,7 +99,8 @@ def cpu_has_bf16() -> bool:
     """Whether OpenVINO is there and the CPU computes in bfloat16 by itself."""
     if find_spec("openvino") is None:
         return False
-    import openvino
+    with _without_telemetry():
+        import openvino
 
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
@@ -125,7 +127,8 @@ def _autocast(encode: Encode) -> Encode:
 
 def _openvino(model: Model, *, half: bool, threads: int) -> Encode:
     try:
-        import openvino
+        with _without_telemetry():
+            import openvino
     except ImportError:
         raise ExtraMissing("The runtime openvino is not installed.", remedy=install("embedding")) from None
     if half and not cpu_has_bf16():
@@ -133,7 +136,7 @@ def _openvino(model: Model, *, half: bool, threads: int) -> Encode:
             "This CPU does not compute in bfloat16; OpenVINO would only pretend to.", remedy="Give runtime: openvino."
         )
     example = torch.zeros(2, 5, model.width)
-    with torch.inference_mode(), _quietly():
+    with torch.inference_mode(), _quietly(), _without_telemetry():
         converted = openvino.convert_model(model.network.encoder, example_input=example)
     converted.reshape([-1, -1, model.width])
     precision = openvino.Type.bf16 if half else openvino.Type.f32
@@ -213,6 +216,23 @@ def _quietly() -> Iterator[None]:
     finally:
         root.removeFilter(_not_of_quantization)
         exporter.setLevel(level)
+
+
+@contextmanager
+def _without_telemetry() -> Iterator[None]:
+    """OpenVINO would tell its makers of each conversion, unasked; without that package, which it can do without, not.
+
+    Where the program that calls us has imported it before, that program has decided.
+    """
+    name = "openvino_telemetry"
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment] # how Python is told that a module is not to be found
+    try:
+        yield
+    finally:
+        sys.modules.pop(name, None)
 
 
 def _not_of_quantization(record: logging.LogRecord) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -185,6 +186,17 @@ def test_a_runtime_stays_within_its_deviation(model: Model, runtime: Runtime, li
     assert found < limit
     assert found > 0
     assert (found > 1e-9) == (runtime not in {Runtime.OPENVINO, Runtime.ONNX})
+
+
+def test_openvino_tells_nobody_of_its_conversions(file: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from syncd_embedding import Embedder, ModelSettings\n"
+        "Embedder(ModelSettings(sys.argv[1], runtime='openvino', device='cpu'))._worker.model\n"
+        "assert 'openvino' in sys.modules and 'openvino_telemetry' not in sys.modules"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "CI"} | {"HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code, str(file)], env=environment, check=True)
+    assert not (tmp_path / "intel").exists()
 
 
 def test_auto_takes_what_the_cpu_is_fastest_with(model: Model) -> None:
