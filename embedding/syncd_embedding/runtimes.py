@@ -263,6 +263,16 @@ def _on_gpu(model: Model, device: torch.device, *, half: bool) -> Used:
     model.device = device
     network: Any = model.network.encoder if model.by_tokens else model.network
     # Compiled for changing shapes: batches have many lengths, and each compilation takes seconds.
-    model.encode = torch.compile(network, dynamic=True)
+    compiled: Any = torch.compile(network, dynamic=True)
+    side = 4 * model.patch
+    example = torch.zeros((2, 17, model.width) if model.by_tokens else (1, 3, side, side), device=device)
+    notes: tuple[str, ...] = ()
+    try:
+        with torch.inference_mode():
+            compiled(example.to(next(model.network.parameters()).dtype))
+    except (RuntimeError, ImportError, OSError) as error:  # it needs Triton, and Triton a C compiler
+        compiled = network
+        notes = (f"The network could not be compiled for the GPU ({first_line(error)}); it computes as it is, slower.",)
+    model.encode = compiled
     name = torch.cuda.get_device_name(device)
-    return Used(Runtime.TORCH_BF16.value if half else Runtime.TORCH.value, f"{device} ({name})")
+    return Used(Runtime.TORCH_BF16.value if half else Runtime.TORCH.value, f"{device} ({name})", notes)

@@ -222,6 +222,38 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
         ModelSettings("dino_vits8", **wrong)
 
 
+def test_a_vit_of_transformers_is_taken_from_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    save_file(tiny_vit.weights(), tmp_path / "model.safetensors")
+    if find_spec("transformers") is None:
+        with pytest.raises(ExtraMissing, match=r"pip install '\.\[embedding-transformers\]'"):
+            load(ModelSettings(str(tmp_path)))
+        return
+    from transformers import ViTConfig, ViTModel
+
+    with pytest.raises(ModelError, match="is no model that transformers can load"):
+        load(ModelSettings(str(tmp_path)))
+    shape = {"hidden_size": 64, "num_attention_heads": 1, "intermediate_size": 128, "image_size": 56, "patch_size": 8}
+    ViTModel(ViTConfig(num_hidden_layers=1, **shape), add_pooling_layer=False).save_pretrained(tmp_path)
+    loaded = load(ModelSettings(str(tmp_path), pool="both"))  # type: ignore[arg-type]
+    assert loaded.vectors([IMAGES[1]] * 2).shape == (2, 128)
+    assert loaded.group(IMAGES[1]) != loaded.group(IMAGES[2])
+
+
+def test_a_torchvision_of_another_torch_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "path" / "transformers"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    monkeypatch.syspath_prepend(package.parent)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "transformers"]:
+        monkeypatch.delitem(sys.modules, name)
+    (tmp_path / "config.json").write_text("{}")
+    save_file(tiny_vit.weights(), tmp_path / "model.safetensors")
+    with pytest.raises(ExtraMissing, match="torchvision that is installed does not fit torch") as caught:
+        load(ModelSettings(str(tmp_path)))
+    assert "pip uninstall torchvision" in str(caught.value)
+
+
 def test_without_torch_the_extra_is_named() -> None:
     code = "import sys; sys.modules['torch'] = None; import syncd_embedding as e; e.VectorStore; e.Embedder"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
