@@ -49,7 +49,7 @@ class Bare:
         return self._find(unchecked, types)
 
     def flat(self) -> int:
-        """The same labels, laid flat by the server."""
+        """The same labels, flattened by the server."""
         stages, types = pipeline.labels(self.labels, {}), Schema(pipeline.columns(self.labels))
         table: pa.Table = aggregate_arrow_all(self.samples, stages, schema=types, allow_invalid=True)
         return int(table.num_rows)
@@ -160,7 +160,7 @@ def _write(name: str, title: str, side: Side) -> Work:
 READS = (
     _read("bare-fiftyone", "bare read: FiftyOne's labels, as the adapter reads them", Bare.checked),
     _read("bare-fiftyone-plain", "bare read: FiftyOne's labels, without its type checks", Bare.plain),
-    _read("bare-fiftyone-flat", "bare read: FiftyOne's labels, laid flat by the server", Bare.flat),
+    _read("bare-fiftyone-flat", "bare read: FiftyOne's labels, flattened by the server", Bare.flat),
     _read("bare-bson", "bare read: FiftyOne's documents, not decoded", Bare.bson, in_bytes=True),
     _read("bare-database", "bare read: the table's rows", Bare.database),
     _read("bare-baseline", "bare read: the baseline's rows", Bare.baseline),

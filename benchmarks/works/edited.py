@@ -15,7 +15,7 @@ from syncd.engine.options import Options
 from syncd.engine.run import reconcile
 from syncd.engine.session import open_session
 from syncd.model import Side
-from syncd.store.runs import FULL, INCREMENTAL
+from syncd.model.run import RunMode
 
 Count = Callable[[int], int]
 
@@ -56,7 +56,7 @@ def _edited(
 
             def run() -> int:
                 result = reconcile(session, options)
-                demand(result, mode=FULL if full else INCREMENTAL, to_database=home, to_fiftyone=out)
+                demand(result, mode=RunMode.FULL if full else RunMode.INCREMENTAL, to_database=home, to_fiftyone=out)
                 return home + out
 
             yield Trial(run, prepare, people.age, phases)
@@ -74,11 +74,11 @@ def _soon_after(place: Place) -> Iterator[Trial]:
 
         def prepare() -> None:
             people.in_database(people.choose(Side.DATABASE, count))
-            demand(reconcile(session, options), mode=INCREMENTAL, to_fiftyone=count)
+            demand(reconcile(session, options), mode=RunMode.INCREMENTAL, to_fiftyone=count)
             phases.begun.clear()
 
         def run() -> int:
-            demand(reconcile(session, options), mode=INCREMENTAL)
+            demand(reconcile(session, options), mode=RunMode.INCREMENTAL)
             return 0
 
         yield Trial(run, prepare, people.age, phases)

@@ -22,7 +22,7 @@ from syncd.engine.options import Options
 from syncd.engine.run import reconcile
 from syncd.engine.session import open_session
 from syncd.model import Side
-from syncd.store.runs import FULL, INCREMENTAL
+from syncd.model.run import RunMode
 
 TAGGED, MISSPELT = 4, 50
 """Every fourth edit is a class tag, every fiftieth a misspelt class; the label keeps its text in both cases."""
@@ -35,7 +35,7 @@ def _reviewed(place: Place) -> Iterator[Trial]:
     count = edits_of(place.labels)
     with editor(place) as people, open_session(_with_vocabulary(place), BINDING) as session:
         # The vocabulary is new to this binding: everything is read once.
-        demand(reconcile(session, Options(pace=POLL)), mode=FULL)
+        demand(reconcile(session, Options(pace=POLL)), mode=RunMode.FULL)
         made: list[Edit] = []
 
         def prepare() -> None:
@@ -49,7 +49,7 @@ def _reviewed(place: Place) -> Iterator[Trial]:
             misspelt = sum(bool(at % TAGGED) and at % MISSPELT == 1 for at in range(count))
             tagged = -(-count // TAGGED)
             found = (result.mode, result.to_database, result.to_fiftyone, result.open_conflicts)
-            wanted = (INCREMENTAL, count - misspelt, tagged, misspelt)
+            wanted = (RunMode.INCREMENTAL, count - misspelt, tagged, misspelt)
             if found != wanted:
                 raise BenchmarkError(f"expected (mode, to database, to FiftyOne, conflicts) {wanted}, got {found}")
             return result.to_database + result.to_fiftyone + misspelt
@@ -57,13 +57,13 @@ def _reviewed(place: Place) -> Iterator[Trial]:
         def settle() -> None:
             typed = [(each, _typed(each, at)) for at, each in enumerate(made) if at % TAGGED]
             people.in_fiftyone([_back(each, old.old) for old, each in typed if each.new != old.new])
-            demand(reconcile(session, Options(pace=POLL, full=True)), mode=FULL)
+            demand(reconcile(session, Options(pace=POLL, full=True)), mode=RunMode.FULL)
             people.age()
             phases.begun.clear()
 
         yield Trial(run, prepare, settle, phases)
     with open_session(place.config(), BINDING) as session:
-        demand(reconcile(session, Options(pace=POLL)), mode=FULL)
+        demand(reconcile(session, Options(pace=POLL)), mode=RunMode.FULL)
 
 
 def _typed(edit: Edit, position: int) -> Edit:

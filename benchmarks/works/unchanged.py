@@ -20,8 +20,8 @@ from syncd.engine.run import reconcile, reconcile_binding
 from syncd.engine.session import open_session
 from syncd.engine.verify import verify
 from syncd.model import Side
+from syncd.model.run import RunMode
 from syncd.store.migrate import migrate
-from syncd.store.runs import FULL, INCREMENTAL
 
 SELDOM = timedelta(days=7)
 """No run of the benchmark lasts until a sweep is due."""
@@ -52,7 +52,7 @@ def _first(place: Place) -> Iterator[Trial]:
 
         def run() -> int:
             result = reconcile(session, Options(progress=phases))
-            demand(result, mode=FULL)
+            demand(result, mode=RunMode.FULL)
             if result.plan is None or result.plan.counts.first_met != place.labels:
                 raise BenchmarkError(f"the first reconcile did not meet {place.labels:,} labels")
             return place.labels
@@ -70,7 +70,7 @@ def _reconcile(name: str, title: str, options: Options, mode: str, *, looks_at: 
     def opened(place: Place) -> Iterator[Trial]:
         phases = Phases()
         # What is too much for one incremental reading is read with everything, in parts.
-        expected = FULL if looks_at * place.labels > IN_MEMORY else mode
+        expected = RunMode.FULL if looks_at * place.labels > IN_MEMORY else mode
         measured = Options(full=options.full, pace=options.pace, count_rows=options.count_rows, progress=phases)
         with open_session(place.config(), BINDING) as session:
 
@@ -94,7 +94,7 @@ def _command(place: Place) -> Iterator[Trial]:
     config = place.config()
 
     def run() -> int:
-        demand(reconcile_binding(config, BINDING, Options(pace=POLL)), mode=INCREMENTAL)
+        demand(reconcile_binding(config, BINDING, Options(pace=POLL)), mode=RunMode.INCREMENTAL)
         return 0
 
     yield Trial(run)
@@ -136,7 +136,7 @@ WORKS = (
         "poll",
         "poll, nothing changed",
         Options(pace=POLL, count_rows=False),
-        INCREMENTAL,
+        RunMode.INCREMENTAL,
         looks_at=0,
         calls=20,
     ),
@@ -144,7 +144,7 @@ WORKS = (
         "poll-counted",
         "poll, nothing changed, the table's rows counted",
         Options(pace=POLL),
-        INCREMENTAL,
+        RunMode.INCREMENTAL,
         looks_at=0,
         calls=5,
     ),
@@ -154,17 +154,17 @@ WORKS = (
         "poll-overlap",
         "poll, nothing changed, every stamp inside the overlap",
         Options(pace=POLL_ALL, count_rows=False),
-        INCREMENTAL,
+        RunMode.INCREMENTAL,
         looks_at=1,
     ),
     _reconcile(
         "poll-overlap-counted",
         "poll, nothing changed, every stamp inside the overlap, rows counted",
         Options(pace=POLL_ALL),
-        INCREMENTAL,
+        RunMode.INCREMENTAL,
         looks_at=1,
     ),
-    _reconcile("full", "full reconcile, nothing changed", Options(full=True, pace=POLL), FULL, looks_at=1),
+    _reconcile("full", "full reconcile, nothing changed", Options(full=True, pace=POLL), RunMode.FULL, looks_at=1),
 )
 
 VERIFY = Work("verify", "verify: both sides read whole and compared", _verify)

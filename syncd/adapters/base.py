@@ -1,7 +1,7 @@
 """The Protocols that a side implements. Adapters read and write; they decide nothing.
 
 A new system implements :class:`RowStore` (or :class:`LabelStore`, if its labels live in samples) and passes the
-contract tests in ``tests/contract``.
+contract tests of ``syncd.testing.contract``.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from syncd.config import Config
 from syncd.diff.resolution.answer import Take
 from syncd.diff.resolution.decide import Ways
 from syncd.engine import plan_file
-from syncd.engine.direct_plan import UNDO, MadeOptions, apply_made, made_plan
+from syncd.engine.direct_plan import DirectOptions, apply_direct, direct_plan
 from syncd.engine.mode import Pace
 from syncd.engine.options import Options
 from syncd.engine.plan_file import SavedPlan
@@ -36,6 +36,7 @@ from syncd.engine.verify import verify as compare
 from syncd.errors import ConfigError
 from syncd.files import whole_file
 from syncd.model import Change, Direction, Json, Plan, Side
+from syncd.model.run import RunMode
 from syncd.report.content import Report, gather
 from syncd.report.formats import THUMBNAILS, Format, format_of, write
 from syncd.report.selection import Selection
@@ -180,13 +181,13 @@ def apply(config: Config, what: PlannedRun | SavedPlan, *, phase: Phase = quiet)
             progress=phase,
         )
         return reconcile_binding(config, what.binding, options)
-    if what.kind == plan_file.RECONCILE:
+    if what.command is None:
         options = Options(full=True, force=what.forced, expected=what.digest, progress=phase)
         return reconcile_binding(config, what.binding, options)
     with open_session(config, what.binding) as session:
-        made = made_plan(session.mapping, plan_file.changes_of(what, session.mapping))
+        made = direct_plan(session.mapping, plan_file.changes_of(what, session.mapping))
         plan_file.check(what, made)
-        return apply_made(session, made, MadeOptions(what.kind, strict=True, force=what.forced, progress=phase))
+        return apply_direct(session, made, DirectOptions(what.command, strict=True, force=what.forced, progress=phase))
 
 
 def verify(config: Config, name: str, *, phase: Phase = quiet) -> Verdict:
@@ -246,13 +247,13 @@ def undo(
 ) -> Undone:
     """Takes these applied changes of the binding back, as far as both sides still hold what they left."""
     with open_session(config, name) as session:
-        options = MadeOptions(UNDO, dry_run=dry_run, force=force, note=note, progress=phase)
+        options = DirectOptions(RunMode.UNDO, dry_run=dry_run, force=force, note=note, progress=phase)
         return undo_changes(session, entries, options)
 
 
 def save_undone(done: Sequence[Undone], path: Path, *, forced: bool) -> None:
     """Saves the inverse of some changes for ``apply``."""
-    plan_file.save(path, [each.plan for each in done if each.plan.changes], forced=forced, kind=UNDO)
+    plan_file.save(path, [each.plan for each in done if each.plan.changes], forced=forced, command=RunMode.UNDO)
 
 
 def recover(

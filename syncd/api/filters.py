@@ -15,7 +15,7 @@ from syncd.errors import ConfigError, UnknownFilter
 from syncd.model import LABEL, Direction
 from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.mapping import BOX, FLAG, ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD
-from syncd.model.result import STATUSES
+from syncd.model.result import Status
 from syncd.report.selection import label_in
 from syncd.store import runs
 from syncd.store.conflicts import labels_in
@@ -64,7 +64,7 @@ def check_direction(direction: str | None) -> None:
 
 def check_status(status: str | None) -> None:
     """``UnknownFilter`` for what is no status of a change."""
-    check("status", status, STATUSES)
+    check("status", status, list(Status))
 
 
 def check_label(state: State, settings: Config, names: Sequence[str], label: str | None) -> None:

@@ -13,7 +13,7 @@ from syncd.api.rows import ChangeLog, ChangeRow, ConflictList, ConflictRow, Wait
 from syncd.config import Config
 from syncd.engine.state import State, open_state
 from syncd.errors import ConfigError
-from syncd.model.result import APPLIED, PENDING
+from syncd.model.result import Status
 from syncd.store import changes, following, runs
 from syncd.store import conflicts as conflict_rows
 from syncd.store import held as held_plans
@@ -159,11 +159,11 @@ def follow(config: Config, names: Sequence[str], asked: LogFilter) -> Iterator[C
     with open_state(config) as state:
         query = _log_query(config, state, names, asked)
         entries = query(limit=asked.limit)
-        settled = [each for each in entries if each["status"] != PENDING]
+        settled = [each for each in entries if each["status"] != Status.PENDING]
         if settled:
             yield _logged(state, settled)
         newest = changes.query(state.connection, state.tables, limit=1)
-        pending = [each["seq"] - 1 for each in entries if each["status"] == PENDING]
+        pending = [each["seq"] - 1 for each in entries if each["status"] == Status.PENDING]
         start = min([newest[-1]["seq"] if newest else 0, *pending])
 
         def after(seq: int) -> list[dict[str, Any]]:
@@ -249,7 +249,7 @@ def undoable(
             bindings=names,
             run_id=run,
             seq=change,
-            status=APPLIED,
+            status=Status.APPLIED,
             actor=actor,
             since=since,
         )

@@ -20,14 +20,15 @@ from syncd.diff.review import TAGGED
 from syncd.diff.unsafe_values import why_unsafe
 from syncd.diff.vocabulary import nearest_terms
 from syncd.engine.current import look, spoken
-from syncd.engine.direct_plan import RELABEL, MadeOptions, apply_made, made_plan
+from syncd.engine.direct_plan import DirectOptions, apply_direct, direct_plan
 from syncd.engine.result import RunResult, change_json
 from syncd.engine.session import Session
 from syncd.errors import ConfigError
 from syncd.model import LABEL, Action, Change, Direction, Json, Plan, Side, TagEdit
 from syncd.model.conflict_kinds import STICKY, ConflictKind
 from syncd.model.current import Present, Row
-from syncd.model.plan import FOR_REVIEW, RELABELLED
+from syncd.model.reasons import Reason
+from syncd.model.run import RunMode
 from syncd.model.snapshot import column, known_column
 from syncd.model.values import same_value
 from syncd.store import conflicts
@@ -112,12 +113,12 @@ def relabel(
         judged.take(each)
     session.rest()
     left = (*missing, *judged.left)
-    plan = made_plan(session.mapping, judged.changes)
+    plan = direct_plan(session.mapping, judged.changes)
     plan = replace(plan, tags=tuple(judged.named()))
     result = None
     if plan.changes:
-        options = MadeOptions(RELABEL, dry_run=dry_run, force=force, note=note, progress=progress)
-        result = apply_made(session, plan, options)
+        options = DirectOptions(RunMode.RELABEL, dry_run=dry_run, force=force, note=note, progress=progress)
+        result = apply_direct(session, plan, options)
     return Relabelled(session.mapping.binding, term, judged.waits, judged.already, left, plan, result)
 
 
@@ -230,7 +231,7 @@ class _Judged:
         name = f"{start}{self.actor}"
         for each in self.changes:
             label = self.present.label_at(each.sample_id, each.label_id)
-            if label is None or not (each.reason == FOR_REVIEW or each.annotation_id is None):
+            if label is None or not (each.reason == Reason.RELABELLED_FOR_REVIEW or each.annotation_id is None):
                 continue
             others = tuple(tag for tag in label["tags"] or () if tag.startswith(start) and tag != name)
             yield TagEdit(str(each.sample_id), each.label_id, add=(name,), remove=others, after_changes=True)
@@ -252,7 +253,7 @@ class _Judged:
         if annotation_id is None:
             # It becomes a row, with this label, when a run looks at it.
             if old != self.term:
-                yield self._change(label, Direction.TO_FIFTYONE, old, RELABELLED)
+                yield self._change(label, Direction.TO_FIFTYONE, old, Reason.RELABELLED)
             return
         known = self.present.label(annotation_id)
         if known is None or (known["sample_id"], known["label_id"]) != place:
@@ -262,9 +263,11 @@ class _Judged:
             yield why or "the database does not have it"
             return
         if old != self.term:
-            yield self._change(label, Direction.TO_FIFTYONE, old, FOR_REVIEW if self.waits else RELABELLED)
+            yield self._change(
+                label, Direction.TO_FIFTYONE, old, Reason.RELABELLED_FOR_REVIEW if self.waits else Reason.RELABELLED
+            )
         if row[column(LABEL)] != self.term and not self.waits:
-            yield self._change(label, Direction.TO_DATABASE, row[column(LABEL)], RELABELLED)
+            yield self._change(label, Direction.TO_DATABASE, row[column(LABEL)], Reason.RELABELLED)
 
     def _row(self, annotation_id: str, label: object) -> tuple[str | None, Row | None]:
         """The annotation's row, or why nobody should write to it now."""

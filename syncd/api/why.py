@@ -22,7 +22,7 @@ from syncd.engine.mode import Pace
 from syncd.engine.read import Reading
 from syncd.engine.session import Session, open_session
 from syncd.engine.state import State, open_state
-from syncd.engine.status import FAILED, HELD, NEVER, BindingStatus, status_of
+from syncd.engine.status import BindingStatus, Condition, status_of
 from syncd.errors import ConfigError
 from syncd.model import Json, Mapping, Side
 from syncd.model.conflict_kinds import ConflictKind
@@ -212,12 +212,12 @@ def _values(mapping: Mapping, row: dict[str, Any]) -> Content:
 
 def _not_synced(rule: Rule, status: BindingStatus, *, hidden: bool) -> str | None:
     """Why it is not kept in agreement as things are; ``None`` where nothing stands in the way."""
-    if status.state == HELD:
+    if status.state == Condition.HELD:
         why = (status.last_run or {}).get("held")
         return f"held: nothing of the binding is written until a person decides, because {why}"
-    if status.state == NEVER:
+    if status.state == Condition.NEVER_RUN:
         return "never run: the binding was never reconciled"
-    if status.state == FAILED:
+    if status.state == Condition.FAILED:
         run = status.last_run or {}
         return f"failed: the last run of the binding failed: {run.get('error')}"
     if rule.name == NOT_INGESTED:

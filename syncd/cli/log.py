@@ -39,7 +39,7 @@ from syncd.cli.times import end, moment
 from syncd.config import Config
 from syncd.errors import ConfigError
 from syncd.files import private_file
-from syncd.model.result import STATUSES
+from syncd.model.result import Status
 from syncd.store.chain import Soundness
 from syncd.store.export import Exported
 
@@ -63,7 +63,7 @@ def log(
     ] = None,
     status: Annotated[
         str | None,
-        typer.Option("--status", help=", ".join(STATUSES), metavar="STATUS"),
+        typer.Option("--status", help=", ".join(Status), metavar="STATUS"),
     ] = None,
     actor: Annotated[str | None, typer.Option("--actor", help="Only what this person did.", metavar="NAME")] = None,
     since: Annotated[str | None, typer.Option("--since", help="7d, 12h, 2026-11-01 …", metavar="WHEN")] = None,

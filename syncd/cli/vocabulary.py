@@ -26,10 +26,10 @@ from syncd.cli.common import (
 from syncd.cli.render.values import escape, plural
 from syncd.config import Config
 from syncd.engine import plan_file
-from syncd.engine.direct_plan import MADE
 from syncd.engine.session import open_session
 from syncd.engine.vocabulary_fix import Fix, fix_plan
 from syncd.errors import ConfigError
+from syncd.model.run import RunMode
 from syncd.vocabulary.check import Checked, Stray, check_vocabulary, required
 from syncd.vocabulary.load import load_with_notes
 from syncd.vocabulary.push import Pushed, push_vocabulary
@@ -78,7 +78,7 @@ def check(
     path = output or Path(f"{found.binding}-vocabulary.json")
     saved = made is not None and not made.plan.is_empty
     if made is not None and saved:
-        plan_file.save(path, [made.plan], forced=force, kind=MADE)
+        plan_file.save(path, [made.plan], forced=force, command=RunMode.MADE)
     if json:
         document = found.as_json()
         if made is not None:

@@ -12,7 +12,7 @@ import structlog
 
 from syncd.config.schema import Event
 from syncd.daemon.error_policy import Cure, Trouble
-from syncd.daemon.status_board import Board
+from syncd.daemon.status_board import StatusBoard
 from syncd.engine.result import RunResult
 from syncd.model.kinds import Json, iso
 from syncd.model.plan import AWAITING
@@ -38,7 +38,7 @@ class Standing:
     ``failing``: why the binding fails as far as others were told, and until they are told that it recovered.
     """
 
-    def __init__(self, binding: str, board: Board, teller: Teller, *, failing: str | None = None) -> None:
+    def __init__(self, binding: str, board: StatusBoard, teller: Teller, *, failing: str | None = None) -> None:
         self._board = board
         self._teller = teller
         self._lock = threading.RLock()

@@ -19,7 +19,7 @@ from syncd.daemon.http import SILENT_AFTER, serve_http
 from syncd.daemon.notify import NoticeCounts, Notifier
 from syncd.daemon.reload import Reloader
 from syncd.daemon.reports import Reports
-from syncd.daemon.status_board import Board
+from syncd.daemon.status_board import StatusBoard
 from syncd.daemon.systemd import Signals, Supervisor, listening, supervisor
 from syncd.daemon.vectors import Vectors
 from syncd.daemon.worker import Worker
@@ -61,7 +61,7 @@ class _Daemon:
         self._reloader = reloader
         self._names = names
         self._signals = signals
-        self._board = Board()
+        self._board = StatusBoard()
         self._notifier = Notifier(config.notify)
         self._workers: dict[str, Worker] = {}
         self._retired: dict[str, Worker] = {}

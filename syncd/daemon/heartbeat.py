@@ -20,7 +20,7 @@ from syncd.adapters.sql.clock import clock
 from syncd.adapters.sql.limits import Limits
 from syncd.config import Config
 from syncd.daemon.pace import pause_after
-from syncd.daemon.status_board import Board
+from syncd.daemon.status_board import StatusBoard
 from syncd.errors import SyncdError
 from syncd.model.kinds import Json
 from syncd.store import daemon_registry
@@ -41,7 +41,7 @@ CHANGING = ("last_success", "lag_seconds", "next_try")
 class Heartbeat:
     """Beats in a thread of its own from ``start`` until ``close``. Where it cannot, the work goes on."""
 
-    def __init__(self, config: Callable[[], Config], board: Board) -> None:
+    def __init__(self, config: Callable[[], Config], board: StatusBoard) -> None:
         self._config = config
         self._board = board
         self._id = uuid.uuid4().hex

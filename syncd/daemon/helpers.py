@@ -12,7 +12,7 @@ from structlog.contextvars import bind_contextvars
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
 from syncd.config import Config
 from syncd.daemon.binding_status import Standing
-from syncd.daemon.wakeup import POLL, Bell, MongoWaker, PostgresWaker
+from syncd.daemon.wakeup import POLL, MongoWaker, PostgresWaker, WakeUp
 from syncd.engine.session import Session
 from syncd.ingest.inbox.result import InboxResult
 from syncd.ingest.inbox.watch import InboxWatcher
@@ -29,8 +29,8 @@ AGAIN_S = 60.0
 class Helpers:
     """The threads beside a worker; they end with the block."""
 
-    def __init__(self, config: Config, name: str, bell: Bell, standing: Standing) -> None:
-        self._config, self._name, self._bell, self._standing = config, name, bell, standing
+    def __init__(self, config: Config, name: str, wake_up: WakeUp, standing: Standing) -> None:
+        self._config, self._name, self._wake_up, self._standing = config, name, wake_up, standing
         self._mongo: MongoWaker | None = None
         self._postgres: PostgresWaker | None = None
         self._stop = threading.Event()
@@ -66,7 +66,7 @@ class Helpers:
                     self._config,
                     self._name,
                     samples,
-                    partial(self._bell.ring, side),
+                    partial(self._wake_up.ring, side),
                     partial(self._standing.waking, side.value),
                 )
         channel = session.capture.channel if session.capture is not None else None
@@ -82,7 +82,7 @@ class Helpers:
                 self._config.database.url.get_secret_value(),
                 self._name,
                 channel,
-                partial(self._bell.ring, side),
+                partial(self._wake_up.ring, side),
                 partial(self._standing.waking, side.value),
             )
 
@@ -99,4 +99,4 @@ class Helpers:
     def _loaded(self, result: InboxResult) -> None:
         became = [each.became.value for each in result.outcomes]
         log.info("inbox", **{word: became.count(word) for word in dict.fromkeys(became)})
-        self._bell.ring(Side.DATABASE)
+        self._wake_up.ring(Side.DATABASE)

@@ -35,7 +35,7 @@ from prometheus_client.exposition import choose_encoder
 from syncd.config.kinds import HttpAddress
 from syncd.daemon import metrics
 from syncd.daemon.notify import NoticeCounts
-from syncd.daemon.status_board import Board
+from syncd.daemon.status_board import StatusBoard
 from syncd.errors import SyncdError
 from syncd.model.kinds import iso
 from syncd.store.daemon_registry import State
@@ -82,7 +82,7 @@ def _nobody(_binding: str) -> bool | None:
 @contextmanager
 def serve_http(
     address: HttpAddress | None,
-    board: Board,
+    board: StatusBoard,
     *,
     notices: Callable[[], NoticeCounts] | None = None,
     wake: Wake = _nobody,
@@ -111,7 +111,7 @@ def serve_http(
 class _Pages:
     """What each path answers."""
 
-    board: Board
+    board: StatusBoard
     metrics: CollectorRegistry
     wake: Wake
     silent_after: timedelta

@@ -14,17 +14,19 @@ from prometheus_client.utils import floatToGoString
 
 import syncd
 from syncd.daemon.notify import NoticeCounts
-from syncd.daemon.status_board import BUCKETS_S, UNKNOWN_MODE, Board, Spread, Tally
+from syncd.daemon.status_board import BUCKETS_S, UNKNOWN_MODE, Spread, StatusBoard, Tally
 from syncd.model import Direction, Side
-from syncd.store import runs
+from syncd.model.run import RunMode, RunStatus
 from syncd.store.daemon_registry import BindingState, State
-from syncd.store.runs import FULL, INCREMENTAL
 
-_ALWAYS = [*product((runs.DONE, runs.HELD, runs.FAILED), (INCREMENTAL, FULL)), (runs.FAILED, UNKNOWN_MODE)]
+_ALWAYS = [
+    *product((RunStatus.DONE, RunStatus.HELD, RunStatus.FAILED), (RunMode.INCREMENTAL, RunMode.FULL)),
+    (RunStatus.FAILED, UNKNOWN_MODE),
+]
 """Shown from the start, at zero: nobody can be warned of the first of what was not there before."""
 
 
-def registry(board: Board, notices: Callable[[], NoticeCounts] | None = None) -> CollectorRegistry:
+def registry(board: StatusBoard, notices: Callable[[], NoticeCounts] | None = None) -> CollectorRegistry:
     """What ``/metrics`` shows: the board as it is at each scrape, notifications, and the process's own figures."""
     made = CollectorRegistry()
     made.register(_Daemon(board, notices))
@@ -33,7 +35,7 @@ def registry(board: Board, notices: Callable[[], NoticeCounts] | None = None) ->
 
 
 class _Daemon(Collector):
-    def __init__(self, board: Board, notices: Callable[[], NoticeCounts] | None) -> None:
+    def __init__(self, board: StatusBoard, notices: Callable[[], NoticeCounts] | None) -> None:
         self._board = board
         self._notices = notices
 

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta, timezone
 
 from syncd.engine.result import RunResult
 from syncd.model import Direction
-from syncd.store import runs
+from syncd.model.run import RunStatus
 from syncd.store.daemon_registry import BindingState, State
 
 
-class Board:
+class StatusBoard:
     """Thread-safe. A binding is on the board from its first ``set`` or ``beat`` until ``forget``."""
 
     def __init__(self) -> None:
@@ -123,7 +123,7 @@ class Tally:
 
     def count(self, result: RunResult, phases: Mapping[str, float]) -> None:
         """Adds a run that ended by itself, and what each phase of it took, in seconds."""
-        self.runs[runs.DONE if result.held is None else runs.HELD, result.mode] += 1
+        self.runs[RunStatus.DONE if result.held is None else RunStatus.HELD, result.mode] += 1
         self.changes[Direction.TO_DATABASE] += result.to_database
         self.changes[Direction.TO_FIFTYONE] += result.to_fiftyone
         self.superseded += result.superseded
@@ -134,7 +134,7 @@ class Tally:
 
     def count_failed(self, mode: str | None) -> None:
         """Adds a run that an error ended."""
-        self.runs[runs.FAILED, mode or UNKNOWN_MODE] += 1
+        self.runs[RunStatus.FAILED, mode or UNKNOWN_MODE] += 1
 
 
 NAMES = {

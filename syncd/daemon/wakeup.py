@@ -30,8 +30,8 @@ from syncd.errors import SyncdError
 from syncd.model import Side
 
 
-class Bell:
-    """Remembers for when rounds were called, and wakes who waits. Ringing twice within a moment is ringing once."""
+class WakeUp:
+    """Remembers for when rounds are due, and wakes the worker that waits. Two calls within a moment are one."""
 
     def __init__(self, tempo: Tempo) -> None:
         self._tempo = tempo

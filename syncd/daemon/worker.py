@@ -22,8 +22,8 @@ from syncd.daemon.binding_status import Standing, Teller
 from syncd.daemon.error_policy import Cure, trouble_of
 from syncd.daemon.helpers import Helpers
 from syncd.daemon.pace import Tempo, pause_after
-from syncd.daemon.status_board import Board, Phases
-from syncd.daemon.wakeup import Bell, end_socket
+from syncd.daemon.status_board import Phases, StatusBoard
+from syncd.daemon.wakeup import WakeUp, end_socket
 from syncd.engine.mode import Pace
 from syncd.engine.options import Options
 from syncd.engine.result import RunResult
@@ -61,13 +61,15 @@ class Worker:
     ``failing``: what was wrong in the hands of the worker before, as was told; this one tells that it is mended.
     """
 
-    def __init__(self, config: Config, name: str, board: Board, teller: Teller, *, failing: str | None = None) -> None:
+    def __init__(
+        self, config: Config, name: str, board: StatusBoard, teller: Teller, *, failing: str | None = None
+    ) -> None:
         self.name = name
         self.config = config
         self._binding = config.binding(name)
         self._board = board
         self._standing = Standing(name, board, teller, failing=failing)
-        self._bell = Bell(Tempo.of(config.daemon))
+        self._wake_up = WakeUp(Tempo.of(config.daemon))
         self._rng = random.Random()  # noqa: S311 - spreads out retries, hides nothing
         self._pause: float | None = None
         self._ending = threading.Event()
@@ -95,13 +97,13 @@ class Worker:
         """Has the next round begin at once; whether this worker is at the binding, and does not stand by."""
         at_it = self._standing.state.state is not State.STANDBY
         if at_it:
-            self._bell.call(time.monotonic())
+            self._wake_up.call(time.monotonic())
         return at_it
 
     def end(self) -> None:
         """Ends after the run under way."""
         self._ending.set()
-        self._bell.stir()
+        self._wake_up.stir()
 
     def abandon(self) -> None:
         """Ends at the next moment at which the run under way can be left; the next one goes on from there."""
@@ -138,7 +140,7 @@ class Worker:
             self._connections = connections
             if not self._take_over(connections, stack):
                 return
-            helpers = stack.enter_context(Helpers(self.config, self.name, self._bell, self._standing))
+            helpers = stack.enter_context(Helpers(self.config, self.name, self._wake_up, self._standing))
             while not self._ending.is_set():
                 self._with_session(connections, helpers)
 
@@ -186,8 +188,8 @@ class Worker:
                 return
             self._finished(result, {}, Phases())
             began = time.monotonic()
-            self._idle(connections, lambda: self._bell.due(began))
-            self._bell.answer()
+            self._idle(connections, lambda: self._wake_up.due(began))
+            self._wake_up.answer()
 
     def _rounds(self, connections: Connections, session: Session, helpers: Helpers) -> None:
         opened = time.monotonic()
@@ -195,7 +197,7 @@ class Worker:
         rounds = 0
         while not self._ending.is_set() and time.monotonic() - opened < lasts:
             began = time.monotonic()
-            called = self._bell.answer()
+            called = self._wake_up.answer()
             try:
                 self._round(connections, session, helpers, called=called)
             except Busy:
@@ -208,7 +210,7 @@ class Worker:
                     raise
                 return
             rounds += 1
-            self._idle(connections, lambda since=began: self._bell.due(since))  # type: ignore[misc]
+            self._idle(connections, lambda since=began: self._wake_up.due(since))  # type: ignore[misc]
 
     def _round(self, connections: Connections, session: Session, helpers: Helpers, *, called: bool) -> None:
         self._make_sure(connections)
@@ -228,7 +230,7 @@ class Worker:
         self._held_mark = held.mark(session.state, session.tables, self.name) if result.held is not None else None
         self._finished(result, self._lag(session), phases)
         if result.plan is not None and result.plan.counts.too_young:
-            self._bell.ring(Side.FIFTYONE)
+            self._wake_up.ring(Side.FIFTYONE)
 
     def _options(self, count: bool, phases: Phases) -> Options:
         daemon = self.config.daemon
@@ -258,7 +260,7 @@ class Worker:
         now = held.mark(session.state, session.tables, self.name)
         session.rest()
         if now == self._held_mark and called:
-            self._bell.call(again)
+            self._wake_up.call(again)
         return now == self._held_mark
 
     def _lag(self, session: Session) -> dict[str, float | None]:
@@ -309,7 +311,7 @@ class Worker:
             if now - checked >= LOCK_EVERY_S:
                 self._make_sure(connections)
                 checked = now
-            self._bell.wait(min(until, now + BEAT_S))
+            self._wake_up.wait(min(until, now + BEAT_S))
 
     def _beat(self) -> None:
         self.heard_at = time.monotonic()

@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from syncd.diff.findings import DRAWN
 from syncd.diff.images import NEARLY_ALL
-from syncd.diff.tag_intents import APPROVED
 from syncd.model.mapping import ID_FIELD, LABEL, Direction, Field
-from syncd.model.plan import RESTORED, Action, Change, Content
+from syncd.model.plan import Action, Change, Content
 from syncd.model.policy import Brakes
+from syncd.model.reasons import Reason
 
 MOST = 3
 """Classes that are named of those that one label would swallow, or kinds of conflicts."""
@@ -49,12 +48,14 @@ def counted(changes: Sequence[Change], verified: Field | None) -> list[Change]:
     """
     approval = None if verified is None else verified.name
     return [
-        each for each in changes if not (each.reason == APPROVED and each.field == approval) and not _gives_back(each)
+        each
+        for each in changes
+        if not (each.reason == Reason.APPROVED and each.field == approval) and not _gives_back(each)
     ]
 
 
 def _gives_back(change: Change) -> bool:
-    return change.action is Action.UPDATE and (change.field == ID_FIELD or change.reason == RESTORED)
+    return change.action is Action.UPDATE and (change.field == ID_FIELD or change.reason == Reason.RESTORED)
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def _too_many_lost(limits: _Limits, in_fiftyone: int, in_database: int, displace
 
 def _too_many_drawn(limits: _Limits, changes: Sequence[Change]) -> str | None:
     """Too many new rows; what a person or a manifest hands in bears another reason and is not counted."""
-    drawn = sum(each.reason == DRAWN for each in changes)
+    drawn = sum(each.reason == Reason.DRAWN for each in changes)
     if over := limits.exceeds(drawn, "max_insert_fraction", least=limits.brakes.min_rows):
         return (
             f"{drawn:,} labels drawn in FiftyOne would become rows of the database, where {limits.annotations:,} "

@@ -10,16 +10,20 @@ import polars as pl
 from syncd.diff.findings import edited, jsonable, problems_of, shown
 from syncd.diff.frames import B, D, F, is_known
 from syncd.diff.history import about_column
-from syncd.diff.merge import reason_column, verdict_column
-from syncd.diff.tag_intents import ALIAS, BY_TAG
+from syncd.diff.merge import reason_column
+from syncd.diff.merge_rules import verdict_column
 from syncd.diff.unsafe_values import not_readable, why_unsafe
 from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.mapping import Direction, Field, Mapping, Side
-from syncd.model.plan import AWAITING, RESTORED, Action, Change, Conflict, Edited, Waiting
+from syncd.model.plan import AWAITING, Action, Change, Conflict, Edited, Verdict, Waiting
+from syncd.model.reasons import BY_TAG, Reason
 from syncd.model.snapshot import baseline_schema, column, known_column
 
-SETTLED = ("same", "adopt")
+SETTLED = (Verdict.SAME, Verdict.ADOPT)
 """Verdicts of which nothing is said."""
+
+AGREED = (Verdict.ADOPT, Verdict.CONVERGED)
+"""Verdicts by which the value of both sides becomes what is agreed."""
 
 Outcome: TypeAlias = "Change | Conflict | Waiting"
 
@@ -59,11 +63,11 @@ def _concerning(field: Field) -> list[str]:
 
 def _outcomes(field: Field, row: dict[str, Any]) -> Iterator[Outcome]:
     verdict = row[verdict_column(field.name)]
-    if verdict == "converged":
+    if verdict == Verdict.CONVERGED:
         yield _change(field, row, None, row[B + column(field.name)], row[D + column(field.name)])
-    elif verdict in (Direction.TO_DATABASE.value, AWAITING):
-        yield from _homeward(field, row, waits=verdict == AWAITING)
-    elif verdict == Direction.TO_FIFTYONE.value:
+    elif verdict in (Verdict.TO_DATABASE, Verdict.AWAITING):
+        yield from _homeward(field, row, waits=verdict == Verdict.AWAITING)
+    elif verdict == Verdict.TO_FIFTYONE:
         new = row[D + column(field.name)]
         why = why_unsafe(field, Side.FIFTYONE, new)
         if why is None:
@@ -76,17 +80,17 @@ def _outcomes(field: Field, row: dict[str, Any]) -> Iterator[Outcome]:
     else:
         kind = ConflictKind(verdict)
         yield _conflict(field, row, kind, _why_broken(field, row) if kind is ConflictKind.UNSAFE_VALUE else ())
-        if row[about_column(field, "via")] == RESTORED:
+        if row[about_column(field, "via")] == Reason.RESTORED:
             # Whatever the sides disagree about: what the label has lost by the way it is given back first.
             typed, agreed = row[about_column(field, "typed")], row[F + column(field.name)]
-            yield _change(field, row, Direction.TO_FIFTYONE, typed, agreed, reason=RESTORED)
+            yield _change(field, row, Direction.TO_FIFTYONE, typed, agreed, reason=Reason.RESTORED)
 
 
 def _homeward(field: Field, row: dict[str, Any], *, waits: bool) -> Iterator[Outcome]:
     """An edit made in FiftyOne. If FiftyOne has it in other words, or only as a tag, FiftyOne is changed too."""
     new = row[F + column(field.name)]
     via, typed = row[about_column(field, "via")], row[about_column(field, "typed")]
-    both = typed != new and (via != ALIAS or field.direction.allows(Direction.TO_FIFTYONE))
+    both = typed != new and (via != Reason.ALIAS or field.direction.allows(Direction.TO_FIFTYONE))
     why = why_unsafe(field, Side.DATABASE, new)
     if why is None and both:
         why = why_unsafe(field, Side.FIFTYONE, new)
@@ -115,7 +119,7 @@ def _change(
     from_database = way is Direction.TO_FIFTYONE and not by_tag and new == row[D + column(field.name)]
     side = D if from_database else F
     # What is given back is nobody's edit, whoever was at the row last.
-    given_back = reason == RESTORED
+    given_back = reason == Reason.RESTORED
     return Change(
         annotation_id=row["annotation_id"],
         label_id=row[F + "label_id"],
@@ -185,7 +189,7 @@ def next_baseline(mapping: Mapping, rows: pl.DataFrame, changes: Iterable[Change
         pl.col(F + mapping.image).alias("image"),
     ]
     for each in mapping.fields:
-        agreed = pl.col(verdict_column(each.name)).is_in(["adopt", "converged"])
+        agreed = pl.col(verdict_column(each.name)).is_in(AGREED)
         name = column(each.name)
         columns.append(pl.when(agreed).then(pl.col(D + name)).otherwise(pl.col(B + name)).alias(name))
         columns.append((agreed | is_known(each.name)).alias(known_column(each.name)))
@@ -197,4 +201,4 @@ def _touched(mapping: Mapping) -> Iterator[pl.Expr]:
     yield pl.col(F + "sample_id").ne_missing(pl.col(B + "sample_id"))
     yield pl.col(F + mapping.image).ne_missing(pl.col(B + "image"))
     for each in mapping.fields:
-        yield pl.col(verdict_column(each.name)).is_in(["adopt", "converged"])
+        yield pl.col(verdict_column(each.name)).is_in(AGREED)

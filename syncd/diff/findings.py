@@ -15,10 +15,8 @@ from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import Json, Value, to_json
 from syncd.model.mapping import Direction, Mapping
 from syncd.model.plan import Action, Change, Conflict, Edited, Waiting
+from syncd.model.reasons import Reason
 from syncd.model.snapshot import PREFIX, column, known_column
-
-DRAWN = "drawn_in_fiftyone"
-"""Reason of a row that is inserted for a label which a reviewer drew."""
 
 
 @dataclass
@@ -57,9 +55,6 @@ class Findings:
         """The samples from which a label is removed: where a field holds one label, there is room for another."""
         return frozenset(str(each.sample_id) for each in self.changes if each.removes_label)
 
-
-DRAWN = "drawn_in_fiftyone"
-"""Reason of the row that is inserted for a label that a reviewer drew."""
 
 PLAIN = ("label_id", "sample_id", "media", "edited_at", "actor", "problems")
 """FiftyOne's columns besides id, tags and fields."""
@@ -115,7 +110,7 @@ def into_database(row: dict[str, Any], annotation_id: str | None, values: dict[s
         field=None,
         old=None,
         new=values,
-        reason=DRAWN,
+        reason=Reason.DRAWN,
         actor=row["actor"],
         edited_at=row["edited_at"],
         media=row["media"],

@@ -64,13 +64,28 @@ def changed_by_hand(
 
     ``returned`` is of the same form; ``fresh`` are labels without an id, ``doubts`` conflicts about identity.
     """
+    judged = joined.join(_told(inputs), on="annotation_id", how="anti")
     frames = [
-        *_values(inputs, joined, returned),
+        *_values(inputs, judged, returned),
         *_labels(inputs, joined, returned),
         _drawn(inputs, fresh),
         _doubted(inputs, doubts),
     ]
     return pl.concat([pl.DataFrame(schema=PLACED_SCHEMA), *frames])
+
+
+def changed_once(inputs: Inputs, joined: pl.DataFrame, returned: pl.DataFrame) -> pl.DataFrame:
+    """The values (:data:`PLACED_SCHEMA`) that people changed at some time in annotations that are in a conflict.
+
+    As long as it is open none of their fields is judged, so that nobody knows since when they are different.
+    """
+    held = joined.join(_told(inputs), on="annotation_id", how="semi")
+    return pl.concat([pl.DataFrame(schema=PLACED_SCHEMA), *_values(inputs, held, returned)])
+
+
+def _told(inputs: Inputs) -> pl.DataFrame:
+    """The annotations about which as a whole somebody has been asked."""
+    return open_whole(inputs.history).select("annotation_id")
 
 
 def _values(inputs: Inputs, joined: pl.DataFrame, returned: pl.DataFrame) -> Iterator[pl.DataFrame]:
@@ -98,7 +113,7 @@ def _labels(inputs: Inputs, joined: pl.DataFrame, returned: pl.DataFrame) -> Ite
         # Of what left with its sample the baseline does not know the place any more.
         known = pl.col("in_b") & pl.col(B + "sample_id").is_not_null()
         found.append(placed_gone(inputs, joined.filter(known & ~pl.col("in_f"))))
-    told = open_whole(inputs.history).select("annotation_id")
+    told = _told(inputs)
     whole = returned.filter(pl.col("field").is_null())
     for each in found:
         yield each.join(told, on="annotation_id", how="anti").join(whole, on="annotation_id", how="anti")

@@ -20,10 +20,10 @@ from syncd.model.conflict_kinds import STICKY, ConflictKind
 from syncd.model.kinds import Json, Value, from_json
 from syncd.model.mapping import Field, Mapping
 from syncd.model.plan import Action
+from syncd.model.reasons import Reason
 from syncd.model.snapshot import column, distinct
 from syncd.model.values import same
 
-STALE = "stale_revert"
 """Reason of changes that write again what FiftyOne went back from."""
 
 
@@ -63,7 +63,7 @@ def _with_memory(field: Field, history: History, returned: pl.DataFrame, rows: p
         told = frame.select("annotation_id", pl.col(name).alias(about_column(field, about)))
         rows = rows.join(told, on="annotation_id", how="left")
     flags = {
-        "reapplied": written.filter(pl.col("reason") == STALE),
+        "reapplied": written.filter(pl.col("reason") == Reason.STALE_REVERT),
         "refused": ids_holding(field, rows, refused, "fiftyone") if refused.height else refused,
         "refused_there": ids_holding(field, rows, there, "database", D) if there.height else there,
     }
@@ -94,7 +94,7 @@ def with_presence_memory(history: History, rows: pl.DataFrame, action: Action, r
 
     The latter say that syncd has done it again already, and that a person has been asked.
     """
-    again = history.written.filter((pl.col("action") == action.value) & (pl.col("reason") == STALE))
+    again = history.written.filter((pl.col("action") == action.value) & (pl.col("reason") == Reason.STALE_REVERT))
     waiting = open_whole(history).filter(pl.col("kind") == ConflictKind.STALE_REVERT)
     rows = rows.join(
         returned.select("annotation_id", pl.col("level").alias("returned")), on="annotation_id", how="left"

@@ -23,6 +23,7 @@ from syncd.model.kinds import Json
 from syncd.model.mapping import ID_FIELD, Direction, Mapping
 from syncd.model.plan import Action, Change, Conflict
 from syncd.model.policy import Review
+from syncd.model.reasons import Reason
 from syncd.model.snapshot import column
 
 A, L, S = pl.col("annotation_id"), pl.col("label_id"), pl.col("sample_id")
@@ -269,7 +270,7 @@ def _restore(row: dict[str, Any]) -> Change:
         field=ID_FIELD,
         old=None,
         new=row["owner"],
-        reason="id_restored",
+        reason=Reason.ID_RESTORED,
     )
 
 
@@ -291,9 +292,6 @@ def _conflicts(mapping: Mapping, doubts: _Doubts, baseline: pl.DataFrame) -> lis
             conflict = label_conflict(mapping, row, ConflictKind(row["kind"]), suggestions, row["subject"])
             found.append(replace(conflict, base=base, is_copy=row["is_copy"]))
     return found
-
-
-TAKEN_BACK = "id_taken_back"
 
 
 def without_orphans(
@@ -321,7 +319,7 @@ def without_orphans(
             field=ID_FIELD,
             old=annotation_id,
             new=None,
-            reason=TAKEN_BACK,
+            reason=Reason.ID_TAKEN_BACK,
         )
         for sample_id, annotation_id, label_id in orphans.select(place).iter_rows()
     ]

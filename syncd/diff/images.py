@@ -24,13 +24,8 @@ from syncd.model.kinds import Json
 from syncd.model.mapping import MEDIA_FIELD, SAMPLE_FIELD, Direction, Mapping
 from syncd.model.plan import Action, Change, Conflict, Edited
 from syncd.model.policy import Brakes
+from syncd.model.reasons import Reason
 from syncd.model.snapshot import baseline_schema, column, known_column
-
-MOVED = "moved"
-"""Kind of the conflict, and reason of the changes, about an annotation whose sides name different images."""
-
-PLACE_CHANGED = "place_changed"
-"""Reason of an entry about a label that was found on another sample of the same image."""
 
 NEARLY_ALL = 0.9
 """Share of the annotations; where the images of more of them differ, the two columns do not name the same thing."""
@@ -179,7 +174,7 @@ def _followed(rows: pl.DataFrame) -> Iterator[Change]:
             field=SAMPLE_FIELD,
             old=row[B + "sample_id"],
             new=row[F + "sample_id"],
-            reason=PLACE_CHANGED,
+            reason=Reason.PLACE_CHANGED,
             edited_at=row[F + "edited_at"],
         )
 
@@ -316,7 +311,7 @@ def _to_sample(row: dict[str, Any], sample_id: str) -> Change:
         field=SAMPLE_FIELD,
         old=row[F + "sample_id"],
         new=sample_id,
-        reason=MOVED,
+        reason=Reason.MOVED,
         actor=row[D + "actor"],
         edited_at=row[D + "edited_at"],
         media=row[D + "media"],
@@ -333,7 +328,7 @@ def _to_image(mapping: Mapping, row: dict[str, Any]) -> Change:
         field=MEDIA_FIELD,
         old=row[D + mapping.image],
         new=row[F + mapping.image],
-        reason=MOVED,
+        reason=Reason.MOVED,
         actor=row[F + "actor"],
         edited_at=row[F + "edited_at"],
     )

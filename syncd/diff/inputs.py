@@ -67,7 +67,7 @@ REFUSED_SCHEMA: dict[str, pl.DataType] = {
 }
 ANSWERED_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "tag": pl.String()}
 BY_HAND_SCHEMA: dict[str, pl.DataType] = {"annotation_id": pl.String(), "sample_id": pl.String(), "run_id": pl.String()}
-STANDING_SCHEMA: dict[str, pl.DataType] = {
+WAITED_SCHEMA: dict[str, pl.DataType] = {
     "annotation_id": pl.String(),
     "label_id": pl.String(),
     "field": pl.String(),
@@ -112,7 +112,7 @@ class History:
     by_hand: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=BY_HAND_SCHEMA))
     """The annotations that the run before this one found changed in FiftyOne by people (:mod:`syncd.diff.reverts`)."""
 
-    standing: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=STANDING_SCHEMA))
+    standing: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=WAITED_SCHEMA))
     """The edits and drawn labels that waited already then, or were in a conflict without an annotation."""
 
     earlier: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EARLIER_SCHEMA))

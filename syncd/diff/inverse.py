@@ -17,10 +17,10 @@ from syncd.diff.tags import Place
 from syncd.diff.unsafe_values import why_unsafe, why_unsafe_whole
 from syncd.model import LABEL, Action, Change, Content, Direction, Field, Mapping, Side, Value, Vocabulary
 from syncd.model.current import Present, Row, content
+from syncd.model.reasons import Reason
 from syncd.model.snapshot import column, known_column
 from syncd.model.values import same_value
 
-REASON = "undone"
 NAMES = {Side.FIFTYONE: "FiftyOne", Side.DATABASE: "the database"}
 WAYS = {Side.FIFTYONE: Direction.TO_FIFTYONE, Side.DATABASE: Direction.TO_DATABASE}
 
@@ -236,7 +236,7 @@ def _change(
         field=name,
         old=old,
         new=new,
-        reason=REASON,
+        reason=Reason.UNDONE,
         actor=actor,
         media=media,
         undo_of=net.seqs[side],

@@ -11,24 +11,17 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeAlias
 
-from syncd.diff.tag_intents import ALIAS, BY_TAG
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction, Field, Mapping, Side, Value
 from syncd.model import Content as ChangeContent
-from syncd.model.plan import ANSWERED, RESTORED
+from syncd.model.reasons import BY_TAG, PUT_BACK, Reason
 from syncd.model.values import same_value
 
 Content: TypeAlias = "dict[str, Value]"
 
 SIDES = {Direction.TO_DATABASE: Side.DATABASE, Direction.TO_FIFTYONE: Side.FIFTYONE}
 
-PUT_BACK = (RESTORED, "stale_revert", "resolved")
-"""Reasons of inserts for an annotation that one side had all the time: there is no state without it to go back to."""
-
-ON_BOTH_SIDES = (ALIAS, *BY_TAG)
+ON_BOTH_SIDES = (Reason.ALIAS, *BY_TAG)
 """Reasons for which both sides are written."""
-
-REVIEWED = "reviewed"
-"""Reason of an edit that goes from FiftyOne to the database."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +94,7 @@ def _not_undone(mapping: Mapping, change: Change) -> str | None:
         return "the field is not mapped any more"
     if change.action is Action.INSERT and change.reason in PUT_BACK:
         return "it put back what one side had all the time: delete it on the side that you mean"
-    if change.action is Action.UPDATE and change.reason == RESTORED:
+    if change.action is Action.UPDATE and change.reason == Reason.RESTORED:
         return "it gave the label back what the database had all the time: clear it on the side that you mean"
     return None
 
@@ -163,10 +156,10 @@ class _Step:
 def _of_field(field: Field, annotation_id: str, entries: Sequence[Entry]) -> Iterator[Net]:
     groups = _grouped(field, entries)
     for group in groups:
-        if all(each.change.reason == ANSWERED for each in group):
+        if all(each.change.reason == Reason.ANSWERED for each in group):
             why = "the database's answer goes back with the edit that it answered"
             yield Left(annotation_id, field.name, group[-1].seq, why)
-    steps = [_step(group) for group in groups if any(each.change.reason != ANSWERED for each in group)]
+    steps = [_step(group) for group in groups if any(each.change.reason != Reason.ANSWERED for each in group)]
     if not steps:
         return
     start = 0
@@ -200,7 +193,7 @@ def _is_other_half(field: Field, earlier: tuple[Entry, ...], later: tuple[Entry,
 
     What is left to do may look like an edit by then. Where both sides held the same before, nothing hangs on that.
     """
-    asked = [each.change for each in later if each.change.reason != ANSWERED]
+    asked = [each.change for each in later if each.change.reason != Reason.ANSWERED]
     if len(earlier) != 1 or len(asked) != 1:
         return False
     halves = {each.direction: each for each in (earlier[0].change, asked[0])}
@@ -210,18 +203,18 @@ def _is_other_half(field: Field, earlier: tuple[Entry, ...], later: tuple[Entry,
     was_alike = same_value(field, _value(out.old), _value(home.old))
     return (
         out.reason in ON_BOTH_SIDES
-        and (home.reason == out.reason or (home.reason == REVIEWED and was_alike))
+        and (home.reason == out.reason or (home.reason == Reason.REVIEWED and was_alike))
         and same_value(field, _value(out.new), _value(home.new))
     )
 
 
 def _step(entries: tuple[Entry, ...]) -> _Step:
     """An answer of the database ended on both sides; what it replaced in FiftyOne was the edit that it answered."""
-    asked = tuple(each for each in entries if each.change.reason != ANSWERED)
+    asked = tuple(each for each in entries if each.change.reason != Reason.ANSWERED)
     old = {_side(each): _value(each.change.old) for each in reversed(asked)}
     new = {_side(each): _value(each.change.new) for each in asked}
     for each in entries:
-        if each.change.reason == ANSWERED:
+        if each.change.reason == Reason.ANSWERED:
             new = dict.fromkeys(Side, _value(each.change.new))
     return _Step(_filled(old), _filled(new), entries)
 

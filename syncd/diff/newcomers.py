@@ -28,7 +28,6 @@ from syncd.diff.findings import (
 from syncd.diff.frames import D, F, not_finite, unreadable
 from syncd.diff.gone_samples import WITHOUT_SAMPLE, next_away, seen_elsewhere
 from syncd.diff.history import (
-    STALE,
     holds_remembered,
     is_refused_again,
     open_whole,
@@ -49,6 +48,7 @@ from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import Json
 from syncd.model.mapping import BOX, LABEL, Direction, Mapping, Side
 from syncd.model.plan import Action, Change, Conflict, Waiting
+from syncd.model.reasons import Reason
 from syncd.model.snapshot import column
 
 """Kind of the conflict about a row whose label has no place."""
@@ -113,7 +113,7 @@ def _unknown_id(
         elif row["reapplied"] or not reapply or row["broken"] or annotation_id not in removed:
             found.add(whole_conflict(mapping, row, ConflictKind.STALE_REVERT))
         elif inputs.complete:
-            found.add(whole_change(mapping, row, Direction.TO_FIFTYONE, STALE, seen=F, place=F))
+            found.add(whole_change(mapping, row, Direction.TO_FIFTYONE, Reason.STALE_REVERT, seen=F, place=F))
         else:
             found.hints.append(f"{annotation_id} is back, which was removed")
 
@@ -171,7 +171,9 @@ def _new_in_database(
             found.add(unsafe_row(row, sample_id, BOX, far))
         else:
             found.taken.add(sample_id)
-            found.add(into_fiftyone(mapping, row, sample_id, "restored" if row["in_b"] else "new_in_database"))
+            found.add(
+                into_fiftyone(mapping, row, sample_id, Reason.RESTORED if row["in_b"] else Reason.NEW_IN_DATABASE)
+            )
     if unexplained and not inputs.complete:
         found.hints.append(f"{unexplained} new rows are of samples that hold a label, whose row may be gone")
     if not explained:

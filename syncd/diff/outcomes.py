@@ -25,8 +25,9 @@ from syncd.model import (
     dtype,
 )
 from syncd.model.conflict_kinds import ConflictKind
-from syncd.model.plan import FOR_REVIEW, Content, Edited
-from syncd.model.result import APPLIED, REFUSED, SUPERSEDED, Result
+from syncd.model.plan import Content, Edited
+from syncd.model.reasons import Reason
+from syncd.model.result import Result, Status
 from syncd.model.snapshot import baseline_schema, column, known_column
 from syncd.model.values import same_content, same_value
 
@@ -49,7 +50,7 @@ def judge_result(mapping: Mapping, result: Result) -> Recorded:
     result = _as_inserted(mapping, _quietly_refused(mapping, result))
     change = result.change
     if result.refused is not None:
-        return Recorded(change, REFUSED, result)
+        return Recorded(change, Status.REFUSED, result)
     if result.matched is not None:
         applied = result.matched
     elif change.action is Action.DELETE:
@@ -60,7 +61,7 @@ def judge_result(mapping: Mapping, result: Result) -> Recorded:
     given = replace(change, label_id=result.label_id) if result.label_id and is_new else change
     if change.annotation_id is None and applied:
         given = replace(given, annotation_id=result.annotation_id)
-    return Recorded(given, APPLIED if applied else SUPERSEDED, result)
+    return Recorded(given, Status.APPLIED if applied else Status.SUPERSEDED, result)
 
 
 def _quietly_refused(mapping: Mapping, result: Result) -> Result:
@@ -173,8 +174,8 @@ def next_baseline(mapping: Mapping, planned: pl.DataFrame, recorded: Sequence[Re
 def _wholly_applied(recorded: Sequence[Recorded]) -> list[Recorded]:
     """The applied changes, without those whose half on the other side was not applied."""
     written = [each for each in recorded if each.change.direction is not None]
-    failed = {subject(each.change) for each in written if each.status != APPLIED}
-    return [each for each in written if each.status == APPLIED and subject(each.change) not in failed]
+    failed = {subject(each.change) for each in written if each.status != Status.APPLIED}
+    return [each for each in written if each.status == Status.APPLIED and subject(each.change) not in failed]
 
 
 def subject(change: Change) -> tuple[str | None, str | None, str | None]:
@@ -194,7 +195,7 @@ def _agreed(field: Field, applied: Sequence[Recorded]) -> list[tuple[str | None,
         change, result = each.change, each.result
         if change.action is not Action.UPDATE or change.field != field.name or result is None:
             continue
-        if change.reason == FOR_REVIEW:
+        if change.reason == Reason.RELABELLED_FOR_REVIEW:
             continue
         name = change.annotation_id
         if field.name in result.answered:
@@ -268,7 +269,7 @@ def answers(mapping: Mapping, recorded: Iterable[Recorded]) -> list[Change]:
     owed: list[Change] = []
     for each in recorded:
         change, result = each.change, each.result
-        if each.status != APPLIED or result is None or not result.answered or change.label_id is None:
+        if each.status != Status.APPLIED or result is None or not result.answered or change.label_id is None:
             continue
         owed += brought_to_fiftyone(mapping, change, {name: _of(result.after, name) for name in result.answered})
     return sorted(owed, key=lambda each: each.sort_key)
@@ -301,7 +302,7 @@ def forgotten(dropped: Iterable[str], recorded: Iterable[Recorded], known: pl.Da
     deleted = [
         str(each.change.annotation_id)
         for each in recorded
-        if each.status == APPLIED and each.change.action is Action.DELETE and each.change.annotation_id
+        if each.status == Status.APPLIED and each.change.action is Action.DELETE and each.change.annotation_id
         if each.change.direction is not Direction.TO_FIFTYONE
         or homes.get(each.change.annotation_id) in (None, each.change.label_id)
     ]
@@ -310,4 +311,4 @@ def forgotten(dropped: Iterable[str], recorded: Iterable[Recorded], known: pl.Da
 
 def applied_count(recorded: Iterable[Recorded], way: Direction) -> int:
     """Number of changes applied in that direction."""
-    return sum(each.status == APPLIED and each.change.direction is way for each in recorded)
+    return sum(each.status == Status.APPLIED and each.change.direction is way for each in recorded)

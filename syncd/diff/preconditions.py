@@ -9,10 +9,9 @@ import polars as pl
 
 from syncd.diff.findings import problems_of, seen_tags
 from syncd.diff.outcomes import subject
-from syncd.diff.rewind import RECOVERED
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Content, Direction, Mapping
 from syncd.model.current import Present, Row, content
-from syncd.model.plan import FOR_REVIEW
+from syncd.model.reasons import Reason
 from syncd.model.snapshot import baseline_schema, column, known_column
 from syncd.model.values import same_content
 
@@ -51,9 +50,9 @@ def _update_holds(mapping: Mapping, change: Change, present: Present, paired: bo
     home, out = (row, label) if change.direction is Direction.TO_DATABASE else (label, row)
     if not _field_is(mapping, home, change.field, change.old):
         return False
-    if change.reason == RECOVERED:
+    if change.reason == Reason.RECOVERED:
         return _was_agreed(mapping, present, change)
-    if change.reason == FOR_REVIEW:
+    if change.reason == Reason.RELABELLED_FOR_REVIEW:
         return True
     # A row or a label that is alone has nobody to agree with.
     return paired or out is None or _field_is(mapping, out, change.field, change.new)
@@ -82,13 +81,13 @@ def _insert_holds(mapping: Mapping, change: Change, present: Present, paired: bo
     if change.direction is Direction.TO_DATABASE:
         label = present.label_at(change.sample_id, change.label_id)
         free = not present.rows_of(change.annotation_id) and change.annotation_id not in present.hidden
-        if change.reason == RECOVERED:
+        if change.reason == Reason.RECOVERED:
             return free and label is not None and _was_agreed(mapping, present, change)
         return free and (paired or (label is not None and _content_is(mapping, label, change.new)))
     sample = present.sample(change.sample_id)
     free = not present.labels_of(change.annotation_id) and sample is not None and not sample["occupied"]
     row = present.row(change.annotation_id)
-    if change.reason == RECOVERED:
+    if change.reason == Reason.RECOVERED:
         return free and row is not None and _was_agreed(mapping, present, change)
     return free and (paired or (row is not None and _content_is(mapping, row, change.new)))
 

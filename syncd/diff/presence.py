@@ -21,7 +21,6 @@ from syncd.diff.findings import (
 from syncd.diff.frames import B, D, F, any_difference
 from syncd.diff.gone_samples import WITHOUT_SAMPLE
 from syncd.diff.history import (
-    STALE,
     is_refused_again,
     open_whole,
     refused_there,
@@ -35,8 +34,9 @@ from syncd.diff.tags import PLACE, with_actors
 from syncd.diff.unsafe_values import why_unsafe_whole
 from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.mapping import Direction, Side
-from syncd.model.plan import RESTORED, Action
+from syncd.model.plan import Action
 from syncd.model.policy import Policy
+from syncd.model.reasons import Reason
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class _Gone:
     """A way in which the database may lack an annotation: the conflict, the reason of a removal, the policy."""
 
     kind: ConflictKind
-    reason: str
+    reason: Reason
     policy: Callable[[Policy], str]
 
 
-DELETED = _Gone(ConflictKind.DELETED_IN_DATABASE, "removed_in_database", lambda policy: policy.on_database_delete)
-HIDDEN = _Gone(ConflictKind.HIDDEN, "hidden_in_database", lambda policy: policy.on_hidden)
+DELETED = _Gone(ConflictKind.DELETED_IN_DATABASE, Reason.REMOVED_IN_DATABASE, lambda policy: policy.on_database_delete)
+HIDDEN = _Gone(ConflictKind.HIDDEN, Reason.HIDDEN_IN_DATABASE, lambda policy: policy.on_hidden)
 
 
 def judge_missing(
@@ -86,7 +86,7 @@ def judge_missing(
     _gone_at_home(inputs, only_fiftyone, DELETED, asked, found)
     for row in known.filter(~in_f & ~in_d).iter_rows(named=True):
         found.dropped.append(row["annotation_id"])
-        reason = "gone_and_hidden" if row["hidden"] else "gone_from_both"
+        reason = Reason.GONE_AND_HIDDEN if row["hidden"] else Reason.GONE_FROM_BOTH
         found.add(whole_change(inputs.mapping, row, None, reason, seen=B, place=B))
 
 
@@ -114,7 +114,7 @@ def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFr
         if row["waits"] or row["returned"] == ASK or (row["returned"] == WINDOW and again):
             found.add(whole_conflict(mapping, row, ConflictKind.STALE_REVERT))
         elif row["returned"] == WINDOW:
-            _put_back(inputs, row, STALE, slots, found)
+            _put_back(inputs, row, Reason.STALE_REVERT, slots, found)
         elif is_refused_again(mapping, restored, row):
             found.add(whole_conflict(mapping, row, ConflictKind.REFUSED_BY_FIFTYONE))
         elif row["edited"] or row["retied"] or choice == "quarantine":
@@ -123,13 +123,13 @@ def _deleted_in_fiftyone(inputs: Inputs, rows: pl.DataFrame, returned: pl.DataFr
                 conflict = replace(conflict, suggestions=(RETIED,), in_database=edited(row, D))
             found.add(conflict)
         elif choice == "restore":
-            _put_back(inputs, row, RESTORED, slots, found)
+            _put_back(inputs, row, Reason.RESTORED, slots, found)
         elif row["annotation_id"] in deleted:
             # It would only be refused again.
             found.add(whole_conflict(mapping, row, ConflictKind.REFUSED_BY_DATABASE))
         else:
             way = Direction.TO_DATABASE
-            found.add(whole_change(mapping, row, way, "deleted_in_fiftyone", seen=D, place=B))
+            found.add(whole_change(mapping, row, way, Reason.DELETED_IN_FIFTYONE, seen=D, place=B))
 
 
 def _put_back(inputs: Inputs, row: dict[str, Any], reason: str, slots: frozenset[str], found: Findings) -> None:

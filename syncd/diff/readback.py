@@ -14,7 +14,8 @@ from syncd.diff.images import is_other
 from syncd.diff.unsafe_values import why_unsafe
 from syncd.model.kinds import Value, dumps
 from syncd.model.mapping import BOX, LABEL, MEDIA_FIELD, Direction, Mapping, Side
-from syncd.model.plan import ANSWERED, Action, Change
+from syncd.model.plan import Action, Change
+from syncd.model.reasons import Reason
 from syncd.model.result import Readback
 from syncd.model.values import same
 from syncd.model.vocabulary import Vocabulary
@@ -76,7 +77,7 @@ def brought_to_fiftyone(mapping: Mapping, change: Change, answers: Values[str, V
             field=name,
             old=written_value(change, name),
             new=answer,
-            reason=ANSWERED,
+            reason=Reason.ANSWERED,
             actor=None,
             edited_at=None,
             media=None,

@@ -22,14 +22,14 @@ from syncd.diff.identity import Identified, identify, without_orphans
 from syncd.diff.images import Images, judge_images
 from syncd.diff.inputs import Inputs
 from syncd.diff.lost_attributes import with_lost
-from syncd.diff.merge import judge, verdict_column
+from syncd.diff.merge import judge
 from syncd.diff.newcomers import judge_newcomers
 from syncd.diff.presence import judge_missing
 from syncd.diff.quiet_period import LeftAlone, without_young
 from syncd.diff.reverts import find_returns
 from syncd.diff.review import Answers, Heard, answers, flag, flagged, gated, kept
 from syncd.diff.settled import is_agreed
-from syncd.diff.tag_intents import verified_field, with_wishes
+from syncd.diff.tag_intents import verified_field, with_tag_intents
 from syncd.diff.tags import (
     approved_places,
     asking,
@@ -46,11 +46,38 @@ from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import dumps
 from syncd.model.mapping import SAMPLE_FIELD, Mapping, Side
 from syncd.model.plan import AWAITING, ERROR, Change, Conflict, Counts, Plan, Scope, Waiting
-from syncd.model.snapshot import distinct
+from syncd.model.reasons import Reason
+from syncd.model.snapshot import baseline_schema, distinct
 
 
 def diff(inputs: Inputs) -> Plan:
     """Decides what to do. Pure: equal inputs, in whatever order of rows, give equal plans."""
+    return _of_nothing(inputs) if _nothing_came(inputs) else judge_all(inputs)
+
+
+def _nothing_came(inputs: Inputs) -> bool:
+    """Whether incremental readings found no annotation at all, which is what nearly every poll finds."""
+    frames = (inputs.fiftyone.rows, inputs.database.rows, inputs.baseline)
+    whole = inputs.fiftyone.complete or inputs.database.complete
+    return not whole and inputs.behind is None and all(each.is_empty() for each in frames)
+
+
+def _of_nothing(inputs: Inputs) -> Plan:
+    """What :func:`judge_all` makes of empty incremental readings, by a hundred joins of empty frames."""
+    return Plan(
+        binding=inputs.mapping.binding,
+        changes=(),
+        conflicts=(),
+        baseline=pl.DataFrame(schema=baseline_schema(inputs.mapping)),
+        dropped=(),
+        counts=Counts(scanned_fiftyone=inputs.fiftyone.size, scanned_database=inputs.database.size),
+        scope=Scope(everything=False),
+        notes=_left_out(inputs),
+    )
+
+
+def judge_all(inputs: Inputs) -> Plan:
+    """The plan of whatever was read, an empty reading included."""
     mapping, review = inputs.mapping, inputs.policy.review
     fiftyone, left = without_young(inputs.fiftyone.rows, inputs.baseline, inputs.young)
     fiftyone, taken_back = without_orphans(fiftyone, inputs.baseline, inputs.history.minted)
@@ -80,8 +107,8 @@ def diff(inputs: Inputs) -> Plan:
     went_back = rewind.rewound(inputs, joined)
     found.hints.extend(rewind.hints(inputs, went_back))
     work = rewind.with_few(inputs, went_back, _needs_work(mapping, in_both, voiced))
-    work = with_wishes(inputs, voiced, with_actors(work, review, F))
-    work = gated(mapping, review, judge(mapping, inputs.policy, inputs.history, returns.values, work), verdict_column)
+    work = with_tag_intents(inputs, voiced, with_actors(work, review, F))
+    work = gated(mapping, review, judge(mapping, inputs.policy, inputs.history, returns.values, work))
     flagging = flag(mapping, review, tags, in_both, inputs.history.open_conflicts)
     for outcome in (*decide(mapping, work), *flagging):
         found.add(outcome)
@@ -232,7 +259,7 @@ def _counts(
     return Counts(
         scanned_fiftyone=inputs.fiftyone.size,
         scanned_database=inputs.database.size,
-        converged=sum(each.reason == "converged" for each in changes),
+        converged=sum(each.reason == Reason.CONVERGED for each in changes),
         first_met=in_both.filter(~pl.col("in_b")).height,
         not_ingested=found.not_ingested,
         too_young=left.count,

@@ -8,7 +8,7 @@ A revert is judged by evidence, never by its value alone:
   wrote a notebook's old values, or it was a curator's answer to the corrections: nobody can tell (:data:`ASK`). Where
   the same value was also given to labels that syncd had not written, it was meant.
 - Where the same label was changed by hand in another field, or the other label may have been changed before syncd
-  wrote, nobody can tell either.
+  wrote or is in a conflict about the whole of it, nobody can tell either.
 - Everything else is an edit, and :class:`Returns` does not name it.
 """
 
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from syncd.diff.frames import B, F, any_difference, differ, prefixed
-from syncd.diff.hand_edits import PLACED_SCHEMA, changed_by_hand, placed_gone, placed_label, placed_value
+from syncd.diff.hand_edits import PLACED_SCHEMA, changed_by_hand, changed_once, placed_gone, placed_label, placed_value
 from syncd.diff.history import ids_holding
 from syncd.diff.inputs import STAMPS_SCHEMA, Inputs
 from syncd.model.conflict_kinds import ConflictKind
@@ -59,7 +59,7 @@ def find_returns(inputs: Inputs, joined: pl.DataFrame, fresh: pl.DataFrame, doub
     if returned.is_empty():
         return Returns()
     hands = changed_by_hand(inputs, joined, returned, fresh, doubts)
-    levels = _levels(inputs, returned, hands)
+    levels = _levels(inputs, returned, hands, changed_once(inputs, joined, returned))
     return Returns(*(levels.join(each, on=KEYS, how="semi", nulls_equal=True) for each in found))
 
 
@@ -104,16 +104,18 @@ def _lately(inputs: Inputs, rows: pl.DataFrame, action: Action) -> pl.DataFrame:
     return rows.join(done, on="annotation_id", how="semi")
 
 
-def _levels(inputs: Inputs, returned: pl.DataFrame, hands: pl.DataFrame) -> pl.DataFrame:
+def _levels(inputs: Inputs, returned: pl.DataFrame, hands: pl.DataFrame, once: pl.DataFrame) -> pl.DataFrame:
     """The level of what is back (:data:`LEVELS_SCHEMA`), without what is an edit."""
     nothing = returned.clear()
-    beside, doubtful = _beside(inputs, returned, hands) if inputs.mapping.label_type.list_name else (nothing, nothing)
+    beside, doubtful = (
+        _beside(inputs, returned, hands, once) if inputs.mapping.label_type.list_name else (nothing, nothing)
+    )
     facts = {
         "beside": beside,
         "doubtful": doubtful,
         "crowded": _crowded(inputs, returned),
         "repeated": _repeated(inputs, returned),
-        "meant": _meant(returned, hands),
+        "meant": _meant(returned, pl.concat([hands, once])),
     }
     for name, frame in facts.items():
         flag = frame.select(KEYS).unique().with_columns(pl.lit(value=True).alias(name))
@@ -130,9 +132,14 @@ def _levels(inputs: Inputs, returned: pl.DataFrame, hands: pl.DataFrame) -> pl.D
     return returned.select(*KEYS, level.alias("level")).drop_nulls("level")
 
 
-def _beside(inputs: Inputs, returned: pl.DataFrame, hands: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Reverts beside a label that was changed by hand; and those of which that is not certain."""
-    now = returned.join(hands, on="sample_id", suffix="_hand")
+def _beside(
+    inputs: Inputs, returned: pl.DataFrame, hands: pl.DataFrame, once: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Reverts beside a label that was changed by hand; and those of which that is not certain.
+
+    ``once`` was changed at a time that nobody knows.
+    """
+    now, some_time = (returned.join(frame, on="sample_id", suffix="_hand") for frame in (hands, once))
     itself = pl.col("annotation_id").eq_missing(pl.col("annotation_id_hand")) | pl.col("label_id").eq_missing(
         pl.col("label_id_hand")
     )
@@ -144,7 +151,7 @@ def _beside(inputs: Inputs, returned: pl.DataFrame, hands: pl.DataFrame) -> tupl
     same_run = pl.col("run_id").eq(pl.col("run_id_hand")).fill_null(value=False)
     return (
         pl.concat([now.filter(~itself).select(KEYS), before.filter(~same_run).select(KEYS)]),
-        pl.concat([now.filter(itself).select(KEYS), before.filter(same_run).select(KEYS)]),
+        pl.concat([some_time.select(KEYS), now.filter(itself).select(KEYS), before.filter(same_run).select(KEYS)]),
     )
 
 

@@ -24,16 +24,16 @@ import polars as pl
 from syncd.diff.findings import edited, jsonable
 from syncd.diff.frames import D, F
 from syncd.diff.inputs import History
-from syncd.diff.merge import ON_CONFLICT
-from syncd.diff.tag_intents import APPROVED, CLASS_TAG
+from syncd.diff.merge_rules import verdict_column
 from syncd.diff.tags import APPROVE, CLASS, ERROR, PLACE, Place, with_actors
 from syncd.diff.unsafe_values import why_unsafe
 from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import Json, Kind, Value
 from syncd.model.mapping import FLAG, LABEL, MEDIA_FIELD, SAMPLE_FIELD, Direction, Field, Mapping, Side
-from syncd.model.plan import AWAITING, Action, Change, Conflict, TagEdit, Waiting
+from syncd.model.plan import AWAITING, Action, Change, Conflict, TagEdit, Verdict, Waiting
 from syncd.model.plan import ERROR as FLAGGED
 from syncd.model.policy import Review
+from syncd.model.reasons import Reason
 from syncd.model.snapshot import column
 
 
@@ -108,7 +108,7 @@ def _logged(tags: pl.DataFrame, heard: Heard) -> frozenset[tuple[str, str]]:
 
 def _with_outcome(tags: pl.DataFrame, verified: str | None, history: History, heard: Heard) -> pl.DataFrame:
     """Adds ``open`` (its label is in dispute or waits), ``done`` and ``idle`` (it asks for nothing)."""
-    done_by = (CLASS_TAG, APPROVED, ON_CONFLICT)
+    done_by = (Reason.CLASS_TAG, Reason.APPROVED, Reason.ON_CONFLICT)
     relabelled = _places(each for each in heard.changes if each.field == LABEL and each.reason in done_by)
     homeward = [each for each in heard.changes if each.direction is Direction.TO_DATABASE]
     written = _places(each for each in homeward if each.field not in (FLAG, MEDIA_FIELD))
@@ -117,8 +117,8 @@ def _with_outcome(tags: pl.DataFrame, verified: str | None, history: History, he
     # Of a label that goes to another image nothing else was judged: its tags speak in the next run.
     moving = _places(each for each in heard.changes if each.field in (MEDIA_FIELD, SAMPLE_FIELD) and each.direction)
     disputed = _places(heard.conflicts) | _places(heard.waiting) | moving
-    lately = history.written.filter(pl.col("reason").is_in([CLASS_TAG, APPROVED])).select(
-        "annotation_id", pl.col("reason").replace({CLASS_TAG: CLASS, APPROVED: APPROVE}).alias("role")
+    lately = history.written.filter(pl.col("reason").is_in([Reason.CLASS_TAG, Reason.APPROVED])).select(
+        "annotation_id", pl.col("reason").replace({Reason.CLASS_TAG: CLASS, Reason.APPROVED: APPROVE}).alias("role")
     )
     lately = lately.unique().with_columns(pl.lit(value=True).alias("lately"))
     tags = tags.join(lately, on=["annotation_id", "role"], how="left").join(
@@ -203,18 +203,15 @@ def flagged(review: Review, tags: pl.DataFrame, rows: pl.DataFrame) -> list[Wait
 TAGGED = "tagged"
 
 
-def gated(mapping: Mapping, review: Review, rows: pl.DataFrame, verdict: Any) -> pl.DataFrame:
-    """Holds back edits on their way to the database, in judged rows, that nobody has approved.
-
-    ``verdict`` names the column of a field's verdict.
-    """
+def gated(mapping: Mapping, review: Review, rows: pl.DataFrame) -> pl.DataFrame:
+    """Holds back edits on their way to the database, in judged rows, that nobody has approved."""
     if review.mode != TAGGED or rows.is_empty():
         return rows
     return rows.with_columns(
-        pl.when((pl.col(verdict(name)) == Direction.TO_DATABASE.value) & ~pl.col("approved"))
-        .then(pl.lit(AWAITING))
-        .otherwise(pl.col(verdict(name)))
-        .alias(verdict(name))
+        pl.when((pl.col(verdict_column(name)) == Verdict.TO_DATABASE.value) & ~pl.col("approved"))
+        .then(pl.lit(Verdict.AWAITING.value))
+        .otherwise(pl.col(verdict_column(name)))
+        .alias(verdict_column(name))
         for name in mapping.names
     )
 
@@ -232,9 +229,6 @@ def drawn_waits(row: dict[str, Any], content: Json, annotation_id: str | None) -
         actor=row["actor"],
         edited_at=row["edited_at"],
     )
-
-
-REASON = "flagged"
 
 
 def flag(
@@ -296,7 +290,7 @@ def _outcome(field: Field | None, row: dict[str, Any], *, refused: bool) -> Chan
         field=FLAG,
         old=old,
         new=new,
-        reason=REASON,
+        reason=Reason.FLAGGED,
         actor=row[F + "actor"],
         edited_at=row[F + "edited_at"],
     )

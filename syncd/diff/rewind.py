@@ -22,10 +22,8 @@ from syncd.diff.inputs import Inputs
 from syncd.model.kinds import dumps
 from syncd.model.mapping import Direction, Field, Mapping, Side
 from syncd.model.plan import Action, Change
+from syncd.model.reasons import Reason
 from syncd.model.snapshot import column
-
-RECOVERED = "recovered"
-"""Reason of a change that brings a side forward again."""
 
 NAMES = {Side.FIFTYONE: "FiftyOne", Side.DATABASE: "the database"}
 PREFIXES = {Side.FIFTYONE: F, Side.DATABASE: D}
@@ -191,7 +189,7 @@ def _change(side: Side, row: dict[str, Any], action: Action, field: str | None, 
         field=field,
         old=old,
         new=new,
-        reason=RECOVERED,
+        reason=Reason.RECOVERED,
         media=row[F + "media"] or row[D + "media"] if action is Action.INSERT else None,
     )
 

@@ -18,15 +18,12 @@ from syncd.diff.lost_attributes import attributes_of, is_to_fill
 from syncd.diff.vocabulary import with_meaning
 from syncd.model.kinds import Kind
 from syncd.model.mapping import LABEL, Direction, Field, Mapping
-from syncd.model.plan import RESTORED
 from syncd.model.policy import Review
+from syncd.model.reasons import Reason
 from syncd.model.snapshot import column, known_column
 
-ALIAS, CLASS_TAG, APPROVED = "alias", "class_tag", "approved"
-BY_TAG = (CLASS_TAG, APPROVED)
 
-
-def with_wishes(inputs: Inputs, voices: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+def with_tag_intents(inputs: Inputs, voices: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Replaces FiftyOne's values by what is meant, in rows that both sides hold; ``approved``: edits may pass."""
     mapping, review = inputs.mapping, inputs.policy.review
     rows = rows.join(
@@ -40,11 +37,11 @@ def with_wishes(inputs: Inputs, voices: pl.DataFrame, rows: pl.DataFrame) -> pl.
     if inputs.vocabulary is not None:
         rows = with_meaning(inputs.vocabulary, rows, F + column(LABEL), "meant.f")
         rows = with_meaning(inputs.vocabulary, rows, D + column(LABEL), "meant.d")
-        rows = with_half(mapping.field(LABEL), CLASS_TAG, inputs.history, rows)
+        rows = with_half(mapping.field(LABEL), Reason.CLASS_TAG, inputs.history, rows)
         rows = _with_label(mapping.field(LABEL), rows)
     verified = verified_field(mapping, review)
     if verified is not None:
-        rows = with_half(verified, APPROVED, inputs.history, rows)
+        rows = with_half(verified, Reason.APPROVED, inputs.history, rows)
         rows = _with_approval(verified, rows)
     return rows.drop("confirmed")
 
@@ -71,7 +68,7 @@ def _with_lost(field: Field) -> list[pl.Expr]:
     name, via = column(field.name), about_column(field, "via")
     return [
         pl.when(is_to_fill(field)).then(pl.col(B + name)).otherwise(pl.col(F + name)).alias(F + name),
-        pl.when(is_to_fill(field)).then(pl.lit(RESTORED)).otherwise(pl.col(via)).alias(via),
+        pl.when(is_to_fill(field)).then(pl.lit(Reason.RESTORED)).otherwise(pl.col(via)).alias(via),
     ]
 
 
@@ -95,9 +92,9 @@ def _with_label(field: Field, rows: pl.DataFrame) -> pl.DataFrame:
     untouched = (known & typed.eq_missing(base)) | typed.eq_missing(home)
     via = (
         pl.when(heard | half)
-        .then(pl.lit(CLASS_TAG))
+        .then(pl.lit(Reason.CLASS_TAG))
         .when(sound & (renamed | (meant.ne_missing(typed) & meant.is_not_null() & ~untouched)))
-        .then(pl.lit(ALIAS))
+        .then(pl.lit(Reason.ALIAS))
     )
     rows = rows.with_columns(
         via.alias(about_column(field, "via")),
@@ -107,7 +104,7 @@ def _with_label(field: Field, rows: pl.DataFrame) -> pl.DataFrame:
         (heard | half).alias("by_tag"),
     )
     how = pl.col(about_column(field, "via"))
-    value = pl.when("heard").then(asked).when(how == ALIAS).then(meant).otherwise(typed)
+    value = pl.when("heard").then(asked).when(how == Reason.ALIAS).then(meant).otherwise(typed)
     rows = _agreed(field, rows, pl.col("by_tag"))
     rows = rows.with_columns(value.alias(F + column(LABEL)))
     agrees = theirs.eq(pl.col(F + column(LABEL))).fill_null(value=False)
@@ -126,7 +123,7 @@ def _with_approval(field: Field, rows: pl.DataFrame) -> pl.DataFrame:
     rows = _agreed(field, rows, pl.col("heard"))
     return rows.with_columns(
         pl.when("heard").then(pl.lit(value=True)).otherwise(typed).alias(F + column(field.name)),
-        pl.when("heard").then(pl.lit(APPROVED)).otherwise(pl.col(via)).alias(via),
+        pl.when("heard").then(pl.lit(Reason.APPROVED)).otherwise(pl.col(via)).alias(via),
     ).drop("heard", "half")
 
 

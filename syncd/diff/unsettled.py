@@ -40,7 +40,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Sifted:
+class Unsettled:
     """The unsettled annotations; and the next baseline of those about which there is nothing else to say.
 
     ``new`` are rows that only the database has, or that hold what was agreed and whose samples left the dataset before
@@ -53,7 +53,7 @@ class Sifted:
 
 
 def met_schema(mapping: Mapping) -> dict[str, pl.DataType]:
-    """Columns of :attr:`Sifted.met`: those of the baseline, and :data:`FIRST`."""
+    """Columns of :attr:`Unsettled.met`: those of the baseline, and :data:`FIRST`."""
     return baseline_schema(mapping) | {FIRST: pl.Boolean()}
 
 
@@ -62,7 +62,7 @@ def remembered(rules: Rules) -> Named:
     return Named.of(rules.history.open_conflicts, rules.history.answered)
 
 
-def sift(rules: Rules, baseline: pl.DataFrame, fiftyone: pl.DataFrame, database: pl.DataFrame) -> Sifted:
+def without_settled(rules: Rules, baseline: pl.DataFrame, fiftyone: pl.DataFrame, database: pl.DataFrame) -> Unsettled:
     """Separates settled from unsettled annotations, given all rows, on all sides, that have one of a set of ids.
 
     Labels that share even their place are not found here (:func:`syncd.diff.settled.shared_places`). What was met is
@@ -89,7 +89,7 @@ def sift(rules: Rules, baseline: pl.DataFrame, fiftyone: pl.DataFrame, database:
     spoken_of = said(fiftyone, rules.policy.review, rules.vocabulary, rules.history.answered)
     named, met = _meet(rules, joined.filter(pl.col("alike") & ~pl.col("settled")), baseline, labels, rows)
     fresh = joined.filter("new").select("annotation_id", pl.col(D + "media").alias("media"))
-    return Sifted(named.with_(Named.of(copies, twice, *found, spoken_of)), met, fresh)
+    return Unsettled(named.with_(Named.of(copies, twice, *found, spoken_of)), met, fresh)
 
 
 def _meet(

@@ -24,8 +24,8 @@ from syncd.engine.steps import Step, reached
 from syncd.errors import LockLost
 from syncd.logs import Logger
 from syncd.model import ID_FIELD, Action, Change, Direction, Mapping, Plan
-from syncd.model.plan import ANSWERED
-from syncd.model.result import APPLIED, PENDING, SUPERSEDED, Judge, Result
+from syncd.model.reasons import Reason
+from syncd.model.result import Judge, Result, Status
 from syncd.store import answered, baseline, changes, conflicts, waiting
 from syncd.store.changes import Intent, Outcome
 from syncd.store.lock import make_sure
@@ -101,7 +101,7 @@ def intend_answers(session: Session, recorded: Sequence[Recorded], run_id: str) 
     """Records the intents to write the database's answers to FiftyOne, in the transaction that holds the outcomes."""
     owed = answers(session.mapping, recorded)
     seqs = changes.record_intents(session.state, session.tables, session.mapping.binding, run_id, owed)
-    return tuple(Owed(seq, each, PENDING) for seq, each in zip(seqs, owed, strict=True))
+    return tuple(Owed(seq, each, Status.PENDING) for seq, each in zip(seqs, owed, strict=True))
 
 
 def bring(
@@ -114,7 +114,7 @@ def bring(
     """
     if not owed:
         return ()
-    inserted = [each.change for each in owed if is_drawn(each.change) and each.status == APPLIED]
+    inserted = [each.change for each in owed if is_drawn(each.change) and each.status == Status.APPLIED]
     asked = [each for each in owed if not is_drawn(each.change)]
     session.rest()
     if inserted:
@@ -228,12 +228,12 @@ def _record(
 
     if seqs:
         changes.finish(state, tables, binding, outcomes(), at, run_id=run_id)
-        noted = {each.seq: each.change.annotation_id if each.status == APPLIED else None for each in owed}
+        noted = {each.seq: each.change.annotation_id if each.status == Status.APPLIED else None for each in owed}
         changes.note_ids(state, tables, noted, at)
     baseline.save(state, tables, session.mapping, next_baseline(session.mapping, plan.baseline, recorded))
     baseline.drop(state, tables, binding, forgotten(plan.dropped, recorded, plan.baseline))
     waiting.update(state, tables, binding, plan.waiting, plan.scope, at)
-    failed = {each.change.annotation_id for each in recorded if each.status != APPLIED}
+    failed = {each.change.annotation_id for each in recorded if each.status != Status.APPLIED}
     answered.update(state, tables, binding, plan.answered, plan.scope, failed=failed)
     found = [*plan.conflicts, *refusals(session.mapping, plan.baseline, recorded)]
     opened = conflicts.update(state, tables, binding, run_id, found, plan.scope, at)
@@ -263,10 +263,10 @@ def _is_new_label(change: Change) -> bool:
 def _recorded(mapping: Mapping, change: Change, done: dict[int, Recorded], written_home: dict[int, Result]) -> Recorded:
     """The outcome of an intent; one that only moves the baseline is done with the transaction itself."""
     if change.direction is None:
-        return Recorded(change, APPLIED)
+        return Recorded(change, Status.APPLIED)
     if id(change) in written_home:
         return judge_result(mapping, written_home[id(change)])
-    return done.get(id(change)) or Recorded(change, SUPERSEDED)
+    return done.get(id(change)) or Recorded(change, Status.SUPERSEDED)
 
 
 """Labels between two checks of the lock."""
@@ -349,5 +349,5 @@ def unapplied(recorded: Sequence[Recorded]) -> set[tuple[str | None, str | None]
     return {
         (each.change.sample_id, each.change.label_id)
         for each in recorded
-        if each.status != APPLIED and each.change.direction is not None and each.change.reason != ANSWERED
+        if each.status != Status.APPLIED and each.change.direction is not None and each.change.reason != Reason.ANSWERED
     }

@@ -16,8 +16,8 @@ from syncd.diff.outcomes import Recorded, answers, forgotten, held, next_baselin
 from syncd.engine.apply import bring, intend_answers, is_drawn, write_stamps
 from syncd.engine.session import Session
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Content, Direction, Value
-from syncd.model.plan import ANSWERED
-from syncd.model.result import ABANDONED, APPLIED, REFUSED, SUPERSEDED, Result
+from syncd.model.reasons import Reason
+from syncd.model.result import Result, Status
 from syncd.model.values import same_content
 from syncd.store import baseline, changes, conflicts
 from syncd.store.changes import Intent, Outcome
@@ -63,8 +63,8 @@ def settle(session: Session, *, keep: bool = False) -> Settled:
         if seq in noted and is_drawn(each)
     }
     session.rest()
-    write_stamps(session, [each.change for each in drawn.values() if each.status == APPLIED])
-    _complete(session, [each for each in outward if each.reason == ANSWERED])
+    write_stamps(session, [each.change for each in drawn.values() if each.status == Status.APPLIED])
+    _complete(session, [each for each in outward if each.reason == Reason.ANSWERED])
     seen |= _seen_in_fiftyone(session, outward)
     recorded = [drawn.get(id(each)) or _judge(session, each, seen.get(id(each))) for each in intended]
 
@@ -72,7 +72,9 @@ def settle(session: Session, *, keep: bool = False) -> Settled:
     # What the database answered is brought to FiftyOne next, by entries that come after all of these.
     keep = keep and not answers(mapping, recorded)
     pairs = list(zip(left, recorded, strict=True))
-    stay = {intent.seq for intent, each in pairs if keep and each.status == ABANDONED and intent.seq not in noted}
+    stay = {
+        intent.seq for intent, each in pairs if keep and each.status == Status.ABANDONED and intent.seq not in noted
+    }
     finished = [each for intent, each in pairs if intent.seq not in stay]
     first, then = arranged(
         state,
@@ -83,7 +85,7 @@ def settle(session: Session, *, keep: bool = False) -> Settled:
     outcomes = [Outcome(seq, each.change, each.status) for (seq, *_), each in zip(first, finished, strict=True)]
     changes.finish(state, tables, mapping.binding, outcomes, at)
     # What is agreed of a row that was recorded before the run died is in the baseline already.
-    agreed = [each for each in recorded if each.result is not None or each.status != APPLIED]
+    agreed = [each for each in recorded if each.result is not None or each.status != Status.APPLIED]
     baseline.save(state, tables, mapping, next_baseline(mapping, known, agreed))
     baseline.drop(state, tables, mapping.binding, forgotten((), recorded, known))
     owed = intend_answers(session, recorded, left[0].run_id)
@@ -96,7 +98,7 @@ def settle(session: Session, *, keep: bool = False) -> Settled:
 
 def abandon(session: Session, left: Sequence[Intent]) -> None:
     """Marks unfinished intents as abandoned, where no plan is carried out; the caller commits."""
-    outcomes = [Outcome(each.seq, each.change, ABANDONED) for each in left]
+    outcomes = [Outcome(each.seq, each.change, Status.ABANDONED) for each in left]
     if outcomes:
         changes.finish(session.state, session.tables, session.mapping.binding, outcomes, session.database.now())
 
@@ -111,25 +113,25 @@ def _complete(session: Session, owed: Sequence[Change]) -> None:
 def _judge(session: Session, change: Change, seen: Result | None) -> Recorded:
     """``applied`` where the effect is there, ``abandoned`` where the old state is, ``superseded`` where neither is."""
     if seen is None:
-        return Recorded(change, ABANDONED)
+        return Recorded(change, Status.ABANDONED)
     if change.action is Action.DELETE:
         if not seen.present:
-            return Recorded(change, APPLIED, seen)
+            return Recorded(change, Status.APPLIED, seen)
         untouched = same_content(session.mapping, None, seen.after, change.old)
-        return Recorded(change, ABANDONED if untouched else SUPERSEDED, seen)
+        return Recorded(change, Status.ABANDONED if untouched else Status.SUPERSEDED, seen)
     if not seen.present:
-        return Recorded(change, ABANDONED if change.action is Action.INSERT else SUPERSEDED, seen)
+        return Recorded(change, Status.ABANDONED if change.action is Action.INSERT else Status.SUPERSEDED, seen)
     if change.action is Action.INSERT:
         ours = change.label_id is None or seen.label_id in (None, change.label_id)
         if not ours and not same_content(session.mapping, None, seen.after, change.new):
-            return Recorded(change, SUPERSEDED, seen)
+            return Recorded(change, Status.SUPERSEDED, seen)
         # It was inserted; what it holds now may be an edit made since, which the diff will see against the insert.
         agreed = Result(change, present=True, after=change.new, label_id=seen.label_id)
-        return Recorded(_with_label(change, seen.label_id), APPLIED, agreed)
+        return Recorded(_with_label(change, seen.label_id), Status.APPLIED, agreed)
     if seen.answered or same_content(session.mapping, change.field, seen.after, change.new):
-        return Recorded(change, APPLIED, seen)
+        return Recorded(change, Status.APPLIED, seen)
     untouched = same_content(session.mapping, change.field, seen.after, change.old)
-    return Recorded(change, ABANDONED if untouched else SUPERSEDED, seen)
+    return Recorded(change, Status.ABANDONED if untouched else Status.SUPERSEDED, seen)
 
 
 _Place = tuple["str | None", "str | None"]
@@ -150,16 +152,16 @@ def _judge_drawn(
     any other row is somebody else's. Without a noted id there is no row: it was ``refused``, or the label was gone.
     """
     if change.annotation_id is None:
-        return Recorded(change, REFUSED if (change.sample_id, change.label_id) in refused else SUPERSEDED)
+        return Recorded(change, Status.REFUSED if (change.sample_id, change.label_id) in refused else Status.SUPERSEDED)
     recorded = pl.col("annotation_id").eq(change.annotation_id) & pl.col("label_id").eq(change.label_id)
     if session.one_transaction or known.filter(recorded).height:
-        return Recorded(change, APPLIED)
+        return Recorded(change, Status.APPLIED)
     if seen is None:
         # It is there and not shown any more: inserted once more it would be there twice.
-        return Recorded(change, APPLIED, Result(change, present=True, after=change.new))
+        return Recorded(change, Status.APPLIED, Result(change, present=True, after=change.new))
     if seen.present and _others(session, change, seen) <= seen.answered:
-        return Recorded(change, APPLIED, seen)
-    return Recorded(replace(change, annotation_id=None), ABANDONED)
+        return Recorded(change, Status.APPLIED, seen)
+    return Recorded(replace(change, annotation_id=None), Status.ABANDONED)
 
 
 def _with_label(change: Change, label_id: str | None) -> Change:

@@ -34,11 +34,11 @@ from syncd.engine.sweep import Met
 from syncd.logs import Logger
 from syncd.model import Direction, Origin, Plan, Policy, Side
 from syncd.model.plan import AWAITING
+from syncd.model.run import RunMode
 from syncd.model.snapshot import distinct
 from syncd.store import baseline, changes, cursors, held, history
 from syncd.store.capture_read import Captured, changed_since
 from syncd.store.cursors import Cursor
-from syncd.store.runs import FULL, INCREMENTAL
 
 log = Logger(__name__)
 
@@ -52,7 +52,7 @@ class Decision:
     """
 
     plan: Plan
-    mode: str
+    mode: RunMode
     why_full: str | None
     moved: tuple[Cursor, ...]
     marked: Standing
@@ -101,7 +101,7 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
             if not plan.hints:
                 takes = _takes(session, remembered, plan)
                 after = _moved(session, reading, before, origins, plan, fresh, captured, takes)
-                return Decision(plan, INCREMENTAL, None, after, marked)
+                return Decision(plan, RunMode.INCREMENTAL, None, after, marked)
             reason = plan.hints[0]
     log.debug("reading everything", binding=session.mapping.binding, why=reason)
     if origins[Side.DATABASE].rows is None:
@@ -115,13 +115,13 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
     rules_at = partial(_rules, session, options, remembered, before)
     rows = origins[Side.DATABASE].rows
     # For one run's own tag other labels are spoken of than those of which documents were learnt not to speak.
-    familiar = session.familiar if options.tag is None else None
-    reading = read_everything(session, rules_at, rows, familiar, options.progress, until_done)
+    cache = session.document_cache if options.tag is None else None
+    reading = read_everything(session, rules_at, rows, cache, options.progress, until_done)
     remembered = _with_earlier(session, reading, remembered)
     session.rest()
     plan = _diff(session, options, reading, remembered, before, origins, marked.behind)
     after = _moved(session, reading, before, origins, plan, None, captured, takes)
-    return Decision(plan, FULL, reason, after, marked, reading.met)
+    return Decision(plan, RunMode.FULL, reason, after, marked, reading.met)
 
 
 def decide_one(session: Session, annotation_id: str, pace: Pace) -> tuple[Plan, Reading]:
@@ -150,7 +150,7 @@ def _why_full(
 ) -> str | None:
     now = {Side.FIFTYONE: fiftyone_now, Side.DATABASE: session.database.now()}
     stamped = session.database.stamped or session.capture is not None
-    if held.mode(session.state, session.tables, session.mapping.binding) == FULL:
+    if held.mode(session.state, session.tables, session.mapping.binding) == RunMode.FULL:
         return "what holds the binding was found by reading everything"
     if marked.is_older:
         return "FiftyOne bears an older mark than was left there"

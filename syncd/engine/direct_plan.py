@@ -20,21 +20,20 @@ from syncd.diff.preconditions import baseline_of, holding
 from syncd.engine.apply import apply, write_tags
 from syncd.engine.crash_recovery import settle
 from syncd.engine.current import look
-from syncd.engine.failures import clear_errors, close_failed, locked_errors
+from syncd.engine.failures import clear_errors, locked_errors
 from syncd.engine.mark import leave_mark
 from syncd.engine.mode import recounted
 from syncd.engine.result import RunResult
 from syncd.engine.run import complete, locked, rows_added
+from syncd.engine.run_record import RunRecord, recorded
 from syncd.engine.session import Session
 from syncd.engine.steps import Step, reached
 from syncd.errors import StalePlan
 from syncd.model import Change, Counts, Mapping, Plan, Scope
-from syncd.model.result import SUPERSEDED
+from syncd.model.result import Status
+from syncd.model.run import RunMode
 from syncd.model.snapshot import baseline_schema
-from syncd.store import baseline, conflicts, cursors, runs
-
-RESOLVE, UNDO, RECOVER, RELABEL, MADE = "resolve", "undo", "recover", "relabel", "made"
-"""Modes of a run that applies a direct plan; ``MADE`` where a saved plan does not say whose it is."""
+from syncd.store import baseline, conflicts, cursors
 
 
 @dataclass(frozen=True)
@@ -50,14 +49,14 @@ class Ending:
 
 
 @dataclass(frozen=True)
-class MadeOptions:
+class DirectOptions:
     """How a direct plan is to be applied.
 
     ``strict`` applies all of it or, with ``StalePlan``, nothing. ``braked`` lets the brakes hold it, unless ``force``.
     ``note`` is a person's own words, kept with the run. ``finish`` writes what belongs into the last transaction.
     """
 
-    mode: str = MADE
+    mode: RunMode = RunMode.MADE
     dry_run: bool = False
     strict: bool = False
     braked: bool = True
@@ -67,7 +66,7 @@ class MadeOptions:
     progress: Callable[[str], None] = lambda _: None
 
 
-def made_plan(mapping: Mapping, changes: Sequence[Change], notes: Sequence[str] = ()) -> Plan:
+def direct_plan(mapping: Mapping, changes: Sequence[Change], notes: Sequence[str] = ()) -> Plan:
     """A plan of these changes and nothing else. Its baseline is read when it is applied."""
     return Plan(
         binding=mapping.binding,
@@ -81,7 +80,7 @@ def made_plan(mapping: Mapping, changes: Sequence[Change], notes: Sequence[str] 
     )
 
 
-def apply_made(session: Session, plan: Plan, options: MadeOptions) -> RunResult:
+def apply_direct(session: Session, plan: Plan, options: DirectOptions) -> RunResult:
     """Applies the changes whose preconditions still hold; the others become ``superseded``, and are named.
 
     A change made on both sides is carried out on both or on neither. Raises ``StalePlan`` where ``strict`` is asked
@@ -98,7 +97,7 @@ def apply_made(session: Session, plan: Plan, options: MadeOptions) -> RunResult:
     return replace(result, seconds=time.monotonic() - begun)
 
 
-def _shown(session: Session, plan: Plan, options: MadeOptions) -> RunResult:
+def _shown(session: Session, plan: Plan, options: DirectOptions) -> RunResult:
     held = _held(session, plan, options)
     return RunResult(
         binding=plan.binding,
@@ -112,14 +111,10 @@ def _shown(session: Session, plan: Plan, options: MadeOptions) -> RunResult:
     )
 
 
-def _run(session: Session, plan: Plan, options: MadeOptions) -> RunResult:
+def _run(session: Session, plan: Plan, options: DirectOptions) -> RunResult:
     settled = settle(session).recorded
     reached(Step.SETTLED)
-    started = session.database.now()
-    run_id = runs.new_id(started)
-    runs.start(session.state, session.tables, plan.binding, run_id, options.mode, started)
-    session.state.commit()
-    try:
+    with recorded(session, options.mode) as run:
         options.progress("looking again")
         chosen, holds = _still_true(session, plan)
         if options.strict and not all(holds):
@@ -128,12 +123,9 @@ def _run(session: Session, plan: Plan, options: MadeOptions) -> RunResult:
         session.rest()
         reached(Step.PLANNED)
         if held is not None:
-            return _hold(session, replace(chosen, held=held), run_id, options, settled)
+            return _hold(session, replace(chosen, held=held), run, options, settled)
         options.progress("applying")
-        return _apply(session, plan, chosen, holds, run_id, options, settled)
-    except BaseException as error:
-        close_failed(session, run_id, error)
-        raise
+        return _apply(session, plan, chosen, holds, run, options, settled)
 
 
 def _still_true(session: Session, plan: Plan) -> tuple[Plan, tuple[bool, ...]]:
@@ -160,48 +152,51 @@ def _apply(
     plan: Plan,
     chosen: Plan,
     holds: Sequence[bool],
-    run_id: str,
-    options: MadeOptions,
+    run: RunRecord,
+    options: DirectOptions,
     settled: tuple[Recorded, ...],
 ) -> RunResult:
-    applied = apply(session, chosen, run_id)
+    applied = apply(session, chosen, run.id)
     done = iter(applied.recorded)
-    recorded = tuple(
-        next(done) if still else Recorded(change, SUPERSEDED) for change, still in zip(plan.changes, holds, strict=True)
+    outcomes = tuple(
+        next(done) if still else Recorded(change, Status.SUPERSEDED)
+        for change, still in zip(plan.changes, holds, strict=True)
     )
     at = session.database.now()
-    options.finish(Ending(run_id, tuple(each.status for each in recorded), at))
+    options.finish(Ending(run.id, tuple(each.status for each in outcomes), at))
     before = cursors.load(session.state, session.tables, plan.binding)
     added = rows_added(applied)
     for cursor in recounted(list(before.values()), added) if added else ():
         cursors.save(session.state, session.tables, plan.binding, cursor)
     result = RunResult(
         binding=plan.binding,
-        run_id=run_id,
+        run_id=run.id,
         mode=options.mode,
         dry_run=False,
         plan=chosen,
-        recorded=recorded,
+        recorded=outcomes,
         settled=settled,
         opened=applied.opened,
         open_conflicts=conflicts.count_open(session.state, session.tables, plan.binding),
         notes=plan.notes,
     )
-    runs.close(session.state, session.tables, run_id, runs.DONE, at, counts=_counts(result, options))
+    run.done(at, _counts(result, options))
     session.state.commit()
     reached(Step.COMMITTED)
     counts = partial(_counts, options=options)
-    result = complete(session, run_id, applied, result, counts, options.progress)
+    result = complete(session, run.id, applied, result, counts, options.progress)
     write_tags(session, chosen, result.recorded)
     leave_mark(session, None)
     return result
 
 
-def _hold(session: Session, plan: Plan, run_id: str, options: MadeOptions, settled: tuple[Recorded, ...]) -> RunResult:
+def _hold(
+    session: Session, plan: Plan, run: RunRecord, options: DirectOptions, settled: tuple[Recorded, ...]
+) -> RunResult:
     """Records that the plan was held; a held plan writes nothing else."""
     result = RunResult(
         binding=plan.binding,
-        run_id=run_id,
+        run_id=run.id,
         mode=options.mode,
         dry_run=False,
         plan=plan,
@@ -210,13 +205,12 @@ def _hold(session: Session, plan: Plan, run_id: str, options: MadeOptions, settl
         held=plan.held,
         notes=plan.notes,
     )
-    at, counts = session.database.now(), _counts(result, options)
-    runs.close(session.state, session.tables, run_id, runs.HELD, at, counts=counts, held=plan.held)
+    run.hold(session.database.now(), _counts(result, options), plan.held)
     session.state.commit()
     return result
 
 
-def _counts(result: RunResult, options: MadeOptions) -> dict[str, object]:
+def _counts(result: RunResult, options: DirectOptions) -> dict[str, object]:
     counts: dict[str, object] = {
         "applied": {"to_database": result.to_database, "to_fiftyone": result.to_fiftyone},
         "superseded": result.superseded,
@@ -227,7 +221,7 @@ def _counts(result: RunResult, options: MadeOptions) -> dict[str, object]:
     return counts if options.note is None else counts | {"note": options.note}
 
 
-def _held(session: Session, plan: Plan, options: MadeOptions) -> str | None:
+def _held(session: Session, plan: Plan, options: DirectOptions) -> str | None:
     """The brake that stops a direct plan: the same limits as for a reconcile."""
     if not options.braked or options.force:
         return None

@@ -30,8 +30,8 @@ from syncd.model import Mapping, Side
 from syncd.model.snapshot import (
     DIGEST,
     DIGESTS_SCHEMA,
+    DOCUMENT_CACHE_SCHEMA,
     DOCUMENTS_SCHEMA,
-    FAMILIAR_SCHEMA,
     HASHED_SCHEMA,
     HASHES,
     schema,
@@ -40,7 +40,7 @@ from syncd.model.snapshot import (
 SpokenOf = Callable[[pl.DataFrame], Collection[str]]
 """The samples about whose labels a tag says anything."""
 
-UNCHANGED_SCHEMA = {name: type_ for name, type_ in FAMILIAR_SCHEMA.items() if name not in (*HASHES, *DIGEST)}
+UNCHANGED_SCHEMA = {name: type_ for name, type_ in DOCUMENT_CACHE_SCHEMA.items() if name not in (*HASHES, *DIGEST)}
 
 MOST_SAMPLES = 2_000_000
 """A cached sample takes some 250 bytes of memory while both sides are compared: more samples are not cached."""
@@ -49,10 +49,10 @@ MOST = 0.5
 """Where a smaller share of a batch is recognised, decoding all of it is faster."""
 
 
-class Recognised:
+class CacheLookup:
     """The document cache during one read: the documents that it recognises, and what it learns of the others.
 
-    ``known`` is the content of the cache (``FAMILIAR_SCHEMA``), in the order of the samples.
+    ``known`` is the content of the cache (``DOCUMENT_CACHE_SCHEMA``), in the order of the samples.
     """
 
     def __init__(self, folder: Path | None, mapping: Mapping, known: pl.DataFrame, spoken_of: SpokenOf) -> None:
@@ -106,7 +106,7 @@ class Recognised:
             .with_columns(pl.col("labels", *DIGEST).fill_null(0))
             .join(times, on="sample_id", how="left")
         )
-        self._learnt.append(learnt.select(*FAMILIAR_SCHEMA))
+        self._learnt.append(learnt.select(*DOCUMENT_CACHE_SCHEMA))
 
     def clear(self) -> None:
         """Drops what this read has added: a read that failed begins anew."""
@@ -181,22 +181,22 @@ FORGOTTEN_S = 30 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
-class Familiar:
+class DocumentCache:
     """The cache file of one binding and dataset. ``decoding`` identifies how documents are decoded."""
 
     path: Path
     decoding: str
 
     @staticmethod
-    def of(binding: str, dataset: str, decoding: str) -> Familiar | None:
+    def of(binding: str, dataset: str, decoding: str) -> DocumentCache | None:
         """The file of a binding's dataset, in this user's cache folder; ``None`` for a user without a home."""
         name = blake2b(f"{binding}\0{dataset}".encode(), digest_size=12).hexdigest()
         folder = cache_folder()
-        return None if folder is None else Familiar(folder / "documents" / f"{name}{ENDING}", decoding)
+        return None if folder is None else DocumentCache(folder / "documents" / f"{name}{ENDING}", decoding)
 
     def load(self, rules: str) -> pl.DataFrame:
-        """The cached documents (``FAMILIAR_SCHEMA``), if they were decoded by the same rules; otherwise nothing."""
-        none = pl.DataFrame(schema=FAMILIAR_SCHEMA)
+        """The cached documents (``DOCUMENT_CACHE_SCHEMA``), if the same rules decoded them; or nothing."""
+        none = pl.DataFrame(schema=DOCUMENT_CACHE_SCHEMA)
         try:
             with pa.ipc.open_file(self.path.read_bytes()) as file:
                 table = file.read_all()
@@ -213,7 +213,7 @@ class Familiar:
 
     def save(self, known: pl.DataFrame, rules: str) -> None:
         """Replaces the content of the file; where that fails, all documents are decoded the next time."""
-        table = known.select(*FAMILIAR_SCHEMA).to_arrow()
+        table = known.select(*DOCUMENT_CACHE_SCHEMA).to_arrow()
         table = table.replace_schema_metadata({RULES: self._rules(rules)})
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -243,7 +243,7 @@ def cache_folder() -> Path | None:
 
 def _is_sound(found: pl.DataFrame) -> bool:
     """Whether this is what was saved: each sample once, in order."""
-    if dict(found.schema) != FAMILIAR_SCHEMA:
+    if dict(found.schema) != DOCUMENT_CACHE_SCHEMA:
         return False
     ids = found["sample_id"]
     return ids.null_count() == 0 and bool((ids.shift() < ids).all())

@@ -1,4 +1,4 @@
-"""Turns errors of drivers into errors of :mod:`syncd.errors`, and records the failure in the row of its run."""
+"""Turns errors of the servers' drivers into errors of :mod:`syncd.errors`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from contextlib import contextmanager
 
 from pymongo.errors import PyMongoError
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from syncd.adapters.connect import first_line, open_database
-from syncd.adapters.sql.clock import clock
+from syncd.adapters.connect import first_line
 from syncd.engine.session import Session
-from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable, SyncdError
+from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable
 from syncd.logs import Logger
-from syncd.store import runs
 from syncd.store.lock import lost
 
 log = Logger(__name__)
@@ -42,38 +40,11 @@ def locked_errors(session: Session) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, DatabaseUnavailable) as error:
-        if _gone(session.writing) or _gone(session.state):
+        if is_gone(session.writing) or is_gone(session.state):
             raise lost(session.mapping.binding) from error
         raise
 
 
-def close_failed(session: Session, run_id: str, error: BaseException) -> None:
-    """Rolls back, and records in the run's row what ended it; over a new connection where the run's own is gone."""
-    text = first_line(error)
-    try:
-        if not _gone(session.writing):
-            session.writing.rollback()
-        if not _gone(session.state) and _close(session, session.state, run_id, text):
-            return
-        with open_database(session.state.engine.url.render_as_string(hide_password=False)) as fresh:
-            _close(session, fresh, run_id, text)
-        fresh.engine.dispose()
-    except (SQLAlchemyError, SyncdError) as failure:
-        # The error that ended the run matters more; the next run closes this one's row.
-        log.warning("how the run ended could not be recorded", run=run_id, why=first_line(failure))
-
-
-def _close(session: Session, connection: Connection, run_id: str, text: str) -> bool:
-    try:
-        connection.rollback()
-        runs.close(connection, session.tables, run_id, runs.FAILED, clock(connection), error=text)
-        connection.commit()
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-        return False
-    return True
-
-
-def _gone(connection: Connection) -> bool:
+def is_gone(connection: Connection) -> bool:
+    """Whether nothing can be sent over this connection any more."""
     return connection.closed or connection.invalidated

@@ -8,12 +8,12 @@ from syncd.engine.session import Session
 from syncd.errors import LockLost
 from syncd.logs import Logger
 from syncd.model import Mark
+from syncd.model.run import LOADING
 from syncd.store import changes, runs
 from syncd.store.lock import make_sure
 
 log = Logger(__name__)
 
-LOADS = ("ingest", "inbox")
 """Modes of runs that write to the log, and leave no mark."""
 
 
@@ -62,7 +62,7 @@ def _is_older(session: Session, mark: Mark | None, newest: changes.Newest | None
     if mark is None or newest is None or newest.seq <= mark.seq:
         return False
     # What was loaded from outside leaves no mark: the next run does.
-    return runs.mode(session.state, session.tables, newest.run_id) not in LOADS
+    return runs.mode(session.state, session.tables, newest.run_id) not in LOADING
 
 
 def leave_mark(session: Session, before: Mark | None, *, accepted: bool = False) -> None:

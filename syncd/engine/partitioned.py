@@ -11,8 +11,8 @@ import polars as pl
 from syncd.diff.inputs import STAMPS_SCHEMA
 from syncd.diff.reverts import with_stamps
 from syncd.diff.settled import Named, agreed_digests, alike, is_named, places, shared_places, together
-from syncd.diff.unsettled import Rules, met_schema, remembered, sift
-from syncd.engine.document_cache import Recognised, SpokenOf
+from syncd.diff.unsettled import Rules, met_schema, remembered, without_settled
+from syncd.engine.document_cache import CacheLookup, SpokenOf
 from syncd.engine.partitions import Parts
 from syncd.model import Mapping, Side
 from syncd.model.snapshot import baseline_schema, empty_samples, schema
@@ -34,7 +34,7 @@ class Left:
     named: Named
 
 
-class LaidBaseline:
+class PartitionedBaseline:
     """The baseline, partitioned, and digests of what it holds of each sample."""
 
     def __init__(self, folder: Path, mapping: Mapping, count: int | None, *, digested: bool) -> None:
@@ -62,10 +62,10 @@ class LaidBaseline:
         return together(self._digests)
 
 
-class LaidLabels:
+class PartitionedLabels:
     """FiftyOne's labels, partitioned: decoded ones, and beside them documents that the document cache recognised."""
 
-    def __init__(self, folder: Path, mapping: Mapping, count: int | None, recognised: Recognised) -> None:
+    def __init__(self, folder: Path, mapping: Mapping, count: int | None, recognised: CacheLookup) -> None:
         self.decoded = Parts(folder, schema(Side.FIFTYONE, mapping), count)
         self.recognised = recognised
 
@@ -78,7 +78,7 @@ class LaidLabels:
         self.decoded.clear()
         self.recognised.clear()
 
-    def compare(self, baseline: LaidBaseline, decode: Decode) -> None:
+    def compare(self, baseline: PartitionedBaseline, decode: Decode) -> None:
         """Decodes the recognised documents that do not hold what was agreed."""
         if not self.recognised.knows_any:
             return
@@ -102,7 +102,7 @@ class LaidLabels:
         return found if documents.is_empty() else pl.concat([found, decode(documents)])
 
 
-class Laid:
+class Partitioned:
     """Both sides and the baseline, partitioned; and, in another folder, first meetings that need no look.
 
     ``count`` is the number of partitions; ``None`` where everything stays in memory. ``known`` is the document cache.
@@ -112,10 +112,10 @@ class Laid:
         self, folder: Path, kept: Path, mapping: Mapping, count: int | None, spoken_of: SpokenOf, known: pl.DataFrame
     ) -> None:
         documents = None if count is None else folder / "documents"
-        recognised = Recognised(documents, mapping, known, spoken_of)
-        self.fiftyone = LaidLabels(folder / "fiftyone", mapping, count, recognised)
+        recognised = CacheLookup(documents, mapping, known, spoken_of)
+        self.fiftyone = PartitionedLabels(folder / "fiftyone", mapping, count, recognised)
         self.database = Parts(folder / "database", schema(Side.DATABASE, mapping.in_database), count)
-        self.baseline = LaidBaseline(folder / "baseline", mapping, count, digested=recognised.knows_any)
+        self.baseline = PartitionedBaseline(folder / "baseline", mapping, count, digested=recognised.knows_any)
         self.met = Parts(kept, met_schema(mapping), count)
         self.absent = Parts(folder / "absent", {"annotation_id": pl.String()}, count)
 
@@ -138,13 +138,15 @@ class Laid:
             known, rows, standing = (
                 frame.join(at_once, on="annotation_id", how="anti") for frame in (known, rows, standing)
             )
-            sifted = sift(rules, known, pl.concat([decoded, standing]), rows)
-            found = found.with_(sifted.named)
-            self.met.add(sifted.met)
-            media = sifted.new["media"].drop_nulls().unique().to_list()
+            unsettled_part = without_settled(rules, known, pl.concat([decoded, standing]), rows)
+            found = found.with_(unsettled_part.named)
+            self.met.add(unsettled_part.met)
+            media = unsettled_part.new["media"].drop_nulls().unique().to_list()
             samples = find_samples(media) if media else empty_samples()
-            found = found.with_(Named.of(sifted.new.join(samples, on="media", how="semi").select("annotation_id")))
-            self.absent.add(sifted.new.join(samples, on="media", how="anti").select("annotation_id"))
+            found = found.with_(
+                Named.of(unsettled_part.new.join(samples, on="media", how="semi").select("annotation_id"))
+            )
+            self.absent.add(unsettled_part.new.join(samples, on="media", how="anti").select("annotation_id"))
         shared = shared_places(pl.concat(numbers))
         if shared:
             for part, baseline in enumerate(self.baseline.parts):
@@ -185,7 +187,7 @@ class Laid:
 
 
 def _settled_at_once(rules: Rules, standing: pl.DataFrame, decoded: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """``annotation_id`` of what :func:`sift` would find settled, by digests alone: nearly everything.
+    """``annotation_id`` of what :func:`without_settled` would find settled, by digests alone: nearly everything.
 
     Such a label is in a document that holds what was agreed (``standing``), nobody has touched its sample lately,
     no other label has its id, and the database holds the same.

@@ -14,6 +14,7 @@ from syncd.errors import ConfigError
 from syncd.files import private_file
 from syncd.model import Change, Kind, Mapping, Plan
 from syncd.model.kinds import Json, dumps, from_json, iso, to_json
+from syncd.model.run import RunMode
 from syncd.store.changes import change_of
 
 VERSION = 1
@@ -28,23 +29,23 @@ _TEXTS = ("annotation_id", "label_id", "sample_id", "field", "reason", "actor", 
 class SavedPlan:
     """One binding's part of a plan file: the name, and the digest of what was planned.
 
-    ``kind`` says who made it: the diff (:data:`RECONCILE`), or the command of that name. ``changes`` are as saved.
+    ``command`` is what a person called that made it; ``None``: the diff decided it. ``changes`` are as saved.
     """
 
     binding: str
     digest: str
     forced: bool
-    kind: str = RECONCILE
+    command: RunMode | None = None
     changes: tuple[dict[str, Any], ...] = ()
 
 
-def save(path: Path, plans: Sequence[Plan], *, forced: bool, kind: str = RECONCILE) -> None:
+def save(path: Path, plans: Sequence[Plan], *, forced: bool, command: RunMode | None = None) -> None:
     """Writes plans to a file for its owner alone, whole or not at all."""
     document: Json = {
         "syncd_plan": VERSION,
         "made_at": iso(datetime.now(timezone.utc)),
         "forced": forced,
-        "kind": kind,
+        "kind": RECONCILE if command is None else command.value,
         "plans": [plan_json(each) for each in plans],
     }
     # Made text first, so that only what concerns the file is told as such.
@@ -94,9 +95,10 @@ def load(path: Path) -> list[SavedPlan]:
     if not isinstance(document, dict) or document.get("syncd_plan") != VERSION:
         raise ConfigError(f"{path} is not a plan file of this syncd.", remedy=remedy)
     try:
-        kind, forced = str(document.get("kind", RECONCILE)), document["forced"] is True
+        kind, forced = document.get("kind", RECONCILE), document["forced"] is True
+        command = None if kind == RECONCILE else RunMode(kind)
         return [
-            SavedPlan(str(each["binding"]), str(each["digest"]), forced, kind, tuple(map(dict, each["changes"])))
+            SavedPlan(str(each["binding"]), str(each["digest"]), forced, command, tuple(map(dict, each["changes"])))
             for each in document["plans"]
         ]
     except (KeyError, TypeError, ValueError) as error:

@@ -21,7 +21,7 @@ from syncd.diff.inputs import STAMPS_SCHEMA
 from syncd.diff.reverts import edited_stamps, with_stamps
 from syncd.diff.settled import Named, asked_for, without_unedited
 from syncd.diff.unsettled import Rules
-from syncd.engine.document_cache import Familiar
+from syncd.engine.document_cache import DocumentCache
 from syncd.engine.hidden import look_behind
 from syncd.engine.partitions import IN_MEMORY
 from syncd.engine.session import Session
@@ -78,20 +78,20 @@ def read_everything(
     session: Session,
     rules_at: Callable[[datetime], Rules],
     rows: int | None,
-    familiar: Familiar | None,
+    cache: DocumentCache | None,
     progress: Progress,
     until_done: ExitStack,
 ) -> Reading:
     """Reads both sides completely, at the same time, and keeps what is unsettled: the diff need see nothing else.
 
     ``rules_at`` gives the rules of what is settled at the moment at which FiftyOne was read; ``rows`` is the size of
-    the table, as far as known; ``familiar`` is the document cache. What does not fit into memory lives as long as
+    the table, as far as known; ``cache`` is the document cache. What does not fit into memory lives as long as
     ``until_done``.
     """
     size = max(baseline.size(session.state, session.tables, session.mapping.binding), rows or 0)
     session.rest()
     progress("reading FiftyOne and the database")
-    swept = sweep(session, rules_at, size, familiar if size >= WORTH_KEEPING else None, until_done)
+    swept = sweep(session, rules_at, size, cache if size >= WORTH_KEEPING else None, until_done)
     told = rules_at(swept.fiftyone.as_of).history.open_conflicts
     places = distinct("sample_id", missing_at_home(swept.baseline, swept.fiftyone.rows, told))
     homes = session.fiftyone.look_up_samples(places) if places else empty_samples()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from syncd.diff.rewind import NAMES
 from syncd.engine.decide import decide
-from syncd.engine.direct_plan import RECOVER, Ending, MadeOptions, apply_made, made_plan
+from syncd.engine.direct_plan import DirectOptions, Ending, apply_direct, direct_plan
 from syncd.engine.failures import clear_errors
 from syncd.engine.mark import leave_mark
 from syncd.engine.mode import Pace
@@ -16,6 +16,7 @@ from syncd.engine.result import RunResult, change_json
 from syncd.engine.run import reconcile
 from syncd.engine.session import Session
 from syncd.model import Change, Direction, Json, Plan, Side
+from syncd.model.run import RunMode
 from syncd.store import conflicts, held
 
 
@@ -53,20 +54,22 @@ def recover(session: Session, side: Side, options: Options, *, accept: bool = Fa
     behind = decision.marked.behind is not None
     changes = decision.plan.recovery.get(Side.FIFTYONE if behind else side, ())
     if (behind and side is Side.FIFTYONE) or not (behind or changes):
-        return Recovered(side, accept, made_plan(session.mapping, ()), (), _nothing(session, side, options))
+        return Recovered(side, accept, direct_plan(session.mapping, ()), (), _nothing(session, side, options))
     if accept is not behind:
         taken = Side.FIFTYONE if behind else side
         result = reconcile(session, replace(everything, accepted=taken))
         return Recovered(side, accept, result.plan or decision.plan, (), result)
     fixed = {name for name in session.mapping.names if not session.database.writable(name)}
     left = tuple(each for each in changes if each.direction is Direction.TO_DATABASE and each.field in fixed)
-    plan = made_plan(session.mapping, [each for each in changes if each not in left])
+    plan = direct_plan(session.mapping, [each for each in changes if each not in left])
 
     def finish(_: Ending) -> None:
         held.drop(session.state, session.tables, plan.binding)
 
-    made = MadeOptions(RECOVER, dry_run=options.dry_run, braked=False, finish=finish, progress=options.progress)
-    result = apply_made(session, plan, made)
+    made = DirectOptions(
+        RunMode.RECOVER, dry_run=options.dry_run, braked=False, finish=finish, progress=options.progress
+    )
+    result = apply_direct(session, plan, made)
     if behind and not options.dry_run:
         with clear_errors():
             leave_mark(session, None, accepted=True)
@@ -78,9 +81,9 @@ def _nothing(session: Session, side: Side, options: Options) -> RunResult:
     return RunResult(
         binding=binding,
         run_id=None,
-        mode=RECOVER,
+        mode=RunMode.RECOVER,
         dry_run=options.dry_run,
-        plan=made_plan(session.mapping, ()),
+        plan=direct_plan(session.mapping, ()),
         open_conflicts=conflicts.count_open(session.state, session.tables, binding),
         notes=(f"{NAMES[side]} did not go back in time: there is nothing to recover",),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 
 import polars as pl
 
@@ -14,22 +15,38 @@ from syncd.diff.review import settled
 from syncd.diff.tags import APPROVE, CLASS, PLACE, names_spent_at
 from syncd.diff.vocabulary import nearest_terms
 from syncd.engine.current import Spoken, look, spoken
-from syncd.engine.direct_plan import RESOLVE, Ending, MadeOptions, apply_made, made_plan
+from syncd.engine.direct_plan import DirectOptions, Ending, apply_direct, direct_plan
 from syncd.engine.result import RunResult, change_json
 from syncd.engine.session import Session
 from syncd.model import LABEL, SAMPLE_FIELD, Change, Json, Side, TagEdit
 from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.current import Present
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
+from syncd.model.run import RunMode
 from syncd.model.vocabulary import Vocabulary
 from syncd.store import conflicts
 
-RESOLVED, SETTLED, REFUSED, OVERTAKEN, WOULD = "resolved", "settled", "refused", "overtaken", "would_resolve"
-"""What became of a conflict that somebody answered.
 
-``settled``: the sides agreed by themselves meanwhile; ``refused``: it cannot be answered so, or a side would not take
-what it was given; ``overtaken``: an edit came in between; both stay open. ``would_resolve`` of a dry run.
-"""
+class Fate(str, Enum):
+    """What became of a conflict that somebody answered."""
+
+    RESOLVED = "resolved"
+
+    SETTLED = "settled"
+    """The sides agreed by themselves meanwhile."""
+
+    REFUSED = "refused"
+    """It cannot be answered so, or a side would not take what it was given: it stays open."""
+
+    OVERTAKEN = "overtaken"
+    """An edit came in between: it stays open."""
+
+    WOULD_RESOLVE = "would_resolve"
+    """A dry run would have resolved it."""
+
+    def __str__(self) -> str:
+        """The value, in every version of Python."""
+        return str(self.value)
 
 
 @dataclass(frozen=True)
@@ -37,7 +54,7 @@ class Outcome:
     """One conflict, what became of it, and why where it is still open."""
 
     conflict: OpenConflict
-    status: str
+    status: Fate
     why: str | None = None
 
 
@@ -57,7 +74,7 @@ class Resolved:
     @property
     def left(self) -> int:
         """How many of those asked are still open."""
-        return sum(each.status in (REFUSED, OVERTAKEN) for each in self.outcomes)
+        return sum(each.status in (Fate.REFUSED, Fate.OVERTAKEN) for each in self.outcomes)
 
     @property
     def exit_code(self) -> int:
@@ -95,7 +112,7 @@ def resolve(
     question = replace(_question(session, asked, take, vocabulary), asked=heard.asked, meant=heard.meant)
     session.rest()
     answers = [decide(question, each, take, present) for each in asked]
-    plan = made_plan(session.mapping, [change for answer in answers for change in answer.changes])
+    plan = direct_plan(session.mapping, [change for answer in answers for change in answer.changes])
     tags, answered = _tags(session, heard, asked, answers)
     unmarked = _unmarked(session, asked, answers)
     spent = _spent(session, present, asked, answers)
@@ -107,14 +124,14 @@ def resolve(
         words = f"took {take.words}, {person()}" + (f": {note}" if note else "")
         done = [_status(answer, statuses) for answer in answers]
         state, tables = session.state, session.tables
-        for status, resolution in ((RESOLVED, words), (SETTLED, conflicts.SETTLED)):
+        for status, resolution in ((Fate.RESOLVED, words), (Fate.SETTLED, conflicts.SETTLED)):
             closed = [each["id"] for each, now in zip(asked, done, strict=True) if now == status]
             conflicts.resolve(state, tables, closed, resolution, ending.at)
 
     if all(each.refusal is not None for each in answers):
         return Resolved(_outcomes(asked, answers, statuses, {}, dry_run=dry_run), None, plan.binding)
-    options = MadeOptions(RESOLVE, dry_run=dry_run, braked=False, note=note, finish=finish, progress=progress)
-    result = apply_made(session, plan, options)
+    options = DirectOptions(RunMode.RESOLVE, dry_run=dry_run, braked=False, note=note, finish=finish, progress=progress)
+    result = apply_direct(session, plan, options)
     said = {} if dry_run else _said(plan.changes, result)
     return Resolved(_outcomes(asked, answers, statuses, said, dry_run=dry_run), result, plan.binding)
 
@@ -201,15 +218,15 @@ def _unmarked(session: Session, asked: Sequence[OpenConflict], answers: Sequence
         yield TagEdit(str(sample), label, remove=names)
 
 
-def _status(answer: Answer, statuses: dict[int, str]) -> str:
+def _status(answer: Answer, statuses: dict[int, str]) -> Fate:
     if answer.refusal is not None:
-        return REFUSED
+        return Fate.REFUSED
     if answer.settled:
-        return SETTLED
+        return Fate.SETTLED
     found = {statuses[id(each)] for each in answer.changes}
-    if REFUSED in found:
-        return REFUSED
-    return RESOLVED if found <= {APPLIED} else OVERTAKEN
+    if Fate.REFUSED in found:
+        return Fate.REFUSED
+    return Fate.RESOLVED if found <= {Status.APPLIED} else Fate.OVERTAKEN
 
 
 def _said(planned: Sequence[Change], result: RunResult) -> dict[int, str]:
@@ -232,13 +249,13 @@ def _outcomes(
     found = []
     for conflict, answer in zip(asked, answers, strict=True):
         if dry_run and answer.refusal is None:
-            status = SETTLED if answer.settled else WOULD
+            status = Fate.SETTLED if answer.settled else Fate.WOULD_RESOLVE
         else:
             status = _status(answer, statuses)
         why = answer.refusal
-        if status == OVERTAKEN:
+        if status == Fate.OVERTAKEN:
             why = "an edit came in between: look again"
-        elif why is None and status == REFUSED:
+        elif why is None and status == Fate.REFUSED:
             why = next((said[id(each)] for each in answer.changes if id(each) in said), "a side would not take it")
         found.append(Outcome(conflict, status, why))
     return tuple(found)

@@ -9,7 +9,7 @@ from syncd.diff.outcomes import Recorded, applied_count
 from syncd.model import Direction, Plan
 from syncd.model.kinds import Json, to_json
 from syncd.model.plan import AWAITING, ERROR, Change, Waiting
-from syncd.model.result import REFUSED, SUPERSEDED
+from syncd.model.result import Status
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class RunResult:
     @property
     def superseded(self) -> int:
         """Changes whose target had another value by the time of writing; the next run judges it anew."""
-        return sum(each.status == SUPERSEDED for each in self.recorded)
+        return sum(each.status == Status.SUPERSEDED for each in self.recorded)
 
     @property
     def refused(self) -> int:
         """Changes that their side refused; each is a conflict that says why."""
-        return sum(each.status == REFUSED for each in self.recorded)
+        return sum(each.status == Status.REFUSED for each in self.recorded)
 
     @property
     def exit_code(self) -> int:

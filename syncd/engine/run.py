@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from structlog.contextvars import bind_contextvars, unbind_contextvars
+from structlog.contextvars import bound_contextvars
 
 from syncd.adapters.connect import open_database
 from syncd.adapters.fiftyone.dataset import DatasetMissing
@@ -18,22 +18,23 @@ from syncd.config import Config
 from syncd.engine.apply import Applied, apply, bring, write_tags
 from syncd.engine.crash_recovery import Settled, abandon, settle
 from syncd.engine.decide import Decision, decide
-from syncd.engine.failures import clear_errors, close_failed, locked_errors
+from syncd.engine.failures import clear_errors, locked_errors
 from syncd.engine.mark import leave_mark
 from syncd.engine.mode import Pace, recounted
 from syncd.engine.options import Options
 from syncd.engine.plan_file import plan_json
 from syncd.engine.result import RunResult
+from syncd.engine.run_record import RunRecord, recorded
 from syncd.engine.session import Session, open_session
 from syncd.engine.steps import Step, reached
 from syncd.errors import Busy, LockLost, StalePlan
 from syncd.logs import Logger
 from syncd.model import Action, Direction, Plan
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
+from syncd.model.run import RunMode, RunStatus
 from syncd.store import baseline, changes, conflicts, cursors, held, runs, waiting
 from syncd.store.capture_read import prune
 from syncd.store.lock import has_other_daemon, no_reconnect, one_run
-from syncd.store.runs import FULL, INCREMENTAL
 from syncd.store.tables import tables_for
 
 log = Logger(__name__)
@@ -86,7 +87,7 @@ def _take_lock(session: Session, stack: ExitStack) -> None:
 def _other_run(session: Session) -> str | None:
     """The run that is under way, according to its row."""
     row = runs.latest(session.state, session.tables, session.mapping.binding)
-    if row is None or row["status"] != runs.RUNNING:
+    if row is None or row["status"] != RunStatus.RUNNING:
         return None
     return f"run {row['id']} on {row['host']}, process {row['pid']}, since {row['started_at']:%Y-%m-%d %H:%M:%S}"
 
@@ -114,16 +115,10 @@ def _run(session: Session, options: Options) -> RunResult:
     binding = session.mapping.binding
     settled = settle(session, keep=True)
     reached(Step.SETTLED)
-    started = session.database.now()
-    run_id = runs.new_id(started)
-    mode = FULL if options.full else INCREMENTAL
-    begin = partial(runs.start, session.state, session.tables, binding, run_id, mode, started)
-    if not options.quiet:
-        begin()
-        session.state.commit()
-    bind_contextvars(run=run_id)
-    until_done = ExitStack()
-    try:
+    mode = RunMode.FULL if options.full else RunMode.INCREMENTAL
+    with ExitStack() as until_done:
+        run = until_done.enter_context(recorded(session, mode, at_once=not options.quiet))
+        until_done.enter_context(bound_contextvars(run=run.id))
         decision = decide(session, options, until_done)
         reached(Step.PLANNED)
         if options.expected is not None and decision.plan.digest != options.expected:
@@ -132,29 +127,22 @@ def _run(session: Session, options: Options) -> RunResult:
                 remedy=f"Make a new one: `syncd reconcile {binding} --dry-run -o PLAN`.",
             )
         if decision.plan.held is not None:
-            return _hold(session, options, run_id, decision, settled, begin)
+            return _hold(session, options, run, decision, settled)
         silent = options.quiet and _finds_nothing(session, decision.plan, settled)
         if not silent:
             options.progress("applying")
         if options.quiet and not silent:
-            begin()
-            session.state.commit()
-        return _apply(session, options, run_id, decision, settled, begin if silent else None)
-    except BaseException as error:
-        close_failed(session, run_id, error)
-        raise
-    finally:
-        until_done.close()
-        unbind_contextvars("run")
+            run.open()
+        return _apply(session, options, run, decision, settled, silent=silent)
 
 
 def _finds_nothing(session: Session, plan: Plan, settled: Settled) -> bool:
     """Whether a run needs no row: it has nothing to do, and the last run with a row ended well."""
     if _may_log(plan) or settled:
         return False
-    last = runs.latest(session.state, session.tables, plan.binding, modes=(INCREMENTAL, FULL))
+    last = runs.latest(session.state, session.tables, plan.binding, modes=(RunMode.INCREMENTAL, RunMode.FULL))
     session.rest()
-    return last is not None and last["status"] == runs.DONE
+    return last is not None and last["status"] == RunStatus.DONE
 
 
 def _may_log(plan: Plan) -> bool:
@@ -162,28 +150,23 @@ def _may_log(plan: Plan) -> bool:
 
 
 def _apply(
-    session: Session,
-    options: Options,
-    run_id: str,
-    decision: Decision,
-    settled: Settled,
-    begin: Callable[[], None] | None,
+    session: Session, options: Options, run: RunRecord, decision: Decision, settled: Settled, *, silent: bool
 ) -> RunResult:
-    """Applies the plan. ``begin`` opens the row of a run that has none so far: it gets one if a conflict is opened."""
+    """Applies the plan. A ``silent`` run has no row so far: it gets one if a conflict is opened."""
     plan = decision.plan
-    applied = apply(session, plan, run_id, options.progress, settled.left)
+    applied = apply(session, plan, run.id, options.progress, settled.left)
     for rows in decision.met or ():
         options.progress("recording what was met")
         baseline.save(session.state, session.tables, session.mapping, rows)
-    if begin is not None and applied.opened:
-        begin()
+    if silent and applied.opened:
+        run.begin()
     # What a tag has left out is older than any cursor of this run.
     after = recounted([] if options.tag is not None else list(decision.moved), rows_added(applied))
     for cursor in after:
         cursors.save(session.state, session.tables, plan.binding, cursor)
     result = RunResult(
         binding=plan.binding,
-        run_id=None if begin is not None and not applied.opened else run_id,
+        run_id=None if silent and not applied.opened else run.id,
         mode=decision.mode,
         dry_run=False,
         plan=plan,
@@ -196,27 +179,20 @@ def _apply(
         waiting=waiting.count(session.state, session.tables, plan.binding),
     )
     at = session.database.now()
-    runs.close(session.state, session.tables, run_id, runs.DONE, at, mode=decision.mode, counts=_counts(result))
+    run.done(at, _counts(result), decision.mode)
     held.drop(session.state, session.tables, plan.binding)
-    if session.capture is not None and decision.mode == FULL:
+    if session.capture is not None and decision.mode == RunMode.FULL:
         prune(session.state, session.tables, at - KEEP_CAPTURED)
     session.state.commit()
     reached(Step.COMMITTED)
-    result = complete(session, run_id, applied, result, _counts, options.progress)
+    result = complete(session, run.id, applied, result, _counts, options.progress)
     write_tags(session, plan, result.recorded)
     if _may_log(plan) or settled.left or not decision.marked.is_newest:
         leave_mark(session, decision.marked.mark, accepted=decision.marked.behind is not None)
     return result
 
 
-def _hold(
-    session: Session,
-    options: Options,
-    run_id: str,
-    decision: Decision,
-    settled: Settled,
-    begin: Callable[[], None],
-) -> RunResult:
+def _hold(session: Session, options: Options, run: RunRecord, decision: Decision, settled: Settled) -> RunResult:
     """Records the held plan, and the tags that show reviewers where it is; nothing else is written."""
     plan = decision.plan
     # What applying it would do: everything read, whatever is young, and brakes released.
@@ -224,15 +200,14 @@ def _hold(
     known = _is_known_held(session, plan)
     silent = options.quiet and known and not settled and _was_held(session, plan)
     if options.quiet and not silent:
-        begin()
-        session.state.commit()
+        run.open()
     if not known:
         released = replace(options, full=True, force=True, pace=Pace(options.pace.overlap))
         with ExitStack() as until_done:
             meant = decide(session, released, until_done).plan
     result = RunResult(
         binding=plan.binding,
-        run_id=None if silent else run_id,
+        run_id=None if silent else run.id,
         mode=decision.mode,
         dry_run=False,
         plan=plan,
@@ -245,10 +220,9 @@ def _hold(
     )
     abandon(session, settled.left)
     at = session.database.now()
-    counts = _counts(result)
-    runs.close(session.state, session.tables, run_id, runs.HELD, at, mode=decision.mode, counts=counts, held=plan.held)
+    run.hold(at, _counts(result), plan.held, decision.mode)
     if meant is not None:
-        held.save(session.state, session.tables, run_id, at, plan, meant, plan_json(meant))
+        held.save(session.state, session.tables, run.id, at, plan, meant, plan_json(meant))
     session.state.commit()
     if not silent:
         write_tags(session, plan)
@@ -257,9 +231,9 @@ def _hold(
 
 def _was_held(session: Session, plan: Plan) -> bool:
     """Whether the last run's row says the same already."""
-    last = runs.latest(session.state, session.tables, plan.binding, modes=(INCREMENTAL, FULL))
+    last = runs.latest(session.state, session.tables, plan.binding, modes=(RunMode.INCREMENTAL, RunMode.FULL))
     session.rest()
-    return last is not None and last["status"] == runs.HELD and last["held"] == plan.held
+    return last is not None and last["status"] == RunStatus.HELD and last["held"] == plan.held
 
 
 def _is_known_held(session: Session, plan: Plan) -> bool:
@@ -304,7 +278,7 @@ def rows_added(applied: Applied) -> int:
     return sum(
         step[each.change.action]
         for each in applied.recorded
-        if each.status == APPLIED and each.change.direction is Direction.TO_DATABASE
+        if each.status == Status.APPLIED and each.change.direction is Direction.TO_DATABASE
     )
 
 
@@ -346,11 +320,11 @@ def hold_missing(
         run_id = None
         last = runs.latest(state, tables, name) if quiet else None
         state.rollback()
-        if not dry_run and not (last and last["status"] == runs.HELD and last["held"] == reason):
+        if not dry_run and not (last and last["status"] == RunStatus.HELD and last["held"] == reason):
             with one_run(writing, schema, name):
                 at = clock(state)
                 run_id = runs.new_id(at)
-                runs.start(state, tables, name, run_id, FULL, at)
-                runs.close(state, tables, run_id, runs.HELD, at, counts={}, held=reason)
+                runs.start(state, tables, name, run_id, RunMode.FULL, at)
+                runs.close(state, tables, run_id, RunStatus.HELD, at, counts={}, held=reason)
                 state.commit()
-    return RunResult(name, run_id, FULL, dry_run, plan=None, open_conflicts=open_now, held=reason)
+    return RunResult(name, run_id, RunMode.FULL, dry_run, plan=None, open_conflicts=open_now, held=reason)

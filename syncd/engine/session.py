@@ -24,7 +24,7 @@ from syncd.adapters.sql.encoding import codec_of
 from syncd.adapters.sql.limits import LIMITS, Limits
 from syncd.adapters.sql.mapping import table_mapping
 from syncd.config import BindingConfig, Config
-from syncd.engine.document_cache import Familiar
+from syncd.engine.document_cache import DocumentCache
 from syncd.engine.mapping import build_mapping, policy_of
 from syncd.model import Mapping, Policy, Vocabulary
 from syncd.own_process import spare_the_libraries
@@ -45,7 +45,7 @@ class Session:
 
     ``state`` is the connection to syncd's own tables; it is ``writing``, the connection on which annotations are
     written, unless the configuration separates the two. ``capture`` is the written table if triggers record its
-    changes. ``familiar`` is the document cache.
+    changes. ``document_cache`` is the document cache.
     """
 
     mapping: Mapping
@@ -60,7 +60,7 @@ class Session:
     stale_window: timedelta = timedelta(hours=1)
     vocabulary: Vocabulary | None = None
     capture: Target | None = None
-    familiar: Familiar | None = None
+    document_cache: DocumentCache | None = None
 
     @property
     def one_transaction(self) -> bool:
@@ -170,7 +170,7 @@ def session_on(
             schema=config.state.schema_name,
             arrow=arrow,
             stale_window=binding.policy.stale_window,
-            familiar=Familiar.of(name, dataset.identity, decoding=repr(labels)),
+            document_cache=DocumentCache.of(name, dataset.identity, decoding=repr(labels)),
         )
         spare_the_libraries()
         yield renewed(session, binding, migrated=migrated)

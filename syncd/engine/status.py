@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from enum import Enum
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,26 +15,31 @@ from syncd.adapters.sql.clock import clock
 from syncd.model import Side
 from syncd.model.kinds import Json, iso
 from syncd.model.plan import AWAITING, ERROR
+from syncd.model.run import JUDGING, RunStatus
 from syncd.store import cursors, daemon_registry, held, runs, waiting
 from syncd.store.daemon_registry import Attendance, State, attendance
 from syncd.store.held import HeldPlan
 from syncd.store.tables import Tables
 
-IN_AGREEMENT, AWAITS, CONFLICTS, HELD, FAILED, RUNNING, NEVER = (
-    "in_agreement",
-    "awaiting_review",
-    "conflicts",
-    "held",
-    "failed",
-    "reconciling",
-    "never_run",
-)
+
+class Condition(str, Enum):
+    """How a binding stands, by what the last run left behind; a daemon at work may say something else of it."""
+
+    IN_AGREEMENT = "in_agreement"
+    AWAITING_REVIEW = "awaiting_review"
+    CONFLICTS = "conflicts"
+    HELD = "held"
+    FAILED = "failed"
+    RECONCILING = "reconciling"
+    NEVER_RUN = "never_run"
+
+    def __str__(self) -> str:
+        """The value, in every version of Python."""
+        return str(self.value)
+
 
 DEGRADED, STOPPED = State.DEGRADED.value, State.STOPPED.value
 """States that only a daemon knows of."""
-
-JUDGING = (runs.INCREMENTAL, runs.FULL)
-"""Modes of the runs that say how a binding stands; one that carries out a person's decision judges nothing else."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +66,9 @@ class BindingStatus:
     @property
     def exit_code(self) -> int:
         """For scripts: 0 in agreement, 3 conflicts are open, 4 held, 1 otherwise."""
-        if self.state == HELD:
+        if self.state == Condition.HELD:
             return 4
-        if self.state in (FAILED, NEVER, DEGRADED, STOPPED):
+        if self.state in (Condition.FAILED, Condition.NEVER_RUN, DEGRADED, STOPPED):
             return 1
         return 3 if self.open_conflicts else 0
 
@@ -72,7 +78,7 @@ class BindingStatus:
         return {
             "binding": self.binding,
             "state": self.state,
-            "in_agreement": self.state == IN_AGREEMENT,
+            "in_agreement": self.state == Condition.IN_AGREEMENT,
             "annotations": self.annotations,
             "lag_seconds": dict(self.lag_seconds),
             "swept_at": iso(self.swept_at) if self.swept_at else None,
@@ -152,21 +158,21 @@ def _told_by(daemon: Attendance | None) -> str | None:
     """The state that a daemon at work says, where the tables cannot tell as well."""
     if daemon is None or not daemon.alive:
         return None
-    return daemon.state if daemon.state in (DEGRADED, STOPPED, RUNNING) else None
+    return daemon.state if daemon.state in (DEGRADED, STOPPED, Condition.RECONCILING) else None
 
 
-def _state(run: dict[str, Any] | None, kinds: dict[str, int], waits: dict[str, int]) -> str:
+def _state(run: dict[str, Any] | None, kinds: dict[str, int], waits: dict[str, int]) -> Condition:
     if run is None:
-        return NEVER
-    if run["status"] == runs.RUNNING:
-        return RUNNING
-    if run["status"] == runs.HELD:
-        return HELD
-    if run["status"] in (runs.FAILED, runs.DEAD):
-        return FAILED
+        return Condition.NEVER_RUN
+    if run["status"] == RunStatus.RUNNING:
+        return Condition.RECONCILING
+    if run["status"] == RunStatus.HELD:
+        return Condition.HELD
+    if run["status"] in (RunStatus.FAILED, RunStatus.DEAD):
+        return Condition.FAILED
     if kinds:
-        return CONFLICTS
-    return AWAITS if waits.get(AWAITING) else IN_AGREEMENT
+        return Condition.CONFLICTS
+    return Condition.AWAITING_REVIEW if waits.get(AWAITING) else Condition.IN_AGREEMENT
 
 
 def _aware(run: dict[str, Any] | None) -> dict[str, Any] | None:

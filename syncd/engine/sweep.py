@@ -22,13 +22,13 @@ from syncd.diff.inputs import STAMPS_SCHEMA
 from syncd.diff.reverts import edited_stamps
 from syncd.diff.settled import Named, is_named, spoken_of
 from syncd.diff.unsettled import FIRST, Rules
-from syncd.engine.document_cache import Familiar, SpokenOf
+from syncd.engine.document_cache import DocumentCache, SpokenOf
 from syncd.engine.hidden import look_behind
-from syncd.engine.partitioned import Laid
+from syncd.engine.partitioned import Partitioned
 from syncd.engine.partitions import Parts, parts_for
 from syncd.engine.session import Session
 from syncd.model import Side, Snapshot
-from syncd.model.snapshot import FAMILIAR_SCHEMA, distinct
+from syncd.model.snapshot import DOCUMENT_CACHE_SCHEMA, distinct
 from syncd.store import baseline
 
 
@@ -78,52 +78,58 @@ def sweep(
     session: Session,
     rules_at: Callable[[datetime], Rules],
     size: int,
-    familiar: Familiar | None,
+    cache: DocumentCache | None,
     until_done: ExitStack,
 ) -> Swept:
     """Reads everything and keeps what is unsettled.
 
     ``rules_at`` gives the rules for the moment at which FiftyOne was read; ``size`` is the approximate number of
-    annotations. ``familiar`` is the document cache, and learns from the documents that are decoded. What was met is in
+    annotations. ``cache`` learns from the documents that are decoded. What was met is in
     a folder that lives as long as ``until_done``.
     """
     kept = Path(until_done.enter_context(tempfile.TemporaryDirectory(prefix="syncd-met-")))
     with tempfile.TemporaryDirectory(prefix="syncd-sweep-") as folder:
-        laid = Laid(Path(folder), kept, session.mapping, parts_for(size), _speaks(session), _known(session, familiar))
-        recogniser = None if familiar is None else laid.fiftyone.recognised
+        partitioned = Partitioned(
+            Path(folder), kept, session.mapping, parts_for(size), _speaks(session), _known(session, cache)
+        )
+        recogniser = None if cache is None else partitioned.fiftyone.recognised
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fiftyone") as reader:
-            labels = reader.submit(session.fiftyone.read_all_to, laid.fiftyone, recogniser)
-            rows_as_of = session.database.read_all_to(laid.database)
+            labels = reader.submit(session.fiftyone.read_all_to, partitioned.fiftyone, recogniser)
+            rows_as_of = session.database.read_all_to(partitioned.database)
             session.rest()
-            baseline.read_all_to(laid.baseline, session.state, session.tables, session.mapping, session.arrow)
+            baseline.read_all_to(partitioned.baseline, session.state, session.tables, session.mapping, session.arrow)
             session.rest()
             labels_as_of = labels.result()
-        laid.compare(session.fiftyone.decode)
-        if familiar is not None and (known := laid.fiftyone.recognised.known_now()) is not None:
-            familiar.save(known, session.fingerprint)
+        partitioned.compare(session.fiftyone.decode)
+        if cache is not None and (known := partitioned.fiftyone.recognised.known_now()) is not None:
+            cache.save(known, session.fingerprint)
         rules = rules_at(labels_as_of)
-        named = laid.unsettled(rules, session.fiftyone.find_samples)
-        left = laid.closed(named, session.fiftyone.decode)
+        named = partitioned.unsettled(rules, session.fiftyone.find_samples)
+        left = partitioned.closed(named, session.fiftyone.decode)
         looked_at = pl.concat([each.select("annotation_id") for each in (left.fiftyone, left.baseline)])
         lacking = looked_at.join(left.database, on="annotation_id", how="anti")
         rows, hidden = look_behind(session, left.database, distinct("annotation_id", lacking))
         session.rest()
         return Swept(
-            Snapshot(Side.FIFTYONE, left.fiftyone, complete=True, as_of=labels_as_of, scanned=laid.fiftyone.rows),
-            Snapshot(Side.DATABASE, rows, complete=True, as_of=rows_as_of, scanned=laid.database.rows, hidden=hidden),
+            Snapshot(
+                Side.FIFTYONE, left.fiftyone, complete=True, as_of=labels_as_of, scanned=partitioned.fiftyone.rows
+            ),
+            Snapshot(
+                Side.DATABASE, rows, complete=True, as_of=rows_as_of, scanned=partitioned.database.rows, hidden=hidden
+            ),
             left.baseline,
-            laid.baseline.parts.rows,
-            Met(laid.met, left.named),
-            laid.not_ingested(left.named),
-            laid.stamped(edited_stamps(session.mapping, left.fiftyone, left.baseline))
+            partitioned.baseline.parts.rows,
+            Met(partitioned.met, left.named),
+            partitioned.not_ingested(left.named),
+            partitioned.stamped(edited_stamps(session.mapping, left.fiftyone, left.baseline))
             # Only what syncd wrote lately can have returned under one.
             if rules.history.written.height
             else pl.DataFrame(schema=STAMPS_SCHEMA),
         )
 
 
-def _known(session: Session, familiar: Familiar | None) -> pl.DataFrame:
-    return pl.DataFrame(schema=FAMILIAR_SCHEMA) if familiar is None else familiar.load(session.fingerprint)
+def _known(session: Session, cache: DocumentCache | None) -> pl.DataFrame:
+    return pl.DataFrame(schema=DOCUMENT_CACHE_SCHEMA) if cache is None else cache.load(session.fingerprint)
 
 
 def _speaks(session: Session) -> SpokenOf:

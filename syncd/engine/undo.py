@@ -15,7 +15,7 @@ from syncd.diff.review import settled
 from syncd.diff.tag_intents import verified_field
 from syncd.diff.tags import APPROVE, CLASS, PLACE
 from syncd.engine.current import Spoken, look, spoken
-from syncd.engine.direct_plan import MadeOptions, apply_made, made_plan
+from syncd.engine.direct_plan import DirectOptions, apply_direct, direct_plan
 from syncd.engine.result import RunResult, change_json
 from syncd.engine.session import Session
 from syncd.model import LABEL, Change, Json, Plan
@@ -81,7 +81,7 @@ def plan_undo(session: Session, entries: Sequence[dict[str, Any]]) -> Undo:
     verified = verified_field(mapping, session.policy.review)
     taken_back = _taken_back(heard, inverse.changes, verified.name if verified else None)
     answers = settled(session.policy.review, taken_back)
-    plan = replace(made_plan(mapping, inverse.changes), tags=answers.edits, answered=answers.answered)
+    plan = replace(direct_plan(mapping, inverse.changes), tags=answers.edits, answered=answers.answered)
     return Undo(plan, inverse.left)
 
 
@@ -99,9 +99,9 @@ def _taken_back(heard: Spoken, changes: Sequence[Change], verified: str | None) 
     return pl.concat(found)
 
 
-def undo(session: Session, entries: Sequence[dict[str, Any]], options: MadeOptions) -> Undone:
+def undo(session: Session, entries: Sequence[dict[str, Any]], options: DirectOptions) -> Undone:
     """Takes them back, as far as both sides still hold what they left."""
     planned = plan_undo(session, entries)
     if not planned.plan.changes:
         return Undone(planned.plan, planned.left, None)
-    return Undone(planned.plan, planned.left, apply_made(session, planned.plan, options))
+    return Undone(planned.plan, planned.left, apply_direct(session, planned.plan, options))

@@ -18,10 +18,11 @@ import polars as pl
 
 from syncd.diff.findings import content_of, shown
 from syncd.diff.frames import D, F, unreadable
-from syncd.diff.images import MOVED, is_other_image
+from syncd.diff.images import is_other_image
 from syncd.engine.partitions import Parts, parts_for
 from syncd.engine.session import Session
 from syncd.model import Field, Json, Mapping, Side
+from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.plan import AWAITING
 from syncd.model.snapshot import column, schema
 from syncd.model.values import differs
@@ -29,7 +30,7 @@ from syncd.store import conflicts, waiting
 
 DIFFERS, OTHER_IMAGE, ONLY_FIFTYONE, ONLY_DATABASE, NO_ID, DUPLICATE = (
     "differs",
-    MOVED,
+    ConflictKind.MOVED,
     "only_in_fiftyone",
     "only_in_database",
     "no_id",

@@ -9,12 +9,11 @@ from typing import Any
 import polars as pl
 
 from syncd.actor import person
-from syncd.engine.direct_plan import made_plan
+from syncd.engine.direct_plan import direct_plan
 from syncd.engine.session import Session
 from syncd.model import LABEL, Action, Change, Direction, Plan, Side, Snapshot
+from syncd.model.reasons import Reason
 from syncd.model.snapshot import column
-
-REASON = "vocabulary_fix"
 
 WAYS = {Side.FIFTYONE: Direction.TO_FIFTYONE, Side.DATABASE: Direction.TO_DATABASE}
 
@@ -34,7 +33,7 @@ def fix_plan(session: Session, meant: Mapping[str, str]) -> Fix:
     which the sides would still disagree (a reconcile decides there), and sides to which the label may not be written.
     """
     if not meant:
-        return Fix(made_plan(session.mapping, ()), {})
+        return Fix(direct_plan(session.mapping, ()), {})
     rows = _affected(session.fiftyone.read_all(), session.database.read_all(), meant)
     judged = rows.with_columns(_why_left(session).alias("left"))
     counted = judged.filter(pl.col("left").is_not_null()).group_by("left").len().sort("left")
@@ -44,7 +43,7 @@ def fix_plan(session: Session, meant: Mapping[str, str]) -> Fix:
         for row in judged.filter(pl.col("left").is_null()).iter_rows(named=True)
         for change in _changes(row, actor)
     ]
-    return Fix(made_plan(session.mapping, changes), dict(counted.iter_rows()))
+    return Fix(direct_plan(session.mapping, changes), dict(counted.iter_rows()))
 
 
 def _affected(fiftyone: Snapshot, database: Snapshot, meant: Mapping[str, str]) -> pl.DataFrame:
@@ -110,7 +109,7 @@ def _changes(row: dict[str, Any], actor: str) -> Iterator[Change]:
                 field=LABEL,
                 old=old,
                 new=new,
-                reason=REASON,
+                reason=Reason.VOCABULARY_FIX,
                 actor=actor,
                 media=row["media"],
             )

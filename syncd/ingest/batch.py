@@ -23,7 +23,7 @@ from syncd.ingest.judge import faults, judge_rows, judge_sizes, refuse_unknown, 
 from syncd.ingest.source import FRAME as FRAME_COLUMN
 from syncd.model import Action, Direction, Plan, Scope, Side, Snapshot
 from syncd.model.canonical import respelt
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
 from syncd.model.snapshot import SAMPLES_SCHEMA, baseline_schema, empty_samples, known_column, schema
 from syncd.store import baseline
 
@@ -134,7 +134,7 @@ def write_batch(work: Work, prepared: Prepared, run_id: str) -> Written:
     appended = 0
     if inserts:
         recorded = apply(session, narrowed, run_id).recorded
-        appended = sum(each.status == APPLIED for each in recorded)
+        appended = sum(each.status == Status.APPLIED for each in recorded)
     else:
         baseline.save(session.state, session.tables, session.mapping, plan.baseline)
     session.state.commit()

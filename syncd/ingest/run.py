@@ -21,7 +21,8 @@ import polars as pl
 
 from syncd.config import Config
 from syncd.diff.vocabulary import nearest_terms
-from syncd.engine.failures import clear_errors, close_failed, locked_errors
+from syncd.engine.failures import clear_errors, locked_errors
+from syncd.engine.run_record import recorded
 from syncd.ingest.batch import Prepared, Written, prepare_batch, write_batch
 from syncd.ingest.context import Work, open_work
 from syncd.ingest.crops import recut
@@ -29,11 +30,11 @@ from syncd.ingest.judge import faults, judge_ids, no_faults, without
 from syncd.ingest.metadata import fill_metadata
 from syncd.ingest.predictions import refresh_predictions
 from syncd.ingest.result import IngestResult, Unknown
-from syncd.store import baseline, runs
+from syncd.model.run import RunMode
+from syncd.store import baseline
 from syncd.store.lock import one_run
 from syncd.vocabulary.push import Pushed, push_if_changed
 
-MODE = "ingest"
 BATCH = 4_000
 """Media of one batch: what is held in memory at once, and what an interrupted call does again."""
 
@@ -84,18 +85,11 @@ def ingest(config: Config, name: str, options: IngestOptions) -> IngestResult:
 def _recorded(work: Work, options: IngestOptions) -> IngestResult:
     """The ingest as a run of its own: opened, and closed with what came of it."""
     session = work.session
-    started = session.database.now()
-    run_id = runs.new_id(started)
-    runs.start(session.state, session.tables, work.binding.name, run_id, MODE, started)
-    session.state.commit()
-    try:
-        result = _ingest(work, options, run_id)
+    with recorded(session, RunMode.INGEST) as run:
+        result = _ingest(work, options, run.id)
         counts = {key: value for key, value in result.as_json().items() if key not in ("binding", "run_id", "seconds")}
-        runs.close(session.state, session.tables, run_id, runs.DONE, session.database.now(), counts=counts)
+        run.done(session.database.now(), counts)
         session.state.commit()
-    except BaseException as error:
-        close_failed(session, run_id, error)
-        raise
     return result
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.kinds import Json, Value, dumps
 from syncd.model.mapping import ID_FIELD, SAMPLE_FIELD, Direction, Side
+from syncd.model.reasons import Reason
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,19 +21,23 @@ Content: TypeAlias = "Value | dict[str, Value]"
 """The value of one field, or (insert, delete) of all fields of an annotation."""
 
 
-ANSWERED = "answered"
-"""Reason of the change that brings the database's answer to FiftyOne."""
+class Verdict(str, Enum):
+    """What the merge decides about a field of an annotation that both sides have, unless it is a conflict."""
 
-RESTORED = "restored"
-"""Reason of changes that give FiftyOne back what it lost: a label, or attributes of one."""
+    SAME = "same"
+    """Nothing is to be done."""
 
+    ADOPT = "adopt"
+    """Both sides agree, and the baseline does not know it yet."""
 
-RELABELLED = "relabelled"
-"""Reason of changes by which a person gave labels another class, on both sides at once."""
+    CONVERGED = "converged"
+    """Both sides made the same change."""
 
-FOR_REVIEW = "relabelled_for_review"
-"""The same where edits wait for review: FiftyOne alone is written, and holds an edit like any other. What is written
-so is agreed by nobody: it moves no baseline."""
+    TO_DATABASE = "to_database"
+    TO_FIFTYONE = "to_fiftyone"
+
+    AWAITING = "awaiting_review"
+    """The value goes to the database as soon as somebody approves of it."""
 
 
 class Action(str, Enum):
@@ -96,7 +101,7 @@ class Change:
         elif self.field == ID_FIELD:
             rank = "1"
         else:
-            rank = "0" if self.reason == RESTORED else "3"
+            rank = "0" if self.reason == Reason.RESTORED else "3"
         label = (self.label_id or "", self.sample_id or "")
         return (
             "~" if self.annotation_id is None else "+" if self.brings_label else "",

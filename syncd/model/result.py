@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeAlias
 
 from syncd.model.plan import Change, Content
 
-PENDING, APPLIED = "pending", "applied"
-SUPERSEDED, REFUSED, ABANDONED = "superseded", "refused", "abandoned"
-"""Why a change was not applied. ``superseded``: another value than the expected one stood there. ``refused``: the side
-would not take it, or its relations do not show it. ``abandoned``: the run died before it was done."""
 
-STATUSES = (PENDING, APPLIED, SUPERSEDED, REFUSED, ABANDONED)
+class Status(str, Enum):
+    """What became of a change. Tables, documents and filters hold its value."""
+
+    PENDING = "pending"
+    """It is about to be written."""
+
+    APPLIED = "applied"
+
+    SUPERSEDED = "superseded"
+    """Another value than the expected one stood there."""
+
+    REFUSED = "refused"
+    """The side would not take it, or its relations do not show it."""
+
+    ABANDONED = "abandoned"
+    """The run died before it was done."""
+
+    def __str__(self) -> str:
+        """The value, in every version of Python."""
+        return str(self.value)
 
 
 @dataclass(frozen=True)

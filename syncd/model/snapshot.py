@@ -192,5 +192,5 @@ DIGESTS_SCHEMA: dict[str, pl.DataType] = {
 }
 """What labels a sample holds: their number, and a digest of their ids and values."""
 
-FAMILIAR_SCHEMA: dict[str, pl.DataType] = HASHED_SCHEMA | DIGESTS_SCHEMA | {"edited_at": TIMESTAMP_DTYPE}
+DOCUMENT_CACHE_SCHEMA: dict[str, pl.DataType] = HASHED_SCHEMA | DIGESTS_SCHEMA | {"edited_at": TIMESTAMP_DTYPE}
 """What a document of that hash holds, as it was found when it was decoded. ``edited_at`` is null without labels."""

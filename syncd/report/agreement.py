@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from syncd.model import LABEL
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
 
 VERIFIED = "verified"
 KEY = ["binding", "annotation_id"]
@@ -53,7 +53,7 @@ def _last_words(changes: pl.DataFrame) -> pl.DataFrame:
     approves = (pl.col("field") == VERIFIED) & (pl.col("new") == "true")
     labels = pl.col("field") == LABEL
     events = (
-        changes.filter(pl.col("status") == APPLIED, pl.col("annotation_id").is_not_null(), labels | approves)
+        changes.filter(pl.col("status") == Status.APPLIED, pl.col("annotation_id").is_not_null(), labels | approves)
         .sort("seq")
         .with_columns(stands=pl.when(labels).then(pl.col("new_label")), stood=pl.when(labels).then(pl.col("old_label")))
         .with_columns(

@@ -8,9 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from syncd.diff.net_changes import PUT_BACK
 from syncd.model import LABEL, Action, Direction
-from syncd.model.result import APPLIED
+from syncd.model.reasons import PUT_BACK, Reason
+from syncd.model.result import Status
 from syncd.model.vocabulary import Term
 
 KEY = ["binding", "annotation_id"]
@@ -60,7 +60,7 @@ def net(changes: pl.DataFrame) -> tuple[Net, ...]:
     Nothing is gained where FiftyOne alone was given back what the database had all along.
     """
     again = (pl.col("action") == Action.INSERT.value) & pl.col("reason").is_in(PUT_BACK)
-    again = (pl.col("direction") == Direction.TO_FIFTYONE.value) & (again | (pl.col("reason") == "stale_revert"))
+    again = (pl.col("direction") == Direction.TO_FIFTYONE.value) & (again | (pl.col("reason") == Reason.STALE_REVERT))
     moved = _moved(changes).filter(pl.col("old_label").ne_missing(pl.col("new_label")), ~again.fill_null(False))
     gained = moved.select(label="new_label", gained=pl.lit(1), lost=pl.lit(0))
     lost = moved.select(label="old_label", gained=pl.lit(0), lost=pl.lit(1))
@@ -113,7 +113,7 @@ def _without_undone(moved: pl.DataFrame, changes: pl.DataFrame) -> pl.DataFrame:
 def _moved(changes: pl.DataFrame) -> pl.DataFrame:
     """Applied changes that hold a label; where one run gave both sides the same one, that of the database alone."""
     holds = pl.col("old_label").is_not_null() | pl.col("new_label").is_not_null()
-    moved = changes.filter(pl.col("status") == APPLIED, holds)
+    moved = changes.filter(pl.col("status") == Status.APPLIED, holds)
     # An annotation whose id is not known is nobody's twin.
     whose = pl.coalesce("annotation_id", pl.concat_str(pl.lit("\0"), "seq"))
     same = ["run_id", "binding", "whose", "field", "new_label"]

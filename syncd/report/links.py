@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
 
 
 def in_the_app(app_url: str | None, dataset: str | None, sample_id: str | None) -> str | None:
@@ -16,4 +16,4 @@ def in_the_app(app_url: str | None, dataset: str | None, sample_id: str | None) 
 
 def undo_command(seq: int, status: str) -> str | None:
     """What to type to take the change back; ``None`` for one that never came into effect."""
-    return f"syncd undo {seq}" if status == APPLIED else None
+    return f"syncd undo {seq}" if status == Status.APPLIED else None

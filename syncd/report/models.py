@@ -8,7 +8,7 @@ import polars as pl
 
 from syncd.ingest.evaluation import Evaluation, score
 from syncd.model import LABEL, Action
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
 
 MISSING = "(none)"
 """What a label or prediction that is not there is called in an evaluation."""
@@ -46,7 +46,7 @@ def model(binding: str, field: str, predicted: pl.DataFrame, changes: pl.DataFra
     """
     moved = changes.filter(
         pl.col("binding") == binding,
-        pl.col("status") == APPLIED,
+        pl.col("status") == Status.APPLIED,
         (pl.col("field") == LABEL) | pl.col("field").is_null(),
         pl.col("annotation_id").is_not_null(),
     ).sort("seq")

@@ -26,7 +26,7 @@ from syncd.ingest.dataset_setup import S3_URI
 from syncd.ingest.media.bucket import S3, place_of
 from syncd.ingest.media.probe import RAISED, Readable
 from syncd.model import Kind
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
 from syncd.model.snapshot import column
 from syncd.report.thumbnails import TooLarge, data_uri, thumbnails
 
@@ -93,7 +93,7 @@ def take(config: Config, changes: pl.DataFrame, number: int, *, budget: int = BU
 def chosen(changes: pl.DataFrame, number: int) -> pl.DataFrame:
     """The changes to picture: of each transition the latest, then the next of each, the most frequent first. Pure."""
     applied = changes.filter(
-        pl.col("status") == APPLIED,
+        pl.col("status") == Status.APPLIED,
         pl.col("annotation_id").is_not_null(),
         pl.col("old_label").is_not_null() | pl.col("new_label").is_not_null(),
     )

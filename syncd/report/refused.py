@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from syncd.model import LABEL, Json
 from syncd.model.conflict_kinds import ConflictKind
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
 from syncd.report.selection import MOMENT, Selection
 from syncd.report.totals import Tally, tally
 from syncd.store.conflicts import OPEN
@@ -75,7 +75,7 @@ def _typed(value: Json) -> str | None:
 def refused(found: pl.DataFrame, changes: pl.DataFrame) -> tuple[Refused, ...]:
     """The refused labels, the most frequent first; ``changes`` say what became of them. Pure."""
     given = changes.filter(
-        pl.col("status") == APPLIED, pl.col("field") == LABEL, pl.col("annotation_id").is_not_null()
+        pl.col("status") == Status.APPLIED, pl.col("field") == LABEL, pl.col("annotation_id").is_not_null()
     ).select("binding", "annotation_id", "seq", "applied_at", became="new_label")
     numbered = found.with_row_index("number")
     later = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Totals:
 
 def totals(changes: pl.DataFrame) -> Totals:
     """Counts the changes by each of their properties."""
-    done = changes.filter(pl.col("status") == APPLIED)
+    done = changes.filter(pl.col("status") == Status.APPLIED)
     days = done.select(day=pl.col("applied_at").dt.strftime("%Y-%m-%d"))
     return Totals(
         changes=done.height,

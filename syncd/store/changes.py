@@ -17,8 +17,8 @@ from syncd.adapters.sql.arrays import array
 from syncd.adapters.sql.encoding import codec_of, escaped
 from syncd.model import Action, Change, Direction, Mapping, to_json
 from syncd.model.kinds import from_json, storable
-from syncd.model.plan import ANSWERED
-from syncd.model.result import APPLIED, PENDING
+from syncd.model.reasons import Reason
+from syncd.model.result import Status
 from syncd.pipelining import ahead, batches
 from syncd.store import runs
 from syncd.store.baseline import TextRows, copy_in
@@ -79,7 +79,7 @@ def entry_of(connection: Connection, binding: str, run_id: str, change: Change) 
         "reason": change.reason,
         "actor": None if change.actor is None else escaped(codec_of(connection), change.actor),
         "edited_at": change.edited_at,
-        "status": PENDING,
+        "status": Status.PENDING,
         "undo_of": change.undo_of,
     }
 
@@ -130,14 +130,18 @@ def note_ids(connection: Connection, tables: Tables, ids: Mapping_[int, str | No
 def noted(connection: Connection, tables: Tables, binding: str) -> set[int]:
     """The pending entries (``seq``) at which it is noted what the database made of them."""
     table = tables.change
-    chosen = sa.select(table.c.seq).where(table.c.binding == binding, table.c.status == PENDING)
+    chosen = sa.select(table.c.seq).where(table.c.binding == binding, table.c.status == Status.PENDING)
     return set(connection.execute(chosen.where(table.c.applied_at.is_not(None))).scalars())
 
 
 def pending(connection: Connection, tables: Tables, mapping: Mapping) -> list[Intent]:
     """Intents of a run that died before it could record what became of them, in order of ``seq``."""
     table = tables.change
-    chosen = sa.select(table).where(table.c.binding == mapping.binding, table.c.status == PENDING).order_by(table.c.seq)
+    chosen = (
+        sa.select(table)
+        .where(table.c.binding == mapping.binding, table.c.status == Status.PENDING)
+        .order_by(table.c.seq)
+    )
     return [
         Intent(int(row["seq"]), row["run_id"], change_of(row, mapping)) for row in connection.execute(chosen).mappings()
     ]
@@ -262,7 +266,7 @@ def _update_batch(connection: Connection, tables: Tables, at: datetime, updates:
 def any_applied(connection: Connection, tables: Tables, binding: str) -> bool:
     """Whether the log has a change of the binding that was applied."""
     table = tables.change
-    chosen = sa.select(sa.literal(1)).where(table.c.binding == binding, table.c.status == APPLIED).limit(1)
+    chosen = sa.select(sa.literal(1)).where(table.c.binding == binding, table.c.status == Status.APPLIED).limit(1)
     return connection.execute(chosen).first() is not None
 
 
@@ -315,8 +319,8 @@ def with_answers(
         chosen = sa.select(table).where(
             table.c.binding == binding,
             table.c.run_id.in_(runs_meant[start : start + BATCH]),
-            table.c.reason == ANSWERED,
-            table.c.status == APPLIED,
+            table.c.reason == Reason.ANSWERED,
+            table.c.status == Status.APPLIED,
         )
         for answer in connection.execute(chosen).mappings():
             key = (answer["run_id"], answer["annotation_id"])

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 from sqlalchemy import Connection
 
-from syncd.model.result import PENDING
+from syncd.model.result import Status
 from syncd.store import changes, runs
 from syncd.store.chain import COVERED, Soundness, check, covered
 from syncd.store.tables import Tables
@@ -65,7 +65,7 @@ class _Writing:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for entry in self._entries:
-            if entry["status"] == PENDING and entry["hash"] is None:
+            if entry["status"] == Status.PENDING and entry["hash"] is None:
                 self.pending += 1
             else:
                 self._write(covered(entry) | {"hash": entry["hash"]})

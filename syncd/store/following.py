@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from syncd.model.result import PENDING
+from syncd.model.result import Status
 
 SLACK = 10_000
 """Bindings write side by side: an entry may become visible after others with greater numbers, by so much."""
@@ -26,9 +26,9 @@ def follow(
     floor = highest = after
     while True:
         found = query(floor)
-        fresh = [each for each in found if each["seq"] not in seen and each["status"] != PENDING]
+        fresh = [each for each in found if each["seq"] not in seen and each["status"] != Status.PENDING]
         seen.update(each["seq"] for each in fresh)
-        waiting = [each["seq"] for each in found if each["status"] == PENDING]
+        waiting = [each["seq"] for each in found if each["status"] == Status.PENDING]
         highest = max([highest, *(each["seq"] for each in found)])
         floor = max(after, min([highest - SLACK, *(seq - 1 for seq in waiting)]))
         seen = {seq for seq in seen if seq > floor}

@@ -11,16 +11,24 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import any_of
-from syncd.diff.inputs import BY_HAND_SCHEMA, STANDING_SCHEMA
+from syncd.diff.inputs import BY_HAND_SCHEMA, WAITED_SCHEMA
 from syncd.model import FLAG, Action, Direction, Side
 from syncd.model.conflict_kinds import BY_HAND
 from syncd.model.plan import AWAITING
-from syncd.model.result import APPLIED, SUPERSEDED
+from syncd.model.reasons import Reason
+from syncd.model.result import Status
 from syncd.model.snapshot import distinct
 from syncd.store import conflicts, runs
 from syncd.store.tables import Tables
 
-CARRIED = ("reviewed", "alias", "on_conflict", "drawn_in_fiftyone", "deleted_in_fiftyone", "converged")
+CARRIED = (
+    Reason.REVIEWED,
+    Reason.ALIAS,
+    Reason.ON_CONFLICT,
+    Reason.DRAWN,
+    Reason.DELETED_IN_FIFTYONE,
+    Reason.CONVERGED,
+)
 """Reasons of changes that somebody had made in FiftyOne by hand; a tag is none of its list's labels."""
 
 
@@ -31,7 +39,7 @@ def nobody() -> pl.DataFrame:
 
 def nothing() -> pl.DataFrame:
     """Nothing waits."""
-    return pl.DataFrame(schema=STANDING_SCHEMA)
+    return pl.DataFrame(schema=WAITED_SCHEMA)
 
 
 def of_last_run(
@@ -65,21 +73,15 @@ def standing(connection: Connection, tables: Tables, binding: str) -> pl.DataFra
     )
     rows = [tuple(row) for row in connection.execute(waits)]
     rows += [(*row, None, None) for row in connection.execute(drawn)]
-    return pl.DataFrame(rows, schema=STANDING_SCHEMA, orient="row")
+    return pl.DataFrame(rows, schema=WAITED_SCHEMA, orient="row")
 
 
-def _run_before(connection: Connection, tables: Tables, binding: str) -> sa.RowMapping | None:
+def _run_before(connection: Connection, tables: Tables, binding: str) -> dict[str, Any] | None:
     """The last run that did anything, unless others have read the database since then and left no row behind."""
-    run, cursor = tables.run, tables.cursor
+    cursor = tables.cursor
     read = sa.select(cursor.c.position).where(cursor.c.binding == binding, cursor.c.side == Side.DATABASE.value)
     position = connection.execute(read).scalar_one_or_none()
-    newest = (
-        sa.select(run.c.id, run.c.started_at, run.c.finished_at)
-        .where(run.c.binding == binding, run.c.status.not_in([runs.RUNNING, runs.HELD]), run.c.finished_at.is_not(None))
-        .order_by(run.c.started_at.desc())
-        .limit(1)
-    )
-    found = connection.execute(newest).mappings().first()
+    found = runs.latest(connection, tables, binding, carried_out=True)
     if found is None or (position is not None and found["finished_at"] < position):
         return None
     return found
@@ -95,14 +97,14 @@ def _on_samples(
 
 
 def _found_by(
-    tables: Tables, binding: str, run: sa.RowMapping, since: datetime
+    tables: Tables, binding: str, run: dict[str, Any], since: datetime
 ) -> Iterator[tuple[sa.Column[str], sa.Select[Any]]]:
     """What a run found changed by hand, with the column of the samples."""
     change, conflict, waiting = tables.change, tables.conflict, tables.waiting
     changes = sa.select(change.c.annotation_id, change.c.sample_id).where(
         change.c.binding == binding,
         change.c.run_id == run["id"],
-        change.c.status.in_([APPLIED, SUPERSEDED]),
+        change.c.status.in_([Status.APPLIED, Status.SUPERSEDED]),
         change.c.reason.in_(CARRIED),
         change.c.direction.is_distinct_from(Direction.TO_FIFTYONE.value),
         change.c.field.is_distinct_from(FLAG),
@@ -135,7 +137,7 @@ def _returned(tables: Tables, since: datetime) -> sa.Exists:
     return sa.exists().where(
         before.c.binding == change.c.binding,
         before.c.annotation_id == change.c.annotation_id,
-        before.c.status == APPLIED,
+        before.c.status == Status.APPLIED,
         before.c.direction == Direction.TO_FIFTYONE.value,
         before.c.applied_at >= since,
         before.c.seq < change.c.seq,

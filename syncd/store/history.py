@@ -12,16 +12,22 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import any_of
-from syncd.diff.findings import DRAWN
 from syncd.diff.inputs import EARLIER_SCHEMA, HALF_SCHEMA, UNFILLED_SCHEMA, WAITING_SCHEMA, WRITTEN_SCHEMA, History
-from syncd.diff.tag_intents import BY_TAG
 from syncd.model import Action, Direction
-from syncd.model.plan import AWAITING, FOR_REVIEW, RESTORED
-from syncd.model.result import ABANDONED, APPLIED, PENDING
+from syncd.model.plan import AWAITING
+from syncd.model.reasons import BY_TAG, Reason
+from syncd.model.result import Status
 from syncd.store import answered, conflicts, hand_edits
 from syncd.store.tables import Tables
 
-FROM_DATABASE = ("changed_at_home", "on_conflict", "first_sync", "new_in_database", "restored", "stale_revert")
+FROM_DATABASE = (
+    Reason.CHANGED_AT_HOME,
+    Reason.ON_CONFLICT,
+    Reason.FIRST_SYNC,
+    Reason.NEW_IN_DATABASE,
+    Reason.RESTORED,
+    Reason.STALE_REVERT,
+)
 """Reasons of changes to FiftyOne whose actor is the one that the database names."""
 
 
@@ -59,7 +65,7 @@ def load(
 def newest(connection: Connection, tables: Tables, binding: str, until: datetime) -> datetime | None:
     """When the newest change of a binding was applied, or found to be agreed on; of those of a time that has come."""
     table = tables.change
-    applied = (table.c.binding == binding, table.c.status == APPLIED, table.c.applied_at <= until)
+    applied = (table.c.binding == binding, table.c.status == Status.APPLIED, table.c.applied_at <= until)
     chosen = sa.select(sa.func.max(table.c.applied_at)).where(*applied)
     return _aware(connection.execute(chosen).scalar_one_or_none())
 
@@ -74,10 +80,10 @@ def with_earlier(
     table, run = tables.change, tables.run
     applied = (
         table.c.binding == binding,
-        table.c.status == APPLIED,
+        table.c.status == Status.APPLIED,
         table.c.applied_at <= until,
         # What was written for review was not agreed.
-        table.c.reason != FOR_REVIEW,
+        table.c.reason != Reason.RELABELLED_FOR_REVIEW,
     )
     chosen = (
         sa.select(
@@ -115,7 +121,7 @@ def _newest_elsewhere(
     table = tables.change
     chosen = sa.select(table.c.annotation_id, table.c.applied_at).where(
         table.c.binding == binding,
-        table.c.status == APPLIED,
+        table.c.status == Status.APPLIED,
         table.c.applied_at <= until,
         table.c.annotation_id.is_not(None),
     )
@@ -167,7 +173,7 @@ def _written(
         table.c.seq,
     ).where(
         table.c.binding == binding,
-        table.c.status == APPLIED,
+        table.c.status == Status.APPLIED,
         table.c.direction == Direction.TO_FIFTYONE.value,
         table.c.applied_at.between(since, until),
     )
@@ -186,7 +192,7 @@ def _halves(
         later.c.annotation_id == table.c.annotation_id,
         later.c.field == table.c.field,
         later.c.direction == Direction.TO_DATABASE.value,
-        later.c.status == APPLIED,
+        later.c.status == Status.APPLIED,
         later.c.seq > table.c.seq,
     )
     chosen = sa.select(
@@ -213,7 +219,7 @@ def signed(connection: Connection, tables: Tables, binding: str, ids: Collection
     table, later = tables.change, tables.change.alias()
     own = sa.and_(
         table.c.binding == binding,
-        table.c.status == APPLIED,
+        table.c.status == Status.APPLIED,
         table.c.direction == Direction.TO_DATABASE.value,
         table.c.action != Action.DELETE.value,
     )
@@ -223,7 +229,7 @@ def signed(connection: Connection, tables: Tables, binding: str, ids: Collection
     named_since = sa.exists().where(
         later.c.binding == binding,
         later.c.annotation_id == table.c.annotation_id,
-        later.c.status == APPLIED,
+        later.c.status == Status.APPLIED,
         later.c.direction == Direction.TO_FIFTYONE.value,
         later.c.reason.in_(FROM_DATABASE),
         later.c.actor.is_not(None),
@@ -236,7 +242,9 @@ def signed(connection: Connection, tables: Tables, binding: str, ids: Collection
 
 def _came_to_nothing(table: sa.Table, since: datetime) -> sa.ColumnElement[bool]:
     """Whether a run died before it carried an entry out; the next one may be about to take it up again."""
-    return sa.or_(sa.and_(table.c.status == ABANDONED, table.c.applied_at >= since), table.c.status == PENDING)
+    return sa.or_(
+        sa.and_(table.c.status == Status.ABANDONED, table.c.applied_at >= since), table.c.status == Status.PENDING
+    )
 
 
 def _unfilled(
@@ -248,7 +256,7 @@ def _unfilled(
         later.c.binding == binding,
         later.c.annotation_id == table.c.annotation_id,
         later.c.field == table.c.field,
-        later.c.status == APPLIED,
+        later.c.status == Status.APPLIED,
         later.c.seq > table.c.seq,
     )
     chosen = sa.select(table.c.annotation_id, table.c.field).where(
@@ -256,7 +264,7 @@ def _unfilled(
         _came_to_nothing(table, since),
         table.c.direction == Direction.TO_FIFTYONE.value,
         table.c.field.is_not(None),
-        table.c.reason == RESTORED,
+        table.c.reason == Reason.RESTORED,
         ~written_since,
     )
     return _frame(connection, _about(connection, chosen, table, ids), UNFILLED_SCHEMA)
@@ -290,7 +298,7 @@ def _minted(connection: Connection, tables: Tables, binding: str) -> frozenset[t
     An id that was in it, and was deleted there later, is no such id. What is still pending is settled first.
     """
     table = tables.change
-    landed = sa.func.max(sa.case((table.c.status.in_((APPLIED, PENDING)), 1), else_=0))
+    landed = sa.func.max(sa.case((table.c.status.in_((Status.APPLIED, Status.PENDING)), 1), else_=0))
     chosen = (
         sa.select(table.c.annotation_id, sa.func.max(table.c.label_id))
         .where(
@@ -300,7 +308,7 @@ def _minted(connection: Connection, tables: Tables, binding: str) -> frozenset[t
             table.c.direction == sa.literal_column(f"'{Direction.TO_DATABASE.value}'"),
             table.c.annotation_id.is_not(None),
             table.c.label_id.is_not(None),
-            table.c.reason == DRAWN,
+            table.c.reason == Reason.DRAWN,
         )
         .group_by(table.c.annotation_id)
         .having(landed == 0)

@@ -13,12 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.adapters.sql.clock import UNLIKE, clock
+from syncd.model.run import RunMode, RunStatus
 from syncd.store.tables import Tables
-
-INCREMENTAL, FULL = "incremental", "full"
-"""Modes of the runs that read both sides and judge."""
-
-RUNNING, DONE, HELD, FAILED, DEAD = "running", "done", "held", "failed", "dead"
 
 
 def new_id(at: datetime) -> str:
@@ -26,20 +22,20 @@ def new_id(at: datetime) -> str:
     return f"{at:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
-def start(connection: Connection, tables: Tables, binding: str, run_id: str, mode: str, at: datetime) -> None:
+def start(connection: Connection, tables: Tables, binding: str, run_id: str, mode: RunMode, at: datetime) -> None:
     """Opens a run; any run of the binding that was still open is dead, since this one holds the lock."""
     table = tables.run
     connection.execute(
         sa.update(table)
-        .where(table.c.binding == binding, table.c.status == RUNNING)
-        .values(status=DEAD, finished_at=at, error="the process ended before the run did")
+        .where(table.c.binding == binding, table.c.status == RunStatus.RUNNING)
+        .values(status=RunStatus.DEAD, finished_at=at, error="the process ended before the run did")
     )
     connection.execute(
         sa.insert(table).values(
             id=run_id,
             binding=binding,
             mode=mode,
-            status=RUNNING,
+            status=RunStatus.RUNNING,
             started_at=at,
             host=socket.gethostname(),
             pid=os.getpid(),
@@ -52,10 +48,10 @@ def close(
     connection: Connection,
     tables: Tables,
     run_id: str,
-    status: str,
+    status: RunStatus,
     at: datetime,
     *,
-    mode: str | None = None,
+    mode: RunMode | None = None,
     counts: dict[str, Any] | None = None,
     held: str | None = None,
     error: str | None = None,
@@ -67,7 +63,7 @@ def close(
         values["counts"] = counts
     if mode is not None:
         values["mode"] = mode
-    mine = (tables.run.c.id == run_id) & (tables.run.c.status == RUNNING)
+    mine = (tables.run.c.id == run_id) & (tables.run.c.status == RunStatus.RUNNING)
     connection.execute(sa.update(tables.run).where(mine).values(values))
 
 
@@ -100,8 +96,10 @@ def heads(connection: Connection, tables: Tables, binding: str) -> dict[str, str
     return {row[0]: row[1] for row in connection.execute(chosen)}
 
 
-def latest(connection: Connection, tables: Tables, binding: str, *, modes: Sequence[str] = ()) -> dict[str, Any] | None:
-    """The newest run of a binding; of one of these modes, if any are given.
+def latest(
+    connection: Connection, tables: Tables, binding: str, *, modes: Sequence[str] = (), carried_out: bool = False
+) -> dict[str, Any] | None:
+    """The newest run of a binding; of one of these modes, if any are given; ``carried_out``: neither open nor held.
 
     One that began in the future began while the clock was ahead, and counts only where there is no other.
     """
@@ -109,6 +107,9 @@ def latest(connection: Connection, tables: Tables, binding: str, *, modes: Seque
     chosen = sa.select(table).where(table.c.binding == binding).order_by(table.c.started_at.desc()).limit(1)
     if modes:
         chosen = chosen.where(table.c.mode.in_(modes))
+    if carried_out:
+        ended = table.c.finished_at.is_not(None)
+        chosen = chosen.where(ended, table.c.status.not_in([RunStatus.RUNNING, RunStatus.HELD]))
     begun = chosen.where(table.c.started_at <= clock(connection) + UNLIKE)
     found = connection.execute(begun).mappings().first() or connection.execute(chosen).mappings().first()
     return None if found is None else dict(found)

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from syncd.model import Change
 from syncd.model.kinds import dumps
-from syncd.model.result import ABANDONED
+from syncd.model.result import Status
 from syncd.pipelining import batches
 from syncd.store.changes import BATCH, Intent, Outcome, entry_of, finish, record_intents
 from syncd.store.tables import Tables
@@ -80,7 +80,7 @@ def take_up(
         [each for each in left if each.seq in lost],
         [each for each in left if each.seq not in lost],
     )
-    finish(connection, tables, binding, [Outcome(each.seq, each.change, ABANDONED) for each in dead], at)
+    finish(connection, tables, binding, [Outcome(each.seq, each.change, Status.ABANDONED) for each in dead], at)
     intents = [Intent(each.seq, run_id, change) for each, change in zip(kept, taken, strict=False)]
     _write_over(connection, tables, binding, kept, intents)
     numbers = [each.seq for each in intents]

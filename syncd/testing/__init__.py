@@ -5,8 +5,8 @@
     rows.put("a1", {"label": "Copepoda"}, media="/images/1.png")
     faults.fail(DatabaseUnavailable("gone"), method="write", at=2)
 
-They behave like the real sides, and pass the same contract tests (``tests/contract``). Their other methods act for
-people who edit the side behind syncd's back.
+They behave like the real sides, and pass the same contract tests (:mod:`syncd.testing.contract`). Their other methods
+act for people who edit the side behind syncd's back.
 """
 
 from syncd.testing.faults import Faults

@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+pytest.register_assert_rewrite("syncd.testing.contract")
+
 import servers
 from contract import fiftyone_bench as fo
-from contract.bench import Bench
 from contract.memory_bench import MemoryLabelsBench, MemoryRowsBench
 from contract.sql_bench import POSTGRES, SQLITE, SqlBench
 from syncd import embedded
 from syncd.adapters.fiftyone import crowded_samples
 from syncd.model import LabelType
+from syncd.testing.contract.bench import Bench
 
 LABELS = ["memory-labels", "classification", "classifications", "detections"]
 STANDALONE = "standalone"

@@ -8,15 +8,17 @@ from datetime import datetime, timezone
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from bson import ObjectId
 from pymongo.database import Database
 
-from contract.bench import KINDS, PLACE, Bench, Content, Item, mapping_of
+from syncd.adapters.fiftyone import read_all
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
 from syncd.adapters.fiftyone.dataset import describe
 from syncd.adapters.fiftyone.mapping import LabelMapping, stored_kinds
 from syncd.model import BOX, LABEL, Kind, LabelType, Value
 from syncd.model.values import canonical_value
+from syncd.testing.contract.bench import KINDS, PLACE, Bench, Content, Item, mapping_of
 
 FIELD = "ground_truth"
 
@@ -76,6 +78,9 @@ class FiftyOneBench(Bench):
     def samples(self) -> Any:
         """The dataset's collection."""
         return self.adapter.samples
+
+    def read_in_small_parts(self, patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(read_all, "PAGE", 3)
 
     def reset(self) -> None:
         """Makes the dataset empty again, and the server content with every value."""

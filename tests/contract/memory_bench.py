@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from contract.bench import KINDS, Bench, Content, Item, item, mapping_of
 from syncd.model import Value
 from syncd.testing import Faults, Label, MemoryLabels, MemoryRows
 from syncd.testing.content import canonical_values
+from syncd.testing.contract.bench import KINDS, Bench, Content, Item, item, mapping_of
 
 
 class MemoryRowsBench(Bench):

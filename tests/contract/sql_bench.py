@@ -9,13 +9,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from contract.bench import KINDS, PLACE, Bench, Content, Item, mapping_of
 from syncd.adapters.connect import open_database
 from syncd.adapters.sql.adapter import SqlAdapter
 from syncd.adapters.sql.describe import describe
 from syncd.adapters.sql.mapping import TableMapping
 from syncd.model import BOX, Kind, Value
 from syncd.model.values import canonical_value
+from syncd.testing.contract.bench import KINDS, PLACE, Bench, Content, Item, mapping_of
 
 PLACES = ("x", "y", "w", "h")
 NAMES = [name for name in KINDS if name != BOX]

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from contract.bench import KINDS, Bench, applied, held, item, mapping_of
 from contract.memory_bench import MemoryLabelsBench, MemoryRowsBench
 from syncd.adapters.base import LabelStore, RowStore
 from syncd.adapters.fiftyone.dataset import DatasetChanged, DatasetMissing
 from syncd.errors import ConnectionFailed, DatabaseUnavailable
 from syncd.model import Change, LabelType
 from syncd.testing import Faults, Label, MemoryLabels, MemoryRows
+from syncd.testing.contract.bench import KINDS, Bench, applied, held, item, mapping_of
 
 GONE = DatabaseUnavailable("gone")
 

@@ -8,16 +8,16 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from contract.bench import Bench, item
 from contract.fiftyone_bench import FiftyOneBench
-from contract.values import ONE
 from syncd.adapters.fiftyone import read_all as fiftyone_read
 from syncd.diff.settled import digests
-from syncd.engine.document_cache import Recognised
+from syncd.engine.document_cache import CacheLookup
 from syncd.model import Side
-from syncd.model.snapshot import DIGESTS_SCHEMA, FAMILIAR_SCHEMA, schema
+from syncd.model.snapshot import DIGESTS_SCHEMA, DOCUMENT_CACHE_SCHEMA, schema
+from syncd.testing.contract.bench import Bench, item
+from syncd.testing.contract.values import ONE
 
-NOTHING = pl.DataFrame(schema=FAMILIAR_SCHEMA)
+NOTHING = pl.DataFrame(schema=DOCUMENT_CACHE_SCHEMA)
 NO_DIGESTS = pl.DataFrame(schema=DIGESTS_SCHEMA)
 
 
@@ -33,7 +33,7 @@ class Reading:
     def __init__(self, bench: Bench, known: pl.DataFrame = NOTHING) -> None:
         assert bench.labels is not None
         self.store = bench.labels
-        self.recognised = Recognised(None, bench.mapping, known, lambda _: ())
+        self.recognised = CacheLookup(None, bench.mapping, known, lambda _: ())
         self.frames = [pl.DataFrame(schema=schema(Side.FIFTYONE, bench.mapping))]
         self.store.read_all_to(self, self.recognised)
 

@@ -12,7 +12,7 @@ import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from syncd.diff.resolution.answer import Take
-from syncd.engine.direct_plan import UNDO, MadeOptions
+from syncd.engine.direct_plan import DirectOptions
 from syncd.engine.options import Options
 from syncd.engine.recover import recover
 from syncd.engine.resolve import resolve
@@ -23,7 +23,8 @@ from syncd.engine.undo import undo
 from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable
 from syncd.model import BOX, LABEL, Action, Change, Direction, Side
 from syncd.model.conflict_kinds import ConflictKind
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
+from syncd.model.run import RunMode
 from syncd.store import changes, conflicts
 from syncd.testing import Faults
 from trust_model import quiet
@@ -404,14 +405,16 @@ class TrustMachine(RuleBasedStateMachine):
     @rule(pick=PICK, whole_run=st.booleans())
     def undo(self, pick: int, whole_run: bool) -> None:
         with self._session() as session:
-            log = changes.query(session.state, session.tables, bindings=[session.mapping.binding], status=APPLIED)
+            log = changes.query(
+                session.state, session.tables, bindings=[session.mapping.binding], status=Status.APPLIED
+            )
             session.rest()
             if not log:
                 return
             chosen = log[pick % len(log)]
             entries = [each for each in log if each["run_id"] == chosen["run_id"]] if whole_run else [chosen]
             self._forget_objects()
-            undo(session, entries, MadeOptions(UNDO, braked=False))
+            undo(session, entries, DirectOptions(RunMode.UNDO, braked=False))
 
     @rule()
     def come_to_rest(self) -> None:

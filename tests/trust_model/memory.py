@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
 from syncd.adapters.connect import engine_for
-from syncd.engine.document_cache import Familiar
+from syncd.engine.document_cache import DocumentCache
 from syncd.engine.session import Session
 from syncd.model import (
     BOX,
@@ -124,7 +124,7 @@ class Servers:
     """Databases for syncd's own tables, emptied and used over and over."""
 
     def __init__(self, folder: Path) -> None:
-        self.familiar = Familiar(folder / "documents", "in memory")
+        self.document_cache = DocumentCache(folder / "documents", "in memory")
         self.writing = _engine(folder / "writing.sqlite")
         self.state = _engine(folder / "state.sqlite")
 
@@ -158,7 +158,7 @@ class MemorySides:
         self.dataset = MemoryLabels(self.mapping, clock=lambda: self.clock.of(Side.FIFTYONE))
         self.table = TransactionalRows(self.mapping, clock=lambda: self.clock.of(Side.DATABASE), makes=rounded)
         self.gone: dict[str, Sample] = {}
-        self.familiar = servers.familiar
+        self.document_cache = servers.document_cache
         self.writing = servers.writing
         self.state = servers.state if apart else servers.writing
         for engine in (self.writing, self.state):
@@ -209,7 +209,7 @@ class MemorySides:
                 tables=tables_for(state, SCHEMA),
                 schema=SCHEMA,
                 vocabulary=NARROW_WORDS if rules.narrow else WORDS,
-                familiar=self.familiar,
+                document_cache=self.document_cache,
             )
 
     def samples(self) -> Sequence[str]:

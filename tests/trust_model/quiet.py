@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from syncd.engine.session import Session
 from syncd.model import ID_FIELD, Side
-from syncd.model.plan import ANSWERED
-from syncd.model.result import APPLIED, PENDING
+from syncd.model.reasons import Reason
+from syncd.model.result import Status
 from syncd.store import changes
 from trust_model.history import Edit, History
 from trust_model.sides import Rules, SeenLabel, Sides
@@ -45,7 +45,7 @@ class Books:
     @property
     def applied(self) -> list[dict[str, Any]]:
         """The changes that came about."""
-        return [each for each in self.log if each["status"] == APPLIED]
+        return [each for each in self.log if each["status"] == Status.APPLIED]
 
     def is_open(self, annotation_id: str | None, field: str, label_id: str | None = None) -> bool:
         """Whether somebody has been told of this field, of the whole annotation, or of this label."""
@@ -301,8 +301,10 @@ def check_replay(read: Books, first: dict[str, dict[str, Any]]) -> None:
     its own back, nothing is agreed. What the database has answered is agreed, whether or not FiftyOne's label was
     edited again before it could be given it.
     """
-    plain = [each for each in read.log if each["reason"] != ANSWERED]
-    halves = {(each["run_id"], each["annotation_id"], each["field"]) for each in plain if each["status"] != APPLIED}
+    plain = [each for each in read.log if each["reason"] != Reason.ANSWERED]
+    halves = {
+        (each["run_id"], each["annotation_id"], each["field"]) for each in plain if each["status"] != Status.APPLIED
+    }
     halves.update(_left_alone(plain), _apart(plain))
     replayed = {annotation_id: dict(fields) for annotation_id, fields in first.items()}
     for entry in read.log:
@@ -354,7 +356,7 @@ def _is_late_half(earlier: dict[str, Any], later: dict[str, Any]) -> bool:
     return (
         ways.keys() == {"to_fiftyone", "to_database"}
         and ways["to_fiftyone"]["reason"] in ON_BOTH_SIDES
-        and later["status"] != APPLIED
+        and later["status"] != Status.APPLIED
         and earlier["action"] == later["action"] == "update"
         and same(earlier["new"], later["new"])
     )
@@ -376,19 +378,19 @@ def check_log(read: Books, session: Session) -> None:
     """The hash chain verifies, and nothing is left pending."""
     assert changes.verify(session.state, session.tables, session.mapping.binding).is_sound
     session.rest()
-    assert not [each for each in read.log if each["status"] == PENDING]
+    assert not [each for each in read.log if each["status"] == Status.PENDING]
     starts: Iterable[tuple[Any, ...]] = (
         (
             *(each[name] for name in ("run_id", "annotation_id", "label_id", "field", "direction", "action")),
             # An answer is a change of its own to what the run itself may have written.
-            each["reason"] == ANSWERED,
+            each["reason"] == Reason.ANSWERED,
         )
         for each in read.applied
     )
     twice = [each for each in starts if each[1] is not None]
     assert len(twice) == len(set(twice)), "one run logged a change twice"
     for each in read.log:
-        if each["reason"] == ANSWERED:
+        if each["reason"] == Reason.ANSWERED:
             assert asked(read, each), f"nothing was written that the database answered: {each}"
 
 

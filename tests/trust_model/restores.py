@@ -8,11 +8,10 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis.stateful import rule
 
-from syncd.diff.rewind import RECOVERED
 from syncd.engine.options import Options
 from syncd.engine.recover import recover
 from syncd.model import Side
-from syncd.model.plan import ANSWERED
+from syncd.model.reasons import Reason
 from trust_model import quiet
 from trust_model.machine import BOTH_WAYS, PICK, WENT_BACK, TrustMachine
 from trust_model.quiet import Books, same
@@ -157,10 +156,10 @@ def _is_unread(read: Books, annotation_id: str) -> bool:
 def _is_answer(read: Books, annotation_id: str, name: str, written: Any, now: Any) -> bool:
     """Whether the log says that the database made this of what was brought back to it."""
     return any(
-        (each["annotation_id"], each["field"], each["reason"]) == (annotation_id, name, ANSWERED)
+        (each["annotation_id"], each["field"], each["reason"]) == (annotation_id, name, Reason.ANSWERED)
         and same(each["old"], written)
         and same(each["new"], now)
-        and any(written["reason"] == RECOVERED for written in quiet.asked(read, each))
+        and any(written["reason"] == Reason.RECOVERED for written in quiet.asked(read, each))
         for each in read.applied
     )
 

@@ -1,4 +1,4 @@
-"""Samples whose labels are as FiftyOne writes them, read as they are stored and laid flat here.
+"""Samples whose labels are as FiftyOne writes them, read as they are stored and flattened here.
 
 Nearly all are. Laying lists flat on the server (:mod:`syncd.adapters.fiftyone.pipeline`) takes it ten times as long as
 sending them; it is left for the samples that hold anything of an unexpected type, which are named here and no more.

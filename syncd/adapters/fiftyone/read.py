@@ -98,7 +98,7 @@ def _unwound(
 def flattened(
     samples: Documents, labels: LabelMapping, match: dict[str, Any], session: ClientSession | None
 ) -> pl.DataFrame:
-    """One row per label of the samples that match, laid flat on the server."""
+    """One row per label of the samples that match, flattened on the server."""
     from pymongoarrow.api import Schema, aggregate_arrow_all
 
     table = aggregate_arrow_all(

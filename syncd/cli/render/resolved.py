@@ -9,7 +9,7 @@ from rich.console import Console
 
 from syncd.cli.render.plan import show_plan
 from syncd.cli.render.values import escape, plural, words
-from syncd.engine.resolve import OVERTAKEN, REFUSED, Resolved
+from syncd.engine.resolve import Fate, Resolved
 
 SHOWN = 20
 """Conflicts printed of those that stay open; all of them are in ``--json``."""
@@ -27,7 +27,7 @@ def show_resolved(console: Console, done: Sequence[Resolved]) -> None:
         console.print(
             f"[bold]{escape(resolved.binding)}[/bold]: {said} of {plural(len(resolved.outcomes), 'conflict')}."
         )
-        left = [each for each in resolved.outcomes if each.status in (REFUSED, OVERTAKEN)]
+        left = [each for each in resolved.outcomes if each.status in (Fate.REFUSED, Fate.OVERTAKEN)]
         for each in left[:SHOWN]:
             console.print(f"  [yellow]{each.conflict['id']}[/yellow] {escape(str(each.why))}.", soft_wrap=True)
         if len(left) > SHOWN:

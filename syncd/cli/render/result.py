@@ -7,7 +7,7 @@ from rich.console import Console
 from syncd.cli.render.values import escape, plural
 from syncd.engine.result import RunResult
 from syncd.model.plan import AWAITING, ERROR
-from syncd.store.runs import FULL, INCREMENTAL
+from syncd.model.run import RunMode
 
 
 def show_result(console: Console, result: RunResult) -> None:
@@ -52,7 +52,7 @@ def show_result(console: Console, result: RunResult) -> None:
 def _way_out(result: RunResult) -> str:
     """What a person can do about a plan that is held."""
     again = "run it again with [bold]--force[/bold]"
-    if result.mode not in (INCREMENTAL, FULL):
+    if result.mode not in (RunMode.INCREMENTAL, RunMode.FULL):
         return f"If it is what was meant, {again}."
     if result.plan is None:
         # The dataset is gone, which nothing overrides; the reason says what helps.
@@ -69,6 +69,6 @@ def _read(result: RunResult) -> str:
     scanned = result.plan.counts if result.plan else None
     labels = scanned.scanned_fiftyone if scanned else 0
     rows = scanned.scanned_database if scanned else 0
-    if result.mode not in (INCREMENTAL, FULL):
+    if result.mode not in (RunMode.INCREMENTAL, RunMode.FULL):
         return f"{result.mode}, {result.seconds:.2f} s"
     return f"{result.mode}: {plural(labels, 'label')} and {plural(rows, 'row')} looked at in {result.seconds:.2f} s"

@@ -14,11 +14,9 @@ from syncd.diff.tags import Place
 from syncd.model import Action, Change, Content, Direction, Field, Json, Kind, Mapping, Side, Value, dumps
 from syncd.model.current import Row
 from syncd.model.kinds import from_json, storable
+from syncd.model.reasons import Reason
 from syncd.model.values import canonical_value, same_value
 from syncd.model.vocabulary import Vocabulary
-
-REASON = "resolved"
-"""Reason of every change that carries out a person's answer."""
 
 OpenConflict: TypeAlias = "dict[str, Any]"
 """A row of syncd's table of conflicts."""
@@ -114,7 +112,7 @@ def change(
         field=name,
         old=old,
         new=new,
-        reason=REASON,
+        reason=Reason.RESOLVED,
         actor=question.actor,
         media=media,
         seen_tags=None if removed is None else seen_tags(removed),

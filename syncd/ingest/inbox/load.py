@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from syncd.engine.crash_recovery import settle
-from syncd.engine.failures import close_failed, locked_errors
+from syncd.engine.failures import locked_errors
+from syncd.engine.run_record import RunRecord, recorded
 from syncd.ingest.context import Work
 from syncd.ingest.inbox.arrival import signature_of
 from syncd.ingest.inbox.check import Checked, check
@@ -22,11 +23,10 @@ from syncd.ingest.inbox.table import Table, changes_of, insert
 from syncd.ingest.inbox.values import IMAGE
 from syncd.ingest.run import Report
 from syncd.model import Change
-from syncd.model.result import APPLIED
-from syncd.store import changes, runs
+from syncd.model.result import Status
+from syncd.model.run import RunMode
+from syncd.store import changes
 from syncd.store.lock import one_run
-
-MODE = "inbox"
 
 
 @dataclass(frozen=True)
@@ -120,29 +120,16 @@ def _write(bench: Bench, checked: Checked, resolved: Resolved, placed: pl.DataFr
             session.rest()
             return again.faults
         wanted = changes_of(table, new, manifest)
-        run_id = _started(bench)
-        try:
+        with recorded(session, RunMode.INBOX) as run:
             refused, written = insert(table, new, wanted)
             reached(Step.ROWS_INSERTED)
             if refused.height:
                 session.writing.rollback()
-            _log(bench, run_id, [] if refused.height else written, manifest)
-        except BaseException as error:
-            close_failed(session, run_id, error)
-            raise
+            _log(bench, run, [] if refused.height else written, manifest)
         return refused
 
 
-def _started(bench: Bench) -> str:
-    session = bench.work.session
-    started = session.database.now()
-    run_id = runs.new_id(started)
-    runs.start(session.state, session.tables, bench.work.binding.name, run_id, MODE, started)
-    session.state.commit()
-    return run_id
-
-
-def _log(bench: Bench, run_id: str, written: list[Change], manifest: str) -> None:
+def _log(bench: Bench, run: RunRecord, written: list[Change], manifest: str) -> None:
     """Commits the rows with their entries in the change log, in one transaction.
 
     Where the state is kept apart there are two, the rows' first. A pending intent before them would be settled as an
@@ -153,11 +140,11 @@ def _log(bench: Bench, run_id: str, written: list[Change], manifest: str) -> Non
     if not session.one_transaction:
         session.writing.commit()
     at = session.database.now()
-    seqs = changes.record_intents(session.state, session.tables, binding, run_id, written)
-    outcomes = [changes.Outcome(seq, each, APPLIED) for seq, each in zip(seqs, written, strict=True)]
+    seqs = changes.record_intents(session.state, session.tables, binding, run.id, written)
+    outcomes = [changes.Outcome(seq, each, Status.APPLIED) for seq, each in zip(seqs, written, strict=True)]
     changes.finish(session.state, session.tables, binding, outcomes, at)
     counts = {"manifest": manifest, "applied": {"to_database": len(written), "to_fiftyone": 0}}
-    runs.close(session.state, session.tables, run_id, runs.DONE, at, counts=counts)
+    run.done(at, counts)
     session.state.commit()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from syncd.ingest.evaluation import Cell
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
 from syncd.printable import visible
 from syncd.report.html.data import LONGEST as SHOWN
 from syncd.report.html.data import ordered
@@ -56,7 +56,7 @@ class Figure:
 
 def over_time(changes: pl.DataFrame) -> Figure | None:
     """Applied changes per hour, day, week or month, stacked by actor; nothing to show where there is one moment."""
-    applied = changes.filter(pl.col("status") == APPLIED, pl.col("applied_at").is_not_null())
+    applied = changes.filter(pl.col("status") == Status.APPLIED, pl.col("applied_at").is_not_null())
     if applied.is_empty():
         return None
     first, last = applied.select(first=pl.col("applied_at").min(), last=pl.col("applied_at").max()).row(0)
@@ -93,7 +93,7 @@ def over_time(changes: pl.DataFrame) -> Figure | None:
 
 def by_actor(changes: pl.DataFrame) -> Figure | None:
     """Applied changes of each actor, stacked by reason."""
-    applied = changes.filter(pl.col("status") == APPLIED)
+    applied = changes.filter(pl.col("status") == Status.APPLIED)
     if applied["actor"].n_unique() * applied["reason"].n_unique() < 2:
         return None
     counted = (

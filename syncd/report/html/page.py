@@ -13,7 +13,7 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
 from syncd.report.content import Report
 from syncd.report.html import figures, words
 from syncd.report.html.data import columns, script_json
@@ -108,7 +108,7 @@ def _missing(pictures: Pictures | None) -> list[list[str]]:
 
 def _runs(changes: pl.DataFrame) -> list[dict[str, Any]]:
     """Runs with applied changes, the latest first."""
-    applied = changes.filter(pl.col("status") == APPLIED)
+    applied = changes.filter(pl.col("status") == Status.APPLIED)
     found = applied.group_by("run_id", "binding").agg(
         at=pl.col("applied_at").min(),
         changes=pl.len(),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from syncd.model.result import ABANDONED, APPLIED, REFUSED, SUPERSEDED
+from syncd.model.result import Status
 from syncd.printable import visible
 from syncd.report.content import Report
 from syncd.report.text import NO_LABEL, counted, lasted, moment
@@ -15,10 +15,10 @@ from syncd.report.totals import Tally
 NAMED = 3
 """People, labels or classes that a sentence names."""
 
-UNWRITTEN = {
-    SUPERSEDED: "Where one is superseded, somebody was still editing, and the next run looked again.",
-    REFUSED: "What is refused is a conflict that says why.",
-    ABANDONED: "What is abandoned was left by a run that died, and done by the next one.",
+UNWRITTEN: dict[str, str] = {
+    Status.SUPERSEDED: "Where one is superseded, somebody was still editing, and the next run looked again.",
+    Status.REFUSED: "What is refused is a conflict that says why.",
+    Status.ABANDONED: "What is abandoned was left by a run that died, and done by the next one.",
 }
 
 DIRECTIONS = {"to_database": "from FiftyOne to the database", "to_fiftyone": "from the database to FiftyOne"}
@@ -196,7 +196,7 @@ def _wavering(report: Report) -> list[Markup]:
 
 
 def _unwritten(report: Report) -> list[Markup]:
-    others = [each for each in report.totals.by_status if each.value != APPLIED]
+    others = [each for each in report.totals.by_status if each.value != Status.APPLIED]
     if not others:
         return []
     words = listed([Markup("{} {}").format(f"{each.count:,}", each.value) for each in others])

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from bson import ObjectId
 from pymongo.database import Database
 
-from contract.bench import applied, mapping_of
 from syncd.adapters.base import Adapter
 from syncd.adapters.connect import open_database
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
@@ -22,6 +21,7 @@ from syncd.adapters.sql.describe import describe as describe_table
 from syncd.adapters.sql.mapping import TableInfo, TableMapping
 from syncd.model import BOX, LABEL, Action, Change, Direction, Kind, Mapping, Snapshot
 from syncd.model.result import Result
+from syncd.testing.contract.bench import applied, mapping_of
 
 GT = "ground_truth"
 

@@ -1,4 +1,4 @@
-"""Laid flat here or by the server: the same labels, whatever stands in a document."""
+"""Partitioned flat here or by the server: the same labels, whatever stands in a document."""
 
 from __future__ import annotations
 

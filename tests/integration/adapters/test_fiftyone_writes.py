@@ -15,11 +15,11 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from contract.bench import applied
 from integration.adapters.support import GT, Labels, change, detection, labels_of
 from syncd.adapters.fiftyone import crowded_samples
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
 from syncd.model import BOX, Action, Kind
+from syncd.testing.contract.bench import applied
 
 Mongo = Database[dict[str, Any]]
 PLACE = [0.1, 0.2, 0.3, 0.4]

@@ -20,7 +20,7 @@ from syncd.config.kinds import HttpAddress
 from syncd.daemon import http as daemon_http
 from syncd.daemon.http import serve_http
 from syncd.daemon.notify import NoticeCounts
-from syncd.daemon.status_board import Board
+from syncd.daemon.status_board import StatusBoard
 from syncd.engine.result import RunResult
 from syncd.errors import SyncdError
 from syncd.store.daemon_registry import BindingState, State
@@ -30,12 +30,12 @@ CANARY = "hunter2canary"
 
 
 @pytest.fixture
-def board() -> Board:
-    return Board()
+def board() -> StatusBoard:
+    return StatusBoard()
 
 
 @contextmanager
-def served(board: Board, **options: Any) -> Iterator[HttpAddress]:
+def served(board: StatusBoard, **options: Any) -> Iterator[HttpAddress]:
     with serve_http(FREE, board, **options) as address:
         assert address is not None
         yield address
@@ -56,7 +56,7 @@ def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     return {(each.name, tuple(sorted(each.labels.items()))): each.value for each in found}
 
 
-def test_health_is_that_every_worker_beats(board: Board) -> None:
+def test_health_is_that_every_worker_beats(board: StatusBoard) -> None:
     with served(board, silent_after=timedelta(seconds=0.2)) as address:
         board.beat("one")
         assert ask(address, "/healthz")[::2] == (200, "ok\n")
@@ -69,7 +69,7 @@ def test_health_is_that_every_worker_beats(board: Board) -> None:
 
 
 @pytest.mark.parametrize("state", list(State))
-def test_ready_is_being_at_work_or_standing_by(board: Board, state: State) -> None:
+def test_ready_is_being_at_work_or_standing_by(board: StatusBoard, state: State) -> None:
     board.set(BindingState("good", State.IN_AGREEMENT))
     board.set(BindingState("other", state, why=CANARY))
     with served(board) as address:
@@ -79,13 +79,13 @@ def test_ready_is_being_at_work_or_standing_by(board: Board, state: State) -> No
     assert json.loads(text) == {"ready": not missing, "not_ready": missing}
 
 
-def test_a_daemon_that_has_not_begun_is_alive_and_not_ready(board: Board) -> None:
+def test_a_daemon_that_has_not_begun_is_alive_and_not_ready(board: StatusBoard) -> None:
     with served(board) as address:
         assert ask(address, "/healthz")[0] == 200
         assert ask(address, "/readyz")[0] == 503
 
 
-def test_the_metrics_tell_the_board(board: Board) -> None:
+def test_the_metrics_tell_the_board(board: StatusBoard) -> None:
     now = datetime.now(timezone.utc)
     board.set(
         BindingState(
@@ -137,7 +137,7 @@ def test_the_metrics_tell_the_board(board: Board) -> None:
     assert value("process_open_fds") > 0
 
 
-def test_a_binding_has_all_its_counters_before_its_first_run(board: Board) -> None:
+def test_a_binding_has_all_its_counters_before_its_first_run(board: StatusBoard) -> None:
     """An alert on the first failure needs the zero before it."""
     board.set(BindingState("one"))
     with served(board) as address:
@@ -146,7 +146,7 @@ def test_a_binding_has_all_its_counters_before_its_first_run(board: Board) -> No
     assert found["syncd_changes_total", (("binding", "one"), ("direction", "to_fiftyone"))] == 0
 
 
-def test_the_metrics_are_valid_in_the_newer_format_too(board: Board) -> None:
+def test_the_metrics_are_valid_in_the_newer_format_too(board: StatusBoard) -> None:
     board.set(BindingState('o"ne\\', State.HELD))
     board.finished(RunResult('o"ne\\', "r", "full", dry_run=False, plan=None), {"reading": 1})
     with served(board) as address:
@@ -156,7 +156,7 @@ def test_the_metrics_are_valid_in_the_newer_format_too(board: Board) -> None:
     assert families["syncd_conflicts_open"].samples[0].labels == {"binding": 'o"ne\\'}
 
 
-def test_the_status_is_the_board(board: Board) -> None:
+def test_the_status_is_the_board(board: StatusBoard) -> None:
     state = BindingState(
         "one", State.CONFLICTS, open_conflicts=2, lag_seconds={"fiftyone": 0.5}, wake={"fiftyone": "poll"}
     )
@@ -168,7 +168,7 @@ def test_the_status_is_the_board(board: Board) -> None:
     assert told == {name: value for name, value in state.as_json().items() if name != "why"}
 
 
-def test_no_page_tells_why_for_that_may_name_a_class_or_an_address(board: Board) -> None:
+def test_no_page_tells_why_for_that_may_name_a_class_or_an_address(board: StatusBoard) -> None:
     board.set(BindingState("one", State.HELD, why=f"{CANARY} would become Copepoda"))
     board.finished(RunResult("one", CANARY, "full", dry_run=False, plan=None, held=CANARY, notes=(CANARY,)), {})
     with served(board) as address:
@@ -179,7 +179,7 @@ def test_no_page_tells_why_for_that_may_name_a_class_or_an_address(board: Board)
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/status.json", "/nowhere"])
-def test_head_answers_as_get_does_without_the_body(board: Board, path: str) -> None:
+def test_head_answers_as_get_does_without_the_body(board: StatusBoard, path: str) -> None:
     board.set(BindingState("one", State.IN_AGREEMENT))
     with served(board) as address:
         got, asked = ask(address, path), ask(address, path, "HEAD")
@@ -190,7 +190,7 @@ def test_head_answers_as_get_does_without_the_body(board: Board, path: str) -> N
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
-def test_only_reading_is_allowed(board: Board, method: str) -> None:
+def test_only_reading_is_allowed(board: StatusBoard, method: str) -> None:
     with served(board) as address:
         status, headers, _ = ask(address, "/healthz", method)
         assert (status, headers["Allow"]) == (405, "GET, HEAD")
@@ -198,12 +198,12 @@ def test_only_reading_is_allowed(board: Board, method: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz/", "/healthzz", "/../etc/passwd", "/metrics/x", "/%00"])
-def test_everything_else_is_not_found(board: Board, path: str) -> None:
+def test_everything_else_is_not_found(board: StatusBoard, path: str) -> None:
     with served(board) as address:
         assert ask(address, path)[0] == 404
 
 
-def test_a_query_is_ignored(board: Board) -> None:
+def test_a_query_is_ignored(board: StatusBoard) -> None:
     with served(board) as address:
         assert ask(address, "/healthz?verbose=1")[0] == 200
 
@@ -222,7 +222,7 @@ def test_a_query_is_ignored(board: Board) -> None:
     ],
 )
 def test_nonsense_is_answered_or_hung_up_on_and_the_next_one_is_served(
-    board: Board, request_: bytes, capfd: Any
+    board: StatusBoard, request_: bytes, capfd: Any
 ) -> None:
     with served(board) as address:
         with socket.create_connection(address, timeout=5) as client:
@@ -237,7 +237,7 @@ def test_nonsense_is_answered_or_hung_up_on_and_the_next_one_is_served(
     assert "Traceback" not in "".join(capfd.readouterr())
 
 
-def test_clients_that_say_nothing_do_not_keep_others_out(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clients_that_say_nothing_do_not_keep_others_out(board: StatusBoard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon_http, "MOST_CONNECTIONS", 8)
     monkeypatch.setattr(daemon_http, "REQUEST_S", 0.5)
     with served(board) as address:
@@ -270,7 +270,7 @@ def slow_clients(address: HttpAddress, number: int) -> Iterator[list[socket.sock
 
 
 def test_a_health_check_is_answered_while_slow_clients_hold_every_connection(
-    board: Board, monkeypatch: pytest.MonkeyPatch
+    board: StatusBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(daemon_http, "MOST_CONNECTIONS", 8)
     with served(board) as address, slow_clients(address, 30):
@@ -279,7 +279,7 @@ def test_a_health_check_is_answered_while_slow_clients_hold_every_connection(
 
 
 def test_the_oldest_is_hung_up_on_and_whoever_is_being_answered_is_not(
-    board: Board, monkeypatch: pytest.MonkeyPatch
+    board: StatusBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(daemon_http, "MOST_CONNECTIONS", 3)
     asked, answer_now = threading.Event(), threading.Event()
@@ -307,7 +307,7 @@ def _try(address: HttpAddress) -> int | None:
         return None
 
 
-def test_a_scrape_while_runs_are_counted_is_whole(board: Board) -> None:
+def test_a_scrape_while_runs_are_counted_is_whole(board: StatusBoard) -> None:
     """A run and its phases are counted together or not yet."""
     ended = threading.Event()
 
@@ -333,7 +333,7 @@ def test_a_scrape_while_runs_are_counted_is_whole(board: Board) -> None:
         worker.join()
 
 
-def test_a_port_in_use_is_said_with_what_to_do(board: Board) -> None:
+def test_a_port_in_use_is_said_with_what_to_do(board: StatusBoard) -> None:
     with served(board) as address:
         with pytest.raises(SyncdError, match=rf"{address}.*in use") as caught, serve_http(address, board):
             pass
@@ -342,12 +342,12 @@ def test_a_port_in_use_is_said_with_what_to_do(board: Board) -> None:
 
 
 @pytest.mark.parametrize("host", ["203.0.113.7", "no-such-host.invalid", "a..b"])
-def test_an_address_that_is_not_ours_is_said(board: Board, host: str) -> None:
+def test_an_address_that_is_not_ours_is_said(board: StatusBoard, host: str) -> None:
     with pytest.raises(SyncdError, match="cannot answer on"), serve_http(HttpAddress(host, 9095), board):
         pass
 
 
-def test_the_port_is_free_again_when_the_daemon_ends(board: Board) -> None:
+def test_the_port_is_free_again_when_the_daemon_ends(board: StatusBoard) -> None:
     with served(board) as address:
         ask(address, "/healthz")
     with serve_http(address, board) as again:
@@ -355,7 +355,7 @@ def test_the_port_is_free_again_when_the_daemon_ends(board: Board) -> None:
         assert ask(address, "/healthz")[0] == 200
 
 
-def test_an_address_of_the_sixth_version_is_served(board: Board) -> None:
+def test_an_address_of_the_sixth_version_is_served(board: StatusBoard) -> None:
     try:
         with socket.socket(socket.AF_INET6) as probe:
             probe.bind(("::1", 0))
@@ -366,12 +366,12 @@ def test_an_address_of_the_sixth_version_is_served(board: Board) -> None:
         assert ask(address, "/healthz")[0] == 200
 
 
-def test_no_address_means_no_port(board: Board) -> None:
+def test_no_address_means_no_port(board: StatusBoard) -> None:
     with serve_http(None, board) as address:
         assert address is None
 
 
-def test_a_binding_is_woken_from_outside_once_for_each_call(board: Board) -> None:
+def test_a_binding_is_woken_from_outside_once_for_each_call(board: StatusBoard) -> None:
     woken: list[str] = []
     there = {"one": True, "a/b ü": True, "elsewhere": False}
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from syncd.diff.resolution.answer import Take
-from syncd.engine.direct_plan import UNDO, MadeOptions
+from syncd.engine.direct_plan import DirectOptions
 from syncd.engine.resolve import Resolved, resolve
 from syncd.engine.session import open_session
 from syncd.engine.undo import Undone, undo
 from syncd.model import Side
+from syncd.model.run import RunMode
 from syncd.model.vocabulary import Vocabulary
 from syncd.store import changes, conflicts
 from worlds import BINDING, World
@@ -40,7 +41,7 @@ def take_back(world: World, *, force: bool = False, dry_run: bool = False, **wan
     """Takes back the applied changes that match."""
     with open_session(world.config(), BINDING) as session:
         entries = changes.query(session.state, session.tables, bindings=[BINDING], status="applied", **wanted)
-        return undo(session, entries, MadeOptions(UNDO, force=force, dry_run=dry_run))
+        return undo(session, entries, DirectOptions(RunMode.UNDO, force=force, dry_run=dry_run))
 
 
 def both(world: World, annotation_id: str) -> tuple[Any, Any]:

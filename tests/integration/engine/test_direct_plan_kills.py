@@ -14,11 +14,12 @@ from integration.apply.story import patiently
 from integration.engine.answers import FIFTYONE, answer, both, ids, quiet, take_back
 from syncd.config import parse_config
 from syncd.diff.resolution.answer import Take
-from syncd.engine.direct_plan import UNDO, MadeOptions
+from syncd.engine.direct_plan import DirectOptions
 from syncd.engine.resolve import resolve
 from syncd.engine.session import open_session
 from syncd.engine.steps import Step, observed
 from syncd.engine.undo import undo
+from syncd.model.run import RunMode
 from syncd.store import changes, conflicts
 from syncd.store.changes import verify
 from worlds import BINDING, NO_BRAKES, World
@@ -45,7 +46,7 @@ def die_undoing(document: Mapping[str, Any], step: str, run_id: str) -> None:
         open_session(parse_config(dict(document)), BINDING) as session,
     ):
         entries = changes.query(session.state, session.tables, run_id=run_id, status="applied")
-        undo(session, entries, MadeOptions(UNDO))
+        undo(session, entries, DirectOptions(RunMode.UNDO))
 
 
 def killed(act: Callable[..., None], *arguments: Any) -> None:

@@ -16,7 +16,7 @@ from syncd.adapters.fiftyone import read_all
 from syncd.engine import document_cache, partitioned, partitions
 from syncd.engine import read as reading
 from syncd.engine.result import RunResult
-from syncd.model.snapshot import FAMILIAR_SCHEMA
+from syncd.model.snapshot import DOCUMENT_CACHE_SCHEMA
 from worlds import LIST, NO_BRAKES, World, utc
 
 
@@ -193,7 +193,7 @@ def test_digests_that_mean_nothing_cost_time_and_nothing_else(world: World, cach
 def test_nobody_else_may_read_it_and_it_holds_no_label(world: World, cache: Path) -> None:
     full(world)
     assert kept(cache).stat().st_mode & 0o077 == 0
-    assert dict(pl.read_ipc(kept(cache)).schema) == FAMILIAR_SCHEMA
+    assert dict(pl.read_ipc(kept(cache)).schema) == DOCUMENT_CACHE_SCHEMA
 
 
 @pytest.fixture

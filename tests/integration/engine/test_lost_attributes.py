@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from syncd.engine.direct_plan import UNDO, MadeOptions
+from syncd.engine.direct_plan import DirectOptions
 from syncd.engine.session import open_session
 from syncd.engine.undo import undo
 from syncd.engine.verify import verify
+from syncd.model.run import RunMode
 from worlds import BINDING, LIST, World, utc
 
 
@@ -72,6 +73,6 @@ def test_a_whole_dataset_without_ids_and_attributes_is_filled_and_that_is_not_ta
     }
     given = [each for each in world.log("applied") if each["reason"] == "restored"]
     with open_session(config, BINDING) as session:
-        undone = undo(session, given, MadeOptions(UNDO))
+        undone = undo(session, given, DirectOptions(RunMode.UNDO))
     assert (undone.result, len(undone.left)) == (None, len(given))
     assert world.rows() == before

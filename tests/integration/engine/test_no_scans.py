@@ -16,9 +16,9 @@ from syncd.engine.options import Options
 from syncd.engine.run import reconcile
 from syncd.engine.session import open_session
 from syncd.model import Action, Change, Direction
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
+from syncd.model.run import RunMode
 from syncd.store import changes
-from syncd.store.runs import INCREMENTAL
 from worlds import BINDING, LIST, World
 
 MANY = 20_000
@@ -147,7 +147,7 @@ def test_a_poll_scans_no_table_and_no_collection(world: World, monkeypatch: pyte
         world.correct(theirs, label="corrected")
     with queries(monkeypatch) as (statements, commands):
         result = world.reconcile(count_rows=False)
-    assert (result.mode, len(result.recorded)) == (INCREMENTAL, 2 if edits else 0)
+    assert (result.mode, len(result.recorded)) == (RunMode.INCREMENTAL, 2 if edits else 0)
 
     assert check_statements(world, statements) > (20 if edits else 5)
 
@@ -164,7 +164,7 @@ def test_a_quiet_poll_of_the_daemon_asks_each_question_once(world: World, monkey
         reconcile(session, Options(count_rows=False))
         with queries(monkeypatch) as (statements, _):
             result = reconcile(session, Options(count_rows=False))
-    assert (result.mode, result.recorded) == (INCREMENTAL, ())
+    assert (result.mode, result.recorded) == (RunMode.INCREMENTAL, ())
     asked = [each for each, _ in statements if each.startswith("SELECT") and "clock_timestamp" not in each]
     assert sorted(set(asked)) == sorted(asked)
     # Whether the server tells who it is costs a savepoint, and is found out once for each connection.
@@ -181,7 +181,7 @@ def test_a_bulk_edit_scans_neither_the_table_nor_the_log(world: World, monkeypat
         state, tables, binding = session.state, session.tables, session.mapping.binding
         seqs = changes.record_intents(state, tables, binding, "r", edits)
         assert {each.matched for each in session.database.write(edits)} == {True}
-        outcomes = [changes.Outcome(seq, edit, APPLIED) for seq, edit in zip(seqs, edits, strict=True)]
+        outcomes = [changes.Outcome(seq, edit, Status.APPLIED) for seq, edit in zip(seqs, edits, strict=True)]
         changes.finish(state, tables, binding, outcomes, session.database.now(), run_id="r")
         state.commit()
     updates = [each for each in statements if each[0].startswith("UPDATE")]

@@ -18,7 +18,7 @@ from syncd.config.kinds import HttpAddress
 from syncd.daemon.binding_status import tell_run
 from syncd.daemon.http import serve_http
 from syncd.daemon.notify import Notifier
-from syncd.daemon.status_board import Board
+from syncd.daemon.status_board import StatusBoard
 from syncd.engine import steps
 from syncd.engine.result import RunResult
 from syncd.store.daemon_registry import BindingState, State
@@ -40,7 +40,7 @@ def edited(world: World) -> RunResult:
     return result
 
 
-def scrape(board: Board) -> tuple[dict[tuple[str, ...], float], str]:
+def scrape(board: StatusBoard) -> tuple[dict[tuple[str, ...], float], str]:
     with serve_http(HttpAddress("127.0.0.1", 0), board) as address:
         assert address is not None
         connection = http.client.HTTPConnection(*address, timeout=5)
@@ -52,7 +52,7 @@ def scrape(board: Board) -> tuple[dict[tuple[str, ...], float], str]:
 
 
 def test_a_runs_numbers_are_in_the_metrics(world: World) -> None:
-    board = Board()
+    board = StatusBoard()
     board.finished(edited(world), {"reading": 0.1})
     board.finished(world.reconcile(full=True), {"reading": 0.2})
     found, text = scrape(board)

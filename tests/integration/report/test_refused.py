@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from integration.store.logs import change, write
 from syncd.adapters.connect import open_database
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
 from syncd.report.content import gather
 from syncd.report.refused import Refused
 from syncd.report.selection import Selection
@@ -56,7 +56,9 @@ def test_refused_labels_are_counted_with_what_became_of_them(state: Connection) 
         refusal(7, "no refusal") | {"kind": "edit_edit"},
     ]
     state.execute(sa.insert(tables.conflict), rows)
-    write(state, tables, "one", "run-1", [change(1, old="x", new="Acartia"), change(3, old="x", new="y")], APPLIED)
+    write(
+        state, tables, "one", "run-1", [change(1, old="x", new="Acartia"), change(3, old="x", new="y")], Status.APPLIED
+    )
     selection = Selection(bindings=("one",), until=LONG_AGO + timedelta(days=1))
 
     found = gather(state, tables, selection, made_at=LONG_AGO).refused

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from integration.store.logs import AT, change, fill, write
 from syncd.adapters.connect import open_database
 from syncd.model import Action, Direction
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
 from syncd.report.labels import Transition, net, transitions
 from syncd.report.selection import CHANGES, Selection, changes
 from syncd.report.totals import totals
@@ -52,7 +52,7 @@ def logged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             change(21, old=HARD, new="b", actor="bob", direction=Direction.TO_FIFTYONE),
             change(22, action=Action.INSERT, field=None, old=None, new={"label": HARD, "depth": 1.5}),
         ]
-        write(opened, tables, "one", "run-9", moved, APPLIED)
+        write(opened, tables, "one", "run-9", moved, Status.APPLIED)
         opened.commit()
         yield opened
 
@@ -94,7 +94,7 @@ def test_a_label_is_found_by_its_exact_text_alone_or_within_a_whole_annotation(l
 def test_transitions_equal_plain_sql_and_count_a_label_once_that_a_run_wrote_to_both_sides(logged: Connection) -> None:
     tables = tables_for(logged, "syncd")
     both = [change(30, old="both", new="sides", direction=each) for each in Direction]
-    write(logged, tables, "one", "run-10", both, APPLIED)
+    write(logged, tables, "one", "run-10", both, Status.APPLIED)
     found = transitions(changes(logged, tables, Selection()))
     moved = (
         "SELECT DISTINCT run_id, binding, annotation_id, CAST(old AS text) AS old, CAST(new AS text) AS new "

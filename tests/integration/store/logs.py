@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from syncd.model import Action, Change, Direction
-from syncd.model.result import ABANDONED, APPLIED, SUPERSEDED
+from syncd.model.result import Status
+from syncd.model.run import RunStatus
 from syncd.store import changes, runs
 from syncd.store.changes import Outcome
 from syncd.store.tables import Tables
@@ -55,12 +56,12 @@ def write(connection: Connection, tables: Tables, binding: str, run_id: str, mad
     seqs = changes.record_intents(connection, tables, binding, run_id, made)
     outcomes = [Outcome(seq, each, status) for seq, each in zip(seqs, made, strict=True)]
     changes.finish(connection, tables, binding, outcomes, AT)
-    runs.close(connection, tables, run_id, runs.DONE, AT, counts={})
+    runs.close(connection, tables, run_id, RunStatus.DONE, AT, counts={})
 
 
 def fill(connection: Connection, tables: Tables) -> None:
     """Two bindings, whose runs took turns."""
-    for turn, status in enumerate((APPLIED, SUPERSEDED, ABANDONED)):
+    for turn, status in enumerate((Status.APPLIED, Status.SUPERSEDED, Status.ABANDONED)):
         for binding in ("one", "two"):
             write(connection, tables, binding, f"run-{turn}-{binding}", of_every_kind(), status)
     connection.commit()

@@ -14,7 +14,7 @@ from integration.store.logs import AT, change, fill, of_every_kind, write
 from syncd.adapters.connect import open_database
 from syncd.model import Change
 from syncd.model.kinds import storable
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
 from syncd.store import changes
 from syncd.store.chain import COVERED
 from syncd.store.changes import verify
@@ -137,7 +137,7 @@ def test_pending_intents_are_no_break_and_their_outcomes_go_on_with_the_chain(
     made = [change(number) for number in range(3)]
     seqs = changes.record_intents(connection, tables, "one", "run-3", made)
     assert verify(connection, tables, "one").is_sound
-    outcomes = [changes.Outcome(seq, each, APPLIED) for seq, each in zip(seqs, made, strict=True)]
+    outcomes = [changes.Outcome(seq, each, Status.APPLIED) for seq, each in zip(seqs, made, strict=True)]
     changes.finish(connection, tables, "one", outcomes, AT)
     found = verify(connection, tables, "one")
     assert (found.is_sound, found.entries) == (True, 3 * len(of_every_kind()) + 3)
@@ -149,7 +149,7 @@ def test_an_intent_keeps_its_order_and_its_values(connection: Connection, tables
     assert seqs == sorted(seqs)
     stored = {each["seq"]: each for each in changes.entries(connection, tables, "three")}
     assert [stored[seq]["annotation_id"] for seq in seqs] == [each.annotation_id for each in many]
-    write(connection, tables, "four", "run-4", of_every_kind(), APPLIED)
+    write(connection, tables, "four", "run-4", of_every_kind(), Status.APPLIED)
     for entry, made in zip(changes.entries(connection, tables, "four"), of_every_kind(), strict=True):
         assert entry["field"] == made.field
         assert entry["old"] == storable(changes.to_json(made.old))
@@ -166,10 +166,10 @@ def test_entries_finished_in_several_batches_make_one_chain(
 ) -> None:
     monkeypatch.setattr(changes, "OUTCOMES", 3)
     made = [change(number) for number in range(20)]
-    write(connection, tables, "four", "run", made, APPLIED)
+    write(connection, tables, "four", "run", made, Status.APPLIED)
     logged = list(changes.entries(connection, tables, "four"))
     assert [each["annotation_id"] for each in logged] == [each.annotation_id for each in made]
-    assert {(each["status"], each["applied_at"] is None) for each in logged} == {(APPLIED, False)}
+    assert {(each["status"], each["applied_at"] is None) for each in logged} == {(Status.APPLIED, False)}
     assert len({each["hash"] for each in logged}) == 20
     assert verify(connection, tables, "four").is_sound
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from syncd.engine.direct_plan import MadeOptions, apply_made
+from syncd.engine.direct_plan import DirectOptions, apply_direct
 from syncd.engine.session import open_session
 from syncd.engine.vocabulary_fix import Fix, fix_plan
 from syncd.model import Direction
@@ -105,7 +105,7 @@ def test_both_sides_are_corrected_and_agree_afterwards(world: World) -> None:
     assert {(each.annotation_id, each.direction) for each in made.plan.changes} == wanted
     assert {(each.reason, each.field, each.new) for each in made.plan.changes} == {("vocabulary_fix", "label", term)}
     with open_session(settings(world), BINDING) as session:
-        result = apply_made(session, made.plan, MadeOptions(strict=True, force=True))
+        result = apply_direct(session, made.plan, DirectOptions(strict=True, force=True))
     assert (result.to_fiftyone, result.to_database, result.superseded) == (3, 2, 0)
     assert world.disagreements() == {}
     assert check(world).exit_code == 0
@@ -176,5 +176,5 @@ def test_a_row_whose_image_is_not_in_the_dataset_is_corrected_in_the_database(wo
         (new, None, Direction.TO_DATABASE)
     ]
     with open_session(settings(world), BINDING) as session:
-        assert apply_made(session, made.plan, MadeOptions(strict=True)).to_database == 1
+        assert apply_direct(session, made.plan, DirectOptions(strict=True)).to_database == 1
     assert world.rows()[new]["label"] == term

@@ -9,7 +9,7 @@ import pytest
 
 from syncd.daemon.metrics import registry
 from syncd.daemon.notify import NoticeCounts
-from syncd.daemon.status_board import Board
+from syncd.daemon.status_board import StatusBoard
 from syncd.engine.result import RunResult
 from syncd.store.daemon_registry import BindingState, State
 
@@ -19,7 +19,7 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "monitoring.md"
 @pytest.fixture
 def shown() -> dict[str, tuple[str, set[str]]]:
     """{name: (kind, labels)} of all that a busy daemon shows of its own."""
-    board = Board()
+    board = StatusBoard()
     one = BindingState("one", State.CONFLICTS, lag_seconds={"fiftyone": 1.0})
     board.set(BindingState("one", State.CONFLICTS, last_success=one.since, lag_seconds=one.lag_seconds))
     board.finished(RunResult("one", "r", "full", dry_run=False, plan=None), {"reading": 1.0})

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from syncd.daemon.status_board import BUCKETS_S, Board
+from syncd.daemon.status_board import BUCKETS_S, StatusBoard
 from syncd.engine.result import RunResult
 from syncd.store.daemon_registry import BindingState, State
 
@@ -17,12 +17,12 @@ def run(binding: str = "one", mode: str = "incremental", held: str | None = None
     return RunResult(binding, "20261123-090000-abcdef", mode, dry_run=False, plan=None, held=held, opened=opened)
 
 
-def silence_s(board: Board) -> float:
+def silence_s(board: StatusBoard) -> float:
     return (datetime.now(timezone.utc) - board.oldest_beat()).total_seconds()
 
 
 def test_a_binding_that_nobody_has_spoken_of_is_starting() -> None:
-    board = Board()
+    board = StatusBoard()
     before = board.get("one")
     assert (before.binding, before.state, before.last_success) == ("one", State.STARTING, None)
     assert before.since == board.get("one").since, "asking again does not begin the state anew"
@@ -30,7 +30,7 @@ def test_a_binding_that_nobody_has_spoken_of_is_starting() -> None:
 
 
 def test_the_states_are_listed_by_name_and_replaced_whole() -> None:
-    board = Board()
+    board = StatusBoard()
     board.set(BindingState("two", State.DEGRADED, side="database", why="gone"))
     board.set(BindingState("one", State.IN_AGREEMENT))
     board.set(healed := BindingState("two", State.RECONCILING))
@@ -39,7 +39,7 @@ def test_the_states_are_listed_by_name_and_replaced_whole() -> None:
 
 
 def test_runs_are_counted_by_outcome_and_mode() -> None:
-    board = Board()
+    board = StatusBoard()
     for result in (run(), run(), run(mode="full", opened=2), run(held="too much")):
         board.finished(result, {})
     board.failed("one")
@@ -56,7 +56,7 @@ def test_runs_are_counted_by_outcome_and_mode() -> None:
 
 
 def test_seconds_fall_into_the_bucket_whose_bound_they_do_not_exceed() -> None:
-    board = Board()
+    board = StatusBoard()
     for seconds in (0.0, BUCKETS_S[0], BUCKETS_S[0] + 1e-9, BUCKETS_S[-1], BUCKETS_S[-1] + 1):
         board.finished(run(), {"reading": seconds})
     spread = board.tallies()["one"].phases["reading"]
@@ -67,7 +67,7 @@ def test_seconds_fall_into_the_bucket_whose_bound_they_do_not_exceed() -> None:
 
 
 def test_the_counts_handed_out_are_copies() -> None:
-    board = Board()
+    board = StatusBoard()
     board.finished(run(), {"reading": 1.0})
     handed = board.tallies()["one"]
     board.finished(run(), {"reading": 1.0})
@@ -76,7 +76,7 @@ def test_the_counts_handed_out_are_copies() -> None:
 
 
 def test_the_quietest_worker_decides_how_long_there_has_been_silence() -> None:
-    board = Board()
+    board = StatusBoard()
     assert silence_s(board) < 0.05, "without workers there is nothing to wait for"
     board.beat("one")
     board.beat("two")
@@ -88,7 +88,7 @@ def test_the_quietest_worker_decides_how_long_there_has_been_silence() -> None:
 
 
 def test_a_binding_counts_from_its_first_state_and_saying_more_is_no_beat() -> None:
-    board = Board()
+    board = StatusBoard()
     board.set(BindingState("one"))
     time.sleep(0.1)
     board.set(BindingState("one", State.RECONCILING))
@@ -96,7 +96,7 @@ def test_a_binding_counts_from_its_first_state_and_saying_more_is_no_beat() -> N
 
 
 def test_a_stopped_binding_is_not_waited_for_and_a_forgotten_one_neither() -> None:
-    board = Board()
+    board = StatusBoard()
     for name in ("one", "two"):
         board.beat(name)
         board.finished(run(name), {})
@@ -112,7 +112,7 @@ def test_a_stopped_binding_is_not_waited_for_and_a_forgotten_one_neither() -> No
 
 
 def test_nothing_is_lost_when_many_write_at_once() -> None:
-    board = Board()
+    board = StatusBoard()
 
     def work(name: str) -> None:
         for _ in range(500):

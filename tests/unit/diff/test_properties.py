@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.diff import Inputs, Young, diff
+from syncd.diff.reconcile import judge_all
 from syncd.model import BOX, LABEL, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction, Plan
 from syncd.model.values import same
 from unit.diff.applier import State, applied
@@ -69,6 +70,22 @@ def test_a_plan_does_not_depend_on_the_order_in_which_rows_were_read(
     quiet = Young(after=NOON, until=NOON + SECOND / 2) if young else None
     inputs = state.inputs(complete=complete, adopt=adopt, young=quiet)
     assert said(diff(shuffled(inputs, seed))) == said(diff(inputs))
+
+
+@PROFILE
+@given(states(), st.booleans(), st.booleans(), st.booleans())
+def test_where_no_annotation_was_read_the_plan_is_what_the_judges_make_of_nothing(
+    state: State, young: bool, force: bool, starts: bool
+) -> None:
+    quiet = Young(after=NOON, until=NOON + SECOND / 2) if young else None
+    read = state.inputs(complete=False, young=quiet, force=force, starts=starts)
+    nothing = replace(
+        read,
+        fiftyone=replace(read.fiftyone, rows=read.fiftyone.rows.clear()),
+        database=replace(read.database, rows=read.database.rows.clear()),
+        baseline=read.baseline.clear(),
+    )
+    assert said(diff(nothing)) == said(judge_all(nothing))
 
 
 @PROFILE

@@ -9,7 +9,7 @@ import pytest
 
 from syncd.diff.readback import brought_to_fiftyone, why_no_answer
 from syncd.model import BOX, FLAG, LABEL, Action, Change, Direction, Vocabulary
-from syncd.model.plan import ANSWERED
+from syncd.model.reasons import Reason
 from syncd.model.result import Readback
 from syncd.model.vocabulary import Term
 from unit.diff.world import NOON, SECOND, field, mapping
@@ -102,7 +102,7 @@ def test_media_that_is_read_otherwise_is_none() -> None:
 def test_the_answer_goes_to_the_label_that_was_edited_whatever_the_direction() -> None:
     mapped = mapping(BOX, "depth=to_database", field("note", "to_fiftyone"))
     (change,) = brought_to_fiftyone(mapped, update("depth", 1.0, 2.26), {"depth": 2.3})
-    assert (change.direction, change.reason) == (Direction.TO_FIFTYONE, ANSWERED)
+    assert (change.direction, change.reason) == (Direction.TO_FIFTYONE, Reason.ANSWERED)
     assert (change.label_id, change.sample_id, change.field) == ("l-a", "s-a", "depth")
     assert (change.old, change.new) == (2.26, 2.3)
     found = brought_to_fiftyone(mapped, insert(label="krill", box=THIRD), {BOX: ROUNDED, FLAG: True})

@@ -158,6 +158,14 @@ def test_another_field_of_the_same_label_leaves_it_open() -> None:
     assert changes(plan) == [("db", "update", "a", "note", None, "mine", "reviewed")]
 
 
+@pytest.mark.parametrize("kind", ["moved", "deleted_in_database"])
+def test_an_edit_of_an_annotation_that_is_in_a_conflict_may_be_an_old_one_and_leaves_it_open(kind: str) -> None:
+    about = [opened("z", kind, None)]
+    assert ASKED in kinds(returned(**beside(label="salp"), conflicts=about))
+    assert EDIT in changes(returned(**beside(), conflicts=about)), "it holds what was agreed"
+    assert EDIT in changes(returned(**beside(sample="s-other", label="salp"), conflicts=about))
+
+
 def test_in_a_field_of_one_label_a_reviewer_may_put_it_back_and_say_why() -> None:
     plan = plan_of("note", b=[B("a", label="krill")], f=[F("a", at=NOON, note="mine")], d=[D("a", label="krill")],
                    lately=[written("a", old="copepod")], label_type=CLASSIFICATION)  # fmt: skip

@@ -22,7 +22,7 @@ from syncd.diff.inputs import (
     OPEN_SCHEMA,
     REFUSED_SCHEMA,
     STAMPS_SCHEMA,
-    STANDING_SCHEMA,
+    WAITED_SCHEMA,
     WAITING_SCHEMA,
     WRITTEN_SCHEMA,
 )
@@ -346,7 +346,7 @@ def world(
             answered=pl.DataFrame(answered or [], schema=ANSWERED_SCHEMA, orient="row"),
             signed=pl.DataFrame(signed or [], schema=SIGNED_SCHEMA, orient="row"),
             by_hand=pl.DataFrame(by_hand or [], schema=BY_HAND_SCHEMA),
-            standing=pl.DataFrame(standing or [], schema=STANDING_SCHEMA),
+            standing=pl.DataFrame(standing or [], schema=WAITED_SCHEMA),
             earlier=pl.DataFrame(log or [], schema=EARLIER_SCHEMA),
             waiting=pl.DataFrame(waits or [], schema=WAITING_SCHEMA),
             newest_elsewhere=newest_elsewhere,

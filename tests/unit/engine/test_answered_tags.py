@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from syncd.diff.resolution.answer import Take
-from syncd.engine.direct_plan import UNDO, MadeOptions
+from syncd.engine.direct_plan import DirectOptions
 from syncd.engine.options import Options
 from syncd.engine.resolve import resolve
 from syncd.engine.run import reconcile
@@ -17,6 +17,7 @@ from syncd.engine.session import Session
 from syncd.engine.steps import Step, observed
 from syncd.engine.undo import undo
 from syncd.model import BOX, LABEL, Plan, Side, Vocabulary
+from syncd.model.run import RunMode
 from syncd.model.vocabulary import Term
 from syncd.store import changes, conflicts
 from syncd.testing import Faults, Label
@@ -94,7 +95,7 @@ class Lab:
             log = changes.query(session.state, session.tables, bindings=[session.mapping.binding], status="applied")
             session.rest()
             chosen = sorted((each for each in log if each["reason"] == reason), key=lambda each: each["seq"])
-            return undo(session, chosen, MadeOptions(UNDO, braked=False))
+            return undo(session, chosen, DirectOptions(RunMode.UNDO, braked=False))
 
         return self.do(act)
 

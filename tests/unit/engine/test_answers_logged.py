@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from syncd.model import BOX, LABEL
-from syncd.model.plan import ANSWERED
+from syncd.model.reasons import Reason
 from trust_model.memory import rounded
 from trust_model.sides import TERMS
 from unit.engine.test_answered_tags import Lab, lab, servers
@@ -27,7 +27,7 @@ def test_each_answer_is_logged_for_the_label_that_was_given_it(lab: Lab, samples
     lab.run()
     books = read(lab)
     drawn: dict[Any, Any] = {each["label_id"]: each for each in books.log if each["action"] == "insert"}
-    answers: dict[Any, Any] = {each["label_id"]: each for each in books.log if each["reason"] == ANSWERED}
+    answers: dict[Any, Any] = {each["label_id"]: each for each in books.log if each["reason"] == Reason.ANSWERED}
     assert drawn.keys() == answers.keys() and len(drawn) == len(samples)
     for label_id, answer in answers.items():
         asked = drawn[label_id]

@@ -14,7 +14,7 @@ from syncd.engine.options import Options
 from syncd.engine.run import reconcile
 from syncd.engine.session import Session
 from syncd.model import Action, Change, Direction
-from syncd.model.result import ABANDONED, APPLIED
+from syncd.model.result import Status
 from syncd.store import baseline, changes, runs
 from syncd.testing import Faults
 from trust_model.memory import MemorySides, Servers
@@ -55,7 +55,7 @@ def test_a_row_that_is_hidden_since_a_run_died_is_not_taken_for_one_that_the_run
         sides.hide_row("a0")
         sides.remove_row("a1")
         settled = {str(each.change.annotation_id): each.status for each in settle(session).recorded}
-        assert settled == {"a0": ABANDONED, "a1": APPLIED}
+        assert settled == {"a0": Status.ABANDONED, "a1": Status.APPLIED}
         known = baseline.read_some(session.state, session.tables, session.mapping, annotation_ids={"a0", "a1"})
         assert known["annotation_id"].to_list() == ["a0"]
 

@@ -16,11 +16,11 @@ from syncd.diff import Inputs, Young, diff
 from syncd.diff.reverts import edited_stamps
 from syncd.diff.settled import spoken_of
 from syncd.diff.unsettled import Rules
-from syncd.engine.document_cache import Recognised
-from syncd.engine.partitioned import Laid, LaidLabels
+from syncd.engine.document_cache import CacheLookup
+from syncd.engine.partitioned import Partitioned, PartitionedLabels
 from syncd.engine.sweep import Met
 from syncd.model import Plan
-from syncd.model.snapshot import DOCUMENTS_SCHEMA, FAMILIAR_SCHEMA, HASHES, baseline_schema
+from syncd.model.snapshot import DOCUMENT_CACHE_SCHEMA, DOCUMENTS_SCHEMA, HASHES, baseline_schema
 from trust import tried
 from unit.diff.applier import State
 from unit.diff.strategies import PROFILE, states
@@ -50,7 +50,7 @@ class Narrowed:
         return replace(plan, counts=counts, baseline=pl.concat([plan.baseline, self.met]).sort("annotation_id"))
 
 
-NOTHING_KNOWN = pl.DataFrame(schema=FAMILIAR_SCHEMA)
+NOTHING_KNOWN = pl.DataFrame(schema=DOCUMENT_CACHE_SCHEMA)
 
 
 def documents(labels: pl.DataFrame) -> pl.DataFrame:
@@ -71,7 +71,7 @@ def labels_of(labels: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
 def learnt(inputs: Inputs) -> pl.DataFrame:
     """What is known of FiftyOne's documents after they were decoded."""
     labels = inputs.fiftyone.rows
-    recognised = Recognised(
+    recognised = CacheLookup(
         None, inputs.mapping, NOTHING_KNOWN, partial(spoken_of, inputs.policy.review, inputs.vocabulary)
     )
     recognised.decoded(labels.drop_nulls("sample_id"), documents(labels).drop("document"))
@@ -86,19 +86,19 @@ def stamped_by_sample(inputs: Inputs) -> Inputs:
 
 
 def narrowed(inputs: Inputs, parts: int | None, known: pl.DataFrame = NOTHING_KNOWN) -> Narrowed:
-    """``known`` is what is known of FiftyOne's documents (``FAMILIAR_SCHEMA``)."""
+    """``known`` is what is known of FiftyOne's documents (``DOCUMENT_CACHE_SCHEMA``)."""
     speaking = partial(spoken_of, inputs.policy.review, inputs.vocabulary)
     labels = inputs.fiftyone.rows
     met = documents(labels)
     with tempfile.TemporaryDirectory() as folder:
-        laid = Laid(Path(folder) / "sides", Path(folder) / "met", inputs.mapping, parts, speaking, known)
-        recognised = laid.fiftyone.recognised
+        partitioned = Partitioned(Path(folder) / "sides", Path(folder) / "met", inputs.mapping, parts, speaking, known)
+        recognised = partitioned.fiftyone.recognised
         half = met.height // 2
         to_decode = [each for some in (met[:half], met[half:]) if some.height for each in recognised.recognise(some)]
         for sink, frame in (
-            (laid.fiftyone, labels.filter(pl.col("sample_id").is_in(to_decode) | pl.col("sample_id").is_null())),
-            (laid.database, inputs.database.rows),
-            (laid.baseline, inputs.baseline),
+            (partitioned.fiftyone, labels.filter(pl.col("sample_id").is_in(to_decode) | pl.col("sample_id").is_null())),
+            (partitioned.database, inputs.database.rows),
+            (partitioned.baseline, inputs.baseline),
         ):
             half = frame.height // 2
             sink.add(frame[:half])
@@ -109,19 +109,19 @@ def narrowed(inputs: Inputs, parts: int | None, known: pl.DataFrame = NOTHING_KN
             decoded.extend(kept["sample_id"])
             return labels_of(labels, kept)
 
-        laid.compare(decode)
+        partitioned.compare(decode)
         as_of = inputs.fiftyone.as_of
         rules = Rules(inputs.mapping, inputs.policy, inputs.vocabulary, inputs.history, inputs.young, as_of)
-        left = laid.closed(laid.unsettled(rules, partial(_find, inputs.samples)), decode)
-        alongside = laid.stamped(edited_stamps(inputs.mapping, left.fiftyone, left.baseline))
-        met, absent = Met(laid.met, left.named), laid.not_ingested(left.named)
+        left = partitioned.closed(partitioned.unsettled(rules, partial(_find, inputs.samples)), decode)
+        alongside = partitioned.stamped(edited_stamps(inputs.mapping, left.fiftyone, left.baseline))
+        met, absent = Met(partitioned.met, left.named), partitioned.not_ingested(left.named)
         found, first = pl.concat([pl.DataFrame(schema=baseline_schema(inputs.mapping)), *met]), met.first
     narrow = replace(
         inputs,
-        fiftyone=replace(inputs.fiftyone, rows=left.fiftyone, scanned=laid.fiftyone.rows),
-        database=replace(inputs.database, rows=left.database, scanned=laid.database.rows),
+        fiftyone=replace(inputs.fiftyone, rows=left.fiftyone, scanned=partitioned.fiftyone.rows),
+        database=replace(inputs.database, rows=left.database, scanned=partitioned.database.rows),
         baseline=left.baseline,
-        baseline_size=laid.baseline.parts.rows,
+        baseline_size=partitioned.baseline.parts.rows,
         alongside=alongside,
     )
     return Narrowed(narrow, found, first, absent, decoded)
@@ -272,7 +272,9 @@ def test_two_labels_in_one_place_are_seen_though_each_is_where_it_was() -> None:
 def test_a_read_that_begins_anew_leaves_nothing_of_the_first(tmp_path: Path) -> None:
     inputs = State(mapping("label"), [], [F("a", label="x"), F("b", label="y")], [], []).inputs()
     frame, known = inputs.fiftyone.rows, learnt(inputs)
-    labels = LaidLabels(tmp_path, mapping("label"), 2, Recognised(tmp_path, mapping("label"), known, lambda _: ()))
+    labels = PartitionedLabels(
+        tmp_path, mapping("label"), 2, CacheLookup(tmp_path, mapping("label"), known, lambda _: ())
+    )
     for _ in range(2):
         labels.clear()
         labels.add(frame)

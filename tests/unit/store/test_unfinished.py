@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from syncd.adapters.connect import engine_for
 from syncd.model import Action, Change, Direction, Field, Holds, Kind, LabelType, Mapping
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
 from syncd.store import changes
 from syncd.store.changes import Intent, Outcome
 from syncd.store.tables import Tables, tables_for
@@ -63,7 +63,7 @@ def done(state: tuple[Connection, Tables], run: str, wanted: list[Change], left:
     connection, tables = state
     taken, seqs = take_up(connection, tables, BINDING, run, wanted, left, AT)
     assert seqs == sorted(seqs) and len(seqs) == len(wanted)
-    outcomes = [Outcome(seq, each, APPLIED) for seq, each in zip(seqs, taken, strict=True)]
+    outcomes = [Outcome(seq, each, Status.APPLIED) for seq, each in zip(seqs, taken, strict=True)]
     named = [each for each in outcomes if each.change.annotation_id is not None]
     for some in (named, [each for each in outcomes if each not in named]):
         changes.finish(connection, tables, BINDING, some, AT, run_id=run)

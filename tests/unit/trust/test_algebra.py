@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from syncd.diff import Young, diff
 from syncd.diff.inverse import invert
-from syncd.diff.net_changes import PUT_BACK, Entry, nets
+from syncd.diff.net_changes import Entry, nets
 from syncd.model import BOX, ID_FIELD, LABEL, Action, Change, Direction, Plan, dumps
 from syncd.model.current import Present
+from syncd.model.reasons import PUT_BACK
 from syncd.model.snapshot import column, known_column
 from syncd.model.values import same_value
 from trust import many, tried

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 import structlog
 
 from syncd.diff.resolution.answer import Take
-from syncd.engine.direct_plan import UNDO, MadeOptions
+from syncd.engine.direct_plan import DirectOptions
 from syncd.engine.options import Options
 from syncd.engine.resolve import resolve
 from syncd.engine.run import reconcile
@@ -23,6 +23,7 @@ from syncd.engine.session import Session
 from syncd.engine.undo import undo
 from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable
 from syncd.model import BOX, LABEL
+from syncd.model.run import RunMode
 from syncd.store import changes, conflicts
 from syncd.testing import Faults
 from trust import many, tried
@@ -153,7 +154,7 @@ class Story:
         session.rest()
         chosen = [each for each in log if each["annotation_id"] == "b3" and each["new"] == 33.0]
         assert len(chosen) <= 1
-        undo(session, chosen, MadeOptions(UNDO, braked=False))
+        undo(session, chosen, DirectOptions(RunMode.UNDO, braked=False))
 
     def _people(self) -> None:
         """Edits of every kind on both sides."""

@@ -10,7 +10,7 @@ import pytest
 
 from syncd.adapters.connect import engine_for
 from syncd.model import Action, Change, Direction
-from syncd.model.result import APPLIED
+from syncd.model.result import Status
 from syncd.store import changes
 from syncd.store.changes import Outcome
 from syncd.store.tables import tables_for
@@ -25,7 +25,7 @@ def test_the_chain_of_a_log_in_sqlite_verifies_whatever_numbers_are_in_it(tmp_pa
         change = Change("a", "l", "s", Direction.TO_DATABASE, Action.UPDATE, "depth", value, 1.5, "reviewed")
         (seq,) = changes.record_intents(connection, tables, "one", "run", [change])
         at = datetime(2026, 5, 4, tzinfo=timezone.utc)
-        changes.finish(connection, tables, "one", [Outcome(seq, change, APPLIED)], at, run_id="run")
+        changes.finish(connection, tables, "one", [Outcome(seq, change, Status.APPLIED)], at, run_id="run")
         connection.commit()
         found = changes.verify(connection, tables, "one")
     engine.dispose()

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from syncd.engine import plan_file
-from syncd.engine.direct_plan import made_plan
+from syncd.engine.direct_plan import direct_plan
 from syncd.errors import ConfigError
 from syncd.model import BOX, LABEL, Action, Change, Direction
 from trust import many, tried
@@ -36,7 +36,7 @@ CHANGES = (
         seen_tags=("ok", "x"),
     ),
 )
-PLAN = made_plan(MAPPING, CHANGES)
+PLAN = direct_plan(MAPPING, CHANGES)
 
 
 def saved() -> str:
@@ -69,7 +69,7 @@ def refused_or_the_same(content: bytes) -> None:
             plans = plan_file.load(path)
             for each in plans:
                 assert type(each.forced) is bool
-                plan = made_plan(MAPPING, plan_file.changes_of(each, MAPPING))
+                plan = direct_plan(MAPPING, plan_file.changes_of(each, MAPPING))
                 plan_file.check(each, plan)
         except ConfigError as error:
             assert error.remedy
@@ -154,7 +154,7 @@ def test_a_change_taken_out_put_in_or_put_twice_is_refused() -> None:
         document["plans"][0]["changes"] = [document["plans"][0]["changes"][each] for each in changes]
         [each] = loaded(json.dumps(document))
         with pytest.raises(ConfigError, match="altered"):
-            plan_file.check(each, made_plan(MAPPING, plan_file.changes_of(each, MAPPING)))
+            plan_file.check(each, direct_plan(MAPPING, plan_file.changes_of(each, MAPPING)))
 
 
 def loaded(text: str) -> list[plan_file.SavedPlan]:
@@ -168,4 +168,4 @@ def test_the_media_and_the_change_taken_back_are_part_of_what_was_saved() -> Non
     for name, value in (("media", "other.png"), ("undo_of", 7)):
         [each] = loaded(with_value((*CHANGE, name), value))
         with pytest.raises(ConfigError, match="altered"):
-            plan_file.check(each, made_plan(MAPPING, plan_file.changes_of(each, MAPPING)))
+            plan_file.check(each, direct_plan(MAPPING, plan_file.changes_of(each, MAPPING)))

@@ -9,10 +9,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
+
+import pytest
 
 from syncd.adapters.base import Adapter, LabelStore, RowStore
-from syncd.model import BOX, Action, Change, Direction, Field, Holds, Kind, LabelType, Mapping, Snapshot, Value
+from syncd.model import BOX, Action, Change, Direction, Field, Holds, Kind, LabelType, Mapping, Side, Snapshot, Value
 from syncd.model.result import Result
 from syncd.model.snapshot import column
 from syncd.model.values import same_content
@@ -98,6 +100,10 @@ class Bench(ABC):
     def stored(self) -> list[tuple[str | None, Content]]:
         """Every annotation that others see, by the system's own means, in canonical form."""
 
+    def read_in_small_parts(self, patch: pytest.MonkeyPatch) -> None:
+        """Makes the adapter read a few annotations at a time; nothing, where it does not read in parts."""
+        return
+
     @abstractmethod
     def commit(self) -> None:
         """Makes what the adapter wrote visible to others, where it is not at once."""
@@ -112,12 +118,12 @@ class Bench(ABC):
     @property
     def labels(self) -> LabelStore | None:
         """The adapter, where its annotations are labels."""
-        return self.adapter if hasattr(self.adapter, "find_samples") else None
+        return cast("LabelStore", self.adapter) if self.adapter.side is Side.FIFTYONE else None
 
     @property
     def rows(self) -> RowStore | None:
         """The adapter, where its annotations are rows."""
-        return self.adapter if hasattr(self.adapter, "read_committed") else None
+        return cast("RowStore", self.adapter) if self.adapter.side is Side.DATABASE else None
 
     def look(self, id_: str) -> Content | None:
         """What others see of one annotation."""
