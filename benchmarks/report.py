@@ -90,7 +90,7 @@ def _row(labels: int, work: Work, works: dict[str, Figures]) -> list[str]:
         f"{labels:,}",
         _seconds(figures.seconds),
         _seconds(figures.cpu),
-        f"{figures.rate:,.0f} {work.unit}" if figures.units else "",
+        f"{figures.rate:,.{0 if figures.rate >= 10 else 2}f} {work.unit}" if figures.units else "",
         *times,
         f"{figures.peak_mb:,.0f}",
     ]

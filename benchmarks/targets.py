@@ -97,6 +97,22 @@ def _times(fast: str, slow: str, least: int) -> Judge:
     return judge
 
 
+def _embedding(fast: str, slow: str, with_bf16: float, without: float) -> Judge:
+    """By images a second. What a CPU without bfloat16 can gain is less."""
+
+    def judge(works: Works) -> tuple[str, bool] | None:
+        if fast not in works or slow not in works:
+            return None
+        from syncd_embedding.runtimes import cpu_has_bf16
+
+        least = with_bf16 if cpu_has_bf16() else without
+        ratio = works[fast].rate / works[slow].rate
+        by_cpu = works[slow].cpu / works[slow].units / (works[fast].cpu / works[fast].units)
+        return f"{ratio:.1f} × ({by_cpu:.1f} × by CPU time; {least:g} × is asked for here)", ratio >= least
+
+    return judge
+
+
 def _scripts(works: Works) -> tuple[str, bool] | None:
     """By the time for the same edits on the same labels: each script carries one side's, syncd's run those of both."""
     scripts = ("naive-to-database", "naive-to-fiftyone")
@@ -123,5 +139,14 @@ _TARGETS: tuple[tuple[str, Judge], ...] = (
         _edits("edits-reviewed", "bare-write-database", REVIEWED),
     ),
     ("ingest: at least 10 × Dataset.add_samples", _times("ingest", "ingest-sdk", INGEST)),
+    ("embeddings: at least 2 × torch's float32 at the same tokens", _embedding("embed", "embed-torch", 2, 1.1)),
+    (
+        "embeddings: at least 4 × FiftyOne's compute_embeddings at its own sizes",
+        _embedding("embed", "embed-fiftyone", 4, 2),
+    ),
+    (
+        "embeddings: at least 2 × FiftyOne's compute_embeddings at the same tokens",
+        _embedding("embed-squares", "embed-fiftyone", 2, 1.1),
+    ),
     ("iterating samples and updating row by row, 1 % edited on each side: at least 50 × slower", _scripts),
 )

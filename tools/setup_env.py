@@ -81,7 +81,7 @@ def set_up(lock: int) -> None:
     if not ENVIRONMENT.exists():
         _create_environment()
     UNFINISHED.touch()
-    say("installing syncd and what it needs (1.8 GB the first time)")
+    say("installing syncd and what it needs (2.8 GB the first time; more where torch comes for NVIDIA GPUs)")
     _install(lock)
     mongod = _provide_mongod()
     if mongod["note"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.works import bare, edited, ingest, reviewed, scripts, told, tried, unchanged
+from benchmarks.works import bare, edited, embedding, ingest, reviewed, scripts, told, tried, unchanged
 from benchmarks.works.work import Work
 
 FIRST = unchanged.FIRST
@@ -20,6 +20,7 @@ WORKS: tuple[Work, ...] = (
     *told.WORKS,
     *tried.WORKS,
     *scripts.WORKS,
+    *embedding.WORKS,
 )
 
 __all__ = ["FIRST", "WORKS", "Work", "by_name"]

@@ -226,6 +226,15 @@ COMMANDS = (
         summary="Bring a side forward again that went back in time (a backup was restored), or take it as it is.",
     ),
     Command(
+        "embed",
+        "syncd.cli.embed",
+        "embed_command",
+        WORK,
+        "Example: syncd embed planktivore --model dino_vits8 --dry-run",
+        summary="Make vectors of what is new or changed, and bring layout, similarity and suspects in the App up to "
+        "date.",
+    ),
+    Command(
         "media",
         "syncd.cli.media",
         None,
@@ -287,6 +296,22 @@ COMMANDS = (
         "Example: syncd why 5f0c1e9a --binding planktivore",
         summary="Show everything about one annotation: both sides, what was agreed, the rule that decides now, and its "
         "history.",
+    ),
+    Command(
+        "suspects",
+        "syncd.cli.suspects",
+        "suspects_command",
+        LOOK,
+        "Example: syncd suspects planktivore --top 100 -o suspects.html",
+        summary="List the labels that disagree most with what looks alike, the most suspect first.",
+    ),
+    Command(
+        "similar",
+        "syncd.cli.suspects",
+        "similar_command",
+        LOOK,
+        "Example: syncd similar planktivore strange.png --top 30 -o similar.html",
+        summary="List what looks most like a picture. Changes nothing.",
     ),
     Command(
         "review",

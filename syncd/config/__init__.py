@@ -19,6 +19,7 @@ from syncd.config.binding import (
     VocabularyTable,
 )
 from syncd.config.durations import format_duration, parse_duration
+from syncd.config.embedding import BindingEmbeddingConfig, EmbeddingConfig, EmbeddingModelConfig
 from syncd.config.faults import Fault, InvalidConfig
 from syncd.config.kinds import HttpAddress, S3Prefix
 from syncd.config.load import find_config, load_config, load_config_text, load_config_with_files, parse_config
@@ -42,6 +43,7 @@ __all__ = [
     "AppConfig",
     "AttributeConfig",
     "BindingConfig",
+    "BindingEmbeddingConfig",
     "BrakesConfig",
     "ColumnsConfig",
     "Config",
@@ -50,6 +52,8 @@ __all__ = [
     "DatabaseConfig",
     "Direction",
     "DirectionsConfig",
+    "EmbeddingConfig",
+    "EmbeddingModelConfig",
     "Fault",
     "FiftyOneConfig",
     "HttpAddress",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Literal
 
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, ValidationInfo, model_validator
 
+from syncd.config.embedding import BindingEmbeddingConfig
 from syncd.config.kinds import (
     AttributeName,
     BindingName,
@@ -27,27 +27,18 @@ from syncd.config.kinds import (
     LabelText,
     MediaRoot,
     ReadText,
-    S3Prefix,
     SampleKey,
     Section,
     TableText,
     Tag,
     Tolerance,
     Unfit,
+    beside_the_configuration,
     nothing_is,
     plain_text,
     unfit,
 )
 from syncd.config.names import is_select
-
-
-def beside_the_configuration(path: Path | S3Prefix, info: ValidationInfo) -> Path | S3Prefix:
-    """A relative path starts at the folder of the configuration, and ``~`` at the user's own."""
-    if isinstance(path, S3Prefix):
-        return path
-    folder = info.context.get("folder") if isinstance(info.context, dict) else None
-    path = path.expanduser()
-    return folder / path if folder is not None else path
 
 
 def _two_names(value: object) -> object:
@@ -317,6 +308,7 @@ class BindingConfig(Section):
     review: ReviewConfig = ReviewConfig()
     policy: PolicyConfig = PolicyConfig()
     brakes: BrakesConfig = BrakesConfig()
+    embedding: BindingEmbeddingConfig | None = None
 
     @property
     def read_from(self) -> str:

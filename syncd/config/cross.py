@@ -208,6 +208,22 @@ def _marks(document: Document, binding: Path) -> Iterator[Problem]:
             yield Problem(place, document.show(place), "a tag of its own", _elsewhere(document, spoken[tag]))
 
 
+def _embedding_models(document: Document, binding: Path) -> Iterator[Problem]:
+    """A model that a binding names is one of `embedding.models`; where it names none, there is one."""
+    models = [str(name) for name in _mapping(document, "embedding", "models")]
+    if not isinstance(document.at((*binding, "embedding")), Mapping):
+        return
+    place = (*binding, "embedding", "model")
+    model = _text(document, *place)
+    if model is None:
+        if len(models) != 1 and document.at(place) is None:
+            there = f"embedding.models has {', '.join(models)}" if models else "embedding.models has none yet"
+            yield Problem(place, "nothing", "the name of a model", there)
+    elif model not in models:
+        near = None if place in document.sources else did_you_mean(model, models)
+        yield Problem(place, document.show(place), "the name of a model in embedding.models", near)
+
+
 _BETWEEN: tuple[Callable[[Document, list[Path]], Iterator[Problem]], ...] = (_names, _fields)
 _WITHIN: tuple[Callable[[Document, Path], Iterator[Problem]], ...] = (
     _columns,
@@ -220,4 +236,5 @@ _WITHIN: tuple[Callable[[Document, Path], Iterator[Problem]], ...] = (
     _crops,
     _predictions,
     _marks,
+    _embedding_models,
 )

@@ -13,7 +13,15 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    SecretStr,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from syncd.config.durations import parse_duration
@@ -114,6 +122,15 @@ class S3Prefix(NamedTuple):
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}"
+
+
+def beside_the_configuration(path: Path | S3Prefix, info: ValidationInfo) -> Path | S3Prefix:
+    """A relative path starts at the folder of the configuration, and ``~`` at the user's own."""
+    if isinstance(path, S3Prefix):
+        return path
+    folder = info.context.get("folder") if isinstance(info.context, dict) else None
+    path = path.expanduser()
+    return folder / path if folder is not None else path
 
 
 def plain_text(value: object) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from syncd.config.binding import BindingConfig, beside_the_configuration
+from syncd.config.binding import BindingConfig
+from syncd.config.embedding import EmbeddingConfig
 from syncd.config.kinds import (
     AppUrl,
     ByteSize,
@@ -33,6 +34,7 @@ from syncd.config.kinds import (
     SigningSecret,
     Text,
     WebUrl,
+    beside_the_configuration,
     nothing_is,
     unfit,
 )
@@ -172,6 +174,7 @@ class Config(Section):
     notify: NotifyConfig = NotifyConfig()
     report: ReportConfig | None = None
     app: AppConfig = AppConfig()
+    embedding: EmbeddingConfig = EmbeddingConfig()
 
     @property
     def state_url(self) -> SecretStr:

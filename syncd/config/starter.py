@@ -154,6 +154,15 @@ bindings:                                      # each ties one label field to on
       max_into_one_label: 0.1                  # share of annotations moved into one class
       min_rows: 50                             # below this many annotations shares hold nothing
       min_count: 10                            # no share holds fewer annotations than this
+    #embedding:                                # syncd embed
+      #model: dino_vits8                       # one of embedding.models
+      #of: samples                             # or patches: the boxes of the label field
+      #margin: 0.1                             # share of a box's longer side added around it
+      #field: null                             # where FiftyOne has the vectors; null: embedding_<model>
+      #brain_key: null                         # of the layout; null: <model>_<layout>
+      #layout: umap                            # umap, pacmap or null: none
+      #similarity: true
+      #suspects: true                          # labels that their neighbours contradict
 
 s3:                                            # left out: boto3's own settings (environment, ~/.aws)
   #endpoint_url: https://s3.example.org
@@ -192,4 +201,20 @@ notify:
   #proxies: [127.0.0.1, "::1"]                 # from where the proxy connects that names people
   #proxy_secret: ${file:/run/secrets/proxy}    # the proxy has to send this as X-Syncd-Proxy-Secret
   #role_header: X-Forwarded-Groups             # where it says editor; left out: the lists decide alone
+#embedding:                                    # vectors of images, for similarity, layouts and suspects
+  #models:
+    #dino_vits8:                               # published: dino_vits8, dino_vitb8, dino_vits16, dino_vitb16
+      #weights: /models/dino_deitsmall8_pretrain.pth  # a file, a folder of transformers, s3://…; left out: by the name
+      #sha256: null                            # what the file of weights must be
+      #size: native                            # or the side of a square in pixels
+      #max_side: 224                           # native: what the longer side is reduced to
+      #pool: cls                               # cls, mean (of the patches) or both
+      #normalize: true                         # to length 1
+      #value_range: null                       # more than 8 bits: [black, white]; null: the range of their type
+      #background: 0                           # what shows behind transparent pixels, 0 to 255
+      #runtime: auto                           # torch, torch-bf16, openvino, openvino-bf16, onnx or onnx-int8
+      #device: auto                            # cpu, cuda or cuda:0
+      #int8_limit: 0.002                       # the largest 1 - cosine that onnx-int8 may cost
+  #folder: ~/.cache/syncd/embeddings           # where vectors are kept
+  #every: 1d                                   # how often the daemon brings them up to date; left out: never
 """

@@ -21,6 +21,7 @@ from syncd.daemon.reload import Reloader
 from syncd.daemon.reports import Reports
 from syncd.daemon.status_board import StatusBoard
 from syncd.daemon.systemd import Signals, Supervisor, listening, supervisor
+from syncd.daemon.vectors import Vectors
 from syncd.daemon.worker import Worker
 from syncd.errors import SyncdError
 from syncd.model.kinds import Json
@@ -49,11 +50,13 @@ def run_daemon(path: Path, names: Sequence[str] | None = None) -> int:
     config, files = load_config_with_files(path)
     wanted = [config.binding(name).name for name in names] if names else None
     with listening() as signals:
-        return _Daemon(config, Reloader(path, files), wanted, signals).run()
+        return _Daemon(config, path, Reloader(path, files), wanted, signals).run()
 
 
 class _Daemon:
-    def __init__(self, config: Config, reloader: Reloader, names: Sequence[str] | None, signals: Signals) -> None:
+    def __init__(
+        self, config: Config, path: Path, reloader: Reloader, names: Sequence[str] | None, signals: Signals
+    ) -> None:
         self._config = config
         self._reloader = reloader
         self._names = names
@@ -67,6 +70,7 @@ class _Daemon:
         self._supervisor: Supervisor = supervisor()
         self._heartbeat = Heartbeat(lambda: self._config, self._board)
         self._reports = Reports(lambda: self._config, names, self.tell)
+        self._vectors = Vectors(lambda: self._config, path, names, self._board)
 
     # What workers tell. The notifier may be replaced while they run.
 
@@ -83,6 +87,7 @@ class _Daemon:
         self._settle_workers()
         self._heartbeat.start()
         self._reports.start()
+        self._vectors.start()
         log.info("syncd runs", bindings=sorted(self._workers), pid=os.getpid())
         self._supervisor.ready(self._status())
         try:
@@ -217,6 +222,7 @@ class _Daemon:
         left = [each.name for each in workers if not each.join(max(0.0, until - time.monotonic()))]
         self._heartbeat.close()
         self._reports.close()
+        self._vectors.close()
         self._notifier.close()
         self._http.close()
         if left:

@@ -46,7 +46,7 @@ def thumbnails(file: Readable, boxes: Sequence[Sequence[float] | None], *, outli
     damaged file comes through (`syncd.ingest.media.probe.RAISED`).
     """
     with _decoded(file, boxes) as image:
-        return [_webp(image, box, outlined) for box in boxes]
+        return [_webp(image, box, outlined=outlined) for box in boxes]
 
 
 def data_uri(webp: bytes) -> str:
@@ -100,7 +100,7 @@ def _copies(image: ImageFile.ImageFile) -> int:
     return 2 if image.getexif().get(0x0112, 1) != 1 else 1
 
 
-def _webp(image: Image.Image, box: Sequence[float] | None, outlined: bool = False) -> bytes:
+def _webp(image: Image.Image, box: Sequence[float] | None, *, outlined: bool = False) -> bytes:
     area = _area(image.size, box)
     small = _reduced(image, area)
     small.thumbnail((EDGE, EDGE), Image.Resampling.LANCZOS)

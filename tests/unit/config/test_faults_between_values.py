@@ -77,6 +77,14 @@ CROSS: dict[str, Row] = {
         in_binding("policy: {on_conflict: latest}"), "bindings[0].policy.on_conflict", 9, '"latest"',
         "columns.updated_at", None,
     ),
+    "an embedding by a model that there is not": (
+        in_binding("embedding: {model: ourss}") + "embedding: {models: {ours: }}\n", "bindings[0].embedding.model", 9,
+        '"ourss"', "the name of a model", "did you mean ours?",
+    ),
+    "an embedding that leaves the model open": (
+        in_binding("embedding: {of: patches}") + "embedding: {models: {a: , b: }}\n", "bindings[0].embedding.model", 9,
+        "nothing", "the name of a model", "embedding.models has a, b",
+    ),
 }  # fmt: skip
 
 

@@ -241,6 +241,26 @@ def test_asking_for_an_unknown_binding_names_the_nearest(tmp_path: Path) -> None
         load(tmp_path, MINIMAL).binding("xyz")
 
 
+def test_models_of_embeddings_and_the_one_that_a_binding_has(tmp_path: Path) -> None:
+    (tmp_path / "ours.pth").touch()
+    text = in_binding("embedding: {model: ours, of: patches, margin: 0.2, layout: null}") + (
+        "embedding:\n  folder: vectors\n  every: 1d\n  models:\n    dino_vits8:\n"
+        "    ours: {weights: ours.pth, size: 96, pool: both, value_range: [0, 4095], runtime: torch}\n"
+    )
+    config = load(tmp_path, text)
+    assert config.embedding.place == tmp_path / "vectors"
+    assert config.embedding.every == timedelta(days=1)
+    assert config.embedding.models["dino_vits8"].weights is None
+    ours = config.embedding.models["ours"]
+    assert ours.weights == str(tmp_path / "ours.pth")
+    assert (ours.size, ours.max_side, ours.pool, ours.value_range) == (96, 224, "both", (0.0, 4095.0))
+    told = config.binding("one").embedding
+    assert told is not None
+    assert (told.model, told.of, told.margin, told.layout, told.similarity) == ("ours", "patches", 0.2, None, True)
+    assert load(tmp_path, MINIMAL).binding("one").embedding is None
+    assert load(tmp_path, at_top("embedding: {models: {a: {weights: s3://b/k.pth}}}")).embedding.models
+
+
 def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:
     config = load(tmp_path, MINIMAL)
     with pytest.raises(ValidationError):

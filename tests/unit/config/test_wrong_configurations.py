@@ -149,6 +149,22 @@ SCHEMA: dict[str, Row] = {
                                      "16 characters or more", "openssl"),
     "control character": (in_binding(r'extra_labels: ["a\x07"]'), "bindings[0].extra_labels[0]", 9, r'"a\x07"',
                           "a label", "control"),
+    "a model of embeddings with an odd size": (
+        at_top("embedding: {models: {a: {size: 3}}}"), "embedding.models.a.size", 9, "3",
+        "native, or a number of pixels from 8 to 4096", None,
+    ),
+    "a range upside down": (
+        at_top("embedding: {models: {a: {value_range: [4095, 0]}}}"), "embedding.models.a.value_range", 9, "",
+        "the values of black and of white", "black first",
+    ),
+    "a checksum that is none": (
+        at_top("embedding: {models: {a: {sha256: abc}}}"), "embedding.models.a.sha256", 9, '"abc"',
+        "64 hexadecimal digits", "sha256sum",
+    ),
+    "an unknown runtime": (
+        at_top("embedding: {models: {a: {runtime: tensorrt}}}"), "embedding.models.a.runtime", 9, '"tensorrt"',
+        "openvino", None,
+    ),
 }  # fmt: skip
 
 

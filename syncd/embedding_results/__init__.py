@@ -1,0 +1,1 @@
+"""What is made of vectors, in FiftyOne: layouts, similarity, suspect labels with their saved view, clusters."""
