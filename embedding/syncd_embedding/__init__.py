@@ -38,9 +38,9 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as missing:
         if missing.name not in {"numpy", "torch"}:
             raise
-        from syncd_embedding.errors import ExtraMissing
+        from syncd_embedding.errors import ExtraMissing, install
 
         raise ExtraMissing(
             f"Embeddings need the package {missing.name}, which is not installed.",
-            remedy="pip install 'syncd[embedding]'",
+            remedy=install("embedding"),
         ) from None

@@ -54,6 +54,11 @@ class StoreError(EmbeddingError):
     """A folder of vectors is damaged, or is asked for what it cannot hold."""
 
 
+def install(extra: str) -> str:
+    """The command by which an extra is had: this package is on no index."""
+    return f"Run in a clone of syncd's repository: pip install '.[{extra}]'"
+
+
 def first_line(error: Exception) -> str:
     """What an error of somebody else says, without the pages that may follow."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

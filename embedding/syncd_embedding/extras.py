@@ -6,7 +6,7 @@ import warnings
 from importlib import import_module
 from typing import Any
 
-from syncd_embedding.errors import ExtraMissing
+from syncd_embedding.errors import ExtraMissing, install
 
 
 def scikit_learn() -> Any:
@@ -33,6 +33,4 @@ def needed(module: str, package: str, extra: str, purpose: str) -> Any:
     except ImportError as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == module
         why = "is not installed" if missing else f"cannot be imported: {error}"
-        raise ExtraMissing(
-            f"{purpose} needs {package}, which {why}.", remedy=f"Run: pip install 'syncd[{extra}]'"
-        ) from error
+        raise ExtraMissing(f"{purpose} needs {package}, which {why}.", remedy=install(extra)) from error

@@ -18,7 +18,7 @@ from multiprocessing import get_context
 from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
-from syncd_embedding.errors import EmbeddingError, ExtraMissing, first_line
+from syncd_embedding.errors import EmbeddingError, ExtraMissing, first_line, install
 from syncd_embedding.worker import Done, Task, Told, Worker
 
 BATCH = 128
@@ -66,7 +66,7 @@ def under_ray(
         import ray
         import ray.data
     except ImportError:
-        raise ExtraMissing("Ray is not installed.", remedy="pip install 'syncd[embedding-ray]'") from None
+        raise ExtraMissing("Ray is not installed.", remedy=install("embedding-ray")) from None
     begun_here = not ray.is_initialized()
     if begun_here:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from syncd_embedding.errors import ExtraMissing, RuntimeUnusable, first_line
+from syncd_embedding.errors import ExtraMissing, RuntimeUnusable, first_line, install
 from syncd_embedding.model import Encode, Model
 from syncd_embedding.pixels import Image
 from syncd_embedding.settings import Runtime
@@ -98,7 +99,8 @@ def cpu_has_bf16() -> bool:
     """Whether OpenVINO is there and the CPU computes in bfloat16 by itself."""
     if find_spec("openvino") is None:
         return False
-    import openvino
+    with _without_telemetry():
+        import openvino
 
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
@@ -125,15 +127,16 @@ def _autocast(encode: Encode) -> Encode:
 
 def _openvino(model: Model, *, half: bool, threads: int) -> Encode:
     try:
-        import openvino
+        with _without_telemetry():
+            import openvino
     except ImportError:
-        raise ExtraMissing("The runtime openvino is not installed.", remedy="pip install 'syncd[embedding]'") from None
+        raise ExtraMissing("The runtime openvino is not installed.", remedy=install("embedding")) from None
     if half and not cpu_has_bf16():
         raise RuntimeUnusable(
             "This CPU does not compute in bfloat16; OpenVINO would only pretend to.", remedy="Give runtime: openvino."
         )
     example = torch.zeros(2, 5, model.width)
-    with torch.inference_mode(), _quietly():
+    with torch.inference_mode(), _quietly(), _without_telemetry():
         converted = openvino.convert_model(model.network.encoder, example_input=example)
     converted.reshape([-1, -1, model.width])
     precision = openvino.Type.bf16 if half else openvino.Type.f32
@@ -161,7 +164,7 @@ def _onnx(model: Model, *, small: bool, threads: int) -> Encode:
         import onnxruntime
         import onnxscript  # noqa: F401
     except ImportError:
-        raise ExtraMissing("The runtime onnx is not installed.", remedy="pip install 'syncd[embedding-onnx]'") from None
+        raise ExtraMissing("The runtime onnx is not installed.", remedy=install("embedding-onnx")) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a host may be shared
@@ -215,6 +218,23 @@ def _quietly() -> Iterator[None]:
         exporter.setLevel(level)
 
 
+@contextmanager
+def _without_telemetry() -> Iterator[None]:
+    """OpenVINO would tell its makers of each conversion, unasked; without that package, which it can do without, not.
+
+    Where the program that calls us has imported it before, that program has decided.
+    """
+    name = "openvino_telemetry"
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment] # how Python is told that a module is not to be found
+    try:
+        yield
+    finally:
+        sys.modules.pop(name, None)
+
+
 def _not_of_quantization(record: logging.LogRecord) -> bool:
     return "pre-processing before quantization" not in record.getMessage()
 
@@ -243,6 +263,16 @@ def _on_gpu(model: Model, device: torch.device, *, half: bool) -> Used:
     model.device = device
     network: Any = model.network.encoder if model.by_tokens else model.network
     # Compiled for changing shapes: batches have many lengths, and each compilation takes seconds.
-    model.encode = torch.compile(network, dynamic=True)
+    compiled: Any = torch.compile(network, dynamic=True)
+    side = 4 * model.patch
+    example = torch.zeros((2, 17, model.width) if model.by_tokens else (1, 3, side, side), device=device)
+    notes: tuple[str, ...] = ()
+    try:
+        with torch.inference_mode():
+            compiled(example.to(next(model.network.parameters()).dtype))
+    except (RuntimeError, ImportError, OSError) as error:  # it needs Triton, and Triton a C compiler
+        compiled = network
+        notes = (f"The network could not be compiled for the GPU ({first_line(error)}); it computes as it is, slower.",)
+    model.encode = compiled
     name = torch.cuda.get_device_name(device)
-    return Used(Runtime.TORCH_BF16.value if half else Runtime.TORCH.value, f"{device} ({name})")
+    return Used(Runtime.TORCH_BF16.value if half else Runtime.TORCH.value, f"{device} ({name})", notes)

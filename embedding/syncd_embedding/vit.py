@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from syncd_embedding.errors import ModelError
+from syncd_embedding.errors import ModelError, install
 
 HEAD_WIDTH = 64
 """Width of an attention head, in every ViT that DINO published; it does not show in a checkpoint's shapes."""
@@ -58,8 +58,8 @@ def architecture(shapes: Mapping[str, tuple[int, ...]]) -> Architecture:
         if name in shapes:
             raise ModelError(
                 f"These weights are {kind}, not of one of DINO's own vision transformers.",
-                remedy="Give the folder of the model in the form of transformers (config.json beside its weights), "
-                "with `pip install 'syncd[embedding-transformers]'`.",
+                remedy="Give the folder of the model in the form of transformers (config.json beside its weights). "
+                + install("embedding-transformers"),
             )
     try:
         width, channels, patch, patch_across = shapes["patch_embed.proj.weight"]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from syncd_embedding.errors import ExtraMissing, ModelError, first_line
+from syncd_embedding.errors import ExtraMissing, ModelError, first_line, install
 from syncd_embedding.media import client_of_the_environment
 
 Client = Callable[[], Any]
@@ -132,9 +132,7 @@ def _tensors(path: Path) -> Mapping[str, Any]:
             from safetensors import SafetensorError
             from safetensors.torch import load_file
         except ImportError as error:
-            raise ExtraMissing(
-                f"{path.name} needs the package safetensors.", remedy="pip install 'syncd[embedding]'"
-            ) from error
+            raise ExtraMissing(f"{path.name} needs the package safetensors.", remedy=install("embedding")) from error
         try:
             tensors: dict[str, Any] = load_file(path)
         except (SafetensorError, OSError) as error:

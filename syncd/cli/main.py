@@ -296,7 +296,7 @@ COMMANDS = (
         "similar_command",
         LOOK,
         "Example: syncd similar planktivore strange.png --top 30 -o similar.html",
-        summary="List what looks most like a picture.",
+        summary="List what looks most like a picture. Changes nothing.",
     ),
     Command(
         "review",

@@ -15,7 +15,8 @@ def library() -> Iterator[None]:
         from syncd_embedding.errors import EmbeddingError, ExtraMissing
     except ImportError as error:
         raise SetupError(
-            f"Embeddings need a package that cannot be imported: {error}.", remedy="Run: pip install 'syncd[embedding]'"
+            f"Embeddings need a package that cannot be imported: {error}.",
+            remedy="Run in a clone of syncd's repository: pip install '.[embedding]'",
         ) from error
     try:
         yield

@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 import tiny_vit
-from syncd_embedding import Embedder, Item, ModelSettings, VectorStore, pools
+from syncd_embedding import Embedder, Item, ModelSettings, VectorStore, pixels, pools
 from syncd_embedding import runtimes as runtimes_module
 from syncd_embedding.embedder import Plan
 from syncd_embedding.errors import EmbeddingError, ExtraMissing, MediaError, OutOfMemory, RuntimeUnusable
@@ -112,6 +112,19 @@ def test_what_cannot_be_embedded_is_told_one_by_one(settings: ModelSettings, ite
     assert "is damaged" in told["broken"]
     assert told["empty box"] == "its box has no size"
     assert told["outside"] == "its box lies outside of the image"
+
+
+def test_a_frame_is_decoded_once_for_all_its_boxes(
+    settings: ModelSettings, items: list[Item], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[int] = []
+    decode = pixels.decode
+    monkeypatch.setattr(
+        pixels, "decode", lambda content, **how: (decoded.append(len(content)), decode(content, **how))[1]
+    )
+    boxes = [replace(items[2], key=str(n), box=(n / 10, 0.1, 0.5, 0.5)) for n in range(5)]
+    assert Embedder(settings, tmp_path / "vectors").run([*boxes, items[0]]).embedded == 6
+    assert len(decoded) == 2
 
 
 def test_images_are_embedded_without_a_store(settings: ModelSettings, items: list[Item], tmp_path: Path) -> None:
@@ -246,7 +259,7 @@ def test_ray_gives_bit_for_bit_what_one_process_gives(
     settings: ModelSettings, items: list[Item], tmp_path: Path
 ) -> None:
     if find_spec("ray") is None:
-        with pytest.raises(ExtraMissing, match=r"syncd\[embedding-ray\]"):
+        with pytest.raises(ExtraMissing, match=r"\.\[embedding-ray\]"):
             Embedder(settings, tmp_path / "vectors", ray="local").run(items)
         return
     assert _bits(pools.under_ray(Worker(settings), tasks_of(items), "local")) == _local(Worker(settings), items)

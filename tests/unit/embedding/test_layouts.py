@@ -111,7 +111,7 @@ def test_a_missing_package_is_named_with_its_extra(method: str, package: str, mo
     monkeypatch.setitem(sys.modules, method, None)
     with pytest.raises(ExtraMissing, match=package) as raised:
         layout(vectors, method=method)
-    assert "pip install 'syncd[embedding" in str(raised.value)
+    assert "pip install '.[embedding" in str(raised.value)
 
 
 def test_what_is_saved_is_read_again(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -187,6 +188,17 @@ def test_a_runtime_stays_within_its_deviation(model: Model, runtime: Runtime, li
     assert (found > 1e-9) == (runtime not in {Runtime.OPENVINO, Runtime.ONNX})
 
 
+def test_openvino_tells_nobody_of_its_conversions(file: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from syncd_embedding import Embedder, ModelSettings\n"
+        "Embedder(ModelSettings(sys.argv[1], runtime='openvino', device='cpu'))._worker.model\n"
+        "assert 'openvino' in sys.modules and 'openvino_telemetry' not in sys.modules"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "CI"} | {"HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code, str(file)], env=environment, check=True)
+    assert not (tmp_path / "intel").exists()
+
+
 def test_auto_takes_what_the_cpu_is_fastest_with(model: Model) -> None:
     expected = "openvino-bf16" if runtimes.cpu_has_bf16() else "openvino"
     assert runtimes.chosen_on_cpu(model, Runtime.AUTO).value == expected
@@ -210,8 +222,40 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
         ModelSettings("dino_vits8", **wrong)
 
 
+def test_a_vit_of_transformers_is_taken_from_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    save_file(tiny_vit.weights(), tmp_path / "model.safetensors")
+    if find_spec("transformers") is None:
+        with pytest.raises(ExtraMissing, match=r"pip install '\.\[embedding-transformers\]'"):
+            load(ModelSettings(str(tmp_path)))
+        return
+    from transformers import ViTConfig, ViTModel
+
+    with pytest.raises(ModelError, match="is no model that transformers can load"):
+        load(ModelSettings(str(tmp_path)))
+    shape = {"hidden_size": 64, "num_attention_heads": 1, "intermediate_size": 128, "image_size": 56, "patch_size": 8}
+    ViTModel(ViTConfig(num_hidden_layers=1, **shape), add_pooling_layer=False).save_pretrained(tmp_path)
+    loaded = load(ModelSettings(str(tmp_path), pool="both"))  # type: ignore[arg-type]
+    assert loaded.vectors([IMAGES[1]] * 2).shape == (2, 128)
+    assert loaded.group(IMAGES[1]) != loaded.group(IMAGES[2])
+
+
+def test_a_torchvision_of_another_torch_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "path" / "transformers"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    monkeypatch.syspath_prepend(package.parent)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "transformers"]:
+        monkeypatch.delitem(sys.modules, name)
+    (tmp_path / "config.json").write_text("{}")
+    save_file(tiny_vit.weights(), tmp_path / "model.safetensors")
+    with pytest.raises(ExtraMissing, match="torchvision that is installed does not fit torch") as caught:
+        load(ModelSettings(str(tmp_path)))
+    assert "pip uninstall torchvision" in str(caught.value)
+
+
 def test_without_torch_the_extra_is_named() -> None:
     code = "import sys; sys.modules['torch'] = None; import syncd_embedding as e; e.VectorStore; e.Embedder"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "ExtraMissing: Embeddings need the package torch" in done.stderr
-    assert "pip install 'syncd[embedding]'" in done.stderr
+    assert "pip install '.[embedding]'" in done.stderr
