@@ -8,7 +8,6 @@ follows that no later point can leave the bounds of the first ones.
 
 from __future__ import annotations
 
-import contextlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -215,7 +214,7 @@ def _by_umap(reduced: Floats, near: Neighbours, progress: Progress | None) -> Fl
 
 def _by_pacmap(reduced: Floats) -> Floats:
     model = extras.pacmap().PaCMAP(apply_pca=False, random_state=_SEED)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(None):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return np.asarray(model.fit_transform(reduced, init="pca"), np.float32)
 
