@@ -105,8 +105,8 @@ def update_results(
             made = replace(made, suspects=judge(place, names, tell))
         shown: Layout | None = None
         if wanted.layout is not None:
-            partitioned, shown = bring_layout(place, names, wanted.layout, wanted.view, tell, refit=wanted.refit)
-            made = replace(made, layout=partitioned)
+            layout, shown = bring_layout(place, names, wanted.layout, wanted.view, tell, refit=wanted.refit)
+            made = replace(made, layout=layout)
         if wanted.clusters:
             made = replace(made, clusters=_clusters(place, names, shown, tell))
         changed = made.layout is not None and made.layout.written
