@@ -34,7 +34,7 @@ class Drawn(foo.Panel):
         except Exception as error:  # noqa: BLE001 - the App would show its traceback in place of the panel
             known = unforeseen(error)
             page.error(known.message, known.remedy or "")
-        root.define_property("shown", page.schema, view=types.VStackView(gap=2))
+        root.define_property("shown", page.schema, view=types.GridView(gap=2))
         self.more(ctx, root)
         ctx.panel.set_data("shown", page.data)
         return types.Property(root, view=types.GridView(gap=2, componentsProps=ROOT))
