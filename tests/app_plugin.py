@@ -146,6 +146,12 @@ class Drawn:
         return [params for name, params in self.requests if name == "prompt_user_for_operation"]
 
     @property
+    def tab(self) -> str:
+        """The tab that the App is told to show."""
+        (output,) = [params["output"] for name, params in self.requests if name == "show_panel_output"]
+        return str(output["type"]["properties"]["tab"]["default"])
+
+    @property
     def rows(self) -> list[dict[str, Any]]:
         """The rows of its table."""
         return next((each for each in walk(self.data) if isinstance(each, list)), [])

@@ -14,7 +14,7 @@ from syncd.errors import ConfigError
 
 NAME = "syncd_dashboard"
 TOP = 15
-"""Classes and transitions in a plot."""
+"""Classes and transitions in a list."""
 
 LAYOUT: dict[str, Any] = {
     "margin": {"l": 60, "r": 20, "t": 10, "b": 40},
@@ -55,21 +55,22 @@ class DashboardPanel(Drawn):
         if not days:
             page.text("Nothing was changed yet.")
             return
+        moved = [(f"{each.old} → {each.new}", each.count) for each in report.transitions[:TOP]]
+        _listed(page, "What became what", moved)
+        classes = sorted(report.classes, key=lambda each: -(each.gained + each.lost))[:TOP]
+        rows = [{"what": each.label, "gained": f"+{each.gained:,}", "lost": f"-{each.lost:,}"} for each in classes]
+        page.text("**Classes gained and lost**")
+        page.table({"what": "Class", "gained": "Gained", "lost": "Lost"}, rows)
+        _listed(page, "By whom", [(each.value or "nobody named", each.count) for each in report.totals.by_actor[:TOP]])
+        open_ones = sorted(status.open_conflicts.items(), key=lambda each: -each[1])
+        _listed(page, "Open conflicts", [(kind.replace("_", " "), count) for kind, count in open_ones])
+        # The plot comes last: the App gives one the whole height of a panel.
         page.text("**Changes a day**")
         trace = {"type": "bar", "x": [each.value for each in days], "y": [each.count for each in days]}
         page.plot([trace], LAYOUT | {"xaxis": {"type": "category"}})
-        _bars(page, "What became what", [(f"{each.old} → {each.new}", each.count) for each in report.transitions[:TOP]])
-        classes = [(each.label, each.gained - each.lost) for each in report.classes]
-        classes.sort(key=lambda each: -abs(each[1]))
-        _bars(page, "Classes gained and lost", classes[:TOP])
-        _bars(page, "By whom", [(each.value or "nobody named", each.count) for each in report.totals.by_actor[:TOP]])
-        _bars(page, "Open conflicts", sorted(status.open_conflicts.items(), key=lambda each: -each[1]))
 
 
-def _bars(page: Page, title: str, found: list[tuple[str, int]]) -> None:
-    if not found:
-        return
-    page.text(f"**{title}**")
-    names, counts = [name for name, _ in reversed(found)], [count for _, count in reversed(found)]
-    trace = {"type": "bar", "orientation": "h", "y": names, "x": counts}
-    page.plot([trace], LAYOUT | {"yaxis": {"type": "category", "automargin": True}}, height=70 + 24 * len(found))
+def _listed(page: Page, title: str, found: list[tuple[str, int]]) -> None:
+    if found:
+        page.text(f"**{title}**")
+        page.table({"what": "", "count": "Labels"}, [{"what": name, "count": f"{count:,}"} for name, count in found])

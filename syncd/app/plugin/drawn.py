@@ -34,12 +34,16 @@ class Drawn(foo.Panel):
         except Exception as error:  # noqa: BLE001 - the App would show its traceback in place of the panel
             known = unforeseen(error)
             page.error(known.message, known.remedy or "")
-        root.define_property("shown", page.schema, view=types.VStackView(gap=2))
-        self.more(ctx, root)
+        root.define_property("shown", page.schema, view=types.GridView(gap=2))
+        self.more(root)
+        # With any choice the App puts into the state, which is everybody's, what it shows; merged with what is shown
+        # next, old rows would stay.
+        if ctx.panel.get_state("shown") is not None:
+            ctx.panel.set_state("shown", None)
         ctx.panel.set_data("shown", page.data)
         return types.Property(root, view=types.GridView(gap=2, componentsProps=ROOT))
 
-    def more(self, ctx: Any, root: Any) -> None:
+    def more(self, root: Any) -> None:
         """What is there whatever goes wrong."""
 
     def fill(self, ctx: Any, root: Any, page: Page) -> None:

@@ -92,7 +92,9 @@ class Page:
     def column(self, **kwargs: Any) -> Page:
         """What stands one below the other."""
         name = self._name(None)
-        inner = Page(self.schema.v_stack(name, **kwargs))
+        inner = Page()
+        # A stack that is vertical by name is as high as the panel, and cuts off what is wider.
+        self.schema.define_property(name, inner.schema, view=types.GridView(**kwargs))
         self.data[name] = inner.data
         return inner
 

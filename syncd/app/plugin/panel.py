@@ -30,12 +30,6 @@ TABS = (STATUS, CONFLICTS, WAITING, CHANGES, HELD)
 EVERY_MS = 15_000
 """Between two looks of an open panel."""
 
-SOON_MS = 1_000
-"""After which it looks a second time when it is opened."""
-
-FIRST = "_syncd_first"
-"""Marks the event by which it is opened."""
-
 PREFIX = "@syncd/syncd/"
 
 
@@ -56,15 +50,9 @@ class SyncdPanel(Drawn):
     def tick(self, ctx: Any) -> None:
         """Time to look again."""
 
-    def on_load(self, ctx: Any) -> None:
-        """It is opened; what a workspace says of it, or what was chosen before, comes a moment later."""
-        setattr(ctx, FIRST, True)
-
-    def more(self, ctx: Any, root: Any) -> None:
-        """The timers by which it looks again."""
+    def more(self, root: Any) -> None:
+        """The timer by which it looks again."""
         root.view("timer", types.TimerView(interval=EVERY_MS, on_interval=self.tick))
-        if getattr(ctx, FIRST, False):
-            root.view("soon", types.TimerView(timeout=SOON_MS, on_timeout=self.tick))
 
     # What is chosen
 
@@ -197,7 +185,8 @@ class SyncdPanel(Drawn):
         choices = types.TabsView()
         for each in TABS:
             choices.add_choice(each, label=each)
-        root.str("tab", default=STATUS, view=choices, on_change=self.on_tab)
+        # The default is what is chosen: the App sets it when the page is loaded again.
+        root.str("tab", default=tab, view=choices, on_change=self.on_tab)
         name = self._state(ctx, "binding")
         binding = next((each for each in found if each.name == name), found[0])
         if len(found) > 1:

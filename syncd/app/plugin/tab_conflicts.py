@@ -27,7 +27,7 @@ def fill(panel: SyncdPanel, root: Any, page: Page, work: Work, number: int, aske
     """The conflicts that match, the oldest first."""
     b = work.opened()
     kinds = b.status().open_conflicts
-    _filters(panel, root, kinds)
+    _filters(panel, root, kinds, asked)
     if not kinds:
         page.text("**No conflict is open.**")
         return
@@ -60,13 +60,15 @@ def filters(root: Any) -> Any:
     return root.h_stack("filters", gap=2, align_y="center")
 
 
-def _filters(panel: SyncdPanel, root: Any, kinds: Mapping[str, int]) -> None:
+def _filters(panel: SyncdPanel, root: Any, kinds: Mapping[str, int], asked: Mapping[str, str | None]) -> None:
     choices = types.Dropdown()
     choices.add_choice(ALL, label=f"all kinds ({sum(kinds.values()):,})")
     for kind, count in sorted(kinds.items()):
         choices.add_choice(kind, label=f"{kind.replace('_', ' ')} ({count:,})")
     bar = filters(root)
-    bar.enum("kind", choices.values(), default=ALL, label="Kind", view=choices, on_change=panel.on_filter)
+    bar.enum(
+        "kind", choices.values(), default=asked["kind"] or ALL, label="Kind", view=choices, on_change=panel.on_filter
+    )
     bar.str("klass", label="Class", on_change=panel.on_filter)
     bar.str("person", label="Person", on_change=panel.on_filter)
 

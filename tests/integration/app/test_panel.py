@@ -22,8 +22,11 @@ def test_every_tab_is_drawn_where_there_is_nothing_and_the_panel_keeps_its_timer
     assert drawn.failed == []
     assert "TimerView" in drawn.text
     assert len(drawn.text) < 20_000
-    assert plugin.panel("tick", {"tab": tab}).data == drawn.data
+    assert plugin.panel("tick", {"tab": tab}).data.keys() == drawn.data.keys()
     assert plugin.panel("tick", {"tab": tab, "ids": []}).state == {}, "a look moves nothing that is everybody's"
+    again = plugin.panel("on_load", {"tab": tab, "ids": [], "shown": {"part1": "of another tab"}})
+    assert again.state == {"shown": None}, "what is shown stays out of what is everybody's"
+    assert again.tab == tab
 
 
 def test_status_says_how_it_stands_and_what_needs_somebody(world: World, plugin: Plugin) -> None:
