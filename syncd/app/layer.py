@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 
 from syncd.app.doors import LOOKING_METHODS, Asked, Verdict, needs_body, shows_files, verdict
 from syncd.app.identity import SIGNED_IN, Role
+from syncd.app.reports import is_report
 from syncd.app.who import Door, Headers, Refusal, Visitor, is_of_another_site, visitor
 
 Message = MutableMapping[str, Any]
@@ -139,9 +140,9 @@ def refused(who: Visitor, asked: Asked, found: Verdict | None, door: Door, heade
 
 
 def is_media(query: str) -> bool:
-    """Whether the address of a request for media asks for media files alone."""
+    """Whether the address of a request for media asks for media files, or for reports of ours, alone."""
     paths = parse_qs(query).get("filepath", [])
-    return all(MEDIA.fullmatch(each) is not None for each in paths)
+    return all(MEDIA.fullmatch(each) is not None or is_report(each) for each in paths)
 
 
 async def _watch(

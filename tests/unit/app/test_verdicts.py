@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from syncd.app.doors import Asked, Verdict, verdict
 from syncd.app.layer import is_media
+from syncd.app.reports import new_report
 
 
 def graphql(query: str, **more: Any) -> Asked:
@@ -75,3 +77,11 @@ def test_what_is_not_known_to_only_look_changes(asked: Asked, found: Verdict) ->
 )
 def test_only_media_files_are_handed_out(query: str, media: bool) -> None:
     assert is_media(query) is media
+
+
+def test_a_report_of_ours_is_given_out_and_no_other_page() -> None:
+    report = new_report("a/b")
+    assert is_media(f"filepath={quote(str(report))}")
+    assert not is_media(f"filepath={quote(str(report.parent.parent / report.name))}")
+    assert not is_media(f"filepath={quote(str(report.with_suffix('.yaml')))}")
+    assert not is_media(f"filepath={quote(str(report.parent))}/../{report.name}")

@@ -105,13 +105,13 @@ def test_of_large_images_one_at_a_time_is_held_decoded(monkeypatch: pytest.Monke
     at_once, most, guard = 0, 0, threading.Lock()
     whole = module._webp
 
-    def watched(*given: Any) -> bytes:
+    def watched(*given: Any, **how: Any) -> bytes:
         nonlocal at_once, most
         with guard:
             at_once += 1
             most = max(most, at_once)
         try:
-            return whole(*given)
+            return whole(*given, **how)
         finally:
             with guard:
                 at_once -= 1

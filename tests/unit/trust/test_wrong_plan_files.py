@@ -15,6 +15,7 @@ from syncd.engine import plan_file
 from syncd.engine.direct_plan import direct_plan
 from syncd.errors import ConfigError
 from syncd.model import BOX, LABEL, Action, Change, Direction
+from syncd.model.run import RunMode
 from trust import many, tried
 from unit.inbox.binding import expected
 
@@ -42,7 +43,7 @@ PLAN = direct_plan(MAPPING, CHANGES)
 def saved() -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plan.json"
-        plan_file.save(path, [PLAN], forced=False, kind="undo")
+        plan_file.save(path, [PLAN], forced=False, command=RunMode.UNDO)
         return path.read_text(encoding="utf-8")
 
 
