@@ -164,9 +164,9 @@ def _count(number: int, kind: str) -> str:
 def show_results(console: Console, made: Results) -> None:
     """Prints what FiftyOne has of the vectors now."""
     if made.layout is not None:
-        found = made.layout
-        moved = "written" if found.written else "unchanged"
-        console.print(f"  layout [bold]{escape(found.brain_key)}[/bold]: {plural(found.points, 'point')}, {moved}")
+        shown = made.layout
+        moved = "written" if shown.written else "unchanged"
+        console.print(f"  layout [bold]{escape(shown.brain_key)}[/bold]: {plural(shown.points, 'point')}, {moved}")
     if made.similarity is not None:
         console.print(f"  similarity [bold]{escape(made.similarity)}[/bold]")
     if made.suspects is not None:
