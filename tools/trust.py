@@ -31,6 +31,8 @@ PLACES = (
     "tests/integration/engine/test_resolve.py",
     "tests/integration/daemon/test_kills.py",
     "tests/integration/daemon/test_soak.py",
+    "tests/integration/layer/test_serving.py",
+    "tests/integration/layer/test_stale_window.py",
     "tests/integration/test_benchmarks.py",
 )
 KINDS = ("cases", "crashes", "edits", "lost")

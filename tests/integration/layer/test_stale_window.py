@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 from types import ModuleType
 
+import pytest
 from PIL import Image
 
+import trust
 from app_page import Annotating
 from browser import browser
 from daemons import until, write_config
@@ -16,6 +18,7 @@ from syncd.demo.lab import LABEL_FIELD
 from worlds import World
 
 
+@pytest.mark.skipif(not trust.FULL, reason="a minute with a browser: make trust")
 def test_in_a_window_that_is_behind_each_correction_stands_and_each_own_edit_goes_through(
     world: World, fiftyone: ModuleType, tmp_path: Path
 ) -> None:
