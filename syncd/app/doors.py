@@ -15,7 +15,10 @@ from typing import Any
 PLUGIN = "@syncd/syncd"
 
 LOOKING_OPERATORS = frozenset(
-    [f"{PLUGIN}/{name}" for name in ("history", "preview", "report", "syncd", "syncd_history", "syncd_dashboard")]
+    [
+        f"{PLUGIN}/{name}"
+        for name in ("history", "preview", "refresh_embeddings", "report", "syncd", "syncd_history", "syncd_dashboard")
+    ]
     + [
         f"@voxel51/operators/{name}"
         for name in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from syncd.app.plugin.dashboard_panel import DashboardPanel
 from syncd.app.plugin.deciding import Held, Resolve, Undo
+from syncd.app.plugin.embedding import Embed, RefreshEmbeddings, Suspects
 from syncd.app.plugin.history_panel import HistoryPanel
 from syncd.app.plugin.panel import SyncdPanel
 from syncd.app.plugin.proposing import AnswerProposal
@@ -27,5 +28,8 @@ OPERATORS = (
     Report,
     SetupViews,
     AnswerProposal,
+    Embed,
+    Suspects,
+    RefreshEmbeddings,
 )
 PANELS = (SyncdPanel, HistoryPanel, DashboardPanel)

@@ -111,7 +111,7 @@ class Preview(Act):
 
     def resolve_output(self, ctx: Any) -> Any:
         """The sentence, and the first changes as a table."""
-        return _output(
+        return output_table(
             ctx, "shown", {"annotation": "Annotation", "way": "Way", "field": "Field", "change": "Change", "why": "Why"}
         )
 
@@ -172,7 +172,7 @@ class History(Act):
 
     def resolve_output(self, ctx: Any) -> Any:
         """The entries as a table, the newest first."""
-        return _output(
+        return output_table(
             ctx, "shown", {"when": "When", "who": "Who", "change": "Change", "why": "Why", "status": "Status"}
         )
 
@@ -253,7 +253,8 @@ PERIODS: dict[str, tuple[str, int | None]] = {
 }
 
 
-def _output(ctx: Any, name: str, columns: Mapping[str, str]) -> Any:
+def output_table(ctx: Any, name: str, columns: Mapping[str, str]) -> Any:
+    """The message of an answer, and the list of this name in it as a table."""
     outputs = types.Object()
     outputs.str("message", view=types.MarkdownView(read_only=True))
     if (ctx.results or {}).get(name):

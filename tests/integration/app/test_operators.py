@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+import tiny_vit
 from app_plugin import JSON, NAME, SOURCE, Plugin, clicked
 from integration.engine.answers import both, ids, quiet
 from integration.engine.test_resolve import disagree
@@ -235,3 +236,28 @@ def test_a_binding_is_named_where_a_dataset_has_two_and_one_that_is_none_is_name
     assert BINDING in plugin.call("relabel", wrong, **request)["message"]
     other = {"label": "New", "actor": "ada", "binding": "second"}
     assert "syncd keeps 'predictions' here" in plugin.call("relabel", other, **request)["message"]
+
+
+def test_what_is_selected_is_embedded_and_nothing_twice(world: World, plugin: Plugin, tmp_path: Path) -> None:
+    model = {"weights": str(tiny_vit.save_weights(tmp_path)), "runtime": "torch", "device": "cpu", "max_side": 32}
+    wanted = {"model": "tiny", "of": "patches", "layout": None, "similarity": False, "suspects": False}
+    document = world.document(embedding=wanted)
+    document["embedding"] = {"models": {"tiny": model}, "folder": str(tmp_path / "vectors")}
+    plugin.config.write_text(yaml.safe_dump(document), encoding="utf-8")
+    one, two, *_ = ids(world)
+    request = {"selected_labels": clicked(world, one, two)}
+    assert plugin.form("embed", {}, **request).button == "Embed 2 labels (selected labels)"
+    done = plugin.call("embed", {}, **request)
+    assert (done["vectors"]["embedded"], done["results"]) == (2, None)
+    assert "2 vectors computed" in done["message"]
+    again = plugin.call("embed", {}, **request)
+    assert (again["vectors"]["embedded"], again["vectors"]["unchanged"]) == (0, 2)
+    assert plugin.call("refresh_embeddings")["dataset"] == world.dataset
+
+
+def test_without_a_model_or_without_vectors_a_sentence_says_what_to_do(world: World, plugin: Plugin) -> None:
+    assert "No model is configured" in plugin.form("embed").text()
+    for name in ("embed", "suspects"):
+        said = plugin.call(name, {"scope": "view"})
+        assert said["error"] == "ConfigError"
+        assert "embedding.models" in said["message"]
