@@ -24,6 +24,9 @@ from syncd.app.who import Door, Proxy, Roles
 from syncd.app.windows import apart
 from syncd.config import Config
 from syncd.errors import ConfigError, SetupError
+from syncd.logs import Logger
+
+log = Logger(__name__)
 
 PORT = 5151
 """FiftyOne's own."""
@@ -94,6 +97,18 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _offer_models(config: Config, settings: Any) -> None:
+    """Has FiftyOne offer the configured models wherever it offers those of its zoo."""
+    from syncd.api.embedding_results import zoo_manifests
+
+    try:
+        ours = [str(each) for each in zoo_manifests(config)]
+    except SetupError as error:
+        log.warning("the models of `embedding` are not offered", why=error.message, remedy=error.remedy)
+        return
+    settings.model_zoo_manifest_paths = list(dict.fromkeys([*(settings.model_zoo_manifest_paths or ()), *ours]))
+
+
 @contextmanager
 def fiftyone_server(config: Config, config_file: Path | None, actor: str | None) -> Iterator[Application]:
     """FiftyOne's own application, with the databases of the configuration and syncd's plugin.
@@ -113,6 +128,8 @@ def fiftyone_server(config: Config, config_file: Path | None, actor: str | None)
     with with_plugin(Path(settings.plugins_dir) if settings.plugins_dir else None) as plugins:
         settings.plugins_dir = str(plugins)
         settings.plugins_cache_enabled = True
+        if config.embedding.models:
+            _offer_models(config, settings)
         # FiftyOne would make an executor of its own, which drops the context: the loop's is ours.
         settings.max_thread_pool_workers = None
         try:
