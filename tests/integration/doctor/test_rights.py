@@ -20,8 +20,8 @@ GRANT SELECT ON annotation, annotation_with_media TO {role};
 GRANT UPDATE (label, verified, updated_at, updated_by) ON annotation TO {role};
 GRANT INSERT ON annotation TO {role};
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA syncd TO {role};
-GRANT DELETE ON syncd.baseline, syncd.cursor, syncd.held, syncd.waiting, syncd.answered, syncd.captured, syncd.app_edit TO {role};
-GRANT DELETE ON syncd.daemon TO {role};
+GRANT DELETE ON syncd.baseline, syncd.cursor, syncd.held, syncd.waiting, syncd.answered, syncd.captured TO {role};
+GRANT DELETE ON syncd.daemon, syncd.app_edit TO {role};
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA syncd TO {role};
 """
 
