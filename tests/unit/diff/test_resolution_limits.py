@@ -1,4 +1,4 @@
-"""Answers to conflicts as they stand in the table, where what they are about is in doubt, gone, or not to be written."""
+"""Answers to conflicts as they stand in the table, where what they are about is in doubt, gone or not writable."""
 
 from __future__ import annotations
 
