@@ -32,7 +32,12 @@ from typing import Any
 
 from tools.mutations import DIFF, MODULE, ROOT, Mutant, mutated, sample
 
-TESTS = ("tests/unit/diff", "tests/unit/trust/test_truth_table.py", "tests/unit/trust/test_algebra.py")
+TESTS = (
+    "tests/unit/diff",
+    "tests/unit/engine",
+    "tests/unit/trust/test_truth_table.py",
+    "tests/unit/trust/test_algebra.py",
+)
 EXPLAINED = Path(__file__).with_name("mutants_explained.json")
 """Mutants that no test can tell from the original, or need not, each with the reason."""
 

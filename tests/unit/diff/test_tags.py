@@ -323,3 +323,24 @@ def test_a_tag_of_a_sample_that_was_answered_says_nothing_of_a_label_that_came_l
     )  # fmt: skip
     assert kinds(disputed) == [("ambiguous_tags", "b", "label")]
     assert {each.annotation_id for each in plan("verified", **given).changes} == {"b"}
+
+
+def test_a_flag_that_the_column_cannot_hold_is_a_conflict_until_the_column_says_so() -> None:
+    short = replace(field("note", "to_database", values=frozenset({"wrong"})), name=FLAG)
+    given: dict[str, Any] = {
+        "b": [B("a")],
+        "f": [F("a", tags=["bad"])],
+        "d": [D("a")],
+        "review": Review(error=("bad",)),
+    }
+    made = world(mapped=replace(mapping(), flag=short), **given)
+
+    def found(was: str | None) -> Plan:
+        rows = made.database.rows.with_columns(pl.lit(was, pl.String()).alias(column(FLAG)))
+        return diff(replace(made, database=replace(made.database, rows=rows)))
+
+    (conflict,) = found(None).conflicts
+    assert (conflict.kind, conflict.field, conflict.fiftyone, conflict.database) == ("unsafe_value", FLAG, "bad", None)
+    assert len(conflict.suggestions) == 1
+    assert found(None).changes == ()
+    assert (found("wrong").conflicts, [each.direction for each in found("wrong").changes]) == ((), [None])
