@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import itertools
 import json
 import os
 import resource
@@ -272,7 +273,11 @@ def main(arguments: list[str]) -> int:
     tests = covering(asked.tests)
     reasons = explained()
 
+    done = itertools.count(1)
+
     def told(mutant: Mutant, outcome: Outcome) -> None:
+        if (number := next(done)) % 20 == 0:
+            print(f"{number:,} tried", flush=True)
         if outcome not in (Outcome.KILLED, Outcome.ENDLESS):
             print(f"{outcome.value}: line {mutant.line} of {mutant.name}", flush=True)
             if mutant.name in reasons:

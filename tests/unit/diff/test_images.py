@@ -16,6 +16,8 @@ from syncd.model import LABEL, MEDIA_FIELD, SAMPLE_FIELD, Brakes, Conflict, Plan
 from syncd.model.snapshot import known_column
 from unit.diff.world import (
     CLASSIFICATION,
+    NOON,
+    SECOND,
     B,
     D,
     F,
@@ -351,3 +353,11 @@ def test_names_in_either_spelling_become_one_and_others_stay_as_they_are() -> No
     assert in_one_spelling(names).to_list() == [composed, composed, "plain.png", None]
     plain = pl.Series(["plain.png", None])
     assert in_one_spelling(plain) is plain
+
+
+def test_whoever_changed_the_image_is_named_for_what_follows() -> None:
+    label, row = F("a", at=NOON, actor="ada"), D("a", media="m-2", at=NOON + SECOND, actor="ben")
+    given: dict[str, Any] = {"b": [B("a")], "f": [label], "d": [row], "samples": [S("s-2")]}
+    for policy, who in (("database", ("ben", NOON + SECOND)), ("fiftyone", ("ada", NOON))):
+        [change] = plan_of(**given, on_moved=policy).changes
+        assert (change.actor, change.edited_at) == who

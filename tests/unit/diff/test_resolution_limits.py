@@ -275,6 +275,13 @@ def test_a_label_becomes_the_annotation_without_what_cannot_be_read_and_only_wit
     ):
         assert told(answer(ConflictKind.REPLACED, FIFTYONE, f=[mine], d=[theirs])) == [stamp]
     assert told(answer(ConflictKind.REPLACED, FIFTYONE, f=[drawn], d=[])) == [stamp]
+    nameless = F(None, label_id="l-a", sample="s-a", label=None)
+    shown = {"fiftyone": {LABEL: None}}
+    refused = why(ConflictKind.REPLACED, FIFTYONE, **shown, f=[nameless], d=[D("a", label="20240101")])
+    assert refused.startswith("label cannot be carried over: FiftyOne turns a label that reads as a date")
+    short: dict[str, Any] = {"mapped": mapping(field("note", max_length=3)), "d": [D("a", note="x")]}
+    refused = why(ConflictKind.REPLACED, FIFTYONE, **short, f=[F(None, label_id="l-a", sample="s-a", note="long")])
+    assert refused.startswith("note cannot be carried over")
     far = F(None, label_id="l-a", sample="s-a", depth=float("inf"))
     assert "depth cannot be carried over" in why(ConflictKind.REPLACED, FIFTYONE, f=[far], d=[D("a", depth=2.0)])
 
