@@ -26,7 +26,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ EXPLAINED = Path(__file__).with_name("mutants_explained.json")
 ORIGINAL = -1
 """Number of the mutant that is none: the tests must pass on it."""
 
-MOST_SECONDS_OF_TESTS = 60.0
+MOST_SECONDS_OF_TESTS = 20.0
 """By the durations measured under coverage; the quickest of the tests of a line come first."""
 
 LEAST_TIME_S, TIME_PER_SECOND = 60.0, 10.0
@@ -71,28 +71,29 @@ class Outcome(str, Enum):
 
 @dataclass(frozen=True)
 class Covering:
-    """``lines``: the tests (node ids) by file and line; ``seconds``: how long each took."""
+    """``tests`` are node ids, ``seconds`` how long each took; ``lines`` the tests of each line, by file and number."""
 
-    lines: dict[str, dict[str, list[str]]]
-    seconds: dict[str, float]
+    tests: list[str]
+    seconds: list[float]
+    lines: dict[str, dict[str, list[int]]]
 
-    def of(self, mutant: Mutant) -> list[str]:
-        """The tests that execute any line of the mutated statement, the quickest first, up to a sum of seconds.
+    def of(self, mutant: Mutant) -> tuple[list[str], float]:
+        """The tests that execute any line of a mutant, the quickest first, and how long they take.
 
         What is executed on import alone is tested by whatever executes anything of the file.
         """
         lines = self.lines.get(mutant.path, {})
         found = {test for line in range(mutant.line, mutant.last_line + 1) for test in lines.get(str(line), ())}
-        if not found:
-            found = {test for tests in lines.values() for test in tests} if mutant.where == MODULE else set()
+        if not found and mutant.where == MODULE:
+            found = {test for tests in lines.values() for test in tests}
         chosen: list[str] = []
         total = 0.0
-        for test in sorted(found, key=lambda each: (self.seconds.get(each, 0.0), each)):
-            total += self.seconds.get(test, 0.0)
-            if chosen and total > MOST_SECONDS_OF_TESTS:
+        for test in sorted(found, key=lambda each: (self.seconds[each], self.tests[each])):
+            if chosen and total + self.seconds[test] > MOST_SECONDS_OF_TESTS:
                 break
-            chosen.append(test)
-        return chosen
+            total += self.seconds[test]
+            chosen.append(self.tests[test])
+        return chosen, total
 
 
 def covering(kept: Path | None = None) -> Covering:
@@ -131,13 +132,16 @@ def _cover(target: Path) -> int:
     status = pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", *TESTS], plugins=[Contexts()])
     watched.stop()
     data = watched.get_data()
+    number = {test: at for at, test in enumerate(seconds)}
     lines = {
-        str(Path(file).relative_to(ROOT)): {
-            str(line): sorted(filter(None, tests)) for line, tests in data.contexts_by_lineno(file).items()
+        Path(file).relative_to(ROOT).as_posix(): {
+            str(line): sorted(number[test] for test in tests if test)
+            for line, tests in data.contexts_by_lineno(file).items()
         }
         for file in sorted(data.measured_files())
     }
-    target.write_text(json.dumps({"lines": lines, "seconds": seconds}), encoding="utf-8")
+    found = Covering(list(seconds), list(seconds.values()), lines)
+    target.write_text(json.dumps(asdict(found)), encoding="utf-8")
     return int(status)
 
 
@@ -234,8 +238,7 @@ def run(
     """Runs the mutants, so many at a time; returns them by outcome. ``told`` hears of each."""
 
     def one(mutant: Mutant) -> tuple[Mutant, Outcome]:
-        covering_it = tests.of(mutant)
-        outcome = run_mutant(mutant, covering_it, sum(tests.seconds.get(each, 0.0) for each in covering_it))
+        outcome = run_mutant(mutant, *tests.of(mutant))
         told(mutant, outcome)
         return mutant, outcome
 

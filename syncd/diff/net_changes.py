@@ -116,8 +116,8 @@ def _of_annotation(mapping: Mapping, annotation_id: str, entries: Sequence[Entry
         if isinstance(net, FieldNet) and before is not None:
             before = before | {net.field: net.before[Side.DATABASE]}
     for each in later:
-        if after is not None and not isinstance(each.change.new, dict):
-            after = after | {str(each.change.field): each.change.new}
+        if after is not None:
+            after = after | {str(each.change.field): _value(each.change.new)}
     seqs = _newest(entries)
     if before is None and after is None:
         yield Left(annotation_id, None, last.seq, "it came and went again")

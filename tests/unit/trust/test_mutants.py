@@ -33,7 +33,8 @@ KNOWN = {
 def known() -> tuple[list[Mutant], Covering]:
     """The faults above, and their tests as what executes them."""
     found = [each for path in sorted(DIFF.rglob("*.py")) for each in mutants(path) if each.name in KNOWN]
-    return found, Covering({each.path: {str(each.line): [KNOWN[each.name]]} for each in found}, {})
+    lines = {each.path: {str(each.line): [at]} for at, each in enumerate(found)}
+    return found, Covering([KNOWN[each.name] for each in found], [1.0] * len(found), lines)
 
 
 @pytest.mark.timeout(LONG_S)
