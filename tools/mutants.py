@@ -198,19 +198,19 @@ def _try(asked: Path) -> int:
     name = ".".join(Path(question["path"]).with_suffix("").parts)
     number = question["number"]
     tree = ast.parse(path.read_text(encoding="utf-8")) if number == ORIGINAL else mutated(path, number)
-    code = compile(tree, str(path), "exec")
 
-    class Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    class Mutated(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         """Gives the mutated code for one module, and leaves all others alone."""
 
         def find_spec(self, fullname: str, *_: Any) -> Any:
             return importlib.util.spec_from_file_location(fullname, path, loader=self) if fullname == name else None
 
-        def create_module(self, _: Any) -> None:
-            """An ordinary module."""
+        def get_source(self, _: str) -> str | None:
+            """There is no text of it: the tree was changed."""
+            return None
 
-        def exec_module(self, module: Any) -> None:
-            exec(code, module.__dict__)  # noqa: S102
+        def get_code(self, _: str) -> Any:
+            return self.source_to_code(tree, str(path))
 
     order = {test: at for at, test in enumerate(question["tests"])}
 
