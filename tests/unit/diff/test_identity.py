@@ -332,3 +332,11 @@ def test_where_a_field_holds_no_boxes_one_new_label_replaces_one_that_vanished_a
     plan = plan_of(b=[B("a")], f=drawn, d=[D("a")], samples=[S("s-a")], label_type=CLASSIFICATIONS)
     replaced = [each.annotation_id for each in plan.conflicts if each.kind == "replaced"]
     assert replaced == ["a"]
+
+
+def test_one_label_without_an_id_stands_in_the_place_of_one_new_row_only() -> None:
+    drawn = F(None, label_id="l-1", sample="s-m", box=WHERE)
+    rows = [D(name, media="m-m", box=WHERE) for name in ("a", "b")]
+    plan = plan_of("box", f=[drawn], d=rows, samples=[S("s-m")])
+    assert kinds(plan) == [("occupied", "a", None)]
+    assert changes(plan) == [("fo", "insert", "b", "new_in_database")]

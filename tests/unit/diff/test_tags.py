@@ -344,3 +344,9 @@ def test_a_flag_that_the_column_cannot_hold_is_a_conflict_until_the_column_says_
     assert len(conflict.suggestions) == 1
     assert found(None).changes == ()
     assert (found("wrong").conflicts, [each.direction for each in found("wrong").changes]) == ((), [None])
+
+
+def test_a_class_that_the_column_cannot_hold_is_a_conflict_and_written_nowhere() -> None:
+    narrow = field("label", values=frozenset({"copepod"}))
+    found = plan(mapped=mapping(narrow), b=[B("a")], f=[F("a", tags=["krill"])], d=[D("a")])
+    assert (changes(found), kinds(found)) == ([], [("unsafe_value", "a", "label")])
