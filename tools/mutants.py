@@ -31,7 +31,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from tools.mutations import DIFF, MODULE, ROOT, Mutant, mutated, sample
+from tools.mutations import DIFF, ROOT, Mutant, mutated, sample
 
 TESTS = (
     "tests/unit/diff",
@@ -83,8 +83,9 @@ class Covering:
         What is executed on import alone is tested by whatever executes anything of the file.
         """
         lines = self.lines.get(mutant.path, {})
-        found = {test for line in range(mutant.line, mutant.last_line + 1) for test in lines.get(str(line), ())}
-        if not found and mutant.where == MODULE:
+        its_lines = [lines[str(line)] for line in range(mutant.line, mutant.last_line + 1) if str(line) in lines]
+        found = {test for tests in its_lines for test in tests}
+        if its_lines and not found:
             found = {test for tests in lines.values() for test in tests}
         chosen: list[str] = []
         total = 0.0
