@@ -57,10 +57,10 @@ class Images:
 
 def normal(names: pl.Expr) -> pl.Expr:
     """Names of images in one spelling."""
-    return names.map_batches(_normal, return_dtype=pl.String)
+    return names.map_batches(in_one_spelling, return_dtype=pl.String)
 
 
-def _normal(names: pl.Series) -> pl.Series:
+def in_one_spelling(names: pl.Series) -> pl.Series:
     """Normalises only names that are not ASCII, which are few: an ASCII name has one spelling."""
     is_ascii = names.str.len_bytes() == names.str.len_chars()
     return names if is_ascii.all() else names.str.normalize("NFC")

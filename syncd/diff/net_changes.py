@@ -36,6 +36,8 @@ SIDES = {Direction.TO_DATABASE: Side.DATABASE, Direction.TO_FIFTYONE: Side.FIFTY
 ON_BOTH_SIDES = (Reason.ALIAS, *BY_TAG)
 """Reasons for which both sides are written."""
 
+CAME_BACK = "it came back to what it was before"
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -129,18 +131,20 @@ def _of_annotation(mapping: Mapping, annotation_id: str, entries: Sequence[Entry
         if isinstance(net, FieldNet) and before is not None:
             before = before | {net.field: net.before[Side.DATABASE]}
     for each in later:
-        if after is not None and not isinstance(each.change.new, dict):
-            after = after | {str(each.change.field): each.change.new}
+        if after is not None:
+            after = after | {str(each.change.field): _value(each.change.new)}
     seqs = _newest(entries)
     if before is None and after is None:
         yield Left(annotation_id, None, last.seq, "it came and went again")
     elif before is None or after is None:
         yield WholeNet(annotation_id, last.change.sample_id, before, after, seqs)
     else:
-        for field in mapping.fields:
+        changed = [each for each in mapping.fields if not same_value(each, before.get(each.name), after.get(each.name))]
+        for field in changed:
             was, now = before.get(field.name), after.get(field.name)
-            if not same_value(field, was, now):
-                yield FieldNet(annotation_id, field.name, _both(was), _both(now), seqs)
+            yield FieldNet(annotation_id, field.name, _both(was), _both(now), seqs)
+        if not changed:
+            yield Left(annotation_id, None, last.seq, CAME_BACK)
 
 
 def _content(content: object) -> Content:
@@ -187,7 +191,7 @@ def _of_field(field: Field, annotation_id: str, entries: Sequence[Entry]) -> Ite
     before, after = steps[start].before, steps[-1].after
     seqs = _newest([each for step in steps[start:] for each in step.entries])
     if all(same_value(field, before[side], after[side]) for side in Side):
-        yield Left(annotation_id, field.name, max(seqs.values()), "it came back to what it was before")
+        yield Left(annotation_id, field.name, max(seqs.values()), CAME_BACK)
     else:
         yield FieldNet(annotation_id, field.name, before, after, seqs)
 

@@ -76,7 +76,7 @@ def _matched(mapping: Mapping, rows: list[Row], lost: list[Row]) -> Iterator[tup
         ((-share, row[name] != known[name], known["annotation_id"], contents[row["nth"]]), row, known)
         for row in rows
         for known in near.to(row)
-        if (share := _share(mapping, row, known)) >= SAME_PLACE
+        if (share := overlap(row[column(BOX)], known[column(BOX)])) >= SAME_PLACE
     ]
     taken: set[int] = set()
     for _, row, known in sorted(matches, key=lambda each: each[0]):
@@ -121,7 +121,7 @@ class Occupants:
         found = alike[0] if alike and self._key(new) is not None else None
         if found is None and not self._by_label:
             free = (each for each in self._near.to(new) if id(each) not in self._taken)
-            shares = [(_share(self._mapping, each, new), each) for each in free]
+            shares = [(overlap(each[column(BOX)], new[column(BOX)]), each) for each in free]
             share, found = max(shares, key=lambda each: each[0], default=(0.0, None))
             found = found if share >= SAME_PLACE else None
         if found is not None:
@@ -135,22 +135,18 @@ class Occupants:
 class _Near:
     """Labels of one sample by where they begin from the left: of thousands, few can be in the place of another.
 
-    Boxes that mark the same place differ in their left edges by no more than the width of either.
+    Boxes that mark the same place differ in their left edges by no more than the width of either. Without boxes all
+    labels of a sample are in one place, and whoever asks has paired them by that already.
     """
 
     def __init__(self, mapping: Mapping, rows: Sequence[Row]) -> None:
-        self._by_box = _has_boxes(mapping)
-        self._rows = list(rows)
-        if self._by_box:
-            boxed = [each for each in rows if _exactly(mapping, each) is not None]
-            self._rows = sorted(boxed, key=lambda each: float(each[column(BOX)][0]))
-        self._left = [each[column(BOX)][0] for each in self._rows] if self._by_box else []
+        boxed = [each for each in rows if _exactly(mapping, each) is not None] if _has_boxes(mapping) else []
+        self._rows = sorted(boxed, key=lambda each: float(each[column(BOX)][0]))
+        self._left = [each[column(BOX)][0] for each in self._rows]
 
     def to(self, row: Row) -> Sequence[Row]:
         """Those that may be in the place of this one; whoever asks compares."""
-        if not self._by_box:
-            return self._rows
-        box = row[column(BOX)]
+        box = row[column(BOX)] if self._rows else None
         if box is None or not all(map(math.isfinite, box)):
             return ()
         left, width = box[0], 1.01 * abs(box[2])
@@ -164,14 +160,6 @@ def _exactly(mapping: Mapping, row: Row) -> Hashable:
     box = row[column(BOX)]
     sound = box is not None and all(map(math.isfinite, box)) and box[2] > 0 and box[3] > 0
     return tuple(box) if sound else None
-
-
-def _share(mapping: Mapping, row: dict[str, Any], known: dict[str, Any]) -> float:
-    """How much the places of two labels of one sample coincide; where no box is known, the sample is the place."""
-    if not _has_boxes(mapping):
-        return 1.0
-    one, two = row[column(BOX)], known[column(BOX)]
-    return 0.0 if one is None or two is None else overlap(one, two)
 
 
 def _has_boxes(mapping: Mapping) -> bool:

@@ -17,7 +17,7 @@ from syncd.diff.resolution.answer import (
     refuse,
 )
 from syncd.diff.resolution.fields import answer_images
-from syncd.diff.unsafe_values import why_unsafe
+from syncd.diff.unsafe_values import why_unsafe, why_unsafe_whole
 from syncd.model import ID_FIELD, LABEL, Action, Direction, LabelType, Side
 from syncd.model.current import Present, Row, content
 from syncd.model.snapshot import column
@@ -111,10 +111,16 @@ def answer_replaced(question: Question, conflict: OpenConflict, take: Take, pres
     known = home is not None and present.sample(home["sample_id"]) is not None
     place = {"label_id": None, "sample_id": home["sample_id"] if home and known else label["sample_id"]}
     values = content(question.mapping, row)
+    bad = why_unsafe_whole(question.mapping, Side.FIFTYONE, values, {})
+    if bad is not None:
+        return refuse(f"FiftyOne cannot hold its {bad[0]}: {bad[1]}. Correct the row in the database")
+    gone = _without(question, label)
+    if gone.refusal is not None:
+        return gone
     back = change(
         question, Direction.TO_FIFTYONE, Action.INSERT, place, annotation_id, None, None, values, media=row["media"]
     )
-    return Answer((*_without(question, label).changes, back))
+    return Answer((*gone.changes, back))
 
 
 def answer_occupied(question: Question, conflict: OpenConflict, take: Take, present: Present) -> Answer:

@@ -400,3 +400,9 @@ def _relabel(number: int) -> Change:
         actor=None,
         edited_at=None,
     )
+
+
+def test_where_nothing_is_known_no_brake_holds_what_a_command_deletes() -> None:
+    change = Change("a", "l-a", "s-a", Direction.TO_DATABASE, Action.DELETE, None, {LABEL: "x"}, None, "undone")
+    assert made_held_by(Brakes(min_rows=0), [change] * 100, 0) is None
+    assert made_held_by(Brakes(min_rows=0), [change] * 100, 100) is not None

@@ -14,6 +14,7 @@ from unit.diff.world import (
     B,
     D,
     F,
+    S,
     agreed,
     changes,
     kinds,
@@ -308,3 +309,34 @@ def test_baseline_labels_of_one_label_id_on_two_samples_are_kept_apart() -> None
 def test_first_meeting_takes_every_id_that_stands_on_one_label() -> None:
     plan = plan_of(mapped=mapping(), f=[F("a"), F("b", sample="s-a")], d=[D("a"), D("b")])
     assert set(agreed(plan)) == {"a", "b"}
+
+
+def test_of_two_new_labels_in_the_place_of_one_that_vanished_the_nearer_one_replaces_it() -> None:
+    box, near, nearer = [0.1, 0.1, 0.2, 0.2], [0.1, 0.1, 0.2, 0.21], [0.1, 0.1, 0.2, 0.202]
+    drawn = [F(None, label_id=name, sample="s-a", box=at) for name, at in (("l-1", near), ("l-2", nearer))]
+    plan = plan_of("box", b=[B("a", box=box)], f=drawn, d=[D("a", box=box)], samples=[S("s-a")])
+    replaced = [(each.annotation_id, each.label_id) for each in plan.conflicts if each.kind == "replaced"]
+    assert replaced == [("a", "l-2")]
+
+
+def test_a_new_label_above_or_below_the_one_that_vanished_or_without_a_sound_box_does_not_replace_it() -> None:
+    box, below = [0.1, 0.1, 0.2, 0.2], [0.1, 0.6, 0.2, 0.2]
+    for at in (below, None, [0.1, 0.1, 0.2, float("nan")]):
+        drawn = F(None, label_id="l-1", sample="s-a", box=at)
+        plan = plan_of("box", b=[B("a", box=box)], f=[drawn], d=[D("a", box=box)], samples=[S("s-a")])
+        assert "replaced" not in {each.kind for each in plan.conflicts}
+
+
+def test_where_a_field_holds_no_boxes_one_new_label_replaces_one_that_vanished_and_the_others_none() -> None:
+    drawn = [F(None, label_id=name, sample="s-a") for name in ("l-1", "l-2")]
+    plan = plan_of(b=[B("a")], f=drawn, d=[D("a")], samples=[S("s-a")], label_type=CLASSIFICATIONS)
+    replaced = [each.annotation_id for each in plan.conflicts if each.kind == "replaced"]
+    assert replaced == ["a"]
+
+
+def test_one_label_without_an_id_stands_in_the_place_of_one_new_row_only() -> None:
+    drawn = F(None, label_id="l-1", sample="s-m", box=WHERE)
+    rows = [D(name, media="m-m", box=WHERE) for name in ("a", "b")]
+    plan = plan_of("box", f=[drawn], d=rows, samples=[S("s-m")])
+    assert kinds(plan) == [("occupied", "a", None)]
+    assert changes(plan) == [("fo", "insert", "b", "new_in_database")]

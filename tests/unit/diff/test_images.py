@@ -6,15 +6,18 @@ import unicodedata
 from dataclasses import replace
 from typing import Any
 
+import polars as pl
 import pytest
 
 from syncd.diff import diff
-from syncd.diff.images import BORNE, NOT_THERE, NOT_WRITABLE, OCCUPIED, SEVERAL, rows_elsewhere
+from syncd.diff.images import BORNE, NOT_THERE, NOT_WRITABLE, OCCUPIED, SEVERAL, in_one_spelling, rows_elsewhere
 from syncd.diff.settled import without_unedited
 from syncd.model import LABEL, MEDIA_FIELD, SAMPLE_FIELD, Brakes, Conflict, Plan, Review
 from syncd.model.snapshot import known_column
 from unit.diff.world import (
     CLASSIFICATION,
+    NOON,
+    SECOND,
     B,
     D,
     F,
@@ -341,3 +344,20 @@ def test_the_order_of_rows_makes_no_difference() -> None:
     other = replace(given, fiftyone=replace(given.fiftyone, rows=given.fiftyone.rows.reverse()),
                     database=replace(given.database, rows=given.database.rows.reverse()))  # fmt: skip
     assert diff(given).digest == diff(other).digest
+
+
+def test_names_in_either_spelling_become_one_and_others_stay_as_they_are() -> None:
+    composed, apart = "gr\u00f6\u00dfe.png", "gro\u0308\u00dfe.png"
+    assert composed != apart
+    names = pl.Series([composed, apart, "plain.png", None])
+    assert in_one_spelling(names).to_list() == [composed, composed, "plain.png", None]
+    plain = pl.Series(["plain.png", None])
+    assert in_one_spelling(plain) is plain
+
+
+def test_whoever_changed_the_image_is_named_for_what_follows() -> None:
+    label, row = F("a", at=NOON, actor="ada"), D("a", media="m-2", at=NOON + SECOND, actor="ben")
+    given: dict[str, Any] = {"b": [B("a")], "f": [label], "d": [row], "samples": [S("s-2")]}
+    for policy, who in (("database", ("ben", NOON + SECOND)), ("fiftyone", ("ada", NOON))):
+        [change] = plan_of(**given, on_moved=policy).changes
+        assert (change.actor, change.edited_at) == who

@@ -176,3 +176,17 @@ def test_a_whole_dataset_that_another_tool_returned_is_filled_without_a_brake() 
         assert found.held is None
         assert {each.reason for each in found.changes} <= {"restored", "id_restored"}
         assert sum(each.reason == "restored" for each in found.changes) == 300
+
+
+def test_what_the_database_fills_in_for_the_first_time_was_not_lost() -> None:
+    """Nobody ever agreed on a value of it, so that the label made anew lacks nothing."""
+    new = one("count", "note", label={"label_id": "l-new", "note": "x"}, base={"count": None})
+    assert changes(new) == [("fo", "update", "a", "count", None, 7, "changed_at_home")]
+    unknown = plan_of(
+        "count",
+        b=[B("a", unknown=("count",))],
+        f=[F("a", label_id="l-new")],
+        d=[D("a", count=7)],
+        first_sync="database",
+    )
+    assert changes(unknown) == [("fo", "update", "a", "count", None, 7, "first_sync")]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.diff.vocabulary import folded, nearest_terms, safe_term, safe_terms
+from syncd.diff.vocabulary import folded, nearest_terms, safe_term, safe_terms, spelling
 from syncd.model.vocabulary import Term, Vocabulary
 
 PACK = Path(__file__).resolve().parents[4] / "shared" / "plankton"
@@ -221,3 +221,8 @@ def test_on_the_pack_distinct_classes_are_never_merged(pack: list[dict[str, str]
         assert safe_term(one, words(other)) is None
         assert safe_term(other, words(one)) is None
         assert safe_term(one, _everything(pack, besides=one)) is None
+
+
+def test_a_separator_at_an_end_is_left_out_unless_it_makes_another_number() -> None:
+    assert spelling(".Copepoda.") == spelling("/Copepoda/") == spelling("Copepoda")
+    assert spelling("/5") == spelling("5") != spelling(".5")

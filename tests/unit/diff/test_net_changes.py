@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from syncd.diff.inverse import Inverse, invert
 from syncd.diff.net_changes import Entry, FieldNet, Left, WholeNet, nets
-from syncd.model import ID_FIELD, LABEL, Action, Change, Direction, Side, Vocabulary
+from syncd.model import ID_FIELD, LABEL, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Direction, Side, Vocabulary
 from syncd.model.current import Present
 from syncd.model.snapshot import SAMPLES_SCHEMA
 from syncd.model.vocabulary import Term
@@ -285,3 +286,204 @@ def test_what_was_drawn_and_answered_goes_with_the_answer() -> None:
     answer = entry(2, OUT, "Salp", "SALP", run="one", reason="answered")
     found = net(drawn, answer)
     assert (found.before, found.after) == (None, content("SALP"))
+
+
+def whys(found: Inverse) -> list[str]:
+    assert found.changes == ()
+    return [each.why for each in found.left]
+
+
+def present_with(hidden: tuple[str, ...] = (), **given: Any) -> Present:
+    sides = frame(Side.FIFTYONE, MAPPED, given.get("f", [])), frame(Side.DATABASE, MAPPED, given.get("d", []))
+    found = pl.DataFrame(given.get("samples", [S("s-a")]), schema=SAMPLES_SCHEMA)
+    return Present(*sides, baseline(MAPPED, given.get("b", [])), found, hidden=frozenset(hidden))
+
+
+def test_a_change_of_which_the_row_is_hidden_is_left_alone() -> None:
+    there = present_with(("a",), f=[F("a", label="now")])
+    assert whys(invert(MAPPED, nets(MAPPED, [REVIEWED]), there, actor="me")) == [
+        "its row is hidden (by a view, a query or row-level security)"
+    ]
+
+
+def test_a_field_of_what_a_side_does_not_have_for_certain_is_left_alone() -> None:
+    for sides, who in (
+        ({"d": [D("a", label="now")]}, "FiftyOne"),
+        ({"f": [F("a", label="now")]}, "the database"),
+        ({"f": [F("a", label="now"), F("a", label="now", label_id="l-2")], "d": [D("a", label="now")]}, "FiftyOne"),
+        ({"f": [F("a", label="now")], "d": [D("a", label="now"), D("a", label="now")]}, "the database"),
+    ):
+        assert whys(inverse(REVIEWED, **sides)) == [f"{who} does not have the annotation any more, or more than once"]
+
+
+def test_a_value_that_cannot_be_read_has_changed_again() -> None:
+    deeper = entry(1, HOME, 1.0, 2.0, field="depth")
+    broken = {"depth": "deep"}
+    for sides, who in (
+        ({"f": [F("a", problems=broken)], "d": [D("a", depth=2.0)]}, "FiftyOne"),
+        ({"f": [F("a", depth=2.0)], "d": [D("a", problems=broken)]}, "the database"),
+    ):
+        assert whys(inverse(deeper, **sides)) == [f"changed again since: {who}'s value cannot even be read"]
+
+
+def test_a_value_that_a_side_cannot_hold_any_more_does_not_go_back() -> None:
+    dated = entry(1, HOME, "20240101", "now")
+    (why,) = whys(inverse(dated, f=[F("a", label="now")], d=[D("a", label="now")]))
+    assert why.startswith("FiftyOne cannot hold it: FiftyOne turns a label that reads as a date")
+
+
+def test_only_a_label_in_fiftyone_may_stand_there_by_an_alias() -> None:
+    terms = Vocabulary((Term("now"), Term("was")), (), {"Old": "now"})
+    found = inverse(REVIEWED, f=[F("a", label="now")], d=[D("a", label="Old")], vocabulary=terms)
+    assert whys(found) == ["changed again since: the database holds 'Old'"]
+    deeper = inverse(entry(1, HOME, 1.0, 2.0, field="depth"), f=[F("a", depth=3.0)], d=[D("a")], vocabulary=terms)
+    assert "changed again since: FiftyOne holds 3.0" in whys(deeper)
+    empty = inverse(REVIEWED, f=[F("a", label=None)], d=[D("a", label="now")], vocabulary=terms)
+    assert whys(empty) == ["changed again since: FiftyOne holds None"]
+
+
+def test_an_insert_of_what_is_there_more_than_once_is_left_alone() -> None:
+    drawn, label, row = inserted(3, HOME, "new"), F("a", label="new"), D("a", label="new")
+    for sides in ({"f": [label, F("a", label="new", label_id="l-2")]}, {"f": [label], "d": [row, row]}):
+        assert whys(inverse(drawn, **sides)) == ["several labels or rows bear its id"]
+
+
+def test_an_insert_goes_from_the_side_that_still_has_it() -> None:
+    drawn, known = inserted(3, HOME, "new"), {"b": [B("a", label="new")]}
+    assert told(inverse(drawn, **known, f=[F("a", label="new")])) == [
+        (OUT, "delete", None, content("new"), None, 3),
+    ]
+    assert told(inverse(drawn, **known, d=[D("a", label="new")])) == [
+        (HOME, "delete", None, content("new"), None, 3),
+    ]
+
+
+def test_an_insert_whose_label_asks_for_something_by_a_tag_stays() -> None:
+    drawn, sides = inserted(3, HOME, "new"), {"f": [F("a", label="new")], "d": [D("a", label="new")]}
+    for place, stays in ((("s-a", "l-a"), True), (("s-a", "l-b"), False)):
+        found = invert(MAPPED, nets(MAPPED, [drawn]), present_with(**sides), asked={place: ("krill",)}, actor="me")
+        assert bool(found.left) is stays
+        assert not stays or "a reviewer has tagged it 'krill'" in whys(found)[0]
+
+
+def test_an_insert_that_holds_what_cannot_be_read_has_changed_again() -> None:
+    broken = {"f": [F("a", label="new", problems={"depth": "deep"})], "d": [D("a", label="new")]}
+    assert whys(inverse(inserted(3, HOME, "new"), **broken)) == ["changed again since in FiftyOne"]
+
+
+def test_a_default_counts_as_an_edit_where_nothing_is_known_or_it_stands_in_fiftyone() -> None:
+    drawn, unknown = inserted(3, HOME, "new"), [B("a", label="new", unknown=("depth",))]
+    row, label = D("a", label="new", depth=0.0), F("a", label="new")
+    assert inverse(drawn, f=[label], d=[row]).changes == (), "nothing is known of the annotation"
+    assert inverse(drawn, b=unknown, f=[F("a", label="new", depth=0.0)], d=[D("a", label="new")]).changes == ()
+    other = inserted(3, HOME, "new")
+    given = entry(3, HOME, None, content("new", 1.0), field=None, action=Action.INSERT)
+    assert inverse(given, b=unknown, f=[F("a", label="new", depth=1.0)], d=[row]).changes == ()
+    assert len(inverse(other, b=unknown, f=[label], d=[row]).changes) == 2
+
+
+def test_a_deletion_is_undone_on_the_side_that_lacks_it() -> None:
+    gone = deleted(1, HOME, "x")
+    (back,) = inverse(gone, f=[F("a", label="x")]).changes
+    assert (back.direction, back.action, back.label_id, back.media) == (HOME, Action.INSERT, "l-a", "m-a")
+    (back,) = inverse(gone, d=[D("a", label="x")]).changes
+    assert (back.direction, back.action, back.label_id, back.media) == (OUT, Action.INSERT, None, "m-a")
+    assert whys(inverse(gone, f=[F("a", label="x")], d=[D("a", label="x")])) == ["is there again already"]
+
+
+def test_a_deletion_of_what_bears_an_id_that_several_bear_stays() -> None:
+    gone = deleted(1, HOME, "x")
+    for sides in ({"f": [F("a"), F("a", label_id="l-2")]}, {"d": [D("a"), D("a")]}):
+        assert whys(inverse(gone, **sides)) == ["several labels or rows bear its id by now"]
+
+
+def test_a_deletion_stays_where_there_is_no_room_or_no_way_to_tie_the_row() -> None:
+    gone = deleted(1, HOME, "x")
+    assert whys(inverse(gone, samples=[S("s-a", occupied=True)])) == ["its sample's field holds another label by now"]
+    nameless = [S("s-a") | {"media": None}]
+    assert whys(inverse(gone, samples=nameless)) == ["its sample has no value that could tie a row to it (sample_key)"]
+    (back,) = inverse(gone, d=[D("a", label="x")], samples=nameless).changes
+    assert (back.direction, back.media) == (OUT, None)
+
+
+def test_a_deletion_stays_where_rows_cannot_be_inserted_or_a_side_cannot_hold_it() -> None:
+    closed = replace(MAPPED, can_insert_in_database=False)
+    gone = [deleted(1, HOME, "x")]
+    assert whys(invert(closed, nets(closed, gone), present_with(), actor="me")) == [
+        "syncd cannot insert rows into this table"
+    ]
+    (why,) = whys(inverse(deleted(1, HOME, "20240101")))
+    assert why.startswith("FiftyOne cannot hold its label: FiftyOne turns a label that reads as a date")
+
+
+def test_an_inverse_names_who_takes_it_back_and_the_tags_of_what_is_removed() -> None:
+    label = F("a", label="new", tags=["seen"])
+    found = inverse(inserted(3, HOME, "new"), b=[B("a", label="new")], f=[label], d=[D("a", label="new")])
+    assert [(each.actor, each.reason, each.seen_tags) for each in found.changes] == [
+        ("me", "undone", ("seen",)),
+        ("me", "undone", None),
+    ]
+
+
+def test_what_is_not_undone_is_passed_on_and_hinders_nothing_else() -> None:
+    found = inverse(
+        entry(1, None, "x", "was"), entry(2, HOME, "was", "now"), f=[F("a", label="now")], d=[D("a", label="now")]
+    )
+    assert (len(found.changes), [each.seq for each in found.left]) == (2, [1])
+
+
+# The net of whole annotations
+
+
+def test_what_came_and_went_again_comes_to_nothing() -> None:
+    found = net(inserted(1, HOME, "x"), entry(2, OUT, "x", "y"), deleted(3, OUT, "y"))
+    assert (found.why, found.seq) == ("it came and went again", 3)
+
+
+def test_what_went_and_came_again_comes_to_what_differs() -> None:
+    again = [deleted(1, HOME, "x"), inserted(2, OUT, "y", reason="reviewed")]
+    assert net(*again) == FieldNet("a", LABEL, dict.fromkeys(Side, "x"), dict.fromkeys(Side, "y"), found_seqs(1, 2))
+    alike = [deleted(1, HOME, "x"), inserted(2, OUT, "x", reason="reviewed")]
+    assert net(*alike) == Left("a", None, 2, "it came back to what it was before")
+
+
+def found_seqs(home: int, out: int) -> dict[Side, int]:
+    return {Side.DATABASE: home, Side.FIFTYONE: out}
+
+
+def test_what_a_whole_annotation_was_before_its_fields_changed_is_what_comes_back() -> None:
+    drawn = [entry(1, HOME, 1.0, 2.0, field="depth"), entry(2, HOME, "a", "b"), deleted(3, OUT, "b")]
+    found = net(*drawn)
+    assert (found.before, found.after) == (content("a", 1.0), None)
+    unchanged = net(entry(1, HOME, "b", "c"), entry(2, OUT, "c", "b"), deleted(3, OUT, "b"))
+    assert unchanged.before == content("b"), "it came back to what it was"
+
+
+def test_edits_before_an_insert_belong_to_what_is_no_more() -> None:
+    found = net(entry(1, HOME, "a", "b"), inserted(2, HOME, "x"), entry(3, HOME, None, 1.0, field="depth"))
+    assert (found.before, found.after) == (None, content("x", 1.0))
+
+
+def test_edits_after_a_deletion_change_nothing_of_it() -> None:
+    found = net(deleted(1, HOME, "x"), entry(2, OUT, "x", "y"))
+    assert (found.before, found.after) == (content("x"), None)
+
+
+@pytest.mark.parametrize(
+    ("left", "why"),
+    [
+        (entry(1, None, "a", "b", reason="converged"), "nothing was written by it"),
+        (entry(1, HOME, "a", "b", annotation_id=None), "a label without an annotation id"),
+        (entry(1, OUT, None, "a", field=ID_FIELD), "a label's id is not taken away"),
+        (entry(1, OUT, "s-a", "s-b", field=SAMPLE_FIELD), "brought both sides to one image"),
+        (entry(1, HOME, "m-a", "m-b", field=MEDIA_FIELD), "brought both sides to one image"),
+        (entry(1, HOME, "a", "b", field="gone"), "not mapped any more"),
+        (inserted(1, OUT, "x", reason="restored"), "put back what one side had all the time"),
+        (entry(1, OUT, None, "x", reason="restored"), "gave the label back what the database had"),
+    ],
+)
+def test_what_is_not_undone_says_why(left: Entry, why: str) -> None:
+    found = net(left)
+    assert isinstance(found, Left)
+    assert why in found.why
+    assert (found.annotation_id, found.field, found.seq) == (left.change.annotation_id, left.change.field, 1)

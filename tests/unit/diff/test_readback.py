@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from syncd.diff.readback import brought_to_fiftyone, why_no_answer
-from syncd.model import BOX, FLAG, LABEL, Action, Change, Direction, Vocabulary
+from syncd.model import BOX, FLAG, LABEL, MEDIA_FIELD, Action, Change, Direction, Vocabulary
 from syncd.model.reasons import Reason
 from syncd.model.result import Readback
 from syncd.model.vocabulary import Term
@@ -107,3 +107,30 @@ def test_the_answer_goes_to_the_label_that_was_edited_whatever_the_direction() -
     assert (change.old, change.new) == (2.26, 2.3)
     found = brought_to_fiftyone(mapped, insert(label="krill", box=THIRD), {BOX: ROUNDED, FLAG: True})
     assert [(each.action, each.field, each.old, each.new) for each in found] == [(Action.UPDATE, BOX, THIRD, ROUNDED)]
+
+
+def test_a_row_that_is_read_after_its_deletion_was_not_deleted() -> None:
+    deletion = Change("a", "l-a", "s-a", Direction.TO_DATABASE, Action.DELETE, None, {LABEL: "x"}, None, "undone")
+    found = why_no_answer(MAPPED, None, Readback(deletion, None, {LABEL: "x"}, steady=True))
+    assert str(found).startswith("the row is still read after its deletion")
+
+
+def test_a_value_that_fiftyone_cannot_hold_is_no_answer() -> None:
+    assert "which FiftyOne cannot hold: inf" in str(why(update("depth", 1.0, 2.0), float("inf")))
+
+
+def test_a_row_is_tied_to_its_sample_by_the_media_that_is_read_back_in_either_spelling() -> None:
+    composed, apart = "gr\u00f6\u00dfe.png", "gro\u0308\u00dfe.png"
+    row = replace(insert(label="x"), media=composed)
+    moved = Change("a", "l-a", "s-a", Direction.TO_DATABASE, Action.UPDATE, MEDIA_FIELD, "old.png", composed, "moved")
+    for change, name in ((row, None), (moved, MEDIA_FIELD)):
+        assert why_no_answer(MAPPED, None, Readback(change, name, apart)) is None
+        for other in ("another.png", None):
+            told = str(why_no_answer(MAPPED, None, Readback(change, name, other)))
+            assert told.startswith(f'media: "{composed}" was written, and ')
+
+
+def test_a_label_or_a_box_that_became_nothing_is_no_answer() -> None:
+    assert "an annotation cannot do without" in str(why(update(LABEL, "krill", "  "), None))
+    assert "the value was dropped" in str(why(update(LABEL, "krill", "salp"), None))
+    assert "the value was dropped" in str(why(update(BOX, ROUNDED, THIRD), None))

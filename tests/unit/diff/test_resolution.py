@@ -264,6 +264,8 @@ def test_a_label_goes_only_where_there_is_room_for_it() -> None:
         ([S("s-a"), S("s-b", occupied=True)], single),
     ):
         assert answer(DATABASE, **world, samples=samples, **given).refusal
+    several = answer(DATABASE, **world, samples=[S("s-a"), S("s-b", occupied=True)])
+    assert told(several) == [("fo", "update", "a", SAMPLE_FIELD, "s-a", "s-b")]
     fixed = {"mapped": replace(mapping(), can_write_media=False)}
     assert answer(FIFTYONE, **world, **fixed).refusal
 

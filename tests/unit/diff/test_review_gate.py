@@ -83,3 +83,9 @@ def test_deletions_and_changes_at_home_do_not_wait() -> None:
     found = plan(review=TAGGED, b=[B("a"), B("b")], f=[F("b")], d=[D("a"), D("b", label="krill")],
                  on_fiftyone_delete="delete")  # fmt: skip
     assert {each[:3] for each in changes(found)} == {("db", "delete", "a"), ("fo", "update", "b")}
+
+
+def test_a_tag_that_was_answered_while_tags_were_kept_stays_when_they_are_removed_from_now_on() -> None:
+    found = one(review=TAGGED | {"after": "remove"}, label="krill", tags=["ok"], given={"answered": [("a", "ok")]})
+    assert changes(found) == [("db", "update", "a", "label", "copepod", "krill", "reviewed")]
+    assert (found.tags, found.answered) == ((), {("a", "ok")})

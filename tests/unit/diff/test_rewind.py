@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from syncd.diff import diff
 from syncd.diff.rewind import asked_for
 from syncd.model import Brakes, Plan, Side
@@ -301,3 +303,84 @@ def test_the_order_of_rows_does_not_matter() -> None:
                   log=[earlier(n, old="copepod") for n in MANY], **LOOSE)  # fmt: skip
     shuffled = replace(given.history, earlier=given.history.earlier.reverse())
     assert diff(given).held == diff(replace(given, history=shuffled)).held is not None
+
+
+# syncd's own tables, or another table
+
+
+BEHIND = "syncd's tables are older than FiftyOne"
+
+
+def test_syncd_s_own_tables_that_went_back_hold_and_fiftyone_can_follow_what_the_database_still_holds() -> None:
+    plan = plan_of(
+        "note",
+        b=[
+            B("a", note="agreed"),
+            B("b", unknown=("note",)),
+            B("c"),
+            B("d", note="agreed"),
+            B("e", note="agreed"),
+            B("f", note="agreed"),
+        ],
+        f=[
+            F("a", label="krill", note="newer"),
+            F("b", note="newer"),
+            F("d", note=None, problems={"note": "?"}),
+            F("e", note="newer"),
+            F("f", note="newer"),
+        ],
+        d=[D("a", note="agreed"), D("b"), D("c"), D("d", note="agreed"), D("e", note="edited")],
+        behind=BEHIND,
+    )
+    assert plan.held == BEHIND
+    assert sorted(plan.recovery) == [Side.FIFTYONE]
+    assert [
+        (each.annotation_id, each.action.value, each.field, each.old, each.new, each.label_id, each.sample_id)
+        for each in plan.recovery[Side.FIFTYONE]
+    ] == [
+        ("a", "update", "label", "krill", "copepod", "l-a", "s-a"),
+        ("a", "update", "note", "newer", "agreed", "l-a", "s-a"),
+        ("c", "insert", None, None, {"label": "copepod", "note": None}, None, "s-c"),
+    ]
+    assert {(each.direction.value, each.reason) for each in plan.recovery[Side.FIFTYONE] if each.direction} == {
+        ("to_fiftyone", "recovered")
+    }
+
+
+def test_a_person_takes_fiftyone_as_it_is_although_syncd_s_tables_went_back() -> None:
+    rows: dict[str, Any] = {"b": [B("a")], "f": [F("a", label="krill")], "d": [D("a")]}
+    assert plan_of(**rows, behind=BEHIND, force=True).held is None
+
+
+ANOTHER = "the table is another one"
+
+
+@pytest.mark.parametrize(("apart", "lacking", "holds"), [(0, 0, False), (2, 0, False), (3, 0, True), (1, 2, True)])
+def test_another_table_is_taken_for_the_one_that_was_agreed_with_as_long_as_it_holds_the_same(
+    apart: int, lacking: int, holds: bool
+) -> None:
+    rows = [D(name, label="salp" if number < apart else "krill") for number, name in enumerate(MANY)]
+    given: dict[str, Any] = {
+        "b": _known(MANY),
+        "f": [F(name, label="krill") for name in MANY],
+        "d": rows[: len(rows) - lacking],
+        "another_table": ANOTHER,
+        "brakes": replace(LOOSE["brakes"], min_count=3),
+    }
+    held = plan_of(**given).held
+    if not holds:
+        assert held is None
+        return
+    assert held is not None
+    assert held.startswith(f"{ANOTHER}; 3 annotations differ there from what was agreed")
+    assert plan_of(**given, force=True).held is None
+    told = [opened(name, "deleted_in_database", None) for name in MANY]
+    assert plan_of(**given, conflicts=told).held is None, "of those somebody was told"
+
+
+def test_even_one_difference_holds_another_table_where_the_brakes_ask_for_none() -> None:
+    given: dict[str, Any] = {"b": _known(FEW), "f": [F(name, label="krill") for name in FEW], "another_table": ANOTHER}
+    given["brakes"] = replace(LOOSE["brakes"], min_count=0)
+    alike = [D(name, label="krill") for name in FEW]
+    assert plan_of(**given, d=alike).held is None
+    assert plan_of(**given, d=[*alike[1:], D(FEW[0], label="salp")]).held is not None

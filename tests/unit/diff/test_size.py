@@ -124,14 +124,14 @@ def test_thousands_of_labels_on_one_sample_are_not_compared_each_with_each(
 ) -> None:
     """Known labels made anew without their ids, and rows that are new where labels without an id stand."""
     compared = 0
-    share = overlap._share
+    share = overlap.overlap
 
     def counted(*given: Any) -> float:
         nonlocal compared
         compared += 1
         return share(*given)
 
-    monkeypatch.setattr(overlap, "_share", counted)
+    monkeypatch.setattr(overlap, "overlap", counted)
 
     def where(number: int) -> dict[str, Any]:
         place = [number / CROWD, 0.5, 0.5 / CROWD, 0.25] if boxes == "apart" else [0.25, 0.25, 0.25, 0.25]

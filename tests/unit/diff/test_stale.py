@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from syncd.diff.findings import ASKED
+from syncd.model import Review, Vocabulary
+from syncd.model.vocabulary import Term
 from unit.diff.world import (
     CLASSIFICATIONS,
     KINDS,
@@ -243,3 +246,39 @@ def test_a_partial_read_removes_nothing_again() -> None:
 def test_a_label_drawn_anew_after_its_like_was_removed_is_a_new_label() -> None:
     plan = plan_of(f=[F(None, label_id="l9", sample="s-a")], lately=[written("a", "delete")], samples=[S("s-a")])
     assert changes(plan) == [("db", "insert", None, "drawn_in_fiftyone")]
+
+
+def test_a_label_that_comes_back_with_a_tag_that_asks_for_something_is_left_to_a_person() -> None:
+    removed = written("a", "delete", old={LABEL: "copepod"}, reason="removed_in_database")
+    words = Vocabulary((Term("copepod"), Term("krill")))
+    given: dict[str, Any] = {"lately": [removed], "by_hand": WINDOW, "vocabulary": words, "review": Review()}
+    conflict = only(plan_of(f=[F("a", tags=["krill"])], **given))
+    assert conflict.kind == "stale_revert"
+    assert isinstance(conflict.fiftyone, dict) and conflict.fiftyone[ASKED] == ["krill"]
+    assert changes(plan_of(f=[F("a")], **given)) == [("fo", "delete", "a", "stale_revert")]
+
+
+# what is remembered of one annotation says nothing of another
+
+
+def test_a_label_about_which_a_person_was_asked_holds_no_other_back() -> None:
+    told = [opened("a", "stale_revert", None)]
+    gone = plan_of(b=[B("a"), B("z")], d=[D("a"), D("z")], conflicts=told, on_fiftyone_delete="delete")
+    assert changes(gone) == [("db", "delete", "z", "deleted_in_fiftyone")]
+    assert kinds(gone) == [("stale_revert", "a", None)]
+    strange = plan_of(f=[F("a"), F("z")], conflicts=told)
+    assert sorted(kinds(strange)) == [("stale_revert", "a", None), ("unknown_id", "z", None)]
+
+
+def test_a_value_that_was_written_again_or_refused_holds_no_other_back() -> None:
+    edits: dict[str, Any] = {
+        "b": [B("a"), B("z")],
+        "f": [F("a", label="krill"), F("z", label="krill")],
+        "d": [D("a"), D("z")],
+    }
+    refused = plan_of(**edits, conflicts=[opened("a", "refused_by_database", LABEL, "krill")])
+    assert changes(refused) == [("db", "update", "z", LABEL, "copepod", "krill", "reviewed")]
+    assert kinds(refused) == [("refused_by_database", "a", LABEL)]
+    again = plan_of(**edits, lately=[written("a", old="krill", reason="stale_revert")], by_hand=WINDOW)
+    assert changes(again) == [("db", "update", "z", LABEL, "copepod", "krill", "reviewed")]
+    assert kinds(again) == [("stale_revert", "a", LABEL)]

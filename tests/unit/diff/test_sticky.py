@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from syncd.diff.history import any_refused, without_refusals
 from syncd.model import dumps
 from unit.diff.world import (
     BOX,
@@ -20,9 +21,11 @@ from unit.diff.world import (
     changes,
     field,
     kinds,
+    only,
     opened,
     plan_of,
     quiet,
+    world,
 )
 
 STICKY = ["edit_edit", "no_baseline", "stale_revert", "box_changed", "wrong_direction"]
@@ -277,3 +280,30 @@ def test_nor_for_a_label_that_it_has_refused(given: dict[str, Any]) -> None:
     assert (changes(plan), kinds(plan)) == ([], [("refused_by_fiftyone", "a", None)])
     other = plan_of(d=[D("a", label="copepod")], **given)
     assert ([each.action.value for each in other.changes], kinds(other)) == (["insert"], [])
+
+
+def test_what_the_database_refused_is_tried_once_more_where_the_refusals_are_forgotten() -> None:
+    conflicts = [opened("a", "refused_by_database", LABEL, "krill"), opened("b", "edit_edit", LABEL, "krill")]
+    history = world(conflicts=conflicts, refused=[{"sample_id": "s", "label_id": "l", "fiftyone": "{}"}]).history
+    assert any_refused(history)
+    again = without_refusals(history)
+    assert again.open_conflicts["annotation_id"].to_list() == ["b"]
+    assert again.refused.is_empty() and not any_refused(again)
+    assert any_refused(world(conflicts=conflicts).history)
+    assert not any_refused(world(conflicts=conflicts[1:]).history)
+
+
+def test_a_row_whose_insertion_was_refused_is_not_inserted_again_until_the_label_changes() -> None:
+    told = [opened("a", "refused_by_database", None, {LABEL: "krill"})]
+    again = only(plan_of(f=[F("a", label="krill")], conflicts=told))
+    assert (again.kind, again.fiftyone) == ("refused_by_database", {LABEL: "krill"})
+    assert only(plan_of(f=[F("a", label="salp")], conflicts=told)).kind == "unknown_id"
+
+
+def test_a_row_whose_deletion_was_refused_is_not_deleted_again() -> None:
+    gone: dict[str, Any] = {"b": [B("a")], "d": [D("a")], "on_fiftyone_delete": "delete"}
+    told = opened("a", "refused_by_database", None, None)
+    assert changes(plan_of(**gone)) == [("db", "delete", "a", "deleted_in_fiftyone")]
+    assert only(plan_of(**gone, conflicts=[told])).kind == "refused_by_database"
+    other = opened("b", "refused_by_database", None, None)
+    assert changes(plan_of(**gone, conflicts=[other])) == [("db", "delete", "a", "deleted_in_fiftyone")]

@@ -9,6 +9,11 @@ import polars as pl
 import pytest
 
 from syncd.diff import Inputs, diff
+from syncd.diff.frames import join
+from syncd.diff.history import with_half
+from syncd.diff.inputs import HALF_SCHEMA
+from syncd.diff.review import settled
+from syncd.diff.tags import said
 from syncd.model import FLAG, Marks, Plan, Review, TagEdit, dtype
 from syncd.model.plan import Edited
 from syncd.model.snapshot import column
@@ -323,3 +328,64 @@ def test_a_tag_of_a_sample_that_was_answered_says_nothing_of_a_label_that_came_l
     )  # fmt: skip
     assert kinds(disputed) == [("ambiguous_tags", "b", "label")]
     assert {each.annotation_id for each in plan("verified", **given).changes} == {"b"}
+
+
+def test_a_flag_that_the_column_cannot_hold_is_a_conflict_until_the_column_says_so() -> None:
+    short = replace(field("note", "to_database", values=frozenset({"wrong"})), name=FLAG)
+    given: dict[str, Any] = {
+        "b": [B("a")],
+        "f": [F("a", tags=["bad"])],
+        "d": [D("a")],
+        "review": Review(error=("bad",)),
+    }
+    made = world(mapped=replace(mapping(), flag=short), **given)
+
+    def found(was: str | None) -> Plan:
+        rows = made.database.rows.with_columns(pl.lit(was, pl.String()).alias(column(FLAG)))
+        return diff(replace(made, database=replace(made.database, rows=rows)))
+
+    (conflict,) = found(None).conflicts
+    assert (conflict.kind, conflict.field, conflict.fiftyone, conflict.database) == ("unsafe_value", FLAG, "bad", None)
+    assert len(conflict.suggestions) == 1
+    assert found(None).changes == ()
+    assert (found("wrong").conflicts, [each.direction for each in found("wrong").changes]) == ((), [None])
+
+
+def test_a_class_that_the_column_cannot_hold_is_a_conflict_and_written_nowhere() -> None:
+    narrow = field("label", values=frozenset({"copepod"}))
+    found = plan(mapped=mapping(narrow), b=[B("a")], f=[F("a", tags=["krill"])], d=[D("a")])
+    assert (changes(found), kinds(found)) == ([], [("unsafe_value", "a", "label")])
+
+
+@pytest.mark.parametrize("after", ["remove", "replace", "keep"])
+def test_once_a_person_has_answered_a_label_s_tag_goes_as_configured_and_a_sample_s_stays(after: Any) -> None:
+    review = replace(REVIEW, after=after)
+    labels = plan_inputs(f=[F("a", tags=["ok"], sample_tags=["krill"]), F("b", tags=["ok"])]).fiftyone.rows
+    nothing = pl.DataFrame(schema={"annotation_id": pl.String(), "tag": pl.String()})
+    found = settled(review, said(labels, review, TERMS, nothing))
+    on_labels = {("a", "ok"), ("b", "ok")}
+    assert found.answered == ({("a", "krill")} | on_labels if after == "keep" else {("a", "krill")})
+    assert sorted(str(each.label_id) for each in found.edits) == ([] if after == "keep" else ["l-a", "l-b"])
+
+
+def test_half_of_a_change_counts_for_its_own_field_and_reason_while_both_sides_stand_as_it_left_them() -> None:
+    def half(name: str = "note", reason: str = "class_tag", *, mine: str = "new", theirs: str = "old") -> list[bool]:
+        made = world(
+            "note",
+            b=[B("a"), B("z")],
+            f=[F("a", note=mine), F("z", note=mine)],
+            d=[D("a", note=theirs), D("z", note=theirs)],
+            lately=[written("a", on="note", old="old", new="new", reason="class_tag")],
+        )
+        halves = pl.DataFrame(
+            [{"annotation_id": "a", "field": name, "reason": reason, "old": '"old"', "new": '"new"'}],
+            schema=HALF_SCHEMA,
+        )
+        rows = join(made.baseline, made.fiftyone.rows, made.database.rows)
+        history = replace(made.history, halves=halves)
+        found = with_half(made.mapping.field("note"), "class_tag", history, rows).sort("annotation_id")
+        return found["half"].to_list()
+
+    assert half() == [True, False]
+    for other in (half("label"), half(reason="approved"), half(mine="edited"), half(theirs="edited")):
+        assert other == [False, False]

@@ -368,3 +368,11 @@ def test_a_character_that_the_databases_encoding_does_not_have_is_named(text: st
     why = why_unsafe(replace(field("label"), database=Holds(Kind.TEXT, encoding="iso8859_1")), Side.DATABASE, text)
     assert why is None if lacking is None else (lacking in str(why) and "iso8859_1" in str(why))
     assert why_unsafe(field("label"), Side.DATABASE, text) is None
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_box_of_numbers_that_are_not_finite_is_given_to_nobody(side: Side) -> None:
+    boxed = field(BOX)
+    assert why_unsafe(boxed, side, [0.1, 0.2, 0.3, 0.4]) is None
+    for bad in (INF, -INF, NAN):
+        assert why_unsafe(boxed, side, [0.1, 0.2, 0.3, bad]) == "a box of numbers that are not finite"

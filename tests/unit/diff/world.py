@@ -318,6 +318,8 @@ def world(
     young: Young | None = None,
     adopt: bool = False,
     force: bool = False,
+    behind: str | None = None,
+    another_table: str | None = None,
     **policy: Any,
 ) -> Inputs:
     """Inputs of the diff; ``policy`` takes the policies by name."""
@@ -360,6 +362,8 @@ def world(
         starts=starts,
         adopt=adopt,
         force=force,
+        behind=behind,
+        another_table=another_table,
     )
 
 
