@@ -45,8 +45,8 @@ EXPLAINED = Path(__file__).with_name("mutants_explained.json")
 ORIGINAL = -1
 """Number of the mutant that is none: the tests must pass on it."""
 
-MOST_SECONDS_OF_TESTS = 20.0
-"""By the durations measured under coverage; the quickest of the tests of a line come first."""
+SECONDS_OF_THE_QUICK = 20.0
+"""By the durations measured under coverage; most mutants fail one of the quick tests, and the others need not begin."""
 
 LEAST_TIME_S, TIME_PER_SECOND = 60.0, 10.0
 """Processor time of one mutant: so much, and so much per second that its tests take. Past it, it runs for ever."""
@@ -77,8 +77,8 @@ class Covering:
     seconds: list[float]
     lines: dict[str, dict[str, list[int]]]
 
-    def of(self, mutant: Mutant) -> tuple[list[str], float]:
-        """The tests that execute any line of a mutant, the quickest first, and how long they take.
+    def of(self, mutant: Mutant) -> list[tuple[list[str], float]]:
+        """The tests that execute any line of a mutant, the quick ones and then the others, and how long they take.
 
         What is executed on import alone is tested by whatever executes anything of the file.
         """
@@ -87,14 +87,11 @@ class Covering:
         found = {test for tests in its_lines for test in tests}
         if its_lines and not found:
             found = {test for tests in lines.values() for test in tests}
-        chosen: list[str] = []
-        total = 0.0
-        for test in sorted(found, key=lambda each: (self.seconds[each], self.tests[each])):
-            if chosen and total + self.seconds[test] > MOST_SECONDS_OF_TESTS:
-                break
-            total += self.seconds[test]
-            chosen.append(self.tests[test])
-        return chosen, total
+        chosen = sorted(found, key=lambda each: (self.seconds[each], self.tests[each]))
+        total = list(itertools.accumulate(self.seconds[each] for each in chosen))
+        quick = sum(each <= SECONDS_OF_THE_QUICK for each in total)
+        parts = [part for part in (chosen[:quick], chosen[quick:]) if part]
+        return [([self.tests[each] for each in part], sum(self.seconds[each] for each in part)) for part in parts]
 
 
 def covering(kept: Path | None = None) -> Covering:
@@ -159,8 +156,6 @@ def _forget_expressions() -> None:
 
 def run_mutant(mutant: Mutant, tests: Sequence[str], seconds: float) -> Outcome:
     """Runs these tests on it, until one fails."""
-    if not tests:
-        return Outcome.UNTESTED
     with tempfile.TemporaryDirectory(prefix="syncd-mutant-") as folder:
         asked = Path(folder) / "asked.json"
         limit = int(LEAST_TIME_S + TIME_PER_SECOND * seconds)
@@ -239,7 +234,11 @@ def run(
     """Runs the mutants, so many at a time; returns them by outcome. ``told`` hears of each."""
 
     def one(mutant: Mutant) -> tuple[Mutant, Outcome]:
-        outcome = run_mutant(mutant, *tests.of(mutant))
+        outcome = Outcome.UNTESTED
+        for part, seconds in tests.of(mutant):
+            outcome = run_mutant(mutant, part, seconds)
+            if outcome is not Outcome.SURVIVED:
+                break
         told(mutant, outcome)
         return mutant, outcome
 
