@@ -184,6 +184,18 @@ def test_a_document_that_holds_what_was_agreed_is_not_decoded_unless_there_is_so
     assert said(found.plan()) == said(diff(inputs))
 
 
+@pytest.mark.parametrize("parts", [None, 2])
+@pytest.mark.parametrize("known", [False, True], ids=["decoded", "recognised"])
+def test_a_row_that_was_tied_to_another_image_is_looked_at_though_its_values_are_agreed(
+    parts: int | None, known: bool
+) -> None:
+    state = State(mapping("label"), [B("a", label="x")], [F("a", label="x")], [D("a", label="x", media="m-other")], [])
+    inputs = state.inputs()
+    found = narrowed(inputs, parts, learnt(inputs) if known else NOTHING_KNOWN)
+    assert [each.kind for each in found.plan().conflicts] == ["moved"]
+    assert said(found.plan()) == said(diff(inputs))
+
+
 def test_a_document_is_decoded_where_the_baseline_has_moved_since() -> None:
     state = State(mapping("label"), [B("a", label="x")], [F("a", label="x")], [D("a", label="x")], [])
     known = learnt(state.inputs())
