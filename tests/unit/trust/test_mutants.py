@@ -32,7 +32,9 @@ KNOWN = {
 
 def known() -> tuple[list[Mutant], Covering]:
     """The faults above, and their tests as what executes them."""
-    found = [each for path in sorted(DIFF.rglob("*.py")) for each in mutants(path) if each.name in KNOWN]
+    # Where a function says the same twice, the last of both is meant.
+    named = {each.name: each for path in sorted(DIFF.rglob("*.py")) for each in mutants(path)}
+    found = [named[name] for name in KNOWN]
     lines = {each.path: {str(each.line): [at]} for at, each in enumerate(found)}
     return found, Covering([KNOWN[each.name] for each in found], [1.0] * len(found), lines)
 
