@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
 import polars as pl
 
@@ -23,11 +22,12 @@ from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.current import Present
 from syncd.model.result import Status
 from syncd.model.run import RunMode
+from syncd.model.text_enum import TextEnum
 from syncd.model.vocabulary import Vocabulary
 from syncd.store import conflicts
 
 
-class Fate(str, Enum):
+class Fate(TextEnum):
     """What became of a conflict that somebody answered."""
 
     RESOLVED = "resolved"
@@ -43,10 +43,6 @@ class Fate(str, Enum):
 
     WOULD_RESOLVE = "would_resolve"
     """A dry run would have resolved it."""
-
-    def __str__(self) -> str:
-        """The value, in every version of Python."""
-        return str(self.value)
 
 
 @dataclass(frozen=True)
@@ -224,7 +220,7 @@ def _status(answer: Answer, statuses: dict[int, str]) -> Fate:
     if answer.settled:
         return Fate.SETTLED
     found = {statuses[id(each)] for each in answer.changes}
-    if Fate.REFUSED in found:
+    if Status.REFUSED in found:
         return Fate.REFUSED
     return Fate.RESOLVED if found <= {Status.APPLIED} else Fate.OVERTAKEN
 

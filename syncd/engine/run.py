@@ -31,7 +31,7 @@ from syncd.errors import Busy, LockLost, StalePlan
 from syncd.logs import Logger
 from syncd.model import Action, Direction, Plan
 from syncd.model.result import Status
-from syncd.model.run import RunMode, RunStatus
+from syncd.model.run import JUDGING, RunMode, RunStatus
 from syncd.store import baseline, changes, conflicts, cursors, held, runs, waiting
 from syncd.store.capture_read import prune
 from syncd.store.lock import has_other_daemon, no_reconnect, one_run
@@ -140,7 +140,7 @@ def _finds_nothing(session: Session, plan: Plan, settled: Settled) -> bool:
     """Whether a run needs no row: it has nothing to do, and the last run with a row ended well."""
     if _may_log(plan) or settled:
         return False
-    last = runs.latest(session.state, session.tables, plan.binding, modes=(RunMode.INCREMENTAL, RunMode.FULL))
+    last = runs.latest(session.state, session.tables, plan.binding, modes=JUDGING)
     session.rest()
     return last is not None and last["status"] == RunStatus.DONE
 
@@ -231,7 +231,7 @@ def _hold(session: Session, options: Options, run: RunRecord, decision: Decision
 
 def _was_held(session: Session, plan: Plan) -> bool:
     """Whether the last run's row says the same already."""
-    last = runs.latest(session.state, session.tables, plan.binding, modes=(RunMode.INCREMENTAL, RunMode.FULL))
+    last = runs.latest(session.state, session.tables, plan.binding, modes=JUDGING)
     session.rest()
     return last is not None and last["status"] == RunStatus.HELD and last["held"] == plan.held
 

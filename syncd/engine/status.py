@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from enum import Enum
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,13 +15,14 @@ from syncd.model import Side
 from syncd.model.kinds import Json, iso
 from syncd.model.plan import AWAITING, ERROR
 from syncd.model.run import JUDGING, RunStatus
+from syncd.model.text_enum import TextEnum
 from syncd.store import cursors, daemon_registry, held, runs, waiting
 from syncd.store.daemon_registry import Attendance, State, attendance
 from syncd.store.held import HeldPlan
 from syncd.store.tables import Tables
 
 
-class Condition(str, Enum):
+class Condition(TextEnum):
     """How a binding stands, by what the last run left behind; a daemon at work may say something else of it."""
 
     IN_AGREEMENT = "in_agreement"
@@ -32,10 +32,6 @@ class Condition(str, Enum):
     FAILED = "failed"
     RECONCILING = "reconciling"
     NEVER_RUN = "never_run"
-
-    def __str__(self) -> str:
-        """The value, in every version of Python."""
-        return str(self.value)
 
 
 DEGRADED, STOPPED = State.DEGRADED.value, State.STOPPED.value

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from syncd.model.text_enum import TextEnum
 
 
-class ConflictKind(str, Enum):
+class ConflictKind(TextEnum):
     """A kind of conflict. Tables, documents and filters hold its value.
 
     ``words`` says what it means. A ``sticky`` conflict stays open until both sides agree or somebody resolves it,
@@ -22,10 +22,6 @@ class ConflictKind(str, Enum):
         kind._value_ = value
         kind.words, kind.sticky, kind.by_hand = words, sticky, by_hand
         return kind
-
-    def __str__(self) -> str:
-        """The value, in every version of Python."""
-        return str(self.value)
 
     EDIT_EDIT = "edit_edit", "both sides changed it, to different values", True, True
     BOX_CHANGED = "box_changed", "the box was changed in FiftyOne", True, True

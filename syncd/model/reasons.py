@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from syncd.model.text_enum import TextEnum
 
 
-class Reason(str, Enum):
+class Reason(TextEnum):
     """Why a change is made. Tables, documents and filters hold its value.
 
     ``words`` says what it means.
@@ -19,10 +19,6 @@ class Reason(str, Enum):
         reason._value_ = value
         reason.words = words
         return reason
-
-    def __str__(self) -> str:
-        """The value, in every version of Python."""
-        return str(self.value)
 
     REVIEWED = (
         "reviewed",

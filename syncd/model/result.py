@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import TypeAlias
 
 from syncd.model.plan import Change, Content
+from syncd.model.text_enum import TextEnum
 
 
-class Status(str, Enum):
+class Status(TextEnum):
     """What became of a change. Tables, documents and filters hold its value."""
 
     PENDING = "pending"
@@ -26,10 +26,6 @@ class Status(str, Enum):
 
     ABANDONED = "abandoned"
     """The run died before it was done."""
-
-    def __str__(self) -> str:
-        """The value, in every version of Python."""
-        return str(self.value)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from syncd.model.text_enum import TextEnum
 
 
-class RunMode(str, Enum):
+class RunMode(TextEnum):
     """What a run is for. Tables, documents and filters hold its value."""
 
     INCREMENTAL = "incremental"
@@ -34,12 +34,8 @@ class RunMode(str, Enum):
     INBOX = "inbox"
     """It takes in the annotations of a manifest."""
 
-    def __str__(self) -> str:
-        """The value, in every version of Python."""
-        return str(self.value)
 
-
-class RunStatus(str, Enum):
+class RunStatus(TextEnum):
     """How far a run has come."""
 
     RUNNING = "running"
@@ -52,10 +48,6 @@ class RunStatus(str, Enum):
 
     DEAD = "dead"
     """Its process ended before it did."""
-
-    def __str__(self) -> str:
-        """The value, in every version of Python."""
-        return str(self.value)
 
 
 JUDGING = (RunMode.INCREMENTAL, RunMode.FULL)

@@ -20,6 +20,7 @@ from enum import Enum
 from typing import Any
 
 from syncd.errors import ConfigError
+from syncd.model.text_enum import TextEnum
 
 MATCH_LABELS = "fiftyone.core.stages.MatchLabels"
 SELECT = "fiftyone.core.stages.Select"
@@ -29,7 +30,7 @@ NOT_SAMPLES = ("fiftyone.core.stages.ToClips", "fiftyone.core.stages.ToTrajector
 """Stages after which a sample of the view is none of the dataset's."""
 
 
-class Source(str, Enum):
+class Source(TextEnum):
     """Where a selection comes from, in the words of the button."""
 
     NAMED = "named labels"
@@ -40,10 +41,6 @@ class Source(str, Enum):
     FILTERS = "filtered view"
     VIEW = "whole view"
     DATASET = "whole dataset"
-
-    def __str__(self) -> str:
-        """The value, in every version of Python."""
-        return str(self.value)
 
 
 class Scope(str, Enum):
