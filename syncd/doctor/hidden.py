@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from syncd.adapters.sql.quote import name_in_sql, relation, source
+from syncd.adapters.sql.quote import name_in_sql, relation
+from syncd.adapters.sql.shown import source
 from syncd.doctor.finding import Check, Verdict, count, in_sql, listed, ok, skipped, warning
 from syncd.doctor.subject import Subject
 from syncd.model import Kind

@@ -10,7 +10,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from syncd.adapters.sql.clock import literal, stamp_zone
 from syncd.adapters.sql.errors import sqlstate
-from syncd.adapters.sql.ids import find_owner, nobody
+from syncd.adapters.sql.ids import nobody, owner_of
 from syncd.adapters.sql.quote import name_in_sql, relation, split_name, table_in_sql
 from syncd.config import format_duration
 from syncd.config.nearest import nearest
@@ -283,7 +283,7 @@ def _insertable(subject: Subject) -> Verdict:
             f"Map a column of the table in {subject.place}.columns.media, or {quarantine}",
         )
     ids = table.columns.get(mapping.id_column)
-    owner = None if ids is None else find_owner(subject.connection, mapping, ids)
+    owner = None if ids is None else owner_of(subject.connection, mapping, ids)
     if ids is not None and owner is None:
         said_of_it, _, mend = nobody(mapping, ids).partition(". ")
         become = f"{said_of_it}: a label drawn in FiftyOne becomes a conflict (`new_label`)"
