@@ -13,7 +13,7 @@ from sqlalchemy.sql import sqltypes
 
 from syncd.adapters.sql.clock import stamp_zone
 from syncd.adapters.sql.describe_postgres import columns_of_query, columns_of_relation
-from syncd.adapters.sql.describe_shown import faults_of, resolved, shown_columns, tables_of
+from syncd.adapters.sql.describe_shown import faults_of, resolved, shown_columns, tables_of, with_sizes
 from syncd.adapters.sql.encoding import codec_of, doubtful_encoding
 from syncd.adapters.sql.errors import READING, asking, said
 from syncd.adapters.sql.ids import IDENTITY, find_owner
@@ -53,7 +53,7 @@ def describe(
         stamps = [each[mapping.updated_at] for each in (read, written) if mapping.updated_at in each]
         naive = connection.dialect.name == "postgresql" and not all(each.zoned for each in stamps)
         zone = stamp_zone(connection) if naive else None
-        physical = written
+        physical, mapping = written, with_sizes(mapping, read)
         referred, faults = tables_of(mapping, lambda name: _columns_if_any(connection, name))
         where = "the SELECT of `read`" if mapping.read_is_query else mapping.read
         faults += faults_of(mapping, where, read, referred)

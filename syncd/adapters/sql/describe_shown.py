@@ -35,6 +35,14 @@ SELECT EXISTS (
 """
 
 
+def with_sizes(mapping: TableMapping, columns: Columns) -> TableMapping:
+    """The mapping, knowing whether the size of an image stands in the table itself or in the media's own row."""
+    box = mapping.box
+    if box is None or mapping.media_lookup is None or all(each in columns for each in box.size):
+        return mapping
+    return replace(mapping, box=replace(box, of_media=True))
+
+
 def resolved(
     connection: Connection,
     mapping: TableMapping,
@@ -60,13 +68,10 @@ def resolved(
             kind = declared.get(of_field.get(name, "")) or _kind_in_json(connection, mapping, each)
             found = replace(each, kind=kind if kind in (Kind.BOOLEAN, Kind.INTEGER, Kind.FLOAT) else Kind.TEXT)
         stored[name] = found
-    box = mapping.box
-    if box is not None and box.size and not all(each in columns for each in box.size):
-        box = replace(box, of_media=True)
     rows = mapping.rows
     if rows.deleted is not None and rows.deleted.column in columns:
         rows = replace(rows, deleted=_deletion(rows.deleted, columns[rows.deleted.column]))
-    return replace(mapping, stored=stored, box=box, rows=rows)
+    return replace(mapping, stored=stored, rows=rows)
 
 
 def _deletion(deleted: Deleted, column: ColumnInfo) -> Deleted:

@@ -135,7 +135,6 @@ def table_mapping(binding: BindingConfig, *, crops: bool = False) -> TableMappin
         fields[FLAG] = (binding.review.error_column,)
     configured = [columns.label, columns.media, *binding.attributes.values()]
     configured += [columns.updated_by] if columns.updated_by is not None else []
-    ids = columns.id.columns
     return TableMapping(
         table=binding.table,
         read=binding.read_from,
@@ -147,13 +146,19 @@ def table_mapping(binding: BindingConfig, *, crops: bool = False) -> TableMappin
         frame_column=columns.media.name if crops else None,
         stored={each.name: _stored(each) for each in configured if not each.plain or each.default is not None},
         box=None if columns.box is None or columns.box.plain else _box(columns.box),
-        composite_id=None if ids is None else CompositeId(ids, columns.id.separator),
+        composite_id=composite_id(binding),
         rows=_rows(binding),
         mint=columns.id.mint,
         kept=frozenset(
             each.name for each in (columns.media, columns.updated_by) if each and each.direction == "to_fiftyone"
         ),
     )
+
+
+def composite_id(binding: BindingConfig) -> CompositeId | None:
+    """The columns of an id that is made of several; ``None`` of one that is a column."""
+    ids = binding.columns.id
+    return None if ids.columns is None else CompositeId(ids.columns, ids.separator)
 
 
 def _stored(column: ColumnConfig) -> Stored:

@@ -13,13 +13,45 @@ from sqlalchemy.engine import Dialect
 from syncd.adapters.sql.arrays import array_literal
 from syncd.adapters.sql.mapping import BOX_NAMES, TableMapping
 from syncd.adapters.sql.quote import query, quote, relation
-from syncd.adapters.sql.stored import HELD, PART, Box, Level, Lookup, Scalar, Stored
+from syncd.adapters.sql.stored import HELD, PART, Box, CompositeId, Level, Lookup, Scalar, Stored
 from syncd.model import Kind
 
 
 def source(dialect: Dialect, mapping: TableMapping) -> str:
     """What stands behind FROM when annotations are read."""
     return Shown(dialect, mapping).source()
+
+
+def id_in_sql(dialect: Dialect, composite: CompositeId, before: str) -> str:
+    """A composite id as text; ``before`` stands before each of its columns. Null where one of them is."""
+    parts = []
+    for each in composite.columns:
+        part = _text(dialect, f"{before}{quote(dialect, each)}")
+        for special in ("\\", composite.separator):
+            part = f"replace({part}, {_literal(dialect, special)}, {_literal(dialect, chr(92) + special)})"
+        parts.append(part)
+    between = _literal(dialect, composite.separator)
+    if dialect.name in ("mysql", "mariadb"):
+        return f"concat({f', {between}, '.join(parts)})"
+    return "(" + f" || {between} || ".join(parts) + ")"
+
+
+def _text(dialect: Dialect, expression: str) -> str:
+    type_ = "char" if dialect.name in ("mysql", "mariadb") else "text"
+    return f"CAST({expression} AS {type_})"
+
+
+def _literal(dialect: Dialect, value: Scalar) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return ("true" if value else "false") if dialect.name != "sqlite" else str(int(value))
+    if isinstance(value, str):
+        escaped = value.replace("'", "''")
+        if dialect.name in ("mysql", "mariadb"):
+            escaped = escaped.replace("\\", "\\\\")
+        return f"'{escaped}'"
+    return repr(value)
 
 
 ROW = "t"
@@ -77,19 +109,7 @@ class Shown:
         composite = self.mapping.composite_id
         if composite is None:
             return self.text(f"{of}.{self.quote(self.mapping.id_column)}")
-        parts = []
-        for each in composite.columns:
-            part = self.text(f"{of}.{self.quote(each)}")
-            for special in ("\\", composite.separator):
-                part = f"replace({part}, {self.literal(special)}, {self.literal(chr(92) + special)})"
-            parts.append(part)
-        return self._joined(parts, composite.separator)
-
-    def _joined(self, parts: list[str], separator: str) -> str:
-        between = self.literal(separator)
-        if self.dialect.name in ("mysql", "mariadb"):
-            return f"concat({f', {between}, '.join(parts)})"
-        return "(" + f" || {between} || ".join(parts) + ")"
+        return id_in_sql(self.dialect, composite, f"{of}.")
 
     def _columns(self) -> Iterator[tuple[str, str]]:
         """(name, expression) of everything that is read of a row."""
@@ -294,8 +314,7 @@ class Shown:
 
     def text(self, expression: str) -> str:
         """As text."""
-        type_ = "char" if self.dialect.name in ("mysql", "mariadb") else "text"
-        return f"CAST({expression} AS {type_})"
+        return _text(self.dialect, expression)
 
     def number(self, expression: str) -> str:
         """As a floating-point number."""
@@ -304,16 +323,7 @@ class Shown:
 
     def literal(self, value: Scalar) -> str:
         """A value of the configuration."""
-        if value is None:
-            return "NULL"
-        if isinstance(value, bool):
-            return ("true" if value else "false") if self.dialect.name != "sqlite" else str(int(value))
-        if isinstance(value, str):
-            escaped = value.replace("'", "''")
-            if self.dialect.name in ("mysql", "mariadb"):
-                escaped = escaped.replace("\\", "\\\\")
-            return f"'{escaped}'"
-        return repr(value)
+        return _literal(self.dialect, value)
 
     def typed(self, value: Scalar, kind: Kind | None) -> str:
         """The same in the type that a column of this kind is read in."""
