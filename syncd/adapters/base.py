@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
-from syncd.model import Change, Mapping, Mark, Origin, Side, Snapshot, TagEdit
+from syncd.model import Change, Kind, Mapping, Mark, Origin, Side, Snapshot, TagEdit
 from syncd.model.capabilities import Capabilities
 from syncd.model.result import Judge, Result, Written
 from syncd.model.store import StoreDescription
@@ -290,11 +290,12 @@ class Probe:
 class OpenStore(Protocol):
     """A store that answers, for one binding."""
 
-    def describe(self, *, crops: bool) -> StoreDescription:
+    def describe(self, *, crops: bool, declared: dict[str, Kind | None] | None = None) -> StoreDescription:
         """The store's part of the mapping, as it is now.
 
         ``crops``: each sample is cut from the box of one annotation, and tied to it by the annotation's id; the box is
-        then no field.
+        then no field. ``declared`` are the kinds of attributes that FiftyOne has declared: a value without a type of
+        its own (in JSON) is of that kind.
         """
         ...
 

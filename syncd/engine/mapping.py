@@ -157,9 +157,9 @@ def _field(binding: BindingConfig, facts: FieldFacts, name: str) -> Field:
     if attribute is not None and attribute.tolerance is not None:
         tolerance = attribute.tolerance
     if name == LABEL:
-        direction = Direction(binding.directions.label)
+        direction = Direction(binding.direction("label"))
     elif name == BOX:
-        direction = Direction(binding.directions.box)
+        direction = Direction(binding.direction("box"))
     elif name == FLAG:
         direction = Direction.TO_DATABASE
     else:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from syncd.adapters.base import LabelStore, Opening, OpenStore, RowStore
 from syncd.adapters.connect import fiftyone_database, open_database
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
-from syncd.adapters.fiftyone.dataset import DatasetInfo
+from syncd.adapters.fiftyone.dataset import KINDS, DatasetInfo
 from syncd.adapters.fiftyone.dataset import describe as describe_dataset
 from syncd.adapters.plugged import factory_of, kind_of
 from syncd.adapters.sql.arrow import ArrowReader
@@ -23,6 +23,8 @@ from syncd.adapters.sql.clock import clock
 from syncd.adapters.sql.encoding import codec_of
 from syncd.adapters.sql.errors import READING, asking
 from syncd.adapters.sql.limits import LIMITS, Limits
+from syncd.adapters.sql.mapping import composite_id, table_mapping
+from syncd.adapters.sql.referred import referred
 from syncd.config import BindingConfig, Config
 from syncd.config.store import SQL
 from syncd.engine.document_cache import DocumentCache
@@ -49,7 +51,8 @@ class Session:
     ``state`` is the connection to syncd's own tables. ``writing`` is the one that holds the binding's lock: where
     annotations are written, if these are in an SQL database (and so ``state``, unless the configuration separates the
     two); else ``state``. ``store`` is where the annotations are, of this ``kind``. ``capture`` is the written table if
-    triggers record its changes. ``document_cache`` is the document cache.
+    triggers record its changes. ``referred`` is the fingerprint of what keys in it refer to. ``document_cache`` is the
+    document cache.
     """
 
     mapping: Mapping
@@ -64,6 +67,7 @@ class Session:
     stale_window: timedelta = timedelta(hours=1)
     vocabulary: Vocabulary | None = None
     capture: Target | None = None
+    referred: str | None = None
     document_cache: DocumentCache | None = None
     store: OpenStore | None = None
     kind: str = SQL
@@ -96,7 +100,8 @@ class Session:
         terms = self.vocabulary.fingerprint if self.vocabulary is not None else "-"
         taken = [(each.name, sorted(each.database.values)) for each in self.mapping.fields if each.database.values]
         values = f",values={hashlib.blake2b(repr(taken).encode(), digest_size=8).hexdigest()}" if taken else ""
-        return f"{self.mapping.fingerprint}{RULES}{review},vocabulary={terms}{values}"
+        keys = f",keys={self.referred}" if self.referred else ""
+        return f"{self.mapping.fingerprint}{RULES}{review},vocabulary={terms}{values}{keys}"
 
     def rest(self) -> None:
         """Ends transactions that have only read, so that none stays open while the other side is at work."""
@@ -198,8 +203,10 @@ def session_on(
         store = stack.enter_context(factory_of(binding).open(Opening(config, binding, limits, lab, state, arrow)))
         described = store.describe(crops=binding.ingest.crops)
         dataset = planned or describe_dataset(mongo, binding.dataset, binding.label_field)
-        if dataset.crops and not binding.ingest.crops:
-            described = store.describe(crops=True)
+        is_crops = dataset.crops and not binding.ingest.crops
+        if is_crops or any(each.path for each in binding.attributes.values()):
+            declared = {name: KINDS.get(each) for name, each in dataset.attributes.items()}
+            described = store.describe(crops=dataset.crops, declared=declared)
         mapping, labels = build_mapping(binding, described, dataset)
         session = Session(
             mapping=mapping,
@@ -228,10 +235,11 @@ def renewed(session: Session, binding: BindingConfig, *, migrated: bool = True) 
     own = None if session.store is None else session.store.terms()
     vocabulary = load_vocabulary(binding, writing, own)
     mapping = session.mapping.taking(session.database.values_taken())
+    keys = referred(writing, table_mapping(binding)) if session.kind == SQL else None
     capture = None
     if migrated and session.one_transaction and writing.dialect.name == "postgresql":
-        capture = find_capture(writing, binding.table, binding.columns.id, session.schema)
+        capture = find_capture(writing, binding.table, binding.columns.id.name, session.schema, composite_id(binding))
     # Looking up types opened a transaction; the run begins its own.
     writing.rollback()
     session.state.rollback()
-    return replace(session, mapping=mapping, vocabulary=vocabulary, capture=capture)
+    return replace(session, mapping=mapping, vocabulary=vocabulary, capture=capture, referred=keys)

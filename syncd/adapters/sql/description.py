@@ -70,7 +70,7 @@ def _label_faults(binding: BindingConfig, table: TableInfo) -> Iterator[Fault]:
     """A label column that holds keys or numbers, where labels are to be names."""
     if LABEL not in table.mapping.fields:
         return
-    column = table.column(binding.columns.label)
+    column = table.column(binding.columns.label.name)
     keys = column.refers_to
     if column.kind in (None, Kind.TEXT) or (keys is None and binding.vocabulary is None):
         return

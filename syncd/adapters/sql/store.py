@@ -12,7 +12,7 @@ from syncd.adapters.sql.describe import describe
 from syncd.adapters.sql.description import description
 from syncd.adapters.sql.mapping import TableInfo, table_mapping
 from syncd.adapters.sql.reader import count_labels
-from syncd.model import Mapping
+from syncd.model import Kind, Mapping
 from syncd.model.capabilities import Transactions
 from syncd.model.store import StoreDescription
 from syncd.model.vocabulary import Term
@@ -28,10 +28,10 @@ class SqlStore:
         self._arrow = arrow
         self._table: TableInfo | None = None
 
-    def describe(self, *, crops: bool) -> StoreDescription:
+    def describe(self, *, crops: bool, declared: dict[str, Kind | None] | None = None) -> StoreDescription:
         """What the catalogue says of the table and of the relation that is read."""
         binding = self._opening.binding
-        self._table = describe(self.connection, table_mapping(binding, crops=crops))
+        self._table = describe(self.connection, table_mapping(binding, crops=crops), declared)
         return description(binding, self._table)
 
     def rows(self, mapping: Mapping) -> SqlAdapter:
