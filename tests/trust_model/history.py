@@ -138,7 +138,7 @@ class History:
         self.moved(label.label_id, old, label.sample)
 
     def let_go(self, label: SeenLabel) -> None:
-        """A copy lost its annotation's id: with what was typed at it and still stands it is an annotation of its own."""
+        """A copy lost its annotation's id: with what was typed at it, and stands, it is an annotation of its own."""
 
         def is_its_own(edit: Edit) -> bool:
             typed = (edit.side, edit.subject) == (Side.FIFTYONE, label.label_id)
