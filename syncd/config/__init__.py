@@ -37,7 +37,7 @@ from syncd.config.schema import (
     S3Config,
     StateConfig,
 )
-from syncd.config.starter import starter_config, write_starter
+from syncd.config.starter import configuration_of, starter_config, write_configuration
 
 __all__ = [
     "AppConfig",
@@ -74,6 +74,7 @@ __all__ = [
     "VocabularyClasses",
     "VocabularyFile",
     "VocabularyTable",
+    "configuration_of",
     "find_config",
     "format_duration",
     "load_config",
@@ -84,5 +85,5 @@ __all__ = [
     "parse_table_name",
     "redact_url",
     "starter_config",
-    "write_starter",
+    "write_configuration",
 ]
