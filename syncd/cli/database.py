@@ -110,7 +110,7 @@ def _run(settings: Config, name: str, plan: Callable[[Connection, Tables, Target
     schema = settings.state.schema_name
     with open_database(settings.database.url.get_secret_value()) as connection:
         try:
-            target = find_target(connection, binding.table, binding.columns.id, schema)
+            target = find_target(connection, binding.table, binding.columns.id.name, schema)
             require_current(connection, schema)
             script = plan(connection, tables_for(connection, schema), target)
             if not dry_run:

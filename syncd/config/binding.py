@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, ValidationInfo
 
+from syncd.config.columns import (
+    AttributeConfig,
+    ColumnsConfig,
+    Direction,
+    FourNames,
+    Inserted,
+    SampleFields,
+    Short,
+    TwoNames,
+    Where,
+    WriteConfig,
+)
 from syncd.config.embedding import BindingEmbeddingConfig
 from syncd.config.kinds import (
     AttributeName,
@@ -31,7 +43,6 @@ from syncd.config.kinds import (
     Section,
     TableText,
     Tag,
-    Tolerance,
     Unfit,
     beside_the_configuration,
     nothing_is,
@@ -39,12 +50,6 @@ from syncd.config.kinds import (
     unfit,
 )
 from syncd.config.names import is_select
-
-
-def _two_names(value: object) -> object:
-    if isinstance(value, (list, tuple)) and len(value) != 2:
-        raise unfit("a list of 2 column names: width, height")
-    return value
 
 
 class IngestConfig(Section):
@@ -59,7 +64,7 @@ class IngestConfig(Section):
     media: Annotated[MediaRoot, AfterValidator(beside_the_configuration)] | None = None
     crops: Flag = False
     crop_margin: Fraction = 0.0
-    size: Annotated[tuple[ColumnName, ...], BeforeValidator(_two_names)] | None = None
+    size: TwoNames | None = None
     label_type: Literal["Classification", "Classifications", "Detections"] | None = None
     unknown_labels: Literal["load", "refuse"] = "load"
     inbox: Annotated[FolderPath, AfterValidator(beside_the_configuration)] | None = None
@@ -74,7 +79,7 @@ class PredictionConfig(Section):
     confidence: ColumnName | None = None
     second_label: ColumnName | None = None
     second_confidence: ColumnName | None = None
-    box: Annotated[tuple[ColumnName, ...], BeforeValidator(_four_names)] | None = None
+    box: FourNames | None = None
 
 
 def _beside_the_configuration(path: FilePath, info: ValidationInfo) -> FilePath:
@@ -88,12 +93,21 @@ def _not_empty(classes: tuple[str, ...]) -> tuple[str, ...]:
     return classes
 
 
+class ParentConfig(Section):
+    """The column that says which term is above; with a `key`, it holds what that column of the term above holds."""
+
+    IN_WORDS: ClassVar[str] = "a column name, or a mapping with column and key"
+
+    column: ColumnName
+    key: ColumnName | None = None
+
+
 class VocabularyTable(Section):
     """Terms in a column of a table; with `parent` a taxonomic tree."""
 
     table: TableText
     column: ColumnName
-    parent: ColumnName | None = None
+    parent: Annotated[ParentConfig, Short("column", ColumnName)] | None = None
     rank: ColumnName | None = None
     code: ColumnName | None = None
 
@@ -220,41 +234,6 @@ class BrakesConfig(Section):
     min_count: Count = 10
 
 
-Direction = Literal["both", "to_database", "to_fiftyone"]
-
-
-def _four_names(value: object) -> object:
-    if isinstance(value, (list, tuple)) and len(value) != 4:
-        raise unfit("a list of 4 column names: x, y, width, height")
-    return value
-
-
-class ColumnsConfig(Section):
-    """The columns that syncd reads and writes; `box` is x, y, width and height, relative as in FiftyOne."""
-
-    id: ColumnName
-    label: ColumnName
-    box: Annotated[tuple[ColumnName, ...], BeforeValidator(_four_names)] | None = None
-    media: ColumnName
-    updated_at: ColumnName | None = None
-    updated_by: ColumnName | None = None
-
-
-class AttributeConfig(Section):
-    """A further field of the label and its column; `tolerance` is the difference that counts as none."""
-
-    column: ColumnName
-    direction: Direction = "to_fiftyone"
-    tolerance: Tolerance | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _mapping_or_column(cls, value: object) -> object:
-        if value is not None and not isinstance(value, (Mapping, AttributeConfig)):
-            raise unfit("a column name, or a mapping with column, direction and tolerance")
-        return value
-
-
 def _spell_out(value: object) -> object:
     """``depth: depth_m`` as a mapping; the column, where none is given, is called like the attribute."""
     if value is None:
@@ -284,7 +263,8 @@ class BindingConfig(Section):
 
     `table` is written and `read_from` is read. Table names keep their case and may hold double quotes
     (`parse_table_name`); column names are taken exactly as they stand. `actor_attribute` is the label's attribute that
-    names who edited it.
+    names who edited it. `where` narrows the binding to some rows of the table, new ones included, and `insert` gives
+    columns of new rows that no field has. `sample_fields` are columns that become fields of the sample.
     """
 
     name: BindingName
@@ -305,6 +285,10 @@ class BindingConfig(Section):
     vocabulary: Vocabulary | None = None
     extra_labels: Annotated[tuple[LabelText, ...], nothing_is(tuple)] = ()
     aliases: Annotated[Mapping[LabelText, LabelText], nothing_is(dict)] = Field(default_factory=dict)
+    where: Where | None = None
+    insert: Inserted = Field(default_factory=dict)
+    sample_fields: SampleFields = Field(default_factory=dict)
+    write: WriteConfig = WriteConfig()
     review: ReviewConfig = ReviewConfig()
     policy: PolicyConfig = PolicyConfig()
     brakes: BrakesConfig = BrakesConfig()
@@ -319,6 +303,12 @@ class BindingConfig(Section):
     def reads_select(self) -> bool:
         """Whether `read_from` is a SELECT rather than a name."""
         return is_select(self.read_from)
+
+    def direction(self, field: str) -> Direction:
+        """Which way the label or the box travels: as it says itself, else as `directions` says."""
+        if field == "box":
+            return (self.columns.box and self.columns.box.direction) or self.directions.box
+        return self.columns.label.direction or self.directions.label
 
     @property
     def verified_attribute(self) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from syncd.config.document import Document
 from syncd.config.faults import Path, Problem, format_place
-from syncd.config.names import RESERVED_ATTRIBUTES
+from syncd.config.names import RESERVED_ATTRIBUTES, RESERVED_SAMPLE_FIELDS
 from syncd.config.nearest import did_you_mean
 from syncd.config.redact import quote
 
@@ -73,33 +73,106 @@ def _fields(document: Document, bindings: list[Path]) -> Iterator[Problem]:
 
 
 def _columns(document: Document, binding: Path) -> Iterator[Problem]:
-    seen: dict[str, Path] = {}
-    for path, column in _mapped_columns(document, binding):
-        if column in seen:
+    """Each field has a column of its own; of JSON, and of what a key refers to, a part of its own."""
+    seen: dict[tuple[str, str], Path] = {}
+    for path, column, part in _mapped_columns(document, binding):
+        known = seen.get((column, part))
+        if known is not None:
             found = document.show(path) if document.at(path) == column else quote(column)
-            yield Problem(path, found, "a column of its own", _elsewhere(document, seen[column]))
+            yield Problem(path, found, "a column of its own", _elsewhere(document, known))
         else:
-            seen[column] = path
+            seen[column, part] = path
 
 
-def _mapped_columns(document: Document, binding: Path) -> Iterator[tuple[Path, str]]:
-    for key in ("id", "label", "media", "updated_at", "updated_by"):
-        mapped = _text(document, *binding, "columns", key)
-        if mapped is not None:
-            yield (*binding, "columns", key), mapped
-    yield from _texts(document, *binding, "columns", "box")
-    for name, attribute in _mapping(document, *binding, "attributes").items():
-        path: Path = (*binding, "attributes", str(name))
-        column: object = attribute
-        if isinstance(attribute, Mapping) and "column" in attribute:
-            path, column = (*path, "column"), attribute["column"]
-        elif attribute is None or isinstance(attribute, Mapping):
-            column = name
-        if isinstance(column, str):
-            yield path, column
+Mapped = tuple[Path, str, str]
+"""The place where a column is named, its name, and which part of what it holds is meant (empty: all)."""
+
+
+def _mapped_columns(document: Document, binding: Path) -> Iterator[Mapped]:
+    columns: Path = (*binding, "columns")
+    ids = document.at((*columns, "id", "columns"))
+    if isinstance(ids, (list, tuple)):
+        # A part of a composite id may be the key of the image, or whatever else of the row makes it unique.
+        for path, name in _texts(document, *columns, "id", "columns"):
+            yield path, name, "id"
+    else:
+        yield from _mapped_column(document, (*columns, "id"))
+    for key in ("label", "media", "updated_at", "updated_by", "deleted", "version"):
+        yield from _mapped_column(document, (*columns, key))
+    box: Path = (*columns, "box")
+    for path, name in _texts(document, *box, *(("columns",) if _mapping(document, *box) else ())):
+        yield path, name, ""
+    for attribute in _mapping(document, *binding, "attributes"):
+        yield from _mapped_column(document, (*binding, "attributes", str(attribute)), str(attribute))
+    for constant in _mapping(document, *binding, "insert"):
+        yield (*binding, "insert", str(constant)), str(constant), ""
     error_column = _text(document, *binding, "review", "error_column")
     if error_column is not None:
-        yield (*binding, "review", "error_column"), error_column
+        yield (*binding, "review", "error_column"), error_column, ""
+
+
+def _mapped_column(document: Document, path: Path, default: str | None = None) -> Iterator[Mapped]:
+    """The column at a place where a name or a mapping may stand; `default` is what it is called if nothing is said."""
+    value = document.at(path)
+    if isinstance(value, str):
+        yield path, value, ""
+    elif isinstance(value, Mapping) and isinstance(value.get("column"), str):
+        yield (*path, "column"), str(value["column"]), _part(value)
+    elif default is not None and (value is None or (isinstance(value, Mapping) and "column" not in value)):
+        yield path, default, _part(value) if isinstance(value, Mapping) else ""
+
+
+def _part(value: Mapping[object, object]) -> str:
+    """Which part of a column a mapping means. What is only read may stand beside what is written."""
+    lookup = value.get("lookup")
+    if isinstance(lookup, Mapping) and value.get("direction") == "to_fiftyone":
+        return f"lookup {lookup.get('table')} {lookup.get('value')}"
+    return f"path {value['path']}" if value.get("path") is not None else ""
+
+
+def _lookups(document: Document, binding: Path) -> Iterator[Problem]:
+    """What only some columns may say, and what needs something else beside it."""
+    columns: Path = (*binding, "columns")
+    for key in ("media", "updated_by"):
+        for word in ("path", "array", "unit", "values"):
+            place = (*columns, key, word)
+            if document.at(place) not in (None, False):
+                yield Problem(place, document.show(place), f"nothing: {key} is a column, or a lookup")
+    if document.at((*columns, "label", "array")) is True:
+        yield Problem((*columns, "label", "array"), "true", "nothing: a label is one name")
+    for key in ("label", "box"):
+        own, shared = (*columns, key, "direction"), (*binding, "directions", key)
+        one, two = document.at(own), document.at(shared)
+        if one is not None and two is not None and one != two:
+            yield Problem(own, document.show(own), "one direction", _elsewhere(document, shared))
+    if document.at((*columns, "box", "size")) is not None and document.at((*columns, "box", "unit")) != "pixels":
+        yield Problem((*columns, "box", "size"), document.show((*columns, "box", "size")), "unit: pixels beside a size")
+
+
+def _sample_fields(document: Document, binding: Path) -> Iterator[Problem]:
+    """Columns of the media's row need a lookup that finds it; a field of the sample has no other meaning."""
+    taken = {
+        _text(document, *binding, "label_field"): "label_field",
+        _text(document, *binding, "sample_key"): "sample_key",
+    }
+    for name, value in _mapping(document, *binding, "sample_fields").items():
+        place = (*binding, "sample_fields", str(name))
+        if name in taken or name in RESERVED_SAMPLE_FIELDS:
+            why = f"it is {taken[str(name)]}" if name in taken else "FiftyOne has it for something else"
+            yield Problem(place, "this key", "the name of another sample field", why)
+        of = value.get("of", "media") if isinstance(value, Mapping) else "media"
+        if of == "media" and not _mapping(document, *binding, "columns", "media", "lookup"):
+            expected = "of: row, or a lookup in columns.media, which finds the row of the image"
+            yield Problem(place, document.show(place), expected)
+
+
+def _append(document: Document, binding: Path) -> Iterator[Problem]:
+    """Rows that are never changed have nothing that changes with each write."""
+    if not _mapping(document, *binding, "write", "append"):
+        return
+    place = (*binding, "columns", "version")
+    if document.at(place) is not None:
+        yield Problem(place, document.show(place), "nothing: rows of an append-only table are never changed")
 
 
 def _attributes(document: Document, binding: Path) -> Iterator[Problem]:
@@ -227,6 +300,9 @@ def _embedding_models(document: Document, binding: Path) -> Iterator[Problem]:
 _BETWEEN: tuple[Callable[[Document, list[Path]], Iterator[Problem]], ...] = (_names, _fields)
 _WITHIN: tuple[Callable[[Document, Path], Iterator[Problem]], ...] = (
     _columns,
+    _lookups,
+    _sample_fields,
+    _append,
     _attributes,
     _verified,
     _tags,

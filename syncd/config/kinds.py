@@ -25,7 +25,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from syncd.config.durations import parse_duration
-from syncd.config.names import is_binding_name, is_field_name, is_select, parse_table_name
+from syncd.config.names import is_binding_name, is_field_name, is_select, parse_table_name, without_quoted
 from syncd.config.redact import HINT, has_login, is_clear_database_url, is_clear_mongodb_uri, is_clear_web_address
 
 EXPECTED = "expected"
@@ -311,6 +311,43 @@ def _readable(value: object) -> str:
     return _table(value)
 
 
+def _scalar(value: object) -> object:
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, str):
+        return plain_text(value) if value else value
+    raise Unfit
+
+
+def _json_path(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return str(value)
+    if value == "":
+        return ""
+    path = _any_text(value)
+    if not all(path.split(".")):
+        raise Unfit("keys and numbers with single dots between them; empty: the whole document")
+    return path
+
+
+def _condition(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise Unfit
+    plain_text(re.sub(r"[\r\n\t]", " ", value))
+    bare, depth = without_quoted(value), 0
+    if ";" in bare or "--" in bare or "/*" in bare:
+        raise Unfit("one condition, without semicolons and comments")
+    for each in bare:
+        depth += (each == "(") - (each == ")")
+        if depth < 0:
+            break
+    if depth or re.match(r"\s*where\b", bare, re.IGNORECASE):
+        raise Unfit("what stands behind WHERE, with every parenthesis closed")
+    return value
+
+
 _FIELD_HINT = "no dot, no $, no underscore in front"
 
 Text = Annotated[str, Expect("text", _any_text)]
@@ -332,6 +369,9 @@ SampleKey = Annotated[
 ColumnName = Annotated[str, Expect("a column name", _any_text)]
 TableText = Annotated[str, Expect("a table name", _table)]
 ReadText = Annotated[str, Expect("a table name, a view name or a SELECT", _readable)]
+Scalar = Annotated["str | int | float | bool | None", Expect("text, a number, true, false or null", _scalar)]
+JsonPath = Annotated[str, Expect("a path into JSON, such as a.b.0", _json_path)]
+Condition = Annotated[str, Expect("a condition in SQL", _condition)]
 SchemaName = Annotated[
     str,
     Expect("a schema name of small letters, digits and _", _checked(lambda t: bool(_SCHEMA.fullmatch(t)), None)),

@@ -14,6 +14,9 @@ _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
 RESERVED_ATTRIBUTES = frozenset({"label", "box", "bounding_box", "id", "_id", "tags"})
 """Names on a label that have a meaning of their own and cannot be mapped as attributes."""
 
+RESERVED_SAMPLE_FIELDS = frozenset({"id", "_id", "filepath", "tags", "metadata", "created_at", "last_modified_at"})
+"""Names of fields that every sample has."""
+
 
 class TableName(NamedTuple):
     """A table or view, its parts without quotes; `schema` is None where the name has none."""
@@ -35,7 +38,12 @@ def parse_table_name(text: str) -> TableName:
 
 def is_select(text: str) -> bool:
     """Whether this is one SELECT statement rather than a name."""
-    return _SELECT.match(text) is not None and ";" not in _QUOTED.sub("", text)
+    return _SELECT.match(text) is not None and ";" not in without_quoted(text)
+
+
+def without_quoted(text: str) -> str:
+    """SQL without its texts and names in quotes."""
+    return _QUOTED.sub("", text)
 
 
 def is_binding_name(text: str) -> bool:

@@ -12,6 +12,9 @@ from pydantic.fields import FieldInfo
 from syncd.config.faults import Path, format_place
 from syncd.config.kinds import Expect
 
+FULL, SHORT = "«full»", "«short»"
+"""Which form of a section stands in the file; written so that they cannot be taken for keys in the place of a fault."""
+
 Location = tuple["str | int", ...]
 """A path as pydantic gives it: with a «tag» for each choice between models, and ``[key]`` at a bad key."""
 
@@ -32,6 +35,9 @@ def known_keys(model: type[BaseModel], location: Location) -> dict[str, FieldInf
 
 def expected_at(model: type[BaseModel], location: Location) -> str:
     """In words, what stands at this location."""
+    for found in _types_at(model, location):
+        if isinstance(found, type) and hasattr(found, "IN_WORDS"):
+            return str(found.IN_WORDS)
     keys = known_keys(model, location)
     if keys:
         required = [key for key, field in keys.items() if field.is_required()]
@@ -81,7 +87,8 @@ def _is_tag(part: object) -> bool:
 def _step(annotation: object, part: str | int) -> Iterator[object]:
     for inner, tag in _branches(annotation):
         if _is_tag(part):
-            if tag == part:
+            # A section that may be written short has a tag for its full form and none in its annotation.
+            if part in (tag, FULL):
                 yield inner
         elif isinstance(inner, type) and issubclass(inner, BaseModel):
             for name, field in inner.model_fields.items():

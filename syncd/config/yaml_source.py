@@ -141,7 +141,9 @@ class _Builder:
                 merges.append(value_node)
                 continue
             key = key_node.value if isinstance(key_node, yaml.ScalarNode) else None
-            if key is None or key_node.tag != STR or not _is_unicode(key):
+            # What a column holds may be 0 or true, and is compared as text.
+            any_key = path[-1:] == ("values",)
+            if key is None or not (key_node.tag == STR or any_key) or not _is_unicode(key):
                 found, hint = _bad_key(key_node)
                 self.document.problems.append(Problem(path, found, "text as the key", hint, line))
                 continue

@@ -27,7 +27,7 @@ def checks(subject: Subject) -> Iterator[Check]:
 
 def _relative(subject: Subject) -> Verdict:
     """Of a large table a part is looked at, chosen by chance."""
-    number, read, names = subject.rows.get(), subject.read.get(), subject.binding.columns.box or ()
+    number, read, names = subject.rows.get(), subject.read.get(), _names(subject)
     found = [read.columns.get(each) for each in names]
     if any(each is None or each.kind not in (Kind.FLOAT, Kind.DECIMAL, Kind.INTEGER) for each in found):
         return skipped("its columns are not all there, or hold no numbers")
@@ -54,9 +54,15 @@ def _relative(subject: Subject) -> Verdict:
     return ok(f"{boxes:,} looked at")
 
 
+def _names(subject: Subject) -> tuple[str, ...]:
+    """The columns of the box."""
+    box = subject.binding.columns.box
+    return () if box is None else box.names
+
+
 def _counted(subject: Subject, number: int) -> tuple[int, int, int, tuple[float, ...]]:
     """Boxes; those far out of their image; those that reach out of it at the right or below; an example of either."""
-    columns = [column_in_sql(subject, each) for each in subject.binding.columns.box or ()]
+    columns = [column_in_sql(subject, each) for each in _names(subject)]
     named = ", ".join(f"{each} AS {part}" for each, part in zip(columns, PARTS, strict=True))
     there = " AND ".join(f"{each} IS NOT NULL" for each in columns)
     inner = f"SELECT {named} FROM {source_in_sql(subject)} AS src WHERE {there}"

@@ -40,20 +40,20 @@ class Role:
 def roles(subject: Subject) -> Iterator[Role]:
     """Every mapped column, in the order of the configuration."""
     columns, place = subject.binding.columns, f"{subject.place}.columns"
-    yield Role("id", columns.id, f"{place}.id")
-    label = Direction(subject.binding.directions.label)
-    yield Role("label", columns.label, f"{place}.label", label, f"{subject.place}.directions.label")
-    box = Direction(subject.binding.directions.box)
-    for index, column in enumerate(columns.box or ()):
+    yield Role("id", columns.id.name, f"{place}.id")
+    label = Direction(subject.binding.direction("label"))
+    yield Role("label", columns.label.name, f"{place}.label", label, f"{subject.place}.directions.label")
+    box = Direction(subject.binding.direction("box"))
+    for index, column in enumerate(columns.box.names if columns.box else ()):
         yield Role("box", column, f"{place}.box[{index}]", box, f"{subject.place}.directions.box")
-    yield Role("media", columns.media, f"{place}.media")
-    for name in ("updated_at", "updated_by"):
-        column = getattr(columns, name)
-        if column is not None:
-            yield Role(name, column, f"{place}.{name}")
+    yield Role("media", columns.media.name, f"{place}.media")
+    if columns.updated_at is not None:
+        yield Role("updated_at", columns.updated_at, f"{place}.updated_at")
+    if columns.updated_by is not None:
+        yield Role("updated_by", columns.updated_by.name, f"{place}.updated_by")
     for name, attribute in subject.binding.attributes.items():
         at = f"{subject.place}.attributes.{name}"
-        yield Role(name, attribute.column, f"{at}.column", Direction(attribute.direction), f"{at}.direction")
+        yield Role(name, attribute.name, f"{at}.column", Direction(attribute.direction), f"{at}.direction")
 
 
 def checks(subject: Subject) -> Iterator[Check]:
@@ -168,9 +168,11 @@ def _wrong_type(role: Role, found: ColumnInfo, *, stamped: bool) -> Verdict | No
 def _fits(subject: Subject, name: str, columns: tuple[str, ...]) -> Verdict:
     """Builds the mapping of this field alone, by the code that every run uses."""
     info, dataset, binding = subject.table_info, subject.dataset.get(), subject.binding
-    absent = [each for each in (*columns, binding.columns.id) if each not in info.written and each not in info.read]
-    if absent or binding.columns.id not in info.written:
-        return skipped(f"needs the column {listed(absent or [binding.columns.id])}")
+    absent = [
+        each for each in (*columns, binding.columns.id.name) if each not in info.written and each not in info.read
+    ]
+    if absent or binding.columns.id.name not in info.written:
+        return skipped(f"needs the column {listed(absent or [binding.columns.id.name])}")
     if any(info.column(each).kind is None for each in columns):
         return skipped("the type of its column is not one that syncd knows")
     alone = binding.model_copy(

@@ -156,7 +156,8 @@ def _of_binding(connection: Connection, binding: BindingConfig, role: str) -> It
         yield from granted("SELECT", binding.table, [each for each in read if each in table], "to compare and set")
     vocabulary = binding.vocabulary
     if isinstance(vocabulary, VocabularyTable):
-        terms = [vocabulary.column, vocabulary.parent, vocabulary.rank, vocabulary.code]
+        above = [vocabulary.parent.column, vocabulary.parent.key] if vocabulary.parent else []
+        terms = [vocabulary.column, *above, vocabulary.rank, vocabulary.code]
         yield from granted("SELECT", vocabulary.table, [each for each in terms if each], "to read the vocabulary")
     edited, rest = _written(binding, table)
     inserted = _inserted(binding, table)
@@ -168,8 +169,8 @@ def _of_binding(connection: Connection, binding: BindingConfig, role: str) -> It
         yield from _sequences(connection, binding, role, f"{own}: to number what is added")
     deletes = binding.policy.on_fiftyone_delete == "delete"
     yield from granted("UPDATE", binding.table, rest, "to write any mapped column", by_hand=True)
-    if binding.columns.media in inserted:
-        tied = [each for each in inserted if each in (binding.columns.media, *_stamps(binding))]
+    if binding.columns.media.name in inserted:
+        tied = [each for each in inserted if each in (binding.columns.media.name, *_stamps(binding))]
         by_hand = binding.policy.on_moved != "fiftyone"
         yield from granted("UPDATE", binding.table, tied, "to tie rows to other images", by_hand=by_hand)
     if not added:
@@ -200,11 +201,12 @@ def rows_are_added(connection: Connection, binding: BindingConfig, table: dict[s
 def _written(binding: BindingConfig, table: dict[str, ColumnInfo]) -> tuple[list[str], list[str]]:
     """The columns that edits are written to, stamps included, and the other mapped ones that could be."""
     columns, toward = binding.columns, ("both", "to_database")
-    edited = [columns.label] if binding.directions.label in toward else []
-    edited += [*(columns.box or ())] if binding.directions.box in toward else []
+    boxes = columns.box.columns if columns.box else ()
+    edited = [columns.label.column] if binding.direction("label") in toward else []
+    edited += boxes if binding.direction("box") in toward else []
     edited += [each.column for each in binding.attributes.values() if each.direction in toward]
     stamps = _stamps(binding)
-    mapped = [columns.label, *(columns.box or ()), *(each.column for each in binding.attributes.values())]
+    mapped = [columns.label.column, *boxes, *(each.column for each in binding.attributes.values())]
     writable = [name for name, each in table.items() if not each.generated]
     wanted = [*edited, *stamps] if edited else []
     return (
@@ -215,22 +217,23 @@ def _written(binding: BindingConfig, table: dict[str, ColumnInfo]) -> tuple[list
 
 def _stamps(binding: BindingConfig) -> list[str]:
     """The columns that say who wrote a row last, and when."""
-    return [each for each in (binding.columns.updated_at, binding.columns.updated_by) if each is not None]
+    by = binding.columns.updated_by
+    return [each for each in (binding.columns.updated_at, by.column if by else None) if each is not None]
 
 
 def _inserted(binding: BindingConfig, table: dict[str, ColumnInfo]) -> list[str]:
     """The columns of a new row; none where rows cannot be added."""
     writable = [name for name, each in table.items() if not each.generated]
-    if binding.columns.media not in writable:
+    if binding.columns.media.name not in writable:
         return []
     return [each for each in table_mapping(binding).read_columns if each in writable]
 
 
 def _sequences(connection: Connection, binding: BindingConfig, role: str, what: str) -> Iterator[Grant]:
-    asked = {"table": relation(connection.dialect, binding.table), "id": binding.columns.id}
+    asked = {"table": relation(connection.dialect, binding.table), "id": binding.columns.id.name}
     with asking(READING):
         names = {str(name) for (name,) in connection.execute(sa.text(_SEQUENCES), asked)}
-        numbering = sequence_behind(connection, binding.table, binding.columns.id)
+        numbering = sequence_behind(connection, binding.table, binding.columns.id.name)
         for name in sorted(names | ({numbering[0]} if numbering is not None else set())):
             yield Grant(DATABASE, what, f"GRANT USAGE ON SEQUENCE {name} TO {role}")
 

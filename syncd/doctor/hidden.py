@@ -36,7 +36,7 @@ def _row_security(subject: Subject) -> Verdict:
     if not subject.table.get().rows_hidden:
         return ok("none in force for this role")
     connection, name, config = subject.connection, subject.binding.table, subject.servers.config
-    target = find_target(connection, name, subject.binding.columns.id, config.state.schema_name)
+    target = find_target(connection, name, subject.binding.columns.id.name, config.state.schema_name)
     if config.state.url is None and installed(connection, target):
         return ok(
             f"in force for {name}: a row that is gone was deleted where change capture says so, else it is hidden"
@@ -52,8 +52,8 @@ def _row_security(subject: Subject) -> Verdict:
 
 def _hidden(subject: Subject) -> Verdict:
     read, table = subject.read.get(), subject.table.get()
-    if subject.binding.columns.id not in table.columns:
-        return skipped(f"the table has no column {subject.binding.columns.id!r}")
+    if subject.binding.columns.id.name not in table.columns:
+        return skipped(f"the table has no column {subject.binding.columns.id.name!r}")
     number = _number(subject)
     shown = f"{count(number, 'row')} of the table" if number < AT_MOST else f"{AT_MOST:,} rows of the table or more"
     flags = _flags(subject)

@@ -168,7 +168,7 @@ def _index(subject: Subject) -> Verdict:
 
 
 def _fit(subject: Subject) -> Verdict:
-    column = subject.table.get().columns[subject.binding.columns.id]
+    column = subject.table.get().columns[subject.binding.columns.id.name]
     declared = subject.dataset.get().attributes.get(subject.binding.annotation_id)
     if declared == DECLARED_AS_NUMBER and column.kind is not Kind.INTEGER:
         return fault(

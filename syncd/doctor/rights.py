@@ -64,7 +64,7 @@ def _write(subject: Subject) -> Verdict:
         grants.append(grant(subject.connection, "DELETE", name))
         refused.append("DELETE")
     added = _needed(subject)["INSERT"]
-    sequence = sequence_lacking(subject.connection, name, subject.binding.columns.id) if added else None
+    sequence = sequence_lacking(subject.connection, name, subject.binding.columns.id.name) if added else None
     if sequence is not None:
         refused.append(f"USAGE of the sequence {sequence}")
         grants.append(f"GRANT USAGE ON SEQUENCE {sequence} TO {role_in_sql(subject.connection)}")
@@ -80,7 +80,7 @@ def _needed(subject: Subject) -> dict[str, set[str]]:
     table = subject.table.get()
     writable = {name for name, each in table.columns.items() if not each.generated}
     edited = {each.column for each in roles(subject) if each.direction and each.direction.allows(Direction.TO_DATABASE)}
-    stamps = {subject.binding.columns.updated_at, subject.binding.columns.updated_by} - {None}
+    stamps = {subject.mapping.updated_at, subject.mapping.updated_by} - {None}
     updates = (edited | {str(each) for each in stamps}) & writable if edited else set[str]()
     added = rows_are_added(subject.connection, subject.binding, table.columns)
     inserts = set(subject.mapping.read_columns) & writable if added else set[str]()

@@ -57,7 +57,7 @@ def _rows(subject: Subject) -> Verdict:
 
 def _ids(subject: Subject) -> Verdict:
     number, read, table = subject.rows.get(), subject.read.get(), subject.table.get()
-    column = subject.binding.columns.id
+    column = subject.binding.columns.id.name
     if column not in read.columns:
         return skipped(f"{read.name} has no column {column!r}")
     known = table.columns.get(column)
@@ -95,13 +95,13 @@ def _repeated(subject: Subject, name: str) -> str:
 
 def _media(subject: Subject) -> Verdict:
     """How many rows' media are those of a sample; of a large table, of a part chosen by chance."""
-    number, read, column = subject.rows.get(), subject.read.get(), subject.binding.columns.media
+    number, read, column = subject.rows.get(), subject.read.get(), subject.binding.columns.media.name
     samples, ingest = subject.samples, f"Run: syncd ingest {subject.binding.name}"
     if column not in read.columns:
         return skipped(f"{read.name} has no column {column!r}")
     if not number or not samples.estimated_document_count():
         return skipped("there are no rows" if not number else "there are no samples")
-    rows = rows_by_value(subject, subject.binding.columns.media, number)
+    rows = rows_by_value(subject, subject.binding.columns.media.name, number)
     without = rows.pop(None, 0)
     found = set(_adapter(subject).find_samples(list(filter(None, rows)))["media"])
     missing = {media: n for media, n in rows.items() if media not in found}

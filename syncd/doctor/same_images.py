@@ -29,7 +29,7 @@ def checks(subject: Subject) -> Iterator[Check]:
 
 def _same_images(subject: Subject) -> Verdict:
     crops, read = subject.dataset.get().crops, subject.read.get()
-    for name in (subject.binding.columns.id, subject.binding.columns.media):
+    for name in (subject.binding.columns.id.name, subject.binding.columns.media.name):
         if name not in read.columns:
             return skipped(f"{read.name} has no column {name!r}")
     mapping = Mapping(subject.binding.name, (), subject.dataset.get().label_type, image="frame" if crops else "media")
@@ -46,7 +46,7 @@ def _same_images(subject: Subject) -> Verdict:
         there, here = apart.select(mine, theirs).row(0)
         return fault(
             f"{apart.height:,} of {count(compared, 'annotation')} are on another image than their row says: "
-            f"{subject.binding.sample_key!r} holds e.g. {short(there)!r}, {subject.binding.columns.media!r} e.g. "
+            f"{subject.binding.sample_key!r} holds e.g. {short(there)!r}, {subject.binding.columns.media.name!r} e.g. "
             f"{short(here)!r}",
             f"Mend {subject.place}.sample_key, {subject.place}.columns.media or {subject.place}.read, so that the two "
             "name images alike.",
@@ -62,7 +62,7 @@ def _same_images(subject: Subject) -> Verdict:
         return warning(
             f"{nameless.height:,} of {count(both.height, 'annotation')} cannot be compared, since a side names no "
             f"image ({listed(nameless['annotation_id'], 3)})",
-            f"Fill {subject.binding.columns.media!r} of the rows and {subject.binding.sample_key!r} of the samples.",
+            f"Fill {subject.mapping.image_column!r} of the rows and {subject.binding.sample_key!r} of the samples.",
         )
     return ok(f"every one of {count(both.height, 'annotation')} that both sides hold")
 
@@ -71,7 +71,7 @@ def _rows(subject: Subject) -> pl.DataFrame:
     """``annotation_id`` and ``image`` of rows; of a large table, of a part chosen by chance."""
     number, columns = subject.rows.get(), subject.binding.columns
     text = "text" if subject.is_postgresql else "varchar(2000)"
-    names = (column_in_sql(subject, each) for each in (columns.id, columns.media))
+    names = (column_in_sql(subject, each) for each in (columns.id.name, columns.media.name))
     statement = "SELECT " + ", ".join(f"CAST({name} AS {text})" for name in names)
     statement += f" FROM {source_in_sql(subject)} AS src"
     parameters: dict[str, object] = {}
@@ -80,7 +80,7 @@ def _rows(subject: Subject) -> pl.DataFrame:
         parameters = {"share": LOOKED_AT / number} if subject.is_postgresql else {"most": LOOKED_AT}
     found = [tuple(row) for row in subject.connection.execute(sa.text(statement), parameters)]
     rows = pl.DataFrame(found, schema={"annotation_id": pl.String(), "image": pl.String()}, orient="row")
-    kind = subject.read.get().columns[columns.id].kind or Kind.TEXT
+    kind = subject.read.get().columns[columns.id.name].kind or Kind.TEXT
     return (
         rows.with_columns(canonical_id(kind, pl.col("annotation_id")))
         .drop_nulls("annotation_id")
@@ -91,7 +91,7 @@ def _rows(subject: Subject) -> pl.DataFrame:
 def _labels(subject: Subject, mapping: Mapping, ids: list[str]) -> pl.DataFrame:
     """The labels under these ids, as far as each stands on one."""
     info = subject.dataset.get()
-    kind = subject.read.get().columns[subject.binding.columns.id].kind
+    kind = subject.read.get().columns[subject.binding.columns.id.name].kind
     labels = replace(
         subject.label_mapping,
         id_kind=kind if kind is Kind.UUID else Kind.TEXT,

@@ -133,7 +133,7 @@ def _read(subject: Subject) -> Verdict:
 
 
 def _id_is_unique(subject: Subject) -> Verdict:
-    table, column = subject.table.get(), subject.binding.columns.id
+    table, column = subject.table.get(), subject.binding.columns.id.name
     if column not in table.columns:
         return skipped(f"the table has no column {column!r}")
     if table.kind != IS_TABLE:
@@ -312,7 +312,7 @@ def _capture(subject: Subject) -> Verdict:
     if not subject.is_postgresql or config.state.url is not None or subject.table.get().kind != IS_TABLE:
         return ok(polled)
     install = f"syncd database install-capture {binding.name}"
-    target = find_target(subject.connection, binding.table, binding.columns.id, config.state.schema_name)
+    target = find_target(subject.connection, binding.table, binding.columns.id.name, config.state.schema_name)
     if installed(subject.connection, target):
         return ok("triggers record what changes, and wake the daemon")
     if plan_remove(subject.connection, target).statements:

@@ -44,7 +44,7 @@ def _vocabulary(subject: Subject, terms: Fact[Vocabulary]) -> Verdict:
 
 def _labels(subject: Subject, terms: Vocabulary) -> Verdict:
     """How many rows have a label that is no term; of a large table, of a part chosen by chance."""
-    read, column, number = subject.read.get(), subject.binding.columns.label, subject.rows.get()
+    read, column, number = subject.read.get(), subject.binding.columns.label.name, subject.rows.get()
     if column not in read.columns:
         return skipped(f"{read.name} has no column {column!r}")
     held = rows_by_value(subject, column, number)
@@ -90,4 +90,4 @@ def _taken(subject: Subject, terms: Fact[Vocabulary]) -> Verdict:
 
 
 def _written(subject: Subject) -> bool:
-    return Direction(subject.binding.directions.label).allows(Direction.TO_DATABASE)
+    return Direction(subject.binding.direction("label")).allows(Direction.TO_DATABASE)

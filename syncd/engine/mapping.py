@@ -165,7 +165,7 @@ def _label_faults(binding: BindingConfig, table: TableInfo) -> Iterator[Fault]:
     """A label column that holds keys or numbers, where labels are to be names."""
     if LABEL not in table.mapping.fields:
         return
-    column = table.column(binding.columns.label)
+    column = table.column(binding.columns.label.name)
     keys = column.refers_to
     if column.kind in (None, Kind.TEXT) or (keys is None and binding.vocabulary is None):
         return
@@ -207,9 +207,9 @@ def _field(binding: BindingConfig, table: TableInfo, name: str) -> Field:
     if attribute is not None and attribute.tolerance is not None:
         tolerance = attribute.tolerance
     if name == LABEL:
-        direction = Direction(binding.directions.label)
+        direction = Direction(binding.direction("label"))
     elif name == BOX:
-        direction = Direction(binding.directions.box)
+        direction = Direction(binding.direction("box"))
     elif name == FLAG:
         direction = Direction.TO_DATABASE
     else:

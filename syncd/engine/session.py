@@ -183,7 +183,7 @@ def renewed(session: Session, binding: BindingConfig, *, migrated: bool = True) 
     mapping = session.mapping.taking(session.database.values_taken())
     capture = None
     if migrated and session.one_transaction and writing.dialect.name == "postgresql":
-        capture = find_capture(writing, binding.table, binding.columns.id, session.schema)
+        capture = find_capture(writing, binding.table, binding.columns.id.name, session.schema)
     # Looking up types opened a transaction; the run begins its own.
     writing.rollback()
     session.state.rollback()

@@ -84,7 +84,7 @@ def open_source(connection: Connection, binding: BindingConfig, mapping: Mapping
     wide_info = describe(connection, replace(table, fields=table.fields | further))
     fields = [_field(name, columns, wide_info.column(columns[0]).kind) for name, columns in further.items()]
     wide = SqlAdapter(connection, wide_info, replace(mapping, fields=(*mapping.fields, *fields)))
-    media = TableMapping(table.table, table.read, table.id_column, binding.columns.media, fields={})
+    media = TableMapping(table.table, table.read, table.id_column, binding.columns.media.name, fields={})
     narrow = SqlAdapter(connection, describe(connection, media), replace(mapping, fields=()))
     # Looking up types opened a transaction.
     connection.rollback()
@@ -99,7 +99,7 @@ def further_columns(binding: BindingConfig, *, crops: bool) -> dict[str, tuple[s
     """{name: columns} of what only an ingest reads."""
     found: dict[str, tuple[str, ...]] = {}
     if crops and binding.columns.box is not None:
-        found |= {FRAME: (binding.columns.media,), FRAME_BOX: tuple(binding.columns.box)}
+        found |= {FRAME: (binding.columns.media.name,), FRAME_BOX: binding.columns.box.names}
     if binding.ingest.size is not None:
         found |= dict(zip((WIDTH, HEIGHT), ((name,) for name in binding.ingest.size), strict=True))
     for each in binding.predictions:

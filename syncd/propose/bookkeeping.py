@@ -25,11 +25,29 @@ from syncd.propose.words import (
 )
 
 IDS = (Kind.TEXT, Kind.INTEGER, Kind.UUID)
-_ID_WORDS = frozenset("id uuid guid key identifier oid objid".split())
-_HISTORY = frozenset("history hist log event events revision revisions version versions journal".split())
-_NOT_UPDATED = frozenset("created inserted imported uploaded deleted removed by who user".split())
-_NOT_WHO = frozenset("created inserted imported uploaded recorded collected owned deleted removed at on date time".split())
-_VERSION = frozenset("version revision rev rowversion".split())
+_ID_WORDS = frozenset(["id", "uuid", "guid", "key", "identifier", "oid", "objid"])
+_HISTORY = frozenset(
+    ["history", "hist", "log", "event", "events", "revision", "revisions", "version", "versions", "journal"]
+)
+_NOT_UPDATED = frozenset(["created", "inserted", "imported", "uploaded", "deleted", "removed", "by", "who", "user"])
+_NOT_WHO = frozenset(
+    [
+        "created",
+        "inserted",
+        "imported",
+        "uploaded",
+        "recorded",
+        "collected",
+        "owned",
+        "deleted",
+        "removed",
+        "at",
+        "on",
+        "date",
+        "time",
+    ]
+)
+_VERSION = frozenset(["version", "revision", "rev", "rowversion"])
 _LENGTH = re.compile(r"\((\d+)\)")
 _SYNCD = len("syncd")
 
@@ -81,8 +99,10 @@ def _single(draft: Draft, column: Column, seen: str, doubt: str) -> None:
 def _is_given(table: Table, name: str) -> bool:
     """Whether the database gives a new row its value, as far as it can be read."""
     column = table.column(name)
-    return column.default is not None or column.generated or any(
-        name in each.sets and "INSERT" in each.events for each in table.triggers
+    return (
+        column.default is not None
+        or column.generated
+        or any(name in each.sets and "INSERT" in each.events for each in table.triggers)
     )
 
 

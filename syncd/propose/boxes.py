@@ -68,10 +68,28 @@ _FORMS: tuple[tuple[str, tuple[str, str, str, str]], ...] = (
     ("cxcywh", ("cx", "cy", "w", "h")),
     ("cxcywh", ("cx", "cy", "width", "height")),
 )
-_BOX_WORDS = frozenset("bbox box bounding bb rect roi region annotation object left corner coord px pixel pixels".split())
-_PIXEL = frozenset("px pixel pixels".split())
-_PERCENT = frozenset("pct percent percentage".split())
-_SIZE_WORDS = frozenset("image img frame px pixel pixels media photo original full".split())
+_BOX_WORDS = frozenset(
+    [
+        "bbox",
+        "box",
+        "bounding",
+        "bb",
+        "rect",
+        "roi",
+        "region",
+        "annotation",
+        "object",
+        "left",
+        "corner",
+        "coord",
+        "px",
+        "pixel",
+        "pixels",
+    ]
+)
+_PIXEL = frozenset(["px", "pixel", "pixels"])
+_PERCENT = frozenset(["pct", "percent", "percentage"])
+_SIZE_WORDS = frozenset(["image", "img", "frame", "px", "pixel", "pixels", "media", "photo", "original", "full"])
 
 
 @dataclass(frozen=True)

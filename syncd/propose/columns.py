@@ -11,9 +11,10 @@ from syncd.propose.proposal import Draft, Plain
 from syncd.propose.values import examples
 from syncd.propose.words import BOOKKEEPING, MEDIA, PERSON, SURROUNDINGS, VERIFIED, field_name, has, words
 
-_KEYS = frozenset("id uuid guid key".split())
+_KEYS = frozenset(["id", "uuid", "guid", "key"])
 _ARRAYS = ("text[]", "character varying[]", "integer[]", "bigint[]", "double precision[]", "real[]", "numeric[]")
 MOST_SAMPLE_FIELDS = 12
+EMPTY = "empty in all rows that were seen"
 
 
 def judge_rest(draft: Draft, media: Media, id_columns: tuple[str, ...]) -> None:
@@ -31,7 +32,9 @@ def judge_rest(draft: Draft, media: Media, id_columns: tuple[str, ...]) -> None:
             name = field_name(column.name, fields)
             fields.add(name)
             value: Plain = {"column": column.name, "of": "row"}
-            draft.choose("sample_fields", name, value=value, seen=_seen(draft.table, column), of=[column.name])
+            empty = bool(draft.table.sample) and not draft.table.seen(column.name)
+            seen = f"{column.type_name}; {EMPTY}" if empty else _seen(draft.table, column)
+            draft.choose("sample_fields", name, value=value, seen=seen, off=empty, of=[column.name])
             continue
         _attribute(draft, column, taken)
     if media.steps and media.forward:
@@ -82,9 +85,10 @@ def _attribute(draft: Draft, column: Column, taken: set[str]) -> None:
         value["direction"] = "both"
         seen += "; set by approval as well" if name == "verified" else ""
     if table.sample and not table.seen(column.name):
-        off, seen = True, f"{column.type_name}; empty in all rows that were seen"
+        off, seen = True, f"{column.type_name}; {EMPTY}"
     taken.add(name)
-    draft.choose("attributes", name, value=value, seen=seen, doubt=doubt, off=off, of=[column.name])
+    short: Plain = column.name if list(value) == ["column"] else value
+    draft.choose("attributes", name, value=short, seen=seen, doubt=doubt, off=off, of=[column.name])
 
 
 def _seen(table: Table, column: Column) -> str:
@@ -112,4 +116,4 @@ def _of_media(draft: Draft, media: Media, fields: set[str]) -> None:
         name = field_name(column.name, fields)
         fields.add(name)
         seen = _seen(media.table, column)
-        draft.choose("sample_fields", name, value={"column": column.name, "of": "media"}, seen=seen)
+        draft.choose("sample_fields", name, value=column.name, seen=seen)

@@ -29,9 +29,7 @@ def propose(facts: Facts, dataset: str | None = None, answers: Answers | None = 
     media = judge_media(draft)
     if label is None or media is None or not id_columns:
         draft.missing = tuple(
-            what
-            for what, found in (("id that is unique", id_columns), ("label", label), ("image", media))
-            if not found
+            what for what, found in (("id that is unique", id_columns), ("label", label), ("image", media)) if not found
         )
         return draft.done()
     judge_deletion(draft)

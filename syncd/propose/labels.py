@@ -14,13 +14,39 @@ LABEL_QUESTION = "label"
 NEAR = 0.4
 """Two candidates that are no further apart than this are asked about."""
 
-_KEYS = frozenset("id key fk no nr code uuid".split())
-_RANKS = frozenset("kingdom phylum order family genus".split())
-_RANK = frozenset("rank level".split())
-_CODE = frozenset("aphia aphiaid worms gbif itis ncbi code external eol".split())
+_KEYS = frozenset(["id", "key", "fk", "no", "nr", "code", "uuid"])
+_RANKS = frozenset(["kingdom", "phylum", "order", "family", "genus"])
+_RANK = frozenset(["rank", "level"])
+_CODE = frozenset(["aphia", "aphiaid", "worms", "gbif", "itis", "ncbi", "code", "external", "eol"])
 _NO_NAME = frozenset(
-    "rank ancestry comment comments description note notes colour color url uri icon status type source code lineage "
-    "parent authority author key hash path language vernacular common".split()
+    [
+        "rank",
+        "ancestry",
+        "comment",
+        "comments",
+        "description",
+        "note",
+        "notes",
+        "colour",
+        "color",
+        "url",
+        "uri",
+        "icon",
+        "status",
+        "type",
+        "source",
+        "code",
+        "lineage",
+        "parent",
+        "authority",
+        "author",
+        "key",
+        "hash",
+        "path",
+        "language",
+        "vernacular",
+        "common",
+    ]
 )
 _PERSON_NAMES = ("login", "username", "handle", "short", "name", "email")
 """How a person may be called, the likeliest name of an editor first."""

@@ -30,8 +30,8 @@ NEAR = 0.25
 LEAST = 1.0
 """A column with less than this in its favour is not taken for one that names images."""
 
-_FOLDERS = frozenset("url uri path folder directory root".split())
-_WHOLE = frozenset("path uri url filepath".split())
+_FOLDERS = frozenset(["url", "uri", "path", "folder", "directory", "root"])
+_WHOLE = frozenset(["path", "uri", "url", "filepath"])
 _FIRST = re.compile(r"(rank|position|index|order|number|no|seq|sequence|ordinal|primary|main|default)$")
 
 

@@ -111,6 +111,4 @@ class Draft:
 
     def done(self) -> Proposal:
         """What has been decided."""
-        return Proposal(
-            tuple(self.choices), tuple(self.notes), tuple(self.questions[:MOST_QUESTIONS]), self.missing
-        )
+        return Proposal(tuple(self.choices), tuple(self.notes), tuple(self.questions[:MOST_QUESTIONS]), self.missing)

@@ -145,9 +145,10 @@ class _Catalogue:
         for each in keys:
             schema = each["referred_schema"] or self.default
             # SQLite need not name the columns, and means the key.
-            referred = each["referred_columns"] or self.inspector.get_pk_constraint(
-                each["referred_table"], schema=schema
-            )["constrained_columns"]
+            referred = (
+                each["referred_columns"]
+                or self.inspector.get_pk_constraint(each["referred_table"], schema=schema)["constrained_columns"]
+            )
             name = str(TableName(schema, each["referred_table"]))
             yield ForeignKey(tuple(each["constrained_columns"]), name, tuple(referred))
 

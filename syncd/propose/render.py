@@ -15,13 +15,25 @@ WIDTH = 118
 COMMENT_AT = 47
 """Where comments stand behind what they are about, as in the rest of the file."""
 
-_ORDER = (
-    "name dataset label_field annotation_id table read write columns sample_key sample_fields attributes ingest "
-    "vocabulary extra_labels"
-).split()
-_COLUMNS = "id label box media updated_at updated_by deleted version".split()
+_ORDER = [
+    "name",
+    "dataset",
+    "label_field",
+    "annotation_id",
+    "table",
+    "read",
+    "write",
+    "columns",
+    "sample_key",
+    "sample_fields",
+    "attributes",
+    "ingest",
+    "vocabulary",
+    "extra_labels",
+]
+_COLUMNS = ["id", "label", "box", "media", "updated_at", "updated_by", "deleted", "version"]
 _PLAIN = re.compile(r"(?:[^\W\d]|/)(?:[\w./ -]*[\w./-])?")
-_NOT_PLAIN = frozenset("null true false".split())
+_NOT_PLAIN = frozenset(["null", "true", "false"])
 
 
 def render(proposal: Proposal) -> str:

@@ -31,7 +31,9 @@ _SQLITE = "SELECT name, sql AS source FROM sqlite_master WHERE type = 'trigger' 
 _SQLITE_EVENT = re.compile(r"\b(insert|update|delete)\b", re.IGNORECASE)
 _ON_UPDATE = re.compile(r"\bon update\b", re.IGNORECASE)
 
-_REFUSES = re.compile(r"\braise\s+exception\b|\bsignal\s+sqlstate\b|\braise\s*\(\s*(abort|fail|rollback)", re.IGNORECASE)
+_REFUSES = re.compile(
+    r"\braise\s+exception\b|\bsignal\s+sqlstate\b|\braise\s*\(\s*(abort|fail|rollback)", re.IGNORECASE
+)
 _LETS_THROUGH = re.compile(r"\breturn\s+(new|old)\b|\bif\b|\bwhen\b", re.IGNORECASE)
 
 

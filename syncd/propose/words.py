@@ -11,65 +11,260 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_]+")
 _DIGITS = re.compile(r"(?<=[a-z]) (?=[0-9])")
 
 VOCABULARY = frozenset(
-    "taxon taxa taxonomy species class classes category categories label labels concept concepts term terms "
-    "vocabulary organism organisms".split()
+    [
+        "taxon",
+        "taxa",
+        "taxonomy",
+        "species",
+        "class",
+        "classes",
+        "category",
+        "categories",
+        "label",
+        "labels",
+        "concept",
+        "concepts",
+        "term",
+        "terms",
+        "vocabulary",
+        "organism",
+        "organisms",
+    ]
 )
 """Tables of which each row is a class."""
 
-LABEL = VOCABULARY | frozenset("classif classification identification scientific annotation classname".split())
+LABEL = VOCABULARY | frozenset(["classif", "classification", "identification", "scientific", "annotation", "classname"])
 """What an annotation says."""
 
 NOT_THE_LABEL = frozenset(
-    "auto predicted prediction pred model machine old previous prev original orig verbatim suggested guess raw "
-    "second alternative accepted superseded source status count color colour date time at by who user rank id_source "
-    "comment note score confidence probability quality qual type vernacular common tree set group".split()
+    [
+        "auto",
+        "predicted",
+        "prediction",
+        "pred",
+        "model",
+        "machine",
+        "old",
+        "previous",
+        "prev",
+        "original",
+        "orig",
+        "verbatim",
+        "suggested",
+        "guess",
+        "raw",
+        "second",
+        "alternative",
+        "accepted",
+        "superseded",
+        "source",
+        "status",
+        "count",
+        "color",
+        "colour",
+        "date",
+        "time",
+        "at",
+        "by",
+        "who",
+        "user",
+        "rank",
+        "id_source",
+        "comment",
+        "note",
+        "score",
+        "confidence",
+        "probability",
+        "quality",
+        "qual",
+        "type",
+        "vernacular",
+        "common",
+        "tree",
+        "set",
+        "group",
+    ]
 )
 """Beside a word for the label, these make it another thing."""
 
 PERSON = frozenset(
-    "person persons people user users annotator annotators reviewer reviewers editor editors observer staff member "
-    "members account accounts employee curator curators".split()
+    [
+        "person",
+        "persons",
+        "people",
+        "user",
+        "users",
+        "annotator",
+        "annotators",
+        "reviewer",
+        "reviewers",
+        "editor",
+        "editors",
+        "observer",
+        "staff",
+        "member",
+        "members",
+        "account",
+        "accounts",
+        "employee",
+        "curator",
+        "curators",
+    ]
 )
 """Tables of which each row is a person."""
 
 MEDIA = frozenset(
-    "image images img photo photos picture pictures media medium file files frame frames filename filepath path uri "
-    "url url1 href key object video videos".split()
+    [
+        "image",
+        "images",
+        "img",
+        "photo",
+        "photos",
+        "picture",
+        "pictures",
+        "media",
+        "medium",
+        "file",
+        "files",
+        "frame",
+        "frames",
+        "filename",
+        "filepath",
+        "path",
+        "uri",
+        "url",
+        "url1",
+        "href",
+        "key",
+        "object",
+        "video",
+        "videos",
+    ]
 )
 NOT_THE_MEDIA = frozenset(
-    "thumb thumbnail thumbnails preview icon mask source orig license licence licenses licences credit page profile "
-    "avatar config log model link".split()
+    [
+        "thumb",
+        "thumbnail",
+        "thumbnails",
+        "preview",
+        "icon",
+        "mask",
+        "source",
+        "orig",
+        "license",
+        "licence",
+        "licenses",
+        "licences",
+        "credit",
+        "page",
+        "profile",
+        "avatar",
+        "config",
+        "log",
+        "model",
+        "link",
+    ]
 )
-REDUCED = frozenset("large medium small square tiny scaled".split())
+REDUCED = frozenset(["large", "medium", "small", "square", "tiny", "scaled"])
 """Copies of an image."""
 
-MOMENTS = MEDIA | frozenset("moment moments imaged capture captures shot shots exposure exposures roi rois".split())
+MOMENTS = MEDIA | frozenset(
+    ["moment", "moments", "imaged", "capture", "captures", "shot", "shots", "exposure", "exposures", "roi", "rois"]
+)
 """Tables whose rows have images."""
 
-UPDATED = frozenset("updated update modified modification changed change edited edit touched mtime".split())
-IDENTIFIED = frozenset("classif classified classification identified annotated labelled labeled reviewed".split())
-MOMENT = frozenset("at on date time datetime timestamp stamp ts when moment last utc".split())
+UPDATED = frozenset(
+    ["updated", "update", "modified", "modification", "changed", "change", "edited", "edit", "touched", "mtime"]
+)
+IDENTIFIED = frozenset(
+    ["classif", "classified", "classification", "identified", "annotated", "labelled", "labeled", "reviewed"]
+)
+MOMENT = frozenset(
+    ["at", "on", "date", "time", "datetime", "timestamp", "stamp", "ts", "when", "moment", "last", "utc"]
+)
 
-WHO_UPDATED = frozenset("updated modified changed edited last".split())
-WHO_IDENTIFIED = frozenset("reviewed annotated identified classified classif labelled labeled verified".split())
-WHO = frozenset("by who user person userid".split())
-ROLES = frozenset("reviewer annotator editor identifier curator labeler labeller observer".split())
+WHO_UPDATED = frozenset(["updated", "modified", "changed", "edited", "last"])
+WHO_IDENTIFIED = frozenset(
+    ["reviewed", "annotated", "identified", "classified", "classif", "labelled", "labeled", "verified"]
+)
+WHO = frozenset(["by", "who", "user", "person", "userid"])
+ROLES = frozenset(["reviewer", "annotator", "editor", "identifier", "curator", "labeler", "labeller", "observer"])
 
-DELETED = frozenset("deleted removed trashed discarded".split())
-ALIVE = frozenset("active alive".split())
+DELETED = frozenset(["deleted", "removed", "trashed", "discarded"])
+ALIVE = frozenset(["active", "alive"])
 
-VERIFIED = frozenset("verified validated reviewed checked approved confirmed".split())
+VERIFIED = frozenset(["verified", "validated", "reviewed", "checked", "approved", "confirmed"])
 
 SURROUNDINGS = frozenset(
-    "depth latitude lat longitude lon lng station cruise expedition instrument camera temperature salinity pressure "
-    "oxygen chlorophyll magnification altitude sample site locality location country sea water ocean vessel ship "
-    "dive transect haul net mission deployment platform captured recorded observed taken event sampled collected "
-    "acquired datetime datum".split()
+    [
+        "depth",
+        "latitude",
+        "lat",
+        "longitude",
+        "lon",
+        "lng",
+        "station",
+        "cruise",
+        "expedition",
+        "instrument",
+        "camera",
+        "temperature",
+        "salinity",
+        "pressure",
+        "oxygen",
+        "chlorophyll",
+        "magnification",
+        "altitude",
+        "sample",
+        "site",
+        "locality",
+        "location",
+        "country",
+        "sea",
+        "water",
+        "ocean",
+        "vessel",
+        "ship",
+        "dive",
+        "transect",
+        "haul",
+        "net",
+        "mission",
+        "deployment",
+        "platform",
+        "captured",
+        "recorded",
+        "observed",
+        "taken",
+        "event",
+        "sampled",
+        "collected",
+        "acquired",
+        "datetime",
+        "datum",
+    ]
 )
 """What is told of where and when an image was taken, rather than of what is seen in it."""
 
 BOOKKEEPING = frozenset(
-    "created inserted imported hash md5 sha sha1 sha256 checksum etag uploaded size bytes token password secret".split()
+    [
+        "created",
+        "inserted",
+        "imported",
+        "hash",
+        "md5",
+        "sha",
+        "sha1",
+        "sha256",
+        "checksum",
+        "etag",
+        "uploaded",
+        "size",
+        "bytes",
+        "token",
+        "password",
+        "secret",
+    ]
 )
 
 
@@ -105,7 +300,19 @@ def field_name(column: str, taken: Collection[str] = ()) -> str:
 
 
 RESERVED = RESERVED_ATTRIBUTES | frozenset(
-    "index mask mask_path confidence logits instance support metadata filepath created_at last_modified_at "
-    "attributes".split()
+    [
+        "index",
+        "mask",
+        "mask_path",
+        "confidence",
+        "logits",
+        "instance",
+        "support",
+        "metadata",
+        "filepath",
+        "created_at",
+        "last_modified_at",
+        "attributes",
+    ]
 )
 """Names that labels or samples of FiftyOne have a use of their own for."""

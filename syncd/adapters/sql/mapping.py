@@ -52,21 +52,21 @@ def table_mapping(binding: BindingConfig, *, crops: bool = False) -> TableMappin
     ``crops``: each sample is one annotation, cut from its box. Its row is then tied to it by the id, and the box,
     which is the whole sample, is no field.
     """
-    fields: dict[str, tuple[str, ...]] = {LABEL: (binding.columns.label,)}
+    fields: dict[str, tuple[str, ...]] = {LABEL: (binding.columns.label.name,)}
     if binding.columns.box is not None and not crops:
-        fields[BOX] = tuple(binding.columns.box)
-    fields |= {name: (attribute.column,) for name, attribute in binding.attributes.items()}
+        fields[BOX] = binding.columns.box.names
+    fields |= {name: (attribute.name,) for name, attribute in binding.attributes.items()}
     if binding.review.error_column is not None:
         fields[FLAG] = (binding.review.error_column,)
     return TableMapping(
         table=binding.table,
         read=binding.read_from,
-        id_column=binding.columns.id,
-        media_column=binding.columns.id if crops else binding.columns.media,
+        id_column=binding.columns.id.name,
+        media_column=binding.columns.id.name if crops else binding.columns.media.name,
         fields=fields,
         updated_at=binding.columns.updated_at,
-        updated_by=binding.columns.updated_by,
-        frame_column=binding.columns.media if crops else None,
+        updated_by=binding.columns.updated_by.name if binding.columns.updated_by else None,
+        frame_column=binding.columns.media.name if crops else None,
     )
 
 

@@ -126,7 +126,7 @@ class Arrivals:
 
 def image_columns(binding: BindingConfig) -> frozenset[str]:
     """The names that a manifest's column of images may have."""
-    return frozenset((IMAGE, binding.columns.media))
+    return frozenset((IMAGE, binding.columns.media.name))
 
 
 def named_images(manifest: Path, columns: frozenset[str]) -> Iterator[str]:

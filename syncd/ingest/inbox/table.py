@@ -46,7 +46,7 @@ def open_table(work: Work) -> Iterator[Table]:
     """Opens the table for writing on the session's connection; ``InboxError`` where rows cannot be added to it."""
     session, binding = work.session, work.binding
     info = describe(session.writing, table_mapping(binding))
-    needed = (binding.columns.id, binding.columns.label, binding.columns.media)
+    needed = (binding.columns.id.name, binding.columns.label.name, binding.columns.media.name)
     fixed = [name for name in needed if not info.writable(name)]
     if fixed:
         raise InboxError(

@@ -185,10 +185,10 @@ def expected_of(binding: BindingConfig, table: TableInfo, mapping: Fields, *, si
     if BOX in fields.names:
         assert columns.box is not None, "a box that is a field is mapped"
         names |= {name: box_part(at) for at, name in enumerate(BOX_COLUMNS)}
-        names |= {name: box_part(at) for at, name in enumerate(columns.box)}
+        names |= {name: box_part(at) for at, name in enumerate(columns.box.names)}
     names |= {name: name for name in binding.attributes if name not in names}
-    known = {columns.media: IMAGE, columns.label: LABEL, columns.id: ID, binding.annotation_id: ID}
-    known |= {each.column: name for name, each in binding.attributes.items()}
+    known = {columns.media.name: IMAGE, columns.label.name: LABEL, columns.id.name: ID, binding.annotation_id: ID}
+    known |= {each.name: name for name, each in binding.attributes.items()}
     names |= {column: part for column, part in known.items() if column not in names}
     unwritable = {name for name in fields.names if not all(map(table.writable, table.mapping.fields[name]))}
     return Expected(fields, names, table.id, frozenset(unwritable), single and not crops)

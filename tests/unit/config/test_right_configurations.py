@@ -89,7 +89,8 @@ def test_the_configuration_of_the_design_is_read_as_it_stands(tmp_path: Path) ->
     assert config.notify.webhook is not None
     assert config.notify.webhook.get_secret_value() == "https://hooks.example/T0/secret"
     assert binding.read_from == "public.annotation_with_media"
-    assert binding.columns.box == ("x", "y", "w", "h")
+    assert binding.columns.box is not None
+    assert binding.columns.box.names == ("x", "y", "w", "h")
     assert binding.attributes["depth"].column == "depth_m"
     assert binding.attributes["depth"].direction == "to_fiftyone"
     assert binding.verified_attribute == "verified"
@@ -231,7 +232,7 @@ def test_bindings_may_share_what_an_anchor_names(tmp_path: Path) -> None:
     text = MINIMAL.replace("  - name: one", "  - &one\n    name: one")
     text += "  - <<: *one\n    name: two\n    label_field: other\n"
     two = load(tmp_path, text).binding("two")
-    assert (two.dataset, two.label_field, two.columns.id) == ("plankton", "other", "annotation_id")
+    assert (two.dataset, two.label_field, two.columns.id.name) == ("plankton", "other", "annotation_id")
 
 
 def test_asking_for_an_unknown_binding_names_the_nearest(tmp_path: Path) -> None:
