@@ -48,7 +48,7 @@ from syncd.config.schema import (
     S3Config,
     StateConfig,
 )
-from syncd.config.starter import configuration_of, starter_config, write_configuration
+from syncd.config.starter import configuration_of, require_free, starter_config, write_configuration
 
 __all__ = [
     "AppConfig",
@@ -104,6 +104,7 @@ __all__ = [
     "parse_duration",
     "parse_table_name",
     "redact_url",
+    "require_free",
     "starter_config",
     "write_configuration",
 ]

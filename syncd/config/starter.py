@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,15 +15,22 @@ def starter_config() -> str:
     return STARTER
 
 
-def configuration_of(binding: str, policy: Mapping[str, tuple[str, str]] | None = None) -> str:
+def configuration_of(
+    binding: str, policy: Mapping[str, tuple[str, str]] | None = None, state: str | None = None
+) -> str:
     """The same with another binding: its lines as far as ``extra_labels``.
 
-    ``policy`` has those of its values that are not as usual, each with the reason.
+    ``policy`` has those of its values that are not as usual, each with the reason. ``state`` is the address of a
+    database for syncd's own tables, where the annotations' own cannot have them.
     """
-    rest = _AFTER
+    before, rest = _BEFORE, _AFTER
+    if state is not None:
+        line = f"  url: {state}".ljust(46) + " # or PostgreSQL, where several hosts run syncd"
+        before = "\n".join(line if each.startswith(_STATE) else each for each in before.split("\n"))
     for name, (value, why) in (policy or {}).items():
-        rest = re.sub(rf"(?m)^      {name}: .*$", lambda _, text=f"      {name}: {value}": f"{text:<46} # {why}", rest)
-    return f"{_BEFORE}{binding}{rest}"
+        line = f"      {name}: {value}".ljust(46) + f" # {why}"
+        rest = "\n".join(line if each.startswith(f"      {name}:") else each for each in rest.split("\n"))
+    return f"{before}{binding}{rest}"
 
 
 def write_configuration(path: Path, text: str, force: bool = False) -> None:
@@ -32,18 +38,27 @@ def write_configuration(path: Path, text: str, force: bool = False) -> None:
 
     Raises ConfigError where it cannot be written, or where a file is there already and `force` is not given.
     """
+    require_free(path, force)
     try:
-        if path.is_dir():
-            raise ConfigError(f"{path} is a folder", remedy=f"Try {path / 'syncd.yaml'}.")
-        if not force and os.path.lexists(path):
-            raise FileExistsError
         # Overwriting follows a link, so that a configuration kept elsewhere stays there.
         _write_atomically(path.resolve() if force else path, text, force)
     except FileExistsError:
-        raise ConfigError(f"{path} exists and is left as it is", remedy="--force overwrites it.") from None
+        raise _taken(path) from None
     except (OSError, ValueError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no valid path"
         raise ConfigError(f"{path} cannot be written: {reason}", remedy="Check the folder and its rights.") from None
+
+
+def require_free(path: Path, force: bool = False) -> None:
+    """Raises ConfigError where a configuration is not to be written: over a file without `force`, or over a folder."""
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder", remedy=f"Try {path / 'syncd.yaml'}.")
+    if not force and os.path.lexists(path):
+        raise _taken(path)
+
+
+def _taken(path: Path) -> ConfigError:
+    return ConfigError(f"{path} exists and is left as it is", remedy="--force overwrites it.")
 
 
 def _write_atomically(path: Path, text: str, force: bool) -> None:
@@ -70,6 +85,8 @@ def _link(temporary: Path, path: Path) -> bool:
         return False
     return True
 
+
+_STATE = "  #url: ${SYNCD_DATABASE_URL}"
 
 _BEFORE = """\
 # syncd configuration. Keys with a # right before them are optional: take the # away to use them.

@@ -3,7 +3,7 @@
 from syncd.propose.facts import Facts
 from syncd.propose.judge import propose
 from syncd.propose.proposal import Answers, Proposal, Question
-from syncd.propose.read import read_facts
 from syncd.propose.render import render
+from syncd.propose.run import facts_at
 
-__all__ = ["Answers", "Facts", "Proposal", "Question", "propose", "read_facts", "render"]
+__all__ = ["Answers", "Facts", "Proposal", "Question", "facts_at", "propose", "render"]

@@ -21,33 +21,16 @@ from syncd.propose.words import (
     WHO_IDENTIFIED,
     WHO_UPDATED,
     has,
+    word_set,
     words,
 )
 
 IDS = (Kind.TEXT, Kind.INTEGER, Kind.UUID)
-_ID_WORDS = frozenset(["id", "uuid", "guid", "key", "identifier", "oid", "objid"])
-_HISTORY = frozenset(
-    ["history", "hist", "log", "event", "events", "revision", "revisions", "version", "versions", "journal"]
-)
-_NOT_UPDATED = frozenset(["created", "inserted", "imported", "uploaded", "deleted", "removed", "by", "who", "user"])
-_NOT_WHO = frozenset(
-    [
-        "created",
-        "inserted",
-        "imported",
-        "uploaded",
-        "recorded",
-        "collected",
-        "owned",
-        "deleted",
-        "removed",
-        "at",
-        "on",
-        "date",
-        "time",
-    ]
-)
-_VERSION = frozenset(["version", "revision", "rev", "rowversion"])
+_ID_WORDS = word_set("id uuid guid key identifier oid objid")
+_HISTORY = word_set("history hist log event events revision revisions version versions journal")
+_NOT_UPDATED = word_set("created inserted imported uploaded deleted removed by who user")
+_NOT_WHO = word_set("created inserted imported uploaded recorded collected owned deleted removed at on date time")
+_VERSION = word_set("version revision rev rowversion")
 _LENGTH = re.compile(r"\((\d+)\)")
 _SYNCD = len("syncd")
 

@@ -9,7 +9,7 @@ from syncd.propose.facts import Column, Table
 from syncd.propose.pictures import Media
 from syncd.propose.proposal import Draft, Plain
 from syncd.propose.values import numbers
-from syncd.propose.words import words
+from syncd.propose.words import word_set, words
 
 NUMBERS = (Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL)
 
@@ -68,28 +68,10 @@ _FORMS: tuple[tuple[str, tuple[str, str, str, str]], ...] = (
     ("cxcywh", ("cx", "cy", "w", "h")),
     ("cxcywh", ("cx", "cy", "width", "height")),
 )
-_BOX_WORDS = frozenset(
-    [
-        "bbox",
-        "box",
-        "bounding",
-        "bb",
-        "rect",
-        "roi",
-        "region",
-        "annotation",
-        "object",
-        "left",
-        "corner",
-        "coord",
-        "px",
-        "pixel",
-        "pixels",
-    ]
-)
-_PIXEL = frozenset(["px", "pixel", "pixels"])
-_PERCENT = frozenset(["pct", "percent", "percentage"])
-_SIZE_WORDS = frozenset(["image", "img", "frame", "px", "pixel", "pixels", "media", "photo", "original", "full"])
+_BOX_WORDS = word_set("bbox box bounding bb rect roi region annotation object left corner coord px pixel pixels")
+_PIXEL = word_set("px pixel pixels")
+_PERCENT = word_set("pct percent percentage")
+_SIZE_WORDS = word_set("image img frame px pixel pixels media photo original full")
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from syncd.propose.labels import lookup, name_column, person_column
 from syncd.propose.pictures import Media
 from syncd.propose.proposal import Draft, Plain
 from syncd.propose.values import examples
-from syncd.propose.words import BOOKKEEPING, MEDIA, PERSON, SURROUNDINGS, VERIFIED, field_name, has, words
+from syncd.propose.words import BOOKKEEPING, MEDIA, PERSON, SURROUNDINGS, VERIFIED, field_name, has, word_set, words
 
-_KEYS = frozenset(["id", "uuid", "guid", "key"])
+_KEYS = word_set("id uuid guid key")
 _ARRAYS = ("text[]", "character varying[]", "integer[]", "bigint[]", "double precision[]", "real[]", "numeric[]")
 MOST_SAMPLE_FIELDS = 12
 EMPTY = "empty in all rows that were seen"

@@ -38,7 +38,7 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class Trigger:
-    """A trigger on rows. ``sets`` are the columns that it gives values; ``refuses``: it lets no row of these through."""
+    """A trigger on rows. ``sets`` are the columns that it gives values; ``refuses``: it lets no event through."""
 
     name: str
     events: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Makes a proposal of facts: pure, no question is asked and nothing looked up; part by part, in the order of a binding."""
+"""Makes a proposal of facts, part by part: pure, nothing is asked or looked up."""
 
 from __future__ import annotations
 

@@ -8,45 +8,19 @@ from syncd.model import Kind
 from syncd.propose.facts import Column, ForeignKey, Match, Table
 from syncd.propose.proposal import Draft, Option, Plain, Question
 from syncd.propose.values import MOSTLY, examples
-from syncd.propose.words import LABEL, NOT_THE_LABEL, PERSON, VOCABULARY, has, singular, words
+from syncd.propose.words import LABEL, NOT_THE_LABEL, PERSON, VOCABULARY, has, singular, word_set, words
 
 LABEL_QUESTION = "label"
 NEAR = 0.4
 """Two candidates that are no further apart than this are asked about."""
 
-_KEYS = frozenset(["id", "key", "fk", "no", "nr", "code", "uuid"])
-_RANKS = frozenset(["kingdom", "phylum", "order", "family", "genus"])
-_RANK = frozenset(["rank", "level"])
-_CODE = frozenset(["aphia", "aphiaid", "worms", "gbif", "itis", "ncbi", "code", "external", "eol"])
-_NO_NAME = frozenset(
-    [
-        "rank",
-        "ancestry",
-        "comment",
-        "comments",
-        "description",
-        "note",
-        "notes",
-        "colour",
-        "color",
-        "url",
-        "uri",
-        "icon",
-        "status",
-        "type",
-        "source",
-        "code",
-        "lineage",
-        "parent",
-        "authority",
-        "author",
-        "key",
-        "hash",
-        "path",
-        "language",
-        "vernacular",
-        "common",
-    ]
+_KEYS = word_set("id key fk no nr code uuid")
+_RANKS = word_set("kingdom phylum order family genus")
+_RANK = word_set("rank level")
+_CODE = word_set("aphia aphiaid worms gbif itis ncbi code external eol")
+_NO_NAME = word_set(
+    "rank ancestry comment comments description note notes colour color url uri icon status type source code "
+    "lineage parent authority author key hash path language vernacular common"
 )
 _PERSON_NAMES = ("login", "username", "handle", "short", "name", "email")
 """How a person may be called, the likeliest name of an editor first."""
@@ -242,8 +216,7 @@ def judge_vocabulary(draft: Draft, label: Label) -> None:
         classes: list[Plain] = list(label.column.values)
         draft.choose("vocabulary", value={"classes": classes}, seen=f"what {label.column.name} takes")
     else:
-        seen = list(dict.fromkeys(draft.table.seen(label.column.name)))
-        labels: list[Plain] = [each for each in seen[:20]]
+        labels: list[Plain] = [*dict.fromkeys(draft.table.seen(label.column.name))][:20]
         draft.choose(
             "vocabulary",
             value={"classes": labels},

@@ -23,15 +23,26 @@ from syncd.propose.values import (
     media_share,
     numbers,
 )
-from syncd.propose.words import MEDIA, MOMENTS, NOT_THE_MEDIA, PERSON, REDUCED, VOCABULARY, field_name, has, words
+from syncd.propose.words import (
+    MEDIA,
+    MOMENTS,
+    NOT_THE_MEDIA,
+    PERSON,
+    REDUCED,
+    VOCABULARY,
+    field_name,
+    has,
+    word_set,
+    words,
+)
 
 MEDIA_QUESTION, ROOT_QUESTION = "media", "media_root"
 NEAR = 0.25
 LEAST = 1.0
 """A column with less than this in its favour is not taken for one that names images."""
 
-_FOLDERS = frozenset(["url", "uri", "path", "folder", "directory", "root"])
-_WHOLE = frozenset(["path", "uri", "url", "filepath"])
+_FOLDERS = word_set("url uri path folder directory root")
+_WHOLE = word_set("path uri url filepath")
 _FIRST = re.compile(r"(rank|position|index|order|number|no|seq|sequence|ordinal|primary|main|default)$")
 
 
@@ -300,7 +311,7 @@ def _place(draft: Draft, media: Media) -> None:
 
 
 def several_labels(draft: Draft, media: Media, key_columns: tuple[str, ...]) -> bool | None:
-    """Whether an image has several annotations, as far as keys or the rows that were seen tell; ``None``: they do not."""
+    """Whether an image has several annotations, by keys or by the rows that were seen; ``None``: they do not tell."""
     table: Table | None = draft.table
     certain = True
     for name in [key.columns[0] for key, forward in media.steps if forward] or [media.column.name]:

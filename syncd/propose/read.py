@@ -202,7 +202,8 @@ class _Catalogue:
         return comment
 
     def _unique(self, schema: str | None, plain: str) -> Iterator[tuple[str, ...]]:
-        found = [each["column_names"] for each in self.inspector.get_unique_constraints(plain, schema=schema)]
+        found: list[list[str | None]] = []
+        found += [[*each["column_names"]] for each in self.inspector.get_unique_constraints(plain, schema=schema)]
         for index in self.inspector.get_indexes(plain, schema=schema):
             options = index.get("dialect_options", {})
             partial = any(option.endswith("_where") and value is not None for option, value in options.items())

@@ -6,10 +6,14 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator
+from pathlib import Path
 
 from syncd.config import configuration_of
 from syncd.printable import printable
 from syncd.propose.proposal import Choice, Plain, Proposal
+
+HOLDS_STATE = ("postgresql", "sqlite")
+"""Kinds of databases that can have syncd's own tables."""
 
 WIDTH = 118
 COMMENT_AT = 47
@@ -33,13 +37,24 @@ _ORDER = [
 ]
 _COLUMNS = ["id", "label", "box", "media", "updated_at", "updated_by", "deleted", "version"]
 _PLAIN = re.compile(r"(?:[^\W\d]|/)(?:[\w./ -]*[\w./-])?")
-_NOT_PLAIN = frozenset(["null", "true", "false"])
+_NOT_PLAIN = ("null", "true", "false")
 
 
-def render(proposal: Proposal) -> str:
-    """The whole configuration, as `syncd init` writes it, with this binding in it."""
-    policy = {each.path[1]: (str(each.value), each.seen) for each in proposal.choices if each.path[0] == "policy"}
-    return configuration_of("\n".join(_lines(proposal)) + "\n", policy)
+def render(proposal: Proposal, dialect: str = "postgresql", folder: Path = Path()) -> str:
+    """The whole configuration, as `syncd init` writes it into a folder, with this binding in it.
+
+    syncd's own tables go into a file beside it, where a database of this kind cannot have them.
+    """
+    policy = {
+        each.path[1]: (str(each.value), printable(each.seen)) for each in proposal.choices if each.path[0] == "policy"
+    }
+    beside = None if dialect in HOLDS_STATE else f"sqlite:///{folder.absolute() / 'syncd-state.sqlite'}"
+    return configuration_of(render_binding(proposal), policy, beside)
+
+
+def render_binding(proposal: Proposal) -> str:
+    """The lines of the binding alone."""
+    return "\n".join(_lines(proposal)) + "\n"
 
 
 def _lines(proposal: Proposal) -> Iterator[str]:

@@ -10,266 +10,77 @@ from syncd.config.names import RESERVED_ATTRIBUTES
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_]+")
 _DIGITS = re.compile(r"(?<=[a-z]) (?=[0-9])")
 
-VOCABULARY = frozenset(
-    [
-        "taxon",
-        "taxa",
-        "taxonomy",
-        "species",
-        "class",
-        "classes",
-        "category",
-        "categories",
-        "label",
-        "labels",
-        "concept",
-        "concepts",
-        "term",
-        "terms",
-        "vocabulary",
-        "organism",
-        "organisms",
-    ]
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
+VOCABULARY = word_set(
+    "taxon taxa taxonomy species class classes category categories label labels concept concepts term terms "
+    "vocabulary organism organisms"
 )
 """Tables of which each row is a class."""
 
-LABEL = VOCABULARY | frozenset(["classif", "classification", "identification", "scientific", "annotation", "classname"])
+LABEL = VOCABULARY | word_set("classif classification identification scientific annotation classname")
 """What an annotation says."""
 
-NOT_THE_LABEL = frozenset(
-    [
-        "auto",
-        "predicted",
-        "prediction",
-        "pred",
-        "model",
-        "machine",
-        "old",
-        "previous",
-        "prev",
-        "original",
-        "orig",
-        "verbatim",
-        "suggested",
-        "guess",
-        "raw",
-        "second",
-        "alternative",
-        "accepted",
-        "superseded",
-        "source",
-        "status",
-        "count",
-        "color",
-        "colour",
-        "date",
-        "time",
-        "at",
-        "by",
-        "who",
-        "user",
-        "rank",
-        "id_source",
-        "comment",
-        "note",
-        "score",
-        "confidence",
-        "probability",
-        "quality",
-        "qual",
-        "type",
-        "vernacular",
-        "common",
-        "tree",
-        "set",
-        "group",
-    ]
+NOT_THE_LABEL = word_set(
+    "auto predicted prediction pred model machine old previous prev original orig verbatim suggested guess raw "
+    "second alternative accepted superseded source status count color colour date time at by who user rank "
+    "id_source comment note score confidence probability quality qual type vernacular common tree set group"
 )
 """Beside a word for the label, these make it another thing."""
 
-PERSON = frozenset(
-    [
-        "person",
-        "persons",
-        "people",
-        "user",
-        "users",
-        "annotator",
-        "annotators",
-        "reviewer",
-        "reviewers",
-        "editor",
-        "editors",
-        "observer",
-        "staff",
-        "member",
-        "members",
-        "account",
-        "accounts",
-        "employee",
-        "curator",
-        "curators",
-    ]
+PERSON = word_set(
+    "person persons people user users annotator annotators reviewer reviewers editor editors observer staff "
+    "member members account accounts employee curator curators"
 )
 """Tables of which each row is a person."""
 
-MEDIA = frozenset(
-    [
-        "image",
-        "images",
-        "img",
-        "photo",
-        "photos",
-        "picture",
-        "pictures",
-        "media",
-        "medium",
-        "file",
-        "files",
-        "frame",
-        "frames",
-        "filename",
-        "filepath",
-        "path",
-        "uri",
-        "url",
-        "url1",
-        "href",
-        "key",
-        "object",
-        "video",
-        "videos",
-    ]
+MEDIA = word_set(
+    "image images img photo photos picture pictures media medium file files frame frames filename filepath "
+    "path uri url href video videos"
 )
-NOT_THE_MEDIA = frozenset(
-    [
-        "thumb",
-        "thumbnail",
-        "thumbnails",
-        "preview",
-        "icon",
-        "mask",
-        "source",
-        "orig",
-        "license",
-        "licence",
-        "licenses",
-        "licences",
-        "credit",
-        "page",
-        "profile",
-        "avatar",
-        "config",
-        "log",
-        "model",
-        "link",
-    ]
+NOT_THE_MEDIA = word_set(
+    "thumb thumbnail thumbnails preview icon mask source orig license licence licenses licences credit page "
+    "profile avatar config log model link"
 )
-REDUCED = frozenset(["large", "medium", "small", "square", "tiny", "scaled"])
+REDUCED = word_set("large medium small square tiny scaled")
 """Copies of an image."""
 
-MOMENTS = MEDIA | frozenset(
-    ["moment", "moments", "imaged", "capture", "captures", "shot", "shots", "exposure", "exposures", "roi", "rois"]
-)
+MOMENTS = MEDIA | word_set("moment moments imaged capture captures shot shots exposure exposures roi rois")
 """Tables whose rows have images."""
 
-UPDATED = frozenset(
-    ["updated", "update", "modified", "modification", "changed", "change", "edited", "edit", "touched", "mtime"]
-)
-IDENTIFIED = frozenset(
-    ["classif", "classified", "classification", "identified", "annotated", "labelled", "labeled", "reviewed"]
-)
-MOMENT = frozenset(
-    ["at", "on", "date", "time", "datetime", "timestamp", "stamp", "ts", "when", "moment", "last", "utc"]
-)
+UPDATED = word_set("updated update modified modification changed change edited edit touched mtime")
+IDENTIFIED = word_set("classif classified classification identified annotated labelled labeled reviewed")
+MOMENT = word_set("at on date time datetime timestamp stamp ts when moment last utc")
 
-WHO_UPDATED = frozenset(["updated", "modified", "changed", "edited", "last"])
-WHO_IDENTIFIED = frozenset(
-    ["reviewed", "annotated", "identified", "classified", "classif", "labelled", "labeled", "verified"]
-)
-WHO = frozenset(["by", "who", "user", "person", "userid"])
-ROLES = frozenset(["reviewer", "annotator", "editor", "identifier", "curator", "labeler", "labeller", "observer"])
+WHO_UPDATED = word_set("updated modified changed edited last")
+WHO_IDENTIFIED = word_set("reviewed annotated identified classified classif labelled labeled verified")
+WHO = word_set("by who user person userid")
+ROLES = word_set("reviewer annotator editor identifier curator labeler labeller observer")
 
-DELETED = frozenset(["deleted", "removed", "trashed", "discarded"])
-ALIVE = frozenset(["active", "alive"])
+DELETED = word_set("deleted removed trashed discarded")
+ALIVE = word_set("active alive")
 
-VERIFIED = frozenset(["verified", "validated", "reviewed", "checked", "approved", "confirmed"])
+VERIFIED = word_set("verified validated reviewed checked approved confirmed")
 
-SURROUNDINGS = frozenset(
-    [
-        "depth",
-        "latitude",
-        "lat",
-        "longitude",
-        "lon",
-        "lng",
-        "station",
-        "cruise",
-        "expedition",
-        "instrument",
-        "camera",
-        "temperature",
-        "salinity",
-        "pressure",
-        "oxygen",
-        "chlorophyll",
-        "magnification",
-        "altitude",
-        "sample",
-        "site",
-        "locality",
-        "location",
-        "country",
-        "sea",
-        "water",
-        "ocean",
-        "vessel",
-        "ship",
-        "dive",
-        "transect",
-        "haul",
-        "net",
-        "mission",
-        "deployment",
-        "platform",
-        "captured",
-        "recorded",
-        "observed",
-        "taken",
-        "event",
-        "sampled",
-        "collected",
-        "acquired",
-        "datetime",
-        "datum",
-    ]
+SURROUNDINGS = word_set(
+    "depth latitude lat longitude lon lng station cruise expedition instrument camera temperature salinity "
+    "pressure oxygen chlorophyll magnification altitude sample site locality location country sea water ocean "
+    "vessel ship dive transect haul net mission deployment platform captured recorded observed taken event "
+    "sampled collected acquired datetime datum"
 )
 """What is told of where and when an image was taken, rather than of what is seen in it."""
 
-BOOKKEEPING = frozenset(
-    [
-        "created",
-        "inserted",
-        "imported",
-        "hash",
-        "md5",
-        "sha",
-        "sha1",
-        "sha256",
-        "checksum",
-        "etag",
-        "uploaded",
-        "size",
-        "bytes",
-        "token",
-        "password",
-        "secret",
-    ]
+BOOKKEEPING = word_set(
+    "created inserted imported hash md5 sha sha1 sha256 checksum etag uploaded size bytes token password secret"
 )
 
 
 def words(name: str) -> tuple[str, ...]:
-    """``LastModifiedAt``, ``last_modified_at`` and ``last-modified at`` in words, small; digits stay with their word."""
+    """``LastModifiedAt`` and ``last_modified_at`` in words, in small letters; digits stay with their word."""
     joined = " ".join(_WORD.findall(name)).lower()
     return tuple(_DIGITS.sub("", joined).split())
 
@@ -299,20 +110,7 @@ def field_name(column: str, taken: Collection[str] = ()) -> str:
     return found
 
 
-RESERVED = RESERVED_ATTRIBUTES | frozenset(
-    [
-        "index",
-        "mask",
-        "mask_path",
-        "confidence",
-        "logits",
-        "instance",
-        "support",
-        "metadata",
-        "filepath",
-        "created_at",
-        "last_modified_at",
-        "attributes",
-    ]
+RESERVED = RESERVED_ATTRIBUTES | word_set(
+    "index mask mask_path confidence logits instance support metadata filepath created_at last_modified_at attributes"
 )
 """Names that labels or samples of FiftyOne have a use of their own for."""

@@ -20,11 +20,11 @@ CREATE TABLE image_annotation_labels (
     label_id integer NOT NULL REFERENCES labels, user_id integer REFERENCES users, confidence double precision NOT NULL,
     created_at timestamp, updated_at timestamp, UNIQUE (annotation_id, label_id, user_id));
 INSERT INTO users (firstname, lastname, email) VALUES ('Ada', 'L', 'ada@lab.org'), ('Ben', 'M', 'ben@lab.org');
-INSERT INTO label_trees (name, uuid) VALUES ('Plankton', gen_random_uuid());
-INSERT INTO labels (name, color, parent_id, label_tree_id, uuid) VALUES ('Crustacea', 'ff0000', NULL, 1, gen_random_uuid()),
-    ('Copepoda', 'ff8800', 1, 1, gen_random_uuid()), ('Ostracoda', 'ffff00', 1, 1, gen_random_uuid());
+INSERT INTO label_trees (name, uuid) VALUES ('Plankton', md5('1')::uuid);
+INSERT INTO labels (name, color, parent_id, label_tree_id, uuid) VALUES ('Crustacea', 'ff0000', NULL, 1, md5('1')::uuid),
+    ('Copepoda', 'ff8800', 1, 1, md5('1')::uuid), ('Ostracoda', 'ffff00', 1, 1, md5('1')::uuid);
 INSERT INTO volumes (name, url) VALUES ('Dive 12', 'local://dive12');
-INSERT INTO images (filename, volume_id, uuid, taken_at, lat, lng) SELECT 'IMG_' || n || '.jpg', 1, gen_random_uuid(),
+INSERT INTO images (filename, volume_id, uuid, taken_at, lat, lng) SELECT 'IMG_' || n || '.jpg', 1, md5('1')::uuid,
     timestamp '2023-07-12 14:38' + n * interval '1 s', 54.1, 8.2 FROM generate_series(1, 6) AS n;
 INSERT INTO image_labels (image_id, label_id, user_id, created_at, updated_at)
 SELECT 1 + n % 6, 2 + n / 6, 1, timestamp '2024-01-01' + n * interval '1 h', timestamp '2024-01-01' + n * interval '1 h'

@@ -20,9 +20,9 @@ CREATE TABLE observation_photos (
 INSERT INTO users VALUES (1, 'ada', 'Ada L.', 'ada@lab.org'), (2, 'ben', 'Ben M.', 'ben@lab.org');
 INSERT INTO taxa (id, name, rank, rank_level, parent_id, ancestry) VALUES (1, 'Animalia', 'kingdom', 70, NULL, NULL),
     (2, 'Copepoda', 'subclass', 47, 1, '1'), (3, 'Ostracoda', 'class', 50, 1, '1');
-INSERT INTO observations (user_id, taxon_id, species_guess, observed_on, latitude, longitude, positional_accuracy,
+INSERT INTO observations (uuid, user_id, taxon_id, species_guess, observed_on, latitude, longitude, positional_accuracy,
     description, quality_grade, place_guess, created_at, updated_at)
-SELECT 1 + n % 2, 2 + n % 2, 'some copepod', '2024-05-01', 54.1 + n, 8.2, 10, 'seen in a net', 'research', 'Helgoland',
+SELECT md5(n::text)::uuid, 1 + n % 2, 2 + n % 2, 'some copepod', '2024-05-01', 54.1 + n, 8.2, 10, 'seen in a net', 'research', 'Helgoland',
     timestamp '2024-05-02' + n * interval '1 h', timestamp '2024-05-03' + n * interval '1 h'
 FROM generate_series(1, 8) AS n;
 INSERT INTO photos (id, user_id, native_photo_id, large_url, original_url, thumb_url)

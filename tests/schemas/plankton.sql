@@ -15,7 +15,7 @@ INSERT INTO vocabulary VALUES ('Copepoda', NULL, 'Crustacea', 1080, 'Copepoda', 
 INSERT INTO annotation (annotation_id, image, label, x, y, w, h, width, height, source_repo, source_commit, source_path,
     label_source, instrument, datetime, latitude, longitude, depth_min_m, depth_max_m, status, annotator, sample_id,
     object_id)
-SELECT gen_random_uuid(), 'images/ecotaxa/m106_' || n || '.jpg',
+SELECT md5(n::text)::uuid, 'images/ecotaxa/m106_' || n || '.jpg',
     (ARRAY['unknown', 'Copepoda', 'Oncaeidae', 't001'])[1 + n % 4], 0, 0, 1, 1, 64 + n, 151, 'ecotaxa/ecotaxa_back',
     'cb44b1901f22', 'QA/py/data/m106_' || n || '.jpg', CASE n % 4 WHEN 0 THEN 'none' ELSE 'TSV' END, 'epson',
     '2014-04-20T04:20:00Z', 18.0, -24.4, 600, 1000, 'validated', 'annotator_1', 'm106_mn01_n1_sml', 'm106_' || n
