@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
-from syncd.propose import Facts
+from syncd.propose import Facts, Proposal
 
 FOLDER = Path(__file__).parent / "schemas"
 PLANKTON = Path(__file__).parents[2] / "shared" / "plankton"
@@ -58,6 +59,13 @@ SCHEMAS = (
     Schema("newcomer", "Lab.Annotation"),
     Schema("plankton", "annotation", ROOT),
 )
+
+
+def section(proposal: Proposal, key: str) -> dict[str, Any]:
+    """A section of the binding that is proposed; empty where there is none."""
+    found = proposal.binding.get(key, {})
+    assert isinstance(found, dict)
+    return found
 
 
 def make(url: str, statements: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from syncd.model import Kind
 from syncd.propose.facts import Column, ForeignKey, Match, Table
 from syncd.propose.proposal import Draft, Option, Plain, Question
-from syncd.propose.values import MOSTLY, examples
+from syncd.propose.values import examples
 from syncd.propose.words import LABEL, NOT_THE_LABEL, PERSON, VOCABULARY, has, singular, word_set, words
 
 LABEL_QUESTION = "label"
@@ -134,7 +134,7 @@ def _score(draft: Draft, column: Column) -> tuple[float, str]:
         return 0.0, ""
     if name[-1] in _KEYS:
         spoken -= 1
-    if name[-1] in LABEL:
+    if [None, *(each for each in name if each != "name")][-1] in LABEL:
         spoken += 0.5
     if "scientific" in name:
         spoken += 1
@@ -216,7 +216,7 @@ def judge_vocabulary(draft: Draft, label: Label) -> None:
         classes: list[Plain] = list(label.column.values)
         draft.choose("vocabulary", value={"classes": classes}, seen=f"what {label.column.name} takes")
     else:
-        labels: list[Plain] = [*dict.fromkeys(draft.table.seen(label.column.name))][:20]
+        labels: list[Plain] = [str(each) for each in dict.fromkeys(draft.table.seen(label.column.name))][:20]
         draft.choose(
             "vocabulary",
             value={"classes": labels},
@@ -234,7 +234,7 @@ def _of_table(draft: Draft, table: Table, column: str, seen: str, missing: tuple
         seen += f"; {parent.columns[0]} refers to the row above"
     else:
         named = next((each for each in table.columns if "parent" in words(each.name)), None)
-        if named is not None and named.kind is Kind.TEXT and _names_terms(table, named.name, column):
+        if named is not None and named.kind is Kind.TEXT and not has(named.name, _KEYS):
             value["parent"] = named.name
     for key, wanted in (("rank", _RANK), ("code", _CODE)):
         held = next((each for each in table.columns if has(each.name, wanted) and each.name != column), None)
@@ -253,11 +253,3 @@ def _of_table(draft: Draft, table: Table, column: str, seen: str, missing: tuple
             doubt="terms that are missing there, or misspelt? Those stay in the list that are meant"
             + (f"; {of - len(few)} more were seen" if of > len(few) else ""),
         )
-
-
-def _names_terms(table: Table, parent: str, column: str) -> bool:
-    """Whether what stands in the column of parents are names, as far as was seen."""
-    seen, names = table.seen(parent), set(table.seen(column))
-    if not seen:
-        return False
-    return sum(each in names for each in seen) / len(seen) >= 1 - MOSTLY
