@@ -113,7 +113,9 @@ class Reader:
         typed = [int(each) if self.info.id.kind is Kind.INTEGER else each for each in ids]
         statement = self._portable(f" WHERE {column} IN ").replace(":", "\\:") + ":ids"
         bound = sa.text(statement).bindparams(sa.bindparam("ids", expanding=True))
-        yield from self.connection.execute(bound, {"ids": typed})
+        # A database may take other texts for the same; the id is the first of what is read.
+        asked = set(ids)
+        yield from (row for row in self.connection.execute(bound, {"ids": typed}) if str(row[0]) in asked)
 
     def _many(self, where: str) -> pl.DataFrame:
         if self.arrow is not None:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection
 from sqlalchemy.sql import sqltypes
 
 from syncd.adapters.sql.mapping import TableInfo
+from syncd.adapters.sql.mysql import is_mysql, is_short_float, same_float, same_text
 from syncd.adapters.sql.quote import split_name
 from syncd.adapters.sql.values import editor, part_of, to_driver
 from syncd.model import BOX, FLAG, MEDIA_FIELD, Action, Change, Content, Kind, Mapping
@@ -136,7 +137,10 @@ class Writer:
         return int(str(change.annotation_id)) if self.info.id.kind is Kind.INTEGER else change.annotation_id
 
     def _is(self, change: Change) -> ColumnElement[bool]:
-        return self.id == self._id(change)
+        id_ = self._id(change)
+        if isinstance(id_, str) and is_mysql(self.connection.dialect):
+            return same_text(self.id, id_)
+        return self.id == id_
 
     def _unchanged(self, field: str, column: str, old: Content, index: int) -> ColumnElement[bool]:
         """Whether the column still holds what the diff saw; times are compared to the millisecond."""
@@ -151,6 +155,11 @@ class Writer:
         if isinstance(target.type, sqltypes.String) and self.connection.dialect.name == "sqlite":
             # Text is compared exactly, whatever the collation of its column.
             return sa.collate(sa.cast(target, sa.Text), "BINARY") == value
+        if is_mysql(self.connection.dialect):
+            if isinstance(value, str):
+                return same_text(target, value)
+            if isinstance(value, float) and is_short_float(target.type):
+                return same_float(target, value)
         return target == sa.literal(value, target.type)
 
     def _part(self, field: str, value: Content, index: int) -> object:
