@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from syncd.adapters.connect import open_database
 from syncd.adapters.sql.describe import columns_of
 from syncd.adapters.sql.errors import READING, asking
-from syncd.adapters.sql.ids import find_owner, sequence_behind
+from syncd.adapters.sql.ids import owner_of, sequence_behind
 from syncd.adapters.sql.mapping import ColumnInfo, table_mapping
 from syncd.adapters.sql.quote import quote, relation, split_name
 from syncd.config import BindingConfig, Config
@@ -195,7 +195,7 @@ def rows_are_added(connection: Connection, binding: BindingConfig, table: dict[s
     if binding.ingest.inbox is not None:
         return True
     drawn = binding.policy.on_new == "create" and not binding.ingest.crops
-    return drawn and find_owner(connection, mapping, ids) is not None
+    return drawn and owner_of(connection, mapping, ids) is not None
 
 
 def _written(binding: BindingConfig, table: dict[str, ColumnInfo]) -> tuple[list[str], list[str]]:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from syncd.adapters.sql.quote import name_in_sql, relation, source
+from syncd.adapters.sql.mapping import composite_id
+from syncd.adapters.sql.quote import name_in_sql, relation
+from syncd.adapters.sql.shown import source
 from syncd.doctor.finding import Check, Verdict, count, in_sql, listed, ok, skipped, warning
 from syncd.doctor.subject import Subject
 from syncd.model import Kind
@@ -36,7 +38,8 @@ def _row_security(subject: Subject) -> Verdict:
     if not subject.table.get().rows_hidden:
         return ok("none in force for this role")
     connection, name, config = subject.connection, subject.binding.table, subject.servers.config
-    target = find_target(connection, name, subject.binding.columns.id.name, config.state.schema_name)
+    ids, several = subject.binding.columns.id.name, composite_id(subject.binding)
+    target = find_target(connection, name, ids, config.state.schema_name, several)
     if config.state.url is None and installed(connection, target):
         return ok(
             f"in force for {name}: a row that is gone was deleted where change capture says so, else it is hidden"

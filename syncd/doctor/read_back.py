@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from syncd.adapters.sql.adapter import SqlAdapter
 from syncd.adapters.sql.mapping import TableInfo
-from syncd.adapters.sql.quote import quote, relation, source
+from syncd.adapters.sql.quote import quote, relation
+from syncd.adapters.sql.shown import source
 from syncd.doctor.finding import Check, Verdict, count, listed, ok, skipped, warning
 from syncd.doctor.subject import Subject
 from syncd.engine.mapping import EXACT_SINGLE

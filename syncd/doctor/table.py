@@ -10,7 +10,8 @@ from sqlalchemy.exc import ProgrammingError
 
 from syncd.adapters.sql.clock import literal, stamp_zone
 from syncd.adapters.sql.errors import sqlstate
-from syncd.adapters.sql.ids import find_owner, nobody
+from syncd.adapters.sql.ids import nobody, owner_of
+from syncd.adapters.sql.mapping import composite_id
 from syncd.adapters.sql.quote import name_in_sql, relation, split_name, table_in_sql
 from syncd.config import format_duration
 from syncd.config.nearest import nearest
@@ -283,7 +284,7 @@ def _insertable(subject: Subject) -> Verdict:
             f"Map a column of the table in {subject.place}.columns.media, or {quarantine}",
         )
     ids = table.columns.get(mapping.id_column)
-    owner = None if ids is None else find_owner(subject.connection, mapping, ids)
+    owner = None if ids is None else owner_of(subject.connection, mapping, ids)
     if ids is not None and owner is None:
         said_of_it, _, mend = nobody(mapping, ids).partition(". ")
         become = f"{said_of_it}: a label drawn in FiftyOne becomes a conflict (`new_label`)"
@@ -312,7 +313,8 @@ def _capture(subject: Subject) -> Verdict:
     if not subject.is_postgresql or config.state.url is not None or subject.table.get().kind != IS_TABLE:
         return ok(polled)
     install = f"syncd database install-capture {binding.name}"
-    target = find_target(subject.connection, binding.table, binding.columns.id.name, config.state.schema_name)
+    ids, several = binding.columns.id.name, composite_id(binding)
+    target = find_target(subject.connection, binding.table, ids, config.state.schema_name, several)
     if installed(subject.connection, target):
         return ok("triggers record what changes, and wake the daemon")
     if plan_remove(subject.connection, target).statements:

@@ -15,14 +15,14 @@ from sqlalchemy import Connection
 from syncd.adapters.base import LabelStore, RowStore
 from syncd.adapters.connect import fiftyone_database, open_database
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
-from syncd.adapters.fiftyone.dataset import DatasetInfo
+from syncd.adapters.fiftyone.dataset import KINDS, DatasetInfo
 from syncd.adapters.fiftyone.dataset import describe as describe_dataset
 from syncd.adapters.sql.adapter import SqlAdapter
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.describe import describe as describe_table
 from syncd.adapters.sql.encoding import codec_of
 from syncd.adapters.sql.limits import LIMITS, Limits
-from syncd.adapters.sql.mapping import table_mapping
+from syncd.adapters.sql.mapping import composite_id, table_mapping
 from syncd.config import BindingConfig, Config
 from syncd.engine.document_cache import DocumentCache
 from syncd.engine.mapping import build_mapping, policy_of
@@ -147,8 +147,10 @@ def session_on(
             require_current(state, config.state.schema_name)
         table = describe_table(writing, table_mapping(binding, crops=binding.ingest.crops))
         dataset = planned or describe_dataset(mongo, binding.dataset, binding.label_field)
-        if dataset.crops and not binding.ingest.crops:
-            table = describe_table(writing, table_mapping(binding, crops=True))
+        is_crops = dataset.crops and not binding.ingest.crops
+        if is_crops or any(each.path for each in binding.attributes.values()):
+            declared = {name: KINDS.get(each) for name, each in dataset.attributes.items()}
+            table = describe_table(writing, table_mapping(binding, crops=dataset.crops), declared)
         mapping, labels = build_mapping(binding, table, dataset)
         database = SqlAdapter(writing, table, mapping.in_database, limits)
         stack.callback(database.close)
@@ -183,7 +185,7 @@ def renewed(session: Session, binding: BindingConfig, *, migrated: bool = True) 
     mapping = session.mapping.taking(session.database.values_taken())
     capture = None
     if migrated and session.one_transaction and writing.dialect.name == "postgresql":
-        capture = find_capture(writing, binding.table, binding.columns.id.name, session.schema)
+        capture = find_capture(writing, binding.table, binding.columns.id.name, session.schema, composite_id(binding))
     # Looking up types opened a transaction; the run begins its own.
     writing.rollback()
     session.state.rollback()

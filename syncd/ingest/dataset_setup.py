@@ -40,7 +40,7 @@ def layout_of(binding: BindingConfig, table: TableInfo, *, crops: bool, there: L
     label_type = _label_type(binding, crops=crops, there=there)
     attributes = {binding.annotation_id: Kind.TEXT}
     for name, attribute in binding.attributes.items():
-        attributes[name] = stored_kind(table.column(attribute.column).kind or Kind.TEXT)
+        attributes[name] = stored_kind(table.column(attribute.name).kind or Kind.TEXT)
     labels = [LabelLayout(binding.label_field, label_type, attributes)]
     labels += [_prediction(binding, each, label_type) for each in binding.predictions]
     sample_key = sample_key_of(binding, crops=crops)

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from syncd.adapters.sql.adapter import SqlAdapter
 from syncd.adapters.sql.describe import describe
 from syncd.adapters.sql.errors import READING, asking
-from syncd.adapters.sql.mapping import TableMapping, table_mapping
+from syncd.adapters.sql.mapping import table_mapping
 from syncd.adapters.sql.reader import Reader
 from syncd.config import BindingConfig
 from syncd.errors import MappingError
@@ -81,10 +81,12 @@ def open_source(connection: Connection, binding: BindingConfig, mapping: Mapping
     """Opens the table; ``MappingError`` where a further column is missing or of another type than expected."""
     table = table_mapping(binding, crops=crops)
     further = further_columns(binding, crops=crops)
-    wide_info = describe(connection, replace(table, fields=table.fields | further))
+    declared: dict[str, Kind | None] = {each.name: each.kind for each in mapping.fields}
+    wide_info = describe(connection, replace(table, fields=table.fields | further), declared)
     fields = [_field(name, columns, wide_info.column(columns[0]).kind) for name, columns in further.items()]
     wide = SqlAdapter(connection, wide_info, replace(mapping, fields=(*mapping.fields, *fields)))
-    media = TableMapping(table.table, table.read, table.id_column, binding.columns.media.name, fields={})
+    media = replace(table, fields={}, media_column=binding.columns.media.name, frame_column=None)
+    media = replace(media, updated_at=None, updated_by=None, box=None)
     narrow = SqlAdapter(connection, describe(connection, media), replace(mapping, fields=()))
     # Looking up types opened a transaction.
     connection.rollback()

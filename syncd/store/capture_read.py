@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import any_of
 from syncd.adapters.sql.errors import READING, WRITING, asking
+from syncd.adapters.sql.stored import CompositeId
 from syncd.errors import MappingError
 from syncd.store.capture_script import DELETED, PRUNED, TRUNCATED
 from syncd.store.capture_target import EVENTS, Target, find_target
@@ -58,10 +59,12 @@ class _Position:
         return f"{self.server}:{self.triggers}:{self.oldest}"
 
 
-def find_capture(connection: Connection, table: str, id_column: str, state_schema: str) -> Target | None:
+def find_capture(
+    connection: Connection, table: str, id_column: str, state_schema: str, composite: CompositeId | None = None
+) -> Target | None:
     """The table, if its changes are captured: by all the triggers that this syncd installs, and none of them off."""
     try:
-        target = find_target(connection, table, id_column, state_schema)
+        target = find_target(connection, table, id_column, state_schema, composite)
     except MappingError:
         return None
     return target if installed(connection, target) else None

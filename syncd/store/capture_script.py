@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy.engine import Dialect
 
 from syncd.adapters.sql.quote import quote
+from syncd.adapters.sql.shown import id_in_sql
 from syncd.store.capture_target import EVENTS, Target
 
 CHANGED, DELETED, TRUNCATED, PRUNED = "U", "D", "T", "P"
@@ -56,7 +57,8 @@ def install_script(dialect: Dialect, target: Target, captured: str) -> list[str]
     """The statements that install a capture; ``captured`` is the name of syncd's table that takes the records."""
     state, table = quote(dialect, target.state_schema), _table(dialect, target)
     function = f"{state}.{quote(dialect, target.name)}"
-    names = {"id": quote(dialect, target.id_column), "table": _literal(target.identity)}
+    own = None if target.composite is None else id_in_sql(dialect, target.composite, "")
+    names = {"id": own or quote(dialect, target.id_column), "table": _literal(target.identity)}
     body = _FUNCTION.format(
         function=function,
         captured=f"{state}.{quote(dialect, captured)}",

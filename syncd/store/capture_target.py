@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from syncd.adapters.sql.errors import READING, asking
 from syncd.adapters.sql.quote import relation
+from syncd.adapters.sql.stored import CompositeId
 from syncd.config.names import TableName
 from syncd.errors import ConfigError, MappingError
 
@@ -28,13 +29,14 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_r
 
 @dataclass(frozen=True)
 class Target:
-    """A table of annotations, its id column, and the schema of syncd's own tables."""
+    """A table of annotations, its id column (or the several of a composite id), and the schema of syncd's tables."""
 
     oid: int
     table: TableName
     id_column: str
     state_schema: str
     partitioned: bool = False
+    composite: CompositeId | None = None
 
     @property
     def identity(self) -> str:
@@ -56,7 +58,9 @@ class Target:
         return f"syncd_{self.name}_{event}"
 
 
-def find_target(connection: Connection, table: str, id_column: str, state_schema: str) -> Target:
+def find_target(
+    connection: Connection, table: str, id_column: str, state_schema: str, composite: CompositeId | None = None
+) -> Target:
     """Looks the table up; ``MappingError`` where it is none, ``ConfigError`` where triggers cannot do this."""
     if connection.dialect.name != "postgresql":
         raise ConfigError(
@@ -76,7 +80,7 @@ def find_target(connection: Connection, table: str, id_column: str, state_schema
             remedy="Leave change capture: syncd polls by `columns.updated_at`.",
         )
     full = TableName(found["nspname"], found["relname"])
-    return Target(found["oid"], full, id_column, state_schema, partitioned=found["relkind"] == PARTITIONED)
+    return Target(found["oid"], full, id_column, state_schema, found["relkind"] == PARTITIONED, composite)
 
 
 def _hash(*parts: str) -> str:

@@ -20,18 +20,35 @@ from syncd.adapters.sql.clock import clock
 from syncd.adapters.sql.errors import READING, WRITING, asking, may_pass_later, said
 from syncd.adapters.sql.ids import not_given_yet
 from syncd.adapters.sql.insert import Inserter
+from syncd.adapters.sql.keys import Keys
 from syncd.adapters.sql.limits import LIMITS, Limits
 from syncd.adapters.sql.mapping import TableInfo
+from syncd.adapters.sql.places import Place
 from syncd.adapters.sql.quote import relation
 from syncd.adapters.sql.readback import Examiner, Found, NoAnswerError, raise_no_answers, read_back
 from syncd.adapters.sql.reader import Reader
 from syncd.adapters.sql.refusal import Refusals
 from syncd.adapters.sql.rights import explained
+from syncd.adapters.sql.shown import Shown, source
+from syncd.adapters.sql.stored import Lookup
 from syncd.adapters.sql.table_identity import place_of
 from syncd.adapters.sql.values import editor, why_unsendable
 from syncd.adapters.sql.write_portable import Write
 from syncd.errors import RightMissing
-from syncd.model import MEDIA_FIELD, Action, Change, Direction, Field, Holds, Kind, Mapping, Origin, Side, Snapshot
+from syncd.model import (
+    MEDIA_FIELD,
+    Action,
+    Change,
+    Direction,
+    Field,
+    Holds,
+    Kind,
+    Mapping,
+    Origin,
+    Side,
+    Snapshot,
+    Value,
+)
 from syncd.model.result import Judge, Result, Written
 from syncd.pipelining import ahead, batches
 
@@ -76,8 +93,17 @@ class SqlAdapter:
         fields = info.mapping.fields | {MEDIA_FIELD: (info.mapping.image_column,)}
         self._written = replace(info, mapping=replace(info.mapping, fields=fields))
         self._writing = replace(mapping, fields=(*mapping.fields, MEDIA))
+        self.keys = Keys(connection, info)
         self._writer: write_postgres.Writer | write_portable.Writer | None = None
         self._readers: dict[str, Reader] = {}
+        # The fields of which not every value can be written at all.
+        shown = Shown(connection.dialect, self._written.mapping)
+        self._doubtful = {
+            each.name: Place(shown, self._written, each.name, each.kind, self.keys)
+            for each in self._writing.fields
+            if self._written.mapping.fields[each.name][0] in info.mapping.stored
+            and info.writable(self._written.mapping.fields[each.name][0])
+        }
 
     def close(self) -> None:
         """Closes the reading connection; the writing one belongs to the caller."""
@@ -95,11 +121,19 @@ class SqlAdapter:
             identity = place_of(self.connection, self.info.mapping.table)
         if not count_rows:
             return Origin(identity=identity)
-        table = relation(self.connection.dialect, self.info.mapping.table)
+        table = self._annotations_in_table()
         with self._asking(READING):
             plain = self.connection.execution_options(no_parameters=True)
-            rows = plain.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
+            rows = plain.exec_driver_sql(f"SELECT count(*) FROM {table} AS counted").scalar_one()
         return Origin(identity=identity, rows=int(rows))
+
+    def _annotations_in_table(self) -> str:
+        """What stands behind FROM where the annotations of the written table are counted."""
+        mapping = self.info.mapping
+        if not mapping.rows.narrow:
+            return relation(self.connection.dialect, mapping.table)
+        bare = replace(mapping, read=mapping.table, fields={}, media_column=mapping.id_column)
+        return source(self.connection.dialect, replace(bare, frame_column=None, updated_at=None, updated_by=None))
 
     def now(self) -> datetime:
         """The server's clock; of a database without one (SQLite), this machine's."""
@@ -173,15 +207,17 @@ class SqlAdapter:
         """Which of these ids, that were read and not found, the table has all the same."""
         with self._asking(READING):
             certain = not self._row_security()
-            if self.info.mapping.read == self.info.mapping.table:
+            mapping = self.info.mapping
+            if mapping.read == mapping.table and mapping.rows.where is None:
                 return Written(frozenset(), certain)
             found = self._reader_of_table(()).with_ids_apart(ids)["annotation_id"]
         return Written(frozenset(found), certain)
 
     def not_given_yet(self, given: Collection[str]) -> frozenset[str]:
         """Which of these ids a sequence is still to give."""
-        column = self.info.id
-        numbers = {int(each): each for each in given if column.kind is Kind.INTEGER and ids.could_be_id(column, each)}
+        column, is_whole = self.info.id, self.info.mapping.composite_id is None
+        whole = column.kind is Kind.INTEGER and is_whole
+        numbers = {int(each): each for each in given if whole and ids.could_be_id(column, each)}
         if not self.is_postgres or not numbers:
             return frozenset()
         with asking(READING):
@@ -200,6 +236,8 @@ class SqlAdapter:
         """Reads the table that is written, whatever the relation that is read shows of it: ids and some fields."""
         mapping = self._written.mapping
         table = replace(mapping, read=mapping.table, media_column=mapping.id_column, updated_at=None, updated_by=None)
+        table = replace(table, rows=replace(table.rows, where=None), frame_column=None)
+        table = replace(table, fields={each.name: table.fields[each.name] for each in fields})
         info = replace(self.info, mapping=table, read=self.info.written)
         return Reader(self.connection, info, replace(self.mapping, fields=fields), self.arrow)
 
@@ -208,6 +246,9 @@ class SqlAdapter:
         by = self.info.mapping.updated_by
         if by is None or not self.info.writable(by):
             return None
+        stored = self.info.mapping.stored.get(by)
+        if stored is not None and stored.lookup is not None:
+            return self.keys.editor_shown(stored.lookup, actor)
         return editor(actor, self.info.written[by].holds)
 
     def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
@@ -218,8 +259,9 @@ class SqlAdapter:
         if not changes:
             return []
         outcome = _Outcome()
-        groups = self._groups(changes, outcome.refused)
         with self._asking(WRITING):
+            self._learn(changes)
+            groups = self._groups(changes, outcome.refused)
             self.writer.prepare()
             refusals = Refusals(self.connection, self.writer)
             examiner = Examiner(
@@ -255,17 +297,63 @@ class SqlAdapter:
         """What carries out compare-and-sets on this database."""
         if self._writer is None:
             kind = write_postgres.Writer if self.is_postgres else write_portable.Writer
-            self._writer = kind(self.connection, self._written, self._writing)
+            self._writer = kind(self.connection, self._written, self._writing, self.keys)
         return self._writer
+
+    def _learn(self, changes: Sequence[Change]) -> None:
+        """Looks up the keys of everything that is about to be written, in one question for each lookup."""
+        self.keys.forget()
+        asked: defaultdict[Lookup, dict[Value, None]] = defaultdict(dict)
+        for change in changes if self._doubtful else ():
+            for name, value in self._values(change):
+                lookup = self._lookup_of(name)
+                if lookup is not None and value is not None:
+                    asked[lookup][value] = None
+        by = self._lookup_by(self.info.mapping.updated_by)
+        if by is not None:
+            asked[by] |= dict.fromkeys(editor(each.actor, None) for each in changes)
+        for lookup, values in asked.items():
+            self.keys.learn(lookup, values)
+
+    def _lookup_of(self, field: str) -> Lookup | None:
+        names = self._written.mapping.fields[field]
+        return self._lookup_by(names[0]) if len(names) == 1 else None
+
+    def _lookup_by(self, name: str | None) -> Lookup | None:
+        stored = self.info.mapping.stored.get(name or "")
+        return None if stored is None else stored.lookup
+
+    def _values(self, change: Change) -> Iterator[tuple[str, Value]]:
+        """(field, value) of everything that a change writes."""
+        if change.action is Action.DELETE:
+            return
+        if isinstance(change.new, dict):
+            yield from change.new.items()
+            if change.media is not None:
+                yield MEDIA_FIELD, change.media
+        elif change.field is not None:
+            yield change.field, change.new
+
+    def _why_not(self, change: Change) -> str | None:
+        """Why a change cannot be written, whatever the database says of it."""
+        rows = self.info.mapping.rows
+        if change.action is Action.DELETE and rows.append is not None and rows.deleted is None:
+            return "a row of an append-only table is never deleted: name in columns.deleted the column that says so"
+        for name, value in self._values(change) if self._doubtful else ():
+            why = self._doubtful[name].why_not(value) if name in self._doubtful else None
+            if why is not None:
+                return f"{name}: {why}"
+        return None
 
     def _groups(self, changes: Sequence[Change], refused: dict[int, str]) -> dict[Group, list[int]]:
         """The positions of the changes that can go into one statement; those that no statement takes are left out."""
         groups: defaultdict[Group, list[int]] = defaultdict(list)
+        could_be = ids.judge_of(self.info)
         earlier: Counter[tuple[str, Action, str | None]] = Counter()
         for position, change in enumerate(changes):
-            why = why_unsendable(change)
+            why = why_unsendable(change) or self._why_not(change)
             identifier = str(change.annotation_id)
-            if change.annotation_id is not None and not ids.could_be_id(self.info.id, identifier):
+            if change.annotation_id is not None and not could_be(identifier):
                 if change.action is Action.INSERT:
                     refused[position] = f"{identifier!r} cannot be an id: the column is {self.info.id.type_name}"
             elif why is not None:

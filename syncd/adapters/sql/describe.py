@@ -14,6 +14,7 @@ from sqlalchemy.sql import sqltypes
 from syncd.adapters.sql import mysql
 from syncd.adapters.sql.clock import stamp_zone
 from syncd.adapters.sql.describe_postgres import columns_of_query, columns_of_relation
+from syncd.adapters.sql.describe_shown import faults_of, resolved, shown_columns, tables_of, with_sizes
 from syncd.adapters.sql.encoding import codec_of, doubtful_encoding
 from syncd.adapters.sql.errors import READING, asking, said
 from syncd.adapters.sql.ids import IDENTITY, find_owner
@@ -32,8 +33,13 @@ _TEXTS = frozenset((Kind.TEXT, Kind.UUID))
 ACTOR_LENGTH = len("syncd")
 
 
-def describe(connection: Connection, mapping: TableMapping) -> TableInfo:
-    """Describes the written table and the relation that is read; ``MappingError`` names all that is wrong."""
+def describe(
+    connection: Connection, mapping: TableMapping, declared: dict[str, Kind | None] | None = None
+) -> TableInfo:
+    """Describes the written table and the relation that is read; ``MappingError`` names all that is wrong.
+
+    ``declared`` are the kinds that FiftyOne has declared of fields: they decide what a path into JSON leads to.
+    """
     with asking(READING):
         written = columns_of(connection, mapping.table)
         if mapping.read == mapping.table:
@@ -48,12 +54,20 @@ def describe(connection: Connection, mapping: TableMapping) -> TableInfo:
         stamps = [each[mapping.updated_at] for each in (read, written) if mapping.updated_at in each]
         naive = connection.dialect.name == "postgresql" and not all(each.zoned for each in stamps)
         zone = stamp_zone(connection) if naive else None
-    info = TableInfo(mapping, written, read, zone)
-    faults = list(dict.fromkeys(_faults(info)))
+        physical, mapping = written, with_sizes(mapping, read)
+        referred, faults = tables_of(mapping, lambda name: _columns_if_any(connection, name))
+        where = "the SELECT of `read`" if mapping.read_is_query else mapping.read
+        faults += faults_of(mapping, where, read, referred)
+        if not faults:
+            mapping = resolved(connection, mapping, read, referred, declared or {})
+            faults += faults_of(mapping, where, read, referred)
+        written, read = shown_columns(mapping, written, referred), shown_columns(mapping, read, referred)
+    info = TableInfo(mapping, written, read, zone, physical=physical, referred=referred)
+    faults = list(dict.fromkeys([*faults, *_faults(info)]))
     if faults:
         raise MappingError("The mapping does not fit the database: " + "; ".join(faults) + ".", remedy=MEND)
     with asking(READING):
-        owner = find_owner(connection, mapping, info.id)
+        owner = find_owner(connection, info)
         return replace(
             info,
             owner=owner,
@@ -99,13 +113,13 @@ def _faults(info: TableInfo) -> Iterator[str]:
 
 
 def _missing(info: TableInfo) -> Iterator[str]:
+    """What the written table lacks; of the one that is read it is said already."""
     mapping = info.mapping
-    where = "the SELECT of `read`" if mapping.read_is_query else mapping.read
-    for name in mapping.read_columns:
-        if name not in info.read:
-            yield f"{where} has no column {name!r}{_hint(name, info.read)}"
-    if mapping.id_column not in info.written:
-        yield f"{mapping.table} has no column {mapping.id_column!r}{_hint(mapping.id_column, info.written)}"
+    needed = [*mapping.id_columns, *(name for name, _ in mapping.rows.insert)]
+    needed += [mapping.rows.version[0]] if mapping.rows.version else []
+    for name in needed:
+        if name not in info.physical:
+            yield f"{mapping.table} has no column {name!r}{_hint(name, info.physical)}"
 
 
 def _hint(name: str, columns: dict[str, ColumnInfo]) -> str:
@@ -143,6 +157,13 @@ def columns_of(connection: Connection, name: str) -> dict[str, ColumnInfo]:
             remedy="Mend `table` or `read` of the binding, then run `syncd doctor`.",
         )
     return found
+
+
+def _columns_if_any(connection: Connection, name: str) -> dict[str, ColumnInfo] | None:
+    try:
+        return columns_of(connection, name)
+    except MappingError:
+        return None
 
 
 def _query(connection: Connection, mapping: TableMapping, written: dict[str, ColumnInfo]) -> dict[str, ColumnInfo]:

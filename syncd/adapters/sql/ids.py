@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +14,8 @@ from sqlalchemy import Connection
 from syncd.adapters.sql.arrays import array
 from syncd.adapters.sql.encoding import can_hold
 from syncd.adapters.sql.mapping import ColumnInfo, IdOwner, TableInfo, TableMapping
-from syncd.adapters.sql.quote import quote, relation
+from syncd.adapters.sql.quote import quote, relation, split_name
+from syncd.adapters.sql.shown import Shown
 from syncd.model import Kind
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -37,6 +39,36 @@ def could_be_id(column: ColumnInfo, text: str) -> bool:
     return is_sendable(text) and (column.holds is None or can_hold(column.holds.encoding, text))
 
 
+def judge_of(info: TableInfo) -> Callable[[str], bool]:
+    """What says whether a row of the table can have an id, whose parts its columns must be able to hold."""
+    columns = info.ids
+    if info.mapping.composite_id is None:
+        return partial(could_be_id, columns[0])
+
+    def could_be(text: str) -> bool:
+        parts = info.parts(text)
+        return parts is not None and all(map(could_be_id, columns, parts))
+
+    return could_be
+
+
+def columns_of_ids(info: TableInfo, ids: Collection[str]) -> list[list[str]]:
+    """What the columns that make up the id hold of these: a list for each column."""
+    if info.mapping.composite_id is None:
+        return [list(ids)]
+    rows = [info.parts(each) or () for each in ids]
+    return [[row[at] for row in rows] for at in range(len(info.ids))]
+
+
+def with_ids(names: Sequence[str], casts: Sequence[str], given: Sequence[str]) -> str:
+    """PostgreSQL's condition on rows with certain ids, given as an array of each part."""
+    arrays = [f"{each}::{cast}[]" for each, cast in zip(given, casts, strict=True)]
+    if len(names) == 1:
+        return f"{names[0]} = ANY({arrays[0]})"
+    # The first part alone is an index's business too.
+    return f"{names[0]} = ANY({arrays[0]}) AND ({', '.join(names)}) IN (SELECT * FROM unnest({', '.join(arrays)}))"
+
+
 def is_sendable(text: str) -> bool:
     """Whether a database takes this text at all: no NUL character, no half of a surrogate pair."""
     return _UNSENDABLE.search(text) is None
@@ -44,6 +76,11 @@ def is_sendable(text: str) -> bool:
 
 def draw(connection: Connection, info: TableInfo, expression: str, count: int) -> list[str]:
     """Ids that the owner's expression makes and no row has; fewer than asked for where it repeats itself."""
+    if connection.dialect.name != "postgresql":
+        return _after_the_largest(connection, info, count)
+    if expression == LARGEST:
+        expression = _largest_in_sql(connection, info)
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"ids of {info.mapping.table}",))
     cast = info.id.cast.replace(":", "\\:")
     made = expression.replace(":", "\\:")
     drawing = sa.text(f"SELECT CAST(CAST(({made}) AS {cast}) AS text) FROM generate_series(1, :count)")
@@ -65,15 +102,52 @@ def draw(connection: Connection, info: TableInfo, expression: str, count: int) -
 
 def taken(connection: Connection, info: TableInfo, ids: Collection[str]) -> set[str]:
     """Which of these ids a row of the written relation has, whether or not the one that is read shows it."""
-    table, name = relation(connection.dialect, info.mapping.table), quote(connection.dialect, info.id.name)
-    if connection.dialect.name != "postgresql":
-        column: sa.ColumnClause[str | int] = sa.column(info.id.name)
-        given = [int(each) if info.id.kind is Kind.INTEGER else each for each in ids]
-        chosen = sa.select(column).select_from(sa.text(table)).where(column.in_(given))
-        return {str(each) for each in connection.execute(chosen).scalars()}
-    statement = f"SELECT {name}::text FROM {table} WHERE {name} = ANY(".replace("%", "%%")
-    rows = connection.exec_driver_sql(f"{statement}%s::{info.id.cast.replace('%', '%%')}[])", (array(list(ids)),))
+    dialect, shown = connection.dialect, Shown(connection.dialect, info.mapping)
+    table = relation(dialect, info.mapping.table)
+    given = columns_of_ids(info, ids)
+    if dialect.name != "postgresql":
+        statement = f"SELECT {shown.id_of('t')} FROM {table} AS t WHERE ".replace(":", "\\:")
+        bound, parameters = portable_condition(info, [f"t.{quote(dialect, each.name)}" for each in info.ids], given)
+        return {str(each) for each in connection.execute(sa.text(statement + bound), parameters).scalars()}
+    names = [f"t.{quote(dialect, each.name)}".replace("%", "%%") for each in info.ids]
+    casts = [each.cast.replace("%", "%%") for each in info.ids]
+    condition = with_ids(names, casts, ["%s"] * len(names))
+    statement = f"SELECT {shown.id_of('t')} FROM {table} AS t WHERE ".replace("%", "%%")
+    arrays = tuple(array(each) for each in given)
+    rows = connection.exec_driver_sql(statement + condition, arrays if len(arrays) == 1 else (arrays[0], *arrays))
     return {str(row[0]) for row in rows}
+
+
+def portable_condition(
+    info: TableInfo, names: Sequence[str], given: Sequence[Sequence[str]]
+) -> tuple[str, dict[str, object]]:
+    """The condition on rows with certain ids for any database, with its parameters."""
+    rows = [
+        [int(part) if column.kind is Kind.INTEGER else part for column, part in zip(info.ids, row, strict=True)]
+        for row in zip(*given, strict=True)
+    ]
+    parameters = {f"id_{at}_{of}": part for at, row in enumerate(rows) for of, part in enumerate(row)}
+    quoted = [each.replace(":", "\\:") for each in names]
+    if len(names) == 1:
+        return f"{quoted[0]} IN ({', '.join(f':{each}' for each in parameters)})", parameters
+    same = (" AND ".join(f"{name} = :id_{at}_{of}" for of, name in enumerate(quoted)) for at in range(len(rows)))
+    return f"({' OR '.join(f'({each})' for each in same)})", parameters
+
+
+LARGEST = "the largest and one"
+"""Stands for the expression of ids that follow the largest one (``mint: max``)."""
+
+
+def _largest_in_sql(connection: Connection, info: TableInfo) -> str:
+    table, name = relation(connection.dialect, info.mapping.table), quote(connection.dialect, info.id.name)
+    return f"(SELECT coalesce(max({name}), 0) FROM {table}) + row_number() OVER ()"
+
+
+def _after_the_largest(connection: Connection, info: TableInfo, count: int) -> list[str]:
+    table, name = relation(connection.dialect, info.mapping.table), quote(connection.dialect, info.id.name)
+    plain = connection.execution_options(no_parameters=True)
+    largest = int(plain.exec_driver_sql(f"SELECT coalesce(max({name}), 0) FROM {table}").scalar_one())
+    return [str(largest + 1 + each) for each in range(count)]
 
 
 IDENTITY = "identity"
@@ -143,8 +217,34 @@ class _Column:
     instead: bool
 
 
-def find_owner(connection: Connection, mapping: TableMapping, column: ColumnInfo) -> IdOwner | None:
+def find_owner(connection: Connection, info: TableInfo) -> IdOwner | None:
     """Who gives a new row of the written relation its id; ``None`` where nobody does."""
+    if info.mapping.composite_id is None:
+        return owner_of(connection, info.mapping, info.id)
+    return _owner_of_parts(connection, info)
+
+
+def _owner_of_parts(connection: Connection, info: TableInfo) -> IdOwner | None:
+    """Of an id of several columns each comes from its row (the image, a constant), or from the database."""
+    mapping = info.mapping
+    mapped = [mapping.image_column, *(name for names in mapping.fields.values() for name in names)]
+    given = {column for name in mapped if info.writable(name) for column in mapping.behind(name)}
+    given |= {name for name, _ in mapping.rows.insert}
+    for column in info.ids:
+        if column.name in given:
+            continue
+        if connection.dialect.name == "postgresql":
+            expression, tells = _in_postgres(connection, mapping, column.name)
+            made = expression is not None or tells
+        else:
+            made = column.default == IDENTITY or (column.default is not None and makes_values(column.default))
+        if not made:
+            return None
+    return IdOwner(tells=True)
+
+
+def owner_of(connection: Connection, mapping: TableMapping, column: ColumnInfo) -> IdOwner | None:
+    """The same of an id in one column: as the catalogue says, else as the configuration does (``mint``)."""
     longest = column.holds.max_length if column.holds else None
     room = longest is None or longest >= _LENGTH_OF_UUID
     uuid = column.kind is Kind.UUID or (column.kind is Kind.TEXT and room)
@@ -153,16 +253,29 @@ def find_owner(connection: Connection, mapping: TableMapping, column: ColumnInfo
     else:
         expression = None
         tells = column.default == IDENTITY or (column.default is not None and makes_values(column.default))
+    if expression is None and not tells and mapping.mint is not None:
+        return _minted(connection, mapping, column)
     if expression is None and not tells and not uuid:
         return None
     return IdOwner(expression, tells, uuid)
+
+
+def _minted(connection: Connection, mapping: TableMapping, column: ColumnInfo) -> IdOwner:
+    if mapping.mint == "uuid":
+        return IdOwner(uuid=True)
+    if mapping.mint == "max" or connection.dialect.name != "postgresql":
+        return IdOwner(LARGEST)
+    schema, table = split_name(mapping.table)
+    parts = [quote(connection.dialect, each) for each in (schema, f"{table}_{column.name}_seq") if each]
+    return IdOwner(_next_of(".".join(parts)))
 
 
 def nobody(mapping: TableMapping, column: ColumnInfo) -> str:
     """What is said, and advised, where new rows get no id from anybody."""
     return (
         f"nobody gives new rows of {mapping.table} an id: {column.name!r} is {column.type_name} and has no default "
-        "that makes one. Give the column a default (an identity, or a sequence's next number)"
+        "that makes one. Give the column a default (an identity, or a sequence's next number), or say in `columns.id` "
+        "who does (`mint`)"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy.engine import Dialect
 
-from syncd.adapters.sql.mapping import TableMapping
 from syncd.config.names import parse_table_name
 
 
@@ -36,11 +35,6 @@ def relation(dialect: Dialect, name: str) -> str:
 def query(text: str) -> str:
     """A SELECT of the configuration as a part of another; it may end in a semicolon or in a comment."""
     return f"(\n{text.strip().rstrip(';')}\n)"
-
-
-def source(dialect: Dialect, mapping: TableMapping) -> str:
-    """What stands behind FROM when annotations are read."""
-    return query(mapping.read) if mapping.read_is_query else relation(dialect, mapping.read)
 
 
 def name_in_sql(dialect: Dialect, name: str) -> str:

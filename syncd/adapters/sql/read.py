@@ -15,6 +15,7 @@ from syncd.adapters.sql.clock import in_utc
 from syncd.adapters.sql.encoding import decoded
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.quote import quote
+from syncd.adapters.sql.stored import HELD
 from syncd.model import Field, Kind, Mapping, Side, dtype
 from syncd.model.canonical import canonical, canonical_id, with_problems
 from syncd.model.snapshot import TIMESTAMP_DTYPE, column, empty, schema
@@ -26,13 +27,15 @@ ID, MEDIA, FRAME, EDITED_AT, ACTOR = "annotation_id", "media", "frame", "edited_
 class RawColumn:
     """One column of the raw frame: the database's column, and the kind in which it is read.
 
-    ``text`` names a further column of the frame, for what has no value of that kind: it is shown as it is.
+    ``text`` names a further column of the frame, for what has no value of that kind: it is shown as it is. ``held``
+    names the one for what the table holds where the column is made of something else.
     """
 
     alias: str
     name: str
     kind: Kind
     text: str | None = None
+    held: str | None = None
 
 
 def raw_columns(info: TableInfo, mapping: Mapping) -> list[RawColumn]:
@@ -49,15 +52,28 @@ def raw_columns(info: TableInfo, mapping: Mapping) -> list[RawColumn]:
         kind = Kind.FLOAT if each.kind is Kind.BOX else each.kind
         for index, name in enumerate(table.fields[each.name]):
             # Numbered: an attribute's name may be longer than a name in SQL.
-            columns.append(RawColumn(f"raw.{position}.{index}", name, kind, f"text.{position}.{index}"))
+            held = f"held.{position}.{index}" if table.holds_more(name) else None
+            columns.append(RawColumn(f"raw.{position}.{index}", name, kind, f"text.{position}.{index}", held))
     return columns
+
+
+def with_held(columns: list[RawColumn]) -> list[RawColumn]:
+    """The same, with a column of text behind each for what the table holds of it."""
+    return [
+        column
+        for each in columns
+        for column in (each, *([RawColumn(each.held, HELD + each.name, Kind.TEXT)] if each.held else ()))
+    ]
 
 
 def select_list(dialect: Dialect, info: TableInfo, mapping: Mapping) -> str:
     """The columns of a PostgreSQL SELECT, cast so that every reader gets one plain type per kind."""
     parts: list[str] = []
-    for each in raw_columns(info, mapping):
+    for each in with_held(raw_columns(info, mapping)):
         source = f"src.{quote(dialect, each.name)}"
+        if each.name.startswith(HELD) and each.name not in info.read:
+            parts.append(f"{source} AS {quote(dialect, each.alias)}")
+            continue
         if each.alias == EDITED_AT:
             parts.append(f"{_stamp(source, info)} AS {quote(dialect, each.alias)}")
             continue
@@ -109,6 +125,7 @@ def finish(raw: pl.DataFrame, info: TableInfo, mapping: Mapping) -> pl.DataFrame
         raw = _of_bytes(raw, info, mapping)
     absent = {FRAME: pl.String(), EDITED_AT: TIMESTAMP_DTYPE, ACTOR: pl.String()}
     absent |= {each.text: pl.String() for each in raw_columns(info, mapping) if each.text is not None}
+    absent |= {f"held.{each.removeprefix('text.')}": pl.String() for each in absent if each.startswith("text.")}
     raw = raw.with_columns(pl.lit(None, type_).alias(name) for name, type_ in absent.items() if name not in raw.columns)
     values, broken = [], {}
     for position, each in enumerate(mapping.fields):
@@ -140,7 +157,7 @@ def _value(raw: pl.DataFrame, field: Field, parts: list[str]) -> tuple[pl.Expr, 
     if field.kind is Kind.BOX:
         return _box(parts)
     name = f"raw.{parts[0]}"
-    value, text = pl.col(name), pl.col(f"text.{parts[0]}")
+    value, text = pl.col(name), pl.coalesce(f"text.{parts[0]}", f"held.{parts[0]}")
     usable = value
     if field.kind is Kind.FLOAT:
         value = _number(parts[0])
@@ -157,7 +174,7 @@ def _value(raw: pl.DataFrame, field: Field, parts: list[str]) -> tuple[pl.Expr, 
 def _box(parts: list[str]) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
     """The same of four columns, of which all must hold a number for there to be a box."""
     numbers = [_number(part) for part in parts]
-    shown = [pl.coalesce(f"text.{part}", _number(part).cast(pl.String)) for part in parts]
+    shown = [pl.coalesce(f"text.{part}", f"held.{part}", _number(part).cast(pl.String)) for part in parts]
     whole = pl.all_horizontal([each.is_finite().fill_null(value=False) for each in numbers])
     # By way of an array: concat_list takes fifty times as long.
     together = pl.concat_arr(numbers).arr.to_list()

@@ -16,11 +16,14 @@ from syncd.adapters.sql.clock import earliest
 from syncd.adapters.sql.describe import columns_of
 from syncd.adapters.sql.encoding import decoded, doubtful_encoding
 from syncd.adapters.sql.errors import READING, asking
-from syncd.adapters.sql.ids import could_be_id
+from syncd.adapters.sql.ids import columns_of_ids, could_be_id, judge_of, portable_condition, with_ids
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo, TableMapping
+from syncd.adapters.sql.mysql import is_mysql
 from syncd.adapters.sql.parse import frame_of_rows
-from syncd.adapters.sql.quote import quote, relation, source
-from syncd.adapters.sql.read import RawColumn, finish, raw_columns, select_list
+from syncd.adapters.sql.quote import quote, relation
+from syncd.adapters.sql.read import RawColumn, finish, raw_columns, select_list, with_held
+from syncd.adapters.sql.shown import source
+from syncd.adapters.sql.stored import PART
 from syncd.model import LABEL, Kind, Mapping
 
 BATCH = 5_000
@@ -76,7 +79,7 @@ class Reader:
 
     def with_ids(self, ids: Collection[str]) -> pl.DataFrame:
         """The rows with these ids, as this connection's transaction sees them."""
-        known = sorted(each for each in set(ids) if self._could_be_read(each))
+        known = self._readable(ids)
         size = BATCH if self.arrow is not None else PORTABLE_BATCH
         batches = [known[start : start + size] for start in range(0, max(1, len(known)), size)]
         return pl.concat([self._framed(list(self._with_ids(each))) for each in batches])
@@ -88,34 +91,48 @@ class Reader:
         """
         if self.arrow is None:
             return self.with_ids(ids)
-        known = sorted(each for each in set(ids) if self._could_be_read(each))
-        name = self.info.mapping.id_column
-        chosen = f" WHERE src.{self._quote(name)} = ANY({array_literal(known)}::{self.info.read[name].cast}[])"
-        return self._many(chosen)
+        known = self._readable(ids)
+        names, casts = self._id_columns()
+        literals = [array_literal(each) for each in columns_of_ids(self.info, known)]
+        return self._many(f" WHERE {with_ids(names, casts, literals)}")
 
-    def _could_be_read(self, text: str) -> bool:
-        read = self.info.read[self.info.mapping.id_column]
-        return could_be_id(self.info.id, text) and (read == self.info.id or could_be_id(read, text))
+    def _id_columns(self) -> tuple[list[str], list[str]]:
+        """The columns that make up the id where it is read, and the types in which its parts are given."""
+        mapping = self.info.mapping
+        if mapping.composite_id is None:
+            return [f"src.{self._quote(mapping.id_column)}"], [self.info.read[mapping.id_column].cast]
+        parts = mapping.composite_id.columns
+        return [f"src.{self._quote(PART + each)}" for each in parts], [self.info.in_table(each).cast for each in parts]
+
+    def _readable(self, ids: Collection[str]) -> list[str]:
+        """Those of the ids that can be ones where they are read, in order."""
+        could_be, read = judge_of(self.info), self.info.read[self.info.mapping.id_column]
+        found = sorted(each for each in set(ids) if could_be(each))
+        if self.info.mapping.composite_id is not None or read == self.info.id:
+            return found
+        return [each for each in found if could_be_id(read, each)]
 
     def _with_ids(self, ids: list[str]) -> Iterator[Sequence[object]]:
         if not ids:
             return
-        name = self.info.mapping.id_column
-        column = f"src.{self._quote(name)}"
+        names, casts = self._id_columns()
+        given = columns_of_ids(self.info, ids)
         if self.arrow is not None:
-            dialect = self.connection.dialect
-            columns = select_list(dialect, self.info, self.mapping)
-            before = f"SELECT {columns} FROM {self._source()} AS src WHERE {column} = ANY("
+            columns = select_list(self.connection.dialect, self.info, self.mapping)
             # A percent sign in a name or in a SELECT of the configuration is no parameter.
-            statement = before.replace("%", "%%") + f"%s::{self.info.read[name].cast.replace('%', '%%')}[])"
-            yield from self.connection.exec_driver_sql(statement, (array(ids),))
+            before = f"SELECT {columns} FROM {self._source()} AS src WHERE ".replace("%", "%%")
+            arrays = tuple(map(array, given))
+            chosen = with_ids(_escaped(names), _escaped(casts), ["%s"] * len(names))
+            yield from self.connection.exec_driver_sql(
+                before + chosen, arrays if len(arrays) == 1 else (arrays[0], *arrays)
+            )
             return
-        typed = [int(each) if self.info.id.kind is Kind.INTEGER else each for each in ids]
-        statement = self._portable(f" WHERE {column} IN ").replace(":", "\\:") + ":ids"
-        bound = sa.text(statement).bindparams(sa.bindparam("ids", expanding=True))
+        condition, parameters = portable_condition(self.info, names, given)
+        statement = self._portable(" WHERE ").replace(":", "\\:") + condition
         # A database may take other texts for the same; the id is the first of what is read.
         asked = set(ids)
-        yield from (row for row in self.connection.execute(bound, {"ids": typed}) if str(row[0]) in asked)
+        rows = self.connection.execute(sa.text(statement), parameters)
+        yield from (row for row in rows if str(row[0]) in asked or not is_mysql(self.connection.dialect))
 
     def _many(self, where: str) -> pl.DataFrame:
         if self.arrow is not None:
@@ -130,7 +147,7 @@ class Reader:
 
     def _columns(self) -> list[RawColumn]:
         """The raw columns of a row as it comes over the writing connection."""
-        columns = raw_columns(self.info, self.mapping)
+        columns = with_held(raw_columns(self.info, self.mapping))
         if self.arrow is None:
             return columns
         rows: list[RawColumn] = []
@@ -141,7 +158,7 @@ class Reader:
         return rows
 
     def _portable(self, where: str) -> str:
-        columns = ", ".join(f"src.{self._quote(each.name)}" for each in raw_columns(self.info, self.mapping))
+        columns = ", ".join(f"src.{self._quote(each.name)}" for each in self._columns())
         return f"SELECT {columns} FROM {self._source()} AS src{where}"
 
     def _source(self) -> str:
@@ -149,6 +166,10 @@ class Reader:
 
     def _quote(self, name: str) -> str:
         return quote(self.connection.dialect, name)
+
+
+def _escaped(parts: Sequence[str]) -> list[str]:
+    return [each.replace("%", "%%") for each in parts]
 
 
 def count_labels(connection: Connection, mapping: TableMapping) -> dict[str, int]:

@@ -6,14 +6,20 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 from sqlalchemy.sql import sqltypes
+from sqlalchemy.sql.expression import ClauseElement
 
+from syncd.adapters.sql.keys import Keys
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.mysql import is_mysql, is_short_float, same_float, same_text
-from syncd.adapters.sql.quote import split_name
+from syncd.adapters.sql.places import Place
+from syncd.adapters.sql.quote import relation, split_name
+from syncd.adapters.sql.shown import Shown
+from syncd.adapters.sql.stored import Append
 from syncd.adapters.sql.values import editor, part_of, to_driver
 from syncd.model import BOX, FLAG, MEDIA_FIELD, Action, Change, Content, Kind, Mapping
 
@@ -29,13 +35,19 @@ Inserted = Callable[[], "list[str | None]"]
 class Writer:
     """Writes to one table over one connection, inside the caller's transaction."""
 
-    def __init__(self, connection: Connection, info: TableInfo, mapping: Mapping) -> None:
+    def __init__(self, connection: Connection, info: TableInfo, mapping: Mapping, keys: Keys) -> None:
         schema, name = split_name(info.mapping.table)
         self.connection = connection
         self.info = info
         self.mapping = mapping
+        self.keys = keys
+        self.rows = info.mapping.rows
+        self.shown = Shown(connection.dialect, info.mapping)
         self.table = sa.Table(name, sa.MetaData(), schema=schema, autoload_with=connection)
-        self.id = self.table.c[info.mapping.id_column]
+        self.row = relation(connection.dialect, info.mapping.table)
+        self.id: ColumnElement[Any] = self.table.c[info.mapping.id_columns[0]]
+        if info.mapping.composite_id is not None:
+            self.id = sa.literal_column(_in_text(self.shown.id_of(self.row)))
 
     def prepare(self) -> None:
         """Nothing to prepare."""
@@ -47,15 +59,20 @@ class Writer:
         """A statement like the one that carries out this change, for no row at all."""
         if change.action is Action.UPDATE:
             statement: sa.Executable = (
-                sa.update(self.table).where(sa.false()).values(self._new(change) | self._stamps(change))
+                sa.update(self.table).where(sa.false()).values(self._new(change) | self._stamps(change, of=self.row))
             )
         elif change.action is Action.DELETE:
             statement = sa.delete(self.table).where(sa.false())
         else:
             given = self._given(change) | self._stamps(change)
-            values = sa.select(*(sa.literal(value, self.table.c[name].type) for name, value in given.items()))
+            values = sa.select(*(self._literal(name, value) for name, value in given.items()))
             statement = sa.insert(self.table).from_select(list(given), values.where(sa.false()))
         return lambda: self.connection.execute(statement)
+
+    def _literal(self, name: str, value: object) -> ColumnElement[Any]:
+        if isinstance(value, ClauseElement):
+            return value  # type: ignore[return-value]
+        return sa.literal(value, self.table.c[name].type)
 
     def update(self, field: str, changes: Sequence[Change]) -> Write:
         """Sets one field where it still holds what the diff saw."""
@@ -64,13 +81,12 @@ class Writer:
         def one(change: Change) -> int:
             new = self._new(change)
             guards = [self._unchanged(field, name, change.old, index) for index, name in enumerate(columns)]
-            statement = sa.update(self.table).where(self._is(change), *guards).values(new | self._stamps(change))
-            return self._count(statement, change, guards)
+            return self._change(change, new, guards)
 
         return partial(_hit, changes, one)
 
     def delete(self, changes: Sequence[Change]) -> Write:
-        """Deletes rows that still hold every value the diff saw."""
+        """Deletes rows that still hold every value the diff saw; or marks them as deleted, where the lab does that."""
 
         def one(change: Change) -> int:
             guards = [
@@ -80,9 +96,46 @@ class Writer:
                 for index, column in enumerate(self.info.mapping.fields[name])
                 if column in self.info.written
             ]
+            if self.rows.deleted is not None:
+                return self._change(change, {self.rows.deleted.column: self._deletion()}, guards)
             return self._count(sa.delete(self.table).where(self._is(change), *guards), change, guards)
 
         return partial(_hit, changes, one)
+
+    def _change(self, change: Change, new: dict[str, object], guards: list[ColumnElement[bool]]) -> int:
+        """Sets columns of a row that is still there; or adds a newer row."""
+        guards = [*guards, *self._still()]
+        sets = new | self._stamps(change, of=self.row)
+        if self.rows.append is not None:
+            return self._append(self.rows.append, change, sets, guards)
+        return self._count(sa.update(self.table).where(self._is(change), *guards).values(sets), change, guards)
+
+    def _still(self) -> list[ColumnElement[bool]]:
+        """That the row is an annotation: the newest of its id, and not deleted."""
+        return [sa.text(_in_text(each)) for each in self.shown.conditions(self.row, self.info.mapping.table)]  # type: ignore[misc]
+
+    def _append(
+        self, append: Append, change: Change, sets: dict[str, object], guards: Sequence[ColumnElement[bool]]
+    ) -> int:
+        row: dict[str, ColumnElement[Any]] = {}
+        for name, column in self.info.physical.items():
+            own = self.table.c[name]
+            if name == append.newest and name not in sets:
+                now: Any = datetime.now(timezone.utc).replace(tzinfo=None)
+                row[name] = sa.literal(now, own.type) if column.kind is Kind.TIMESTAMP else own + 1
+            elif name != append.key and not column.generated:
+                row[name] = self._literal(name, sets[name]) if name in sets else own
+        chosen = sa.select(*row.values()).select_from(self.table).where(self._is(change), *guards)
+        return self.connection.execute(sa.insert(self.table).from_select(list(row), chosen)).rowcount
+
+    def _deletion(self) -> object:
+        """What is written to a row that is deleted."""
+        deleted = self.rows.deleted
+        assert deleted is not None, "rows are marked as deleted"
+        if deleted.set != "now":
+            return deleted.set
+        now = datetime.now(timezone.utc).replace(tzinfo=None)
+        return now.date() if self.info.in_table(deleted.column).kind is Kind.DATE else now
 
     def _count(self, statement: sa.Update | sa.Delete, change: Change, guards: Sequence[ColumnElement[bool]]) -> int:
         """Carries out a statement; how many rows it was about, which of a view only the rows themselves say."""
@@ -94,14 +147,29 @@ class Writer:
         return found
 
     def insert(self, changes: Sequence[Change]) -> Inserted:
-        """Inserts rows; missing values are left to the columns' defaults. A row with that id is never touched."""
+        """Inserts rows; missing values are left to the columns' defaults. A row with that id is never touched.
+
+        But for one that is marked as deleted: that is brought back, with the values of the change.
+        """
 
         def one(change: Change) -> list[str | None]:
-            if self.connection.execute(sa.select(self.id).where(self._is(change))).first() is not None:
-                return []
-            return self._insert({self.info.mapping.id_column: self._id(change)} | self._given(change), change)
+            # Of an append-only table the newest row counts, and that only if it is live.
+            there = [self._is(change), *(self._still() if self.rows.append is not None else ())]
+            if self.connection.execute(sa.select(self.id).where(*there)).first() is not None:
+                return self._revived(change)
+            return self._insert(self._given(change) | self._id(change), change)
 
         return lambda: [told for change in changes for told in one(change)]
+
+    def _revived(self, change: Change) -> list[str | None]:
+        """Brings back a row that is marked as deleted; nothing where it is not."""
+        deleted = self.rows.deleted
+        if deleted is None or self.rows.append is not None:
+            return []
+        sets = self._given(change) | self._stamps(change, of=self.row) | {deleted.column: deleted.clear}
+        live = sa.text(_in_text(f"NOT coalesce({self.shown.live(self.row)}, 0)"))
+        done = self.connection.execute(sa.update(self.table).where(self._is(change), live).values(sets))
+        return [change.annotation_id] if done.rowcount else []
 
     def insert_nameless(self, change: Change) -> Inserted:
         """Inserts a row to which the database gives its id."""
@@ -111,40 +179,71 @@ class Writer:
         inserting = sa.insert(self.table).values(values | self._stamps(change))
         if self.connection.dialect.insert_returning:
             told = list(self.connection.execute(inserting.returning(self.id)).scalars())
-        else:
+        elif self.info.mapping.composite_id is None:
             told = list(self.connection.execute(inserting).inserted_primary_key or ())
+        else:
+            made = self.connection.execute(inserting).inserted_primary_key
+            told = [self.info.mapping.composite_id.join([str(each) for each in made or ()])]
         return [None if each is None else str(each) for each in told]
 
     def _new(self, change: Change) -> dict[str, object]:
         """What an update sets its columns to."""
-        columns = self.info.mapping.fields[str(change.field)]
-        return {name: self._part(str(change.field), change.new, index) for index, name in enumerate(columns)}
+        return self._assigned(str(change.field), change.new, self.row, {})
+
+    def _assigned(self, field: str, value: Content, of: str | None, before: dict[str, object]) -> dict[str, object]:
+        """What the columns of a field are set to: values, or expressions of them and of the row."""
+        place = self._place(field)
+        given = [self._fitting(place.given(value, index, naive=True)) for index in range(len(place.names))]
+        if place.is_value:
+            return dict(zip(place.columns, given, strict=True))
+        # A document that several fields go into is given the values of all of them.
+        names = [f"n{len(before)}_{index}" for index in range(len(given))]
+        spelt = {name: str(each) for name, each in before.items() if isinstance(each, sa.TextClause)}
+        expressions = place.assigned([f"\0{name}" for name in names], of, spelt)
+        found: dict[str, object] = {}
+        for name, expression in expressions.items():
+            text = _in_text(expression).replace("\0", ":")
+            bound = {each: value for each, value in zip(names, given, strict=True) if f":{each}" in text}
+            found[name] = sa.text(text).bindparams(**bound)
+        return found
+
+    def _place(self, field: str) -> Place:
+        return Place(self.shown, self.info, field, self.mapping.field(field).kind, self.keys)
 
     def _given(self, change: Change) -> dict[str, object]:
         media = self.info.mapping.media_column
         values: dict[str, object] = {}
-        if self.info.writable(media) and change.media is not None:
-            values[media] = change.media
+        if self.info.writable(media) and change.media is not None and media != self.info.mapping.id_column:
+            values |= self._assigned(MEDIA_FIELD, change.media, None, {})
         content = change.new if isinstance(change.new, dict) else {}
         for name, value in content.items():
-            for index, column in enumerate(self.info.mapping.fields[name]):
-                part = self._part(name, value, index)
-                if part is not None and self.info.writable(column):
-                    values[column] = part
-        return values
+            stored = self.info.mapping.stored.get(self.info.mapping.fields[name][0])
+            new = stored.default if value is None and stored is not None else value
+            if new is not None:
+                values |= self._assigned(name, new, None, values)
+        values = {name: each for name, each in values.items() if name in self.info.physical}
+        for name, constant in self.rows.insert:
+            values.setdefault(name, constant)
+        return {name: each for name, each in values.items() if not self.info.in_table(name).generated}
 
-    def _id(self, change: Change) -> object:
-        return int(str(change.annotation_id)) if self.info.id.kind is Kind.INTEGER else change.annotation_id
+    def _id(self, change: Change) -> dict[str, object]:
+        parts = self.info.parts(str(change.annotation_id)) or ()
+        return {
+            column.name: int(part) if column.kind is Kind.INTEGER else part
+            for column, part in zip(self.info.ids, parts, strict=True)
+        }
 
     def _is(self, change: Change) -> ColumnElement[bool]:
-        id_ = self._id(change)
-        if isinstance(id_, str) and is_mysql(self.connection.dialect):
-            return same_text(self.id, id_)
-        return self.id == id_
+        return sa.and_(*(self._is_part(self.table.c[name], value) for name, value in self._id(change).items()))
+
+    def _is_part(self, column: ColumnElement[Any], value: object) -> ColumnElement[bool]:
+        if isinstance(value, str) and is_mysql(self.connection.dialect):
+            return same_text(column, value)
+        return column == value
 
     def _unchanged(self, field: str, column: str, old: Content, index: int) -> ColumnElement[bool]:
         """Whether the column still holds what the diff saw; times are compared to the millisecond."""
-        target: ColumnElement[object] = self.table.c[column]
+        target, is_plain = self._target(field, column)
         value = self._part(field, old, index)
         if value is None:
             return target.is_(None)
@@ -160,25 +259,47 @@ class Writer:
                 return same_text(target, value)
             if isinstance(value, float) and is_short_float(target.type):
                 return same_float(target, value)
-        return target == sa.literal(value, target.type)
+        return target == (sa.literal(value, target.type) if is_plain else sa.literal(value))
+
+    def _target(self, field: str, column: str) -> tuple[ColumnElement[Any], bool]:
+        """What is compared; and whether that is a column of the table itself."""
+        if self.info.mapping.behind(column) == (column,) and column not in self.info.mapping.stored:
+            return self.table.c[column], True
+        kind = Kind.FLOAT if field == BOX else self.mapping.field(field).kind
+        type_ = sa.Text() if kind is Kind.TEXT else sqltypes.NULLTYPE
+        return sa.literal_column(f"({_in_text(self.shown.seen(column, self.row))})", type_), False
 
     def _part(self, field: str, value: Content, index: int) -> object:
         if value is None or isinstance(value, dict):
             return None
         if field == BOX and isinstance(value, list):
             return value[index]
-        part = to_driver(self.mapping.field(field).kind, value, naive=True)
+        return self._fitting(to_driver(self.mapping.field(field).kind, value, naive=True))
+
+    def _fitting(self, part: object) -> object:
         # SQLite has no decimals, and says so at every one it is given.
         return float(part) if isinstance(part, Decimal) and self.connection.dialect.name == "sqlite" else part
 
-    def _stamps(self, change: Change) -> dict[str, object]:
-        at, by = self.info.mapping.updated_at, self.info.mapping.updated_by
+    def _stamps(self, change: Change, of: str | None = None) -> dict[str, object]:
+        at, by, version = self.info.mapping.updated_at, self.info.mapping.updated_by, self.rows.version
         stamps: dict[str, object] = {}
         if at and self.info.writable(at):
             stamps[at] = datetime.now(timezone.utc).replace(tzinfo=None)
         if by and self.info.writable(by):
-            stamps[by] = editor(change.actor, self.info.written[by].holds)
+            (column,) = self.info.mapping.behind(by)
+            stored = self.info.mapping.stored.get(by)
+            if stored is not None and stored.lookup is not None:
+                stamps[column] = self.keys.editor(stored.lookup, change.actor)
+            else:
+                stamps[column] = editor(change.actor, self.info.written[by].holds)
+        if version is not None and of is not None:
+            stamps[version[0]] = sa.func.coalesce(self.table.c[version[0]], 0) + version[1]
         return stamps
+
+
+def _in_text(expression: str) -> str:
+    """SQL in which a colon begins no parameter."""
+    return expression.replace(":", "\\:")
 
 
 def _hit(changes: Sequence[Change], one: Callable[[Change], int]) -> set[str]:

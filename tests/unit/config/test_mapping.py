@@ -142,7 +142,8 @@ FAULTS: dict[str, Row] = {
     "constant that is a list": (
         in_binding("insert: {a: [1]}"), "bindings[0].insert.a", 9, "a list of 1", "text, a number", None),
     "constant of a mapped column": (
-        in_binding("insert: {label: x}"), "bindings[0].insert.label", 9, '"label"', "a column of its own", "columns.label"),
+        in_binding("insert: {label: x}"), "bindings[0].insert.label", 9, '"label"', "a column of its own",
+        "columns.label"),
     "path with two dots": (
         in_binding("attributes: {d: {column: c, path: a..b}}"), "bindings[0].attributes.d.path", 9, '"a..b"',
         "a path into JSON", "single dots"),

@@ -1,0 +1,145 @@
+"""An ordinary schema: the label, the image and the person are keys, boxes are pixels, rows are flagged as deleted."""
+
+from __future__ import annotations
+
+import pytest
+
+from integration.mapping.conftest import Made
+from mapping_lab import MappingLab
+
+SCHEMA = (
+    'CREATE TABLE "Taxa" (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "Name" text NOT NULL UNIQUE)',
+    """INSERT INTO "Taxa" ("Name") VALUES ('Copepoda'), ('Ostracoda'), ('Diatom'), ('Ciliate')""",
+    "CREATE TABLE images (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), path text UNIQUE, width int, height int)",
+    "INSERT INTO images (path, width, height) VALUES ('a.png', 200, 100), ('b.png', 200, 100)",
+    "CREATE TABLE people (id int PRIMARY KEY, login text UNIQUE)",
+    "INSERT INTO people VALUES (1, 'syncd'), (2, 'ada')",
+    "CREATE TYPE quality AS ENUM ('good', 'poor')",
+    """CREATE TABLE "Objects" (image_id uuid REFERENCES images, no int, taxon_id int NOT NULL REFERENCES "Taxa",
+       x1 int, y1 int, x2 int, y2 int, quality quality, checked char(1) DEFAULT 'N', meta jsonb,
+       "deletedAt" timestamptz, version int NOT NULL DEFAULT 1, project int NOT NULL,
+       person_id int REFERENCES people, updated_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (image_id, no))""",
+    """CREATE FUNCTION number() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+       IF NEW.no IS NULL THEN NEW.no := (SELECT coalesce(max(no), 0) + 1 FROM "Objects" WHERE image_id = NEW.image_id);
+       END IF; RETURN NEW; END$$""",
+    'CREATE TRIGGER number BEFORE INSERT ON "Objects" FOR EACH ROW EXECUTE FUNCTION number()',
+    """CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.updated_at := clock_timestamp();
+       RETURN NEW; END$$""",
+    'CREATE TRIGGER touch BEFORE UPDATE ON "Objects" FOR EACH ROW EXECUTE FUNCTION touch()',
+    """INSERT INTO "Objects" (image_id, no, taxon_id, x1, y1, x2, y2, quality, checked, meta, project)
+       SELECT i.id, n, n, 10 * n, 10, 10 * n + 50, 40, 'good', 'Y', '{"env": {"depth": 12.5}}', 7
+       FROM images i, generate_series(1, 3) n""",
+    """INSERT INTO "Objects" (image_id, no, taxon_id, x1, y1, x2, y2, project)
+       SELECT id, 9, 4, 0, 0, 10, 10, 8 FROM images WHERE path = 'a.png'""",
+)
+BINDING = {
+    "table": '"Objects"',
+    "columns": {
+        "id": {"columns": ["image_id", "no"]},
+        "label": {"column": "taxon_id", "lookup": {"table": '"Taxa"', "key": "id", "value": "Name"}},
+        "box": {
+            "columns": ["x1", "y1", "x2", "y2"],
+            "unit": "pixels",
+            "format": "xyxy",
+            "size": ["width", "height"],
+            "direction": "both",
+        },
+        "media": {"column": "image_id", "lookup": {"table": "images", "key": "id", "value": "path"}},
+        "updated_at": "updated_at",
+        "updated_by": {"column": "person_id", "lookup": {"table": "people", "key": "id", "value": "login"}},
+        "deleted": "deletedAt",
+        "version": "version",
+    },
+    "where": "project = 7",
+    "insert": {"project": 7},
+    "attributes": {
+        "quality": {"column": "quality", "direction": "both"},
+        "checked": {"column": "checked", "values": {"Y": True, "N": False}, "direction": "both"},
+        "depth": {"column": "meta", "path": "env.depth", "direction": "both"},
+    },
+    "policy": {"on_fiftyone_delete": "delete"},
+}
+
+
+@pytest.fixture
+def lab(made: Made) -> MappingLab:
+    lab = made(SCHEMA, BINDING, ("a.png", "b.png"))
+    lab.ingest()
+    return lab
+
+
+def row(lab: MappingLab, identifier: str) -> dict[str, object]:
+    image, no = identifier.split("|")
+    [found] = lab.sql(
+        'SELECT * FROM "Objects" WHERE image_id = CAST(:image AS uuid) AND no = :no', image=image, no=int(no)
+    )
+    return found
+
+
+def test_everything_is_read_in_the_terms_of_fiftyone(lab: MappingLab) -> None:
+    labels = lab.labels()
+    assert len(labels) == 6, "those of another project are not meant"
+    one = next(each for name, each in labels.items() if name.endswith("|1"))
+    assert one["label"] == "Copepoda"
+    assert one["bounding_box"] == pytest.approx([0.05, 0.1, 0.25, 0.3])
+    assert (one["quality"], one["checked"], one["depth"]) == ("good", True, 12.5)
+    assert lab.reconcile().plan.is_empty
+
+
+def test_edits_go_both_ways_as_keys_and_values(lab: MappingLab) -> None:
+    one, two, *_ = sorted(lab.labels())
+    lab.review(one, label="Diatom", quality="poor", checked=False, depth=7.25, bounding_box=[0.1, 0.2, 0.303, 0.3])
+    lab.sql('UPDATE "Objects" SET taxon_id = 4, x2 = 190 WHERE no = 2 AND image_id = CAST(:i AS uuid)', i=two[:36])
+    lab.until_quiet()
+    found = row(lab, one)
+    assert (found["taxon_id"], found["quality"], found["checked"]) == (3, "poor", "N")
+    assert found["meta"] == {"env": {"depth": 7.25}}
+    assert [found[each] for each in ("x1", "y1", "x2", "y2")] == [20, 20, 81, 50]
+    assert found["version"] > 1
+    assert found["person_id"] == 1
+    assert lab.labels()[one]["bounding_box"] == pytest.approx([0.1, 0.2, 0.305, 0.3]), "whole pixels are no edit"
+    assert lab.named()[two] == "Ciliate"
+    assert lab.labels()[two]["bounding_box"][2] == pytest.approx(170 / 200)
+    assert not lab.conflicts()
+    said = {(each["field"], each["old"], each["new"]) for each in lab.log("applied")}
+    assert ("label", "Copepoda", "Diatom") in said
+
+
+def test_a_drawn_label_gets_its_keys_its_number_and_constants(lab: MappingLab) -> None:
+    lab.draw("a.png", "Ostracoda", quality="good")
+    lab.until_quiet()
+    [new] = lab.sql(
+        'SELECT o.*, i.path FROM "Objects" o JOIN images i ON i.id = o.image_id WHERE project = 7 AND no = 10'
+    )
+    assert (new["taxon_id"], new["path"], new["quality"], new["checked"]) == (2, "a.png", "good", "N")
+    assert [new[each] for each in ("x1", "y1", "x2", "y2")] == [100, 50, 140, 70]
+    assert lab.named()[f"{new['image_id']}|10"] == "Ostracoda"
+
+
+def test_what_is_deleted_is_flagged_and_what_is_flagged_goes(lab: MappingLab) -> None:
+    one, two, three, *_ = sorted(lab.labels())
+    lab.erase(one)
+    lab.sql('UPDATE "Objects" SET "deletedAt" = now() WHERE no = 2 AND image_id = CAST(:i AS uuid)', i=two[:36])
+    lab.until_quiet()
+    assert row(lab, one)["deletedAt"] is not None
+    assert one not in lab.labels() and two not in lab.labels() and three in lab.labels()
+    assert not lab.conflicts()
+    lab.sql('UPDATE "Objects" SET "deletedAt" = NULL')
+    lab.until_quiet()
+    assert {one, two} <= set(lab.labels())
+    assert not lab.conflicts()
+
+
+def test_a_renamed_taxon_is_noticed_by_a_poll(lab: MappingLab) -> None:
+    lab.sql("""UPDATE "Taxa" SET "Name" = 'Calanoida' WHERE id = 1""")
+    lab.until_quiet()
+    assert sorted(lab.named().values()).count("Calanoida") == 2
+
+
+def test_a_name_that_no_row_has_is_a_conflict_that_says_so(lab: MappingLab) -> None:
+    one = min(lab.labels())
+    lab.review(one, label="Medusa")
+    lab.reconcile()
+    [conflict] = lab.conflicts()
+    assert "Medusa" in str(conflict)
+    assert row(lab, one)["taxon_id"] == 1
