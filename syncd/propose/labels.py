@@ -216,10 +216,11 @@ def judge_vocabulary(draft: Draft, label: Label) -> None:
         classes: list[Plain] = list(label.column.values)
         draft.choose("vocabulary", value={"classes": classes}, seen=f"what {label.column.name} takes")
     else:
-        labels: list[Plain] = [str(each) for each in dict.fromkeys(draft.table.seen(label.column.name))][:20]
+        labels: list[Plain] = []
+        labels.extend(dict.fromkeys(draft.table.seen(label.column.name)))
         draft.choose(
             "vocabulary",
-            value={"classes": labels},
+            value={"classes": labels[:20]},
             seen="no table of terms was found: any label is allowed; these were seen",
             off=True,
         )
