@@ -14,6 +14,9 @@ from syncd.engine.session import RULES
 from syncd.model import Origin, Side, Snapshot
 from syncd.store.cursors import Cursor
 
+OTHER_TERMS = "the vocabulary, the rules of review or the rows that keys refer to changed"
+"""Why everything is judged anew, the mapping being the same."""
+
 MOST_PERIODS = 10
 """The number of quiet periods after which an edit is judged in any case."""
 
@@ -54,7 +57,7 @@ def why_full(
             return "first run"
         if cursor.mapping != fingerprint:
             fields = [each.rpartition(RULES)[0] for each in (cursor.mapping, fingerprint)]
-            return "the mapping changed" if fields[0] != fields[1] else "the vocabulary or the rules of review changed"
+            return "the mapping changed" if fields[0] != fields[1] else OTHER_TERMS
         if not is_same_place(cursor.identity, origin.identity):
             return f"{side.value} is not what it was"
         if cursor.deleted_at != origin.deleted_at:

@@ -23,6 +23,7 @@ from syncd.adapters.sql.describe import describe as describe_table
 from syncd.adapters.sql.encoding import codec_of
 from syncd.adapters.sql.limits import LIMITS, Limits
 from syncd.adapters.sql.mapping import composite_id, table_mapping
+from syncd.adapters.sql.referred import referred
 from syncd.config import BindingConfig, Config
 from syncd.engine.document_cache import DocumentCache
 from syncd.engine.mapping import build_mapping, policy_of
@@ -45,7 +46,7 @@ class Session:
 
     ``state`` is the connection to syncd's own tables; it is ``writing``, the connection on which annotations are
     written, unless the configuration separates the two. ``capture`` is the written table if triggers record its
-    changes. ``document_cache`` is the document cache.
+    changes. ``referred`` is the fingerprint of what keys in it refer to. ``document_cache`` is the document cache.
     """
 
     mapping: Mapping
@@ -60,6 +61,7 @@ class Session:
     stale_window: timedelta = timedelta(hours=1)
     vocabulary: Vocabulary | None = None
     capture: Target | None = None
+    referred: str | None = None
     document_cache: DocumentCache | None = None
 
     @property
@@ -74,7 +76,8 @@ class Session:
         terms = self.vocabulary.fingerprint if self.vocabulary is not None else "-"
         taken = [(each.name, sorted(each.database.values)) for each in self.mapping.fields if each.database.values]
         values = f",values={hashlib.blake2b(repr(taken).encode(), digest_size=8).hexdigest()}" if taken else ""
-        return f"{self.mapping.fingerprint}{RULES}{review},vocabulary={terms}{values}"
+        keys = f",keys={self.referred}" if self.referred else ""
+        return f"{self.mapping.fingerprint}{RULES}{review},vocabulary={terms}{values}{keys}"
 
     def rest(self) -> None:
         """Ends transactions that have only read, so that none stays open while the other side is at work."""
@@ -183,10 +186,11 @@ def renewed(session: Session, binding: BindingConfig, *, migrated: bool = True) 
     writing = session.writing
     vocabulary = load_vocabulary(binding, writing)
     mapping = session.mapping.taking(session.database.values_taken())
+    keys = referred(writing, table_mapping(binding))
     capture = None
     if migrated and session.one_transaction and writing.dialect.name == "postgresql":
         capture = find_capture(writing, binding.table, binding.columns.id.name, session.schema, composite_id(binding))
     # Looking up types opened a transaction; the run begins its own.
     writing.rollback()
     session.state.rollback()
-    return replace(session, mapping=mapping, vocabulary=vocabulary, capture=capture)
+    return replace(session, mapping=mapping, vocabulary=vocabulary, capture=capture, referred=keys)

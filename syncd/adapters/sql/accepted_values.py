@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from syncd.adapters.sql.mapping import Reference, TableInfo
 from syncd.adapters.sql.quote import quote, relation, split_name
+from syncd.adapters.sql.stored import Stored
 from syncd.model import LABEL, Kind
 
 MOST = 10_000
@@ -66,13 +67,32 @@ Taken = tuple[frozenset[str], str]
 
 def values_taken(connection: Connection, info: TableInfo) -> dict[str, Taken]:
     """By field, of those fields whose column is known to take certain values only."""
-    columns = {
-        names[0]: field
-        for field, names in info.mapping.fields.items()
-        if len(names) == 1 and info.writable(names[0]) and info.written[names[0]].kind is Kind.TEXT
-    }
+    columns, shown = {}, {}
+    for field, names in info.mapping.fields.items():
+        if len(names) == 1 and info.writable(names[0]) and info.written[names[0]].kind is Kind.TEXT:
+            stored = info.mapping.stored.get(names[0])
+            if stored is None or stored.plain:
+                columns[names[0]] = field
+            elif taken := _of_stored(connection, stored):
+                shown[field] = taken
     found = columns_taking(connection, info, list(columns), referring=info.mapping.fields[LABEL])
-    return {columns[name]: each for name, each in found.items()}
+    return {columns[name]: each for name, each in found.items()} | shown
+
+
+def _of_stored(connection: Connection, stored: Stored) -> Taken | None:
+    """The values that have a key, or that something stands for; ``None`` where others are taken too."""
+    if stored.values:
+        return frozenset(str(value) for _, value in stored.values), f"the `values` of {stored.column!r}"
+    lookup = stored.lookup
+    if lookup is None or lookup.create:
+        return None
+    dialect, level = connection.dialect, lookup.shown
+    name = quote(dialect, level.value)
+    statement = (
+        f"SELECT DISTINCT {name} FROM {relation(dialect, level.table)} WHERE {name} IS NOT NULL LIMIT {MOST + 1}"
+    )
+    rows = connection.execution_options(no_parameters=True).exec_driver_sql(statement).all()
+    return None if len(rows) > MOST else (frozenset(str(row[0]) for row in rows), f"the lookup of {lookup}")
 
 
 def columns_taking(

@@ -46,7 +46,11 @@ BINDING = {
         },
         "media": {"column": "image_id", "lookup": {"table": "images", "key": "id", "value": "path"}},
         "updated_at": "updated_at",
-        "updated_by": {"column": "person_id", "lookup": {"table": "people", "key": "id", "value": "login"}},
+        "updated_by": {
+            "column": "person_id",
+            "lookup": {"table": "people", "key": "id", "value": "login"},
+            "default": "syncd",
+        },
         "deleted": "deletedAt",
         "version": "version",
     },
@@ -65,6 +69,7 @@ BINDING = {
 def lab(made: Made) -> MappingLab:
     lab = made(SCHEMA, BINDING, ("a.png", "b.png"))
     lab.ingest()
+    lab.until_quiet()
     return lab
 
 
@@ -101,8 +106,7 @@ def test_edits_go_both_ways_as_keys_and_values(lab: MappingLab) -> None:
     assert lab.named()[two] == "Ciliate"
     assert lab.labels()[two]["bounding_box"][2] == pytest.approx(170 / 200)
     assert not lab.conflicts()
-    said = {(each["field"], each["old"], each["new"]) for each in lab.log("applied")}
-    assert ("label", "Copepoda", "Diatom") in said
+    assert ["label", "Copepoda", "Diatom"] in [[each["field"], each["old"], each["new"]] for each in lab.log("applied")]
 
 
 def test_a_drawn_label_gets_its_keys_its_number_and_constants(lab: MappingLab) -> None:
@@ -131,6 +135,7 @@ def test_what_is_deleted_is_flagged_and_what_is_flagged_goes(lab: MappingLab) ->
 
 
 def test_a_renamed_taxon_is_noticed_by_a_poll(lab: MappingLab) -> None:
+    assert lab.reconcile().mode == "incremental"
     lab.sql("""UPDATE "Taxa" SET "Name" = 'Calanoida' WHERE id = 1""")
     lab.until_quiet()
     assert sorted(lab.named().values()).count("Calanoida") == 2
