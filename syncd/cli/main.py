@@ -112,8 +112,8 @@ COMMANDS = (
         "syncd.cli.init",
         "init",
         SETUP,
-        "Example: syncd init lab.yaml",
-        summary="Write a commented starter configuration.",
+        "Example: syncd init --table public.annotation --dataset highmag",
+        summary="Write a commented configuration: a starter, or the binding of a table as its database describes it.",
     ),
     Command(
         "migrate",

@@ -48,7 +48,7 @@ from syncd.config.schema import (
     S3Config,
     StateConfig,
 )
-from syncd.config.starter import starter_config, write_starter
+from syncd.config.starter import configuration_of, require_free, starter_config, write_configuration
 
 __all__ = [
     "AppConfig",
@@ -94,6 +94,7 @@ __all__ = [
     "VocabularyFile",
     "VocabularyTable",
     "WriteConfig",
+    "configuration_of",
     "find_config",
     "format_duration",
     "load_config",
@@ -103,6 +104,7 @@ __all__ = [
     "parse_duration",
     "parse_table_name",
     "redact_url",
+    "require_free",
     "starter_config",
-    "write_starter",
+    "write_configuration",
 ]

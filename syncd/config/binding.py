@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pydantic
 from pydantic import (
@@ -25,6 +25,7 @@ from syncd.config.columns import (
     FourNames,
     Inserted,
     SampleFields,
+    Short,
     TwoNames,
     Where,
     WriteConfig,
@@ -101,12 +102,21 @@ def _not_empty(classes: tuple[str, ...]) -> tuple[str, ...]:
     return classes
 
 
+class ParentConfig(Section):
+    """The column that says which term is above; with a `key`, it holds what that column of the term above holds."""
+
+    IN_WORDS: ClassVar[str] = "a column name, or a mapping with column and key"
+
+    column: ColumnName
+    key: ColumnName | None = None
+
+
 class VocabularyTable(Section):
     """Terms in a column of a table; with `parent` a taxonomic tree."""
 
     table: TableText
     column: ColumnName
-    parent: ColumnName | None = None
+    parent: Annotated[ParentConfig, Short("column", ColumnName)] | None = None
     rank: ColumnName | None = None
     code: ColumnName | None = None
 

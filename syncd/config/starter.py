@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from syncd.errors import ConfigError
@@ -14,31 +15,58 @@ def starter_config() -> str:
     return STARTER
 
 
-def write_starter(path: Path, force: bool = False) -> None:
-    """Write the starter configuration, readable by its owner alone (0600), whole or not at all.
+def configuration_of(
+    binding: str, policy: Mapping[str, tuple[str, str]] | None = None, state: str | None = None
+) -> str:
+    """The same with another binding: its lines as far as ``extra_labels``.
+
+    ``policy`` has those of its values that are not as usual, each with the reason. ``state`` is the address of a
+    database for syncd's own tables, where the annotations' own cannot have them.
+    """
+    before, rest = _BEFORE, _AFTER
+    if state is not None:
+        line = f"  url: {state}".ljust(46) + " # or PostgreSQL, where several hosts run syncd"
+        before = "\n".join(line if each.startswith(_STATE) else each for each in before.split("\n"))
+    for name, (value, why) in (policy or {}).items():
+        line = f"      {name}: {value}".ljust(46) + f" # {why}"
+        rest = "\n".join(line if each.startswith(f"      {name}:") else each for each in rest.split("\n"))
+    return f"{before}{binding}{rest}"
+
+
+def write_configuration(path: Path, text: str, force: bool = False) -> None:
+    """Write a configuration, readable by its owner alone (0600), whole or not at all.
 
     Raises ConfigError where it cannot be written, or where a file is there already and `force` is not given.
     """
+    require_free(path, force)
     try:
-        if path.is_dir():
-            raise ConfigError(f"{path} is a folder", remedy=f"Try {path / 'syncd.yaml'}.")
-        if not force and os.path.lexists(path):
-            raise FileExistsError
         # Overwriting follows a link, so that a configuration kept elsewhere stays there.
-        _write_atomically(path.resolve() if force else path, force)
+        _write_atomically(path.resolve() if force else path, text, force)
     except FileExistsError:
-        raise ConfigError(f"{path} exists and is left as it is", remedy="--force overwrites it.") from None
+        raise _taken(path) from None
     except (OSError, ValueError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no valid path"
         raise ConfigError(f"{path} cannot be written: {reason}", remedy="Check the folder and its rights.") from None
 
 
-def _write_atomically(path: Path, force: bool) -> None:
+def require_free(path: Path, force: bool = False) -> None:
+    """Raises ConfigError where a configuration is not to be written: over a file without `force`, or over a folder."""
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder", remedy=f"Try {path / 'syncd.yaml'}.")
+    if not force and os.path.lexists(path):
+        raise _taken(path)
+
+
+def _taken(path: Path) -> ConfigError:
+    return ConfigError(f"{path} exists and is left as it is", remedy="--force overwrites it.")
+
+
+def _write_atomically(path: Path, text: str, force: bool) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
     temporary = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(STARTER)
+            stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         if force or not _link(temporary, path):
@@ -58,7 +86,9 @@ def _link(temporary: Path, path: Path) -> bool:
     return True
 
 
-STARTER = """\
+_STATE = "  #url: ${SYNCD_DATABASE_URL}"
+
+_BEFORE = """\
 # syncd configuration. Keys with a # right before them are optional: take the # away to use them.
 # ${NAME} takes an environment variable, ${file:/run/secrets/x} the content of a file; $${ is a literal ${.
 # Durations: 500ms, 30s, 10m, 1h30m, 2d. Check everything with: syncd doctor
@@ -84,6 +114,9 @@ daemon:
   http: 127.0.0.1:9095                         # /healthz, /readyz, /metrics; null: none
 
 bindings:                                      # each ties one label field to one table
+"""
+
+_EXAMPLE = """\
   - name: example                              # what commands call it: letters, digits, _ - .
     dataset: my-dataset                        # the FiftyOne dataset
     label_field: ground_truth                  # its Classification(s) or Detection(s) field
@@ -123,6 +156,9 @@ bindings:                                      # each ties one label field to on
     #vocabulary: {table: public.taxon, column: name, parent: parent_name, rank: rank, code: code}
     #extra_labels: [unknown, noise]            # allowed whatever the vocabulary says
     #aliases: {Copepda: Copepoda}              # spellings that mean a term
+"""
+
+_AFTER = """\
     review:
       mode: immediate                          # tagged: an edit waits for an approving tag
       approve: [reviewed, ok]                  # tags that approve
@@ -218,3 +254,5 @@ notify:
   #folder: ~/.cache/syncd/embeddings           # where vectors are kept
   #every: 1d                                   # how often the daemon brings them up to date; left out: never
 """
+
+STARTER = _BEFORE + _EXAMPLE + _AFTER

@@ -159,7 +159,8 @@ def _of_binding(connection: Connection, binding: BindingConfig, role: str) -> It
         yield from granted("SELECT", binding.table, [each for each in read if each in table], "to compare and set")
     vocabulary = binding.vocabulary
     if isinstance(vocabulary, VocabularyTable):
-        terms = [vocabulary.column, vocabulary.parent, vocabulary.rank, vocabulary.code]
+        above = [vocabulary.parent.column, vocabulary.parent.key] if vocabulary.parent else []
+        terms = [vocabulary.column, *above, vocabulary.rank, vocabulary.code]
         yield from granted("SELECT", vocabulary.table, [each for each in terms if each], "to read the vocabulary")
     edited, rest = _written(binding, table)
     inserted = _inserted(binding, table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from syncd.adapters.sql.errors import WRITING, asking
+from syncd.adapters.sql.errors import READING, WRITING, asking
 from syncd.adapters.sql.quote import quote, relation
 from syncd.config import BindingConfig
 from syncd.config.binding import VocabularyFile, VocabularyTable
@@ -38,10 +38,10 @@ def add_term(binding: BindingConfig, connection: Connection, term: str, parent: 
             f"The vocabulary of {binding.name!r} is a flat list: no term has another above it.",
             remedy="Accept it without a parent, or name the column: `vocabulary.parent`.",
         )
-    columns = {source.column: term}
-    if source.parent is not None and parent is not None:
-        columns[source.parent] = parent
     dialect = connection.dialect
+    columns: dict[str, object] = {source.column: term}
+    if source.parent is not None and parent is not None:
+        columns[source.parent.column] = _above(connection, source, source.parent.key, parent)
     names = ", ".join(quote(dialect, each) for each in columns)
     places = ", ".join(f":v{number}" for number in range(len(columns)))
     values = {f"v{number}": value for number, value in enumerate(columns.values())}
@@ -49,3 +49,20 @@ def add_term(binding: BindingConfig, connection: Connection, term: str, parent: 
     statement = sa.text(f"INSERT INTO {table} ({names.replace(':', chr(92) + ':')}) VALUES ({places})")
     with asking(WRITING):
         connection.execute(statement, values)
+
+
+def _above(connection: Connection, source: VocabularyTable, key: str | None, parent: str) -> object:
+    """What the column of parents holds of a term below this one: its name, or its key."""
+    if key is None:
+        return parent
+    name: sa.ColumnClause[str] = sa.column(source.column)
+    held: sa.ColumnClause[object] = sa.column(key)
+    table = sa.text(relation(connection.dialect, source.table).replace(":", "\\:"))
+    with asking(READING):
+        found = connection.execute(sa.select(held).select_from(table).where(name == parent)).scalars().all()
+    if len(found) != 1:
+        raise ConfigError(
+            f"{len(found)} rows of {source.table} are called {parent!r}, so it is open which is meant.",
+            remedy="Name another parent, or none.",
+        )
+    return found[0]

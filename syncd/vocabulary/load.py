@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,8 +100,8 @@ def _aliases(vocabulary: Vocabulary) -> Iterator[str]:
             yield f"the alias {alias!r} is a term itself, and stays as it is"
 
 
-NAMES = ("column", "parent")
-"""Settings whose column holds names of terms."""
+KEY = "parent.key"
+"""The setting that says what the column of parents refers to, where that holds no names."""
 
 UNTYPED = "NULL"
 """What SQLAlchemy calls the type of a column that has none: SQLite's, of a view's expressions."""
@@ -112,14 +112,18 @@ def read_vocabulary_table(binding: BindingConfig, table: VocabularyTable, connec
 
     Raises MappingError where the table or a column is not there, InvalidVocabulary where there is no term.
     """
-    columns = {key: name for key in ("column", "parent", "rank", "code") if (name := getattr(table, key)) is not None}
+    named = {"column": table.column, "rank": table.rank, "code": table.code}
+    if table.parent is not None:
+        named |= {"parent": table.parent.column, KEY: table.parent.key}
+    columns = {key: name for key, name in named.items() if name is not None}
     try:
         there = describe_columns(connection, table.table)
     except MappingError as error:
         raise MappingError(error.message, remedy=f"Mend `vocabulary.table` of the binding {binding.name!r}.") from error
     _check(binding, table, columns, there)
-    rows = read_distinct(connection, table.table, list(columns.values()))
-    entries = sorted(_entries(table, list(columns), rows), key=_order)
+    read = list(dict.fromkeys(columns.values()))
+    rows = [dict(zip(read, row, strict=True)) for row in read_distinct(connection, table.table, read)]
+    entries = sorted(_entries(table, columns, rows), key=_order)
     return build_terms(entries, table.table)
 
 
@@ -137,7 +141,7 @@ def _check(
         if name not in there:
             hint = did_you_mean(name, there)
             faults.append(f"{table.table} has no column {name!r} (vocabulary.{key}){f'; {hint}' if hint else ''}")
-        elif key in NAMES and there[name].kind is not Kind.TEXT and there[name].type_name != UNTYPED:
+        elif _holds_names(key, columns) and there[name].kind is not Kind.TEXT and there[name].type_name != UNTYPED:
             faults.append(
                 f"column {name!r} of {table.table} (vocabulary.{key}) is {there[name].type_name}, expected text: "
                 "the names of terms"
@@ -145,16 +149,25 @@ def _check(
     if faults:
         raise MappingError(
             f"The vocabulary of {binding.name!r} does not fit the database: {'; '.join(faults)}.",
-            remedy="Mend `vocabulary` of the binding; where parents are ids, name a view that has their names.",
+            remedy="Mend `vocabulary` of the binding; where parents are keys: parent: {column: parent_id, key: id}",
         )
 
 
-def _entries(table: VocabularyTable, keys: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Iterator[Entry]:
+def _holds_names(key: str, columns: Mapping[str, str]) -> bool:
+    """Whether the column of a setting has to hold names of terms."""
+    return key == "column" or (key == "parent" and KEY not in columns)
+
+
+def _entries(table: VocabularyTable, columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
+    names = {str(row[columns[KEY]]): row[table.column] for row in rows} if KEY in columns else None
     for row in rows:
-        values = {key: None if value is None else str(value) for key, value in zip(keys, row, strict=True)}
+        values = {key: None if row[name] is None else str(row[name]) for key, name in columns.items()}
         name = values["column"] or ""
         above = values.get("parent")
         place = f"a row with {table.column} = {name!r}" if name.strip() else f"a row without {table.column}"
         if above:
-            place += f", {table.parent} = {above!r}"
+            place += f", {columns['parent']} = {above!r}"
+        if above and names is not None:
+            # A key that no row has is no parent.
+            above = names.get(above)
         yield Entry(name, place, above, values.get("rank"), values.get("code"))

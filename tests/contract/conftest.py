@@ -19,7 +19,7 @@ pytest.register_assert_rewrite("syncd.testing.contract")
 import servers
 from contract import fiftyone_bench as fo
 from contract.memory_bench import MemoryLabelsBench, MemoryRowsBench
-from contract.sql_bench import POSTGRES, SQLITE, SqlBench
+from contract.sql_bench import MARIADB, POSTGRES, SQLITE, SqlBench
 from syncd import embedded
 from syncd.adapters.fiftyone import crowded_samples
 from syncd.model import LabelType
@@ -31,7 +31,7 @@ STANDALONE = "standalone"
 """A MongoDB that is no replica set is read in another way, and written in the same."""
 TOGETHER = "together"
 """Detections whose changes are written as those of a crowded sample are."""
-ROWS = ["memory-rows", "memory-server", "postgresql", "sqlite"]
+ROWS = ["memory-rows", "memory-server", "postgresql", "sqlite", "mariadb"]
 
 
 @pytest.fixture(params=[*LABELS, TOGETHER, *ROWS])
@@ -70,7 +70,7 @@ def fiftyone_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     yield from _bench(request)
 
 
-@pytest.fixture(params=["postgresql", "sqlite"])
+@pytest.fixture(params=["postgresql", "sqlite", "mariadb"])
 def sql_bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Every database."""
     yield from _bench(request)
@@ -89,6 +89,8 @@ def _bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield from _closing(SqlBench(f"sqlite:///{path}", SQLITE))
     elif kind == "postgresql":
         yield from _closing(SqlBench(request.getfixturevalue("contract_postgres"), POSTGRES))
+    elif kind == "mariadb":
+        yield from _closing(SqlBench(request.getfixturevalue("mariadb_url"), MARIADB))
     elif kind == TOGETHER:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(crowded_samples, "WORTH_IT", 1)

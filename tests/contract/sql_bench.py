@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -42,6 +43,15 @@ CREATE TABLE annotation (
     verified BOOLEAN, day DATE, seen TIMESTAMP, ref CHAR(36), x DOUBLE, y DOUBLE, w DOUBLE, h DOUBLE,
     updated_at TIMESTAMP DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')), updated_by TEXT)
 """
+# A collation that takes small letters for capitals, as most have: the adapter must not.
+MARIADB = """
+CREATE TABLE annotation (
+    annotation_id VARCHAR(255), media_uri TEXT, label TEXT, note TEXT, count BIGINT, depth DOUBLE,
+    price DECIMAL(38, 10), verified BOOLEAN, day DATE, seen DATETIME(6), ref CHAR(36),
+    x DOUBLE, y DOUBLE, w DOUBLE, h DOUBLE,
+    updated_at DATETIME(6) DEFAULT (UTC_TIMESTAMP(6)), updated_by TEXT)
+    DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci
+"""
 
 
 class SqlBench(Bench):
@@ -49,8 +59,8 @@ class SqlBench(Bench):
 
     def __init__(self, url: str, statement: str) -> None:
         self.others = sa.create_engine(url, poolclass=sa.NullPool)
-        self.sqlite = url.startswith("sqlite")
-        self.bulk = not self.sqlite
+        self.sqlite, self.mariadb = url.startswith("sqlite"), url.startswith("mysql")
+        self.bulk = not (self.sqlite or self.mariadb)
         self.connection: sa.Connection | None = None
         self.sql("DROP TABLE IF EXISTS annotation")
         self.sql(statement)
@@ -60,6 +70,11 @@ class SqlBench(Bench):
         kinds = KINDS | {name: info.written[name].kind or Kind.TEXT for name in NAMES}
         self.mapping = mapping_of(kinds)
         self.adapter = SqlAdapter(self.connection, info, self.mapping)
+
+    @property
+    def zoned(self) -> bool:
+        """Whether times in it have a zone."""
+        return not (self.sqlite or self.mariadb)
 
     def close(self) -> None:
         """Lets go of the database."""
@@ -95,7 +110,7 @@ class SqlBench(Bench):
     def edit(self, id_: str, **values: Any) -> None:
         columns = self._columns(values)
         now = datetime.now(timezone.utc)
-        columns |= {"updated_by": "curator", "updated_at": now.replace(tzinfo=None) if self.sqlite else now}
+        columns |= {"updated_by": "curator", "updated_at": now if self.zoned else now.replace(tzinfo=None)}
         self._update(id_, columns)
 
     def remove(self, id_: str) -> None:
@@ -106,6 +121,8 @@ class SqlBench(Bench):
 
     def refuse(self, name: str, value: Value) -> None:
         assert isinstance(value, str)
+        if self.mariadb:
+            self.connection.rollback()  # a transaction that has read a table keeps it from being altered
         if not self.sqlite:
             self.sql(f"ALTER TABLE annotation ADD CONSTRAINT refused CHECK ({name} <> '{value}')")
             return
@@ -144,7 +161,7 @@ class SqlBench(Bench):
         return columns
 
     def _plain(self, name: str, value: Any) -> Any:
-        if value is None:
+        if value is None or (self.mariadb and isinstance(value, float) and math.isnan(value)):  # it has no NaN
             return None
         if KINDS[name] is Kind.TIMESTAMP:
             return self._time(value)
@@ -153,7 +170,8 @@ class SqlBench(Bench):
         return value.isoformat() if self.sqlite and KINDS[name] is Kind.DATE else value
 
     def _time(self, moment: datetime) -> Any:
-        return moment.replace(tzinfo=None).isoformat(" ", "microseconds") if self.sqlite else moment
+        naive = moment.astimezone(timezone.utc).replace(tzinfo=None)
+        return naive.isoformat(" ", "microseconds") if self.sqlite else naive if self.mariadb else moment
 
     def _marks(self, count: int) -> str:
         return ", ".join(["?" if self.sqlite else "%s"] * count)

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta, timezone
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from syncd.adapters.sql.mysql import is_mysql
+
 UNLIKE = timedelta(minutes=1)
 """By how much two clocks that are right may differ. What is later than that by a clock lies in its future: it was
 written down while the clock was ahead."""
@@ -14,6 +16,9 @@ written down while the clock was ahead."""
 
 def clock(connection: Connection) -> datetime:
     """The database's clock; of a database without one (SQLite), this machine's."""
+    if is_mysql(connection.dialect):
+        shown: datetime = connection.exec_driver_sql("SELECT UTC_TIMESTAMP(6)").scalar_one()
+        return shown.replace(tzinfo=timezone.utc)
     if connection.dialect.name != "postgresql":
         return datetime.now(timezone.utc)
     moment: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()

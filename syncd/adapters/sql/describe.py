@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import NoSuchTableError, ProgrammingError
 from sqlalchemy.sql import sqltypes
 
+from syncd.adapters.sql import mysql
 from syncd.adapters.sql.clock import stamp_zone
 from syncd.adapters.sql.describe_postgres import columns_of_query, columns_of_relation
 from syncd.adapters.sql.describe_shown import faults_of, resolved, shown_columns, tables_of, with_sizes
@@ -251,6 +252,8 @@ def _declared(connection: Connection, table: str, schema: str | None, column: st
 def _kind(type_: sqltypes.TypeEngine[Any], *, nullable: bool) -> tuple[Kind | None, Holds | None]:
     """The kind of a reflected SQLAlchemy type."""
     kind = next((kind for class_, kind in _CLASSES if isinstance(type_, class_)), None)
+    if mysql.is_boolean(type_):
+        kind = Kind.BOOLEAN
     if kind is None:
         return None, None
     length = getattr(type_, "length", None)

@@ -9,6 +9,7 @@ from enum import Enum
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
+from syncd.adapters.sql import mysql
 from syncd.errors import DatabaseUnavailable, MappingError, RightMissing, SyncdError
 
 SHOWN = 300
@@ -51,15 +52,16 @@ def asking(doing: str) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise failure(doing, said(error), sqlstate(error)) from error
+        raise failure(doing, said(error), sqlstate(error), mysql.number_of(error)) from error
 
 
-def failure(doing: str, message: str, state: str) -> SyncdError:
+def failure(doing: str, message: str, state: str, number: int | None = None) -> SyncdError:
     """The error that says that the database failed at something."""
     text = f"{doing} the database failed: {message}"
-    if state in _NOT_AS_CONFIGURED or "no such table" in message or "no such column" in message:
+    missing = state in _NOT_AS_CONFIGURED or number in mysql.NOT_AS_CONFIGURED
+    if missing or "no such table" in message or "no such column" in message:
         return MappingError(text, remedy="Mend `table`, `read` or `columns` of the binding, then run `syncd doctor`.")
-    if state == _DENIED:
+    if state == _DENIED or number in mysql.DENIED:
         return RightMissing(
             text,
             remedy="Run `syncd doctor`: it names each right that is missing, with its GRANT. `syncd database grants` "
@@ -82,6 +84,11 @@ def meaning(error: DBAPIError) -> Meaning:
     if error.connection_invalidated:
         return Meaning.FAILURE
     state = sqlstate(error)
+    number = mysql.number_of(error)
+    if number is not None:
+        if mysql.is_failure(number):
+            return Meaning.FAILURE
+        return Meaning.VALUE if number in mysql.OF_THE_VALUE else Meaning.UNCLEAR
     if not state:
         if isinstance(error, IntegrityError | DataError):
             return Meaning.VALUE
@@ -100,6 +107,9 @@ def meaning(error: DBAPIError) -> Meaning:
 def may_pass_later(error: DBAPIError) -> bool:
     """Whether a value that was refused may be taken once other rows hold something else."""
     state = sqlstate(error)
+    number = mysql.number_of(error)
+    if number is not None:
+        return number not in mysql.OF_ITS_OWN
     if state:
         return state[:2] not in _OF_ITS_OWN and state not in (_NOT_NULL, _CHECK)
     return not re.match("(CHECK|NOT NULL) constraint", said(error))
@@ -117,6 +127,8 @@ def sqlstate(error: BaseException) -> str:
 
 def said(error: BaseException) -> str:
     """The first line of what the database said; neither the statement nor its parameters."""
-    lines = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
+    origin = getattr(error, "orig", None) or error
+    text = str(origin) if mysql.number_of(error) is None else str(origin.args[-1])
+    lines = text.strip().splitlines() or [type(error).__name__]
     # What is wrong with a value stands behind it, and the value may be very long.
     return lines[0] if len(lines[0]) <= SHOWN else f"{lines[0][: SHOWN // 2]} … {lines[0][-SHOWN // 2 :]}"

@@ -18,6 +18,7 @@ from syncd.adapters.sql.encoding import decoded, doubtful_encoding
 from syncd.adapters.sql.errors import READING, asking
 from syncd.adapters.sql.ids import columns_of_ids, could_be_id, judge_of, portable_condition, with_ids
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo, TableMapping
+from syncd.adapters.sql.mysql import is_mysql
 from syncd.adapters.sql.parse import frame_of_rows
 from syncd.adapters.sql.quote import quote, relation
 from syncd.adapters.sql.read import RawColumn, finish, raw_columns, select_list, with_held
@@ -128,7 +129,10 @@ class Reader:
             return
         condition, parameters = portable_condition(self.info, names, given)
         statement = self._portable(" WHERE ").replace(":", "\\:") + condition
-        yield from self.connection.execute(sa.text(statement), parameters)
+        # A database may take other texts for the same; the id is the first of what is read.
+        asked = set(ids)
+        rows = self.connection.execute(sa.text(statement), parameters)
+        yield from (row for row in rows if str(row[0]) in asked or not is_mysql(self.connection.dialect))
 
     def _many(self, where: str) -> pl.DataFrame:
         if self.arrow is not None:

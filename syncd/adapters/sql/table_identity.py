@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from syncd.adapters.sql.mysql import is_mysql
+
 IN, OF = " in database ", " of server "
 UNKNOWN = "?"
 """Stands for a server that does not tell its identifier."""
@@ -18,7 +20,9 @@ _TELLS = "syncd.tells_server"
 
 
 def place_of(connection: Connection, table: str) -> str:
-    """The table's identity. Of a database other than PostgreSQL it is the table's name alone."""
+    """The table's identity; of MariaDB and MySQL without the server, which tells no identifier, of SQLite the name."""
+    if is_mysql(connection.dialect):
+        return f"{table}{IN}{connection.exec_driver_sql('SELECT database()').scalar_one()}{OF}{UNKNOWN}"
     if connection.dialect.name != "postgresql":
         return table
     # Each poll asks; that the server answers is found out once for each connection, which costs a savepoint.

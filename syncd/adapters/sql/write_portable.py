@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from functools import partial
@@ -15,6 +17,7 @@ from sqlalchemy.sql.expression import ClauseElement
 
 from syncd.adapters.sql.keys import Keys
 from syncd.adapters.sql.mapping import TableInfo
+from syncd.adapters.sql.mysql import is_mysql, is_short_float, same_float, same_text
 from syncd.adapters.sql.places import Place
 from syncd.adapters.sql.quote import relation, split_name
 from syncd.adapters.sql.shown import Shown
@@ -187,40 +190,34 @@ class Writer:
 
     def _new(self, change: Change) -> dict[str, object]:
         """What an update sets its columns to."""
-        return self._assigned(str(change.field), change.new, self.row, {})
+        sets = _Sets()
+        self._assigned(str(change.field), change.new, self.row, sets)
+        return sets.finished()
 
-    def _assigned(self, field: str, value: Content, of: str | None, before: dict[str, object]) -> dict[str, object]:
-        """What the columns of a field are set to: values, or expressions of them and of the row."""
+    def _assigned(self, field: str, value: Content, of: str | None, sets: _Sets) -> None:
+        """Sets the columns of a field."""
         place = self._place(field)
         given = [self._fitting(place.given(value, index, naive=True)) for index in range(len(place.names))]
         if place.is_value:
-            return dict(zip(place.columns, given, strict=True))
-        # A document that several fields go into is given the values of all of them.
-        names = [f"n{len(before)}_{index}" for index in range(len(given))]
-        spelt = {name: str(each) for name, each in before.items() if isinstance(each, sa.TextClause)}
-        expressions = place.assigned([f"\0{name}" for name in names], of, spelt)
-        found: dict[str, object] = {}
-        for name, expression in expressions.items():
-            text = _in_text(expression).replace("\0", ":")
-            bound = {each: value for each, value in zip(names, given, strict=True) if f":{each}" in text}
-            found[name] = sa.text(text).bindparams(**bound)
-        return found
+            sets.values |= dict(zip(place.columns, given, strict=True))
+            return
+        names = [sets.parameter(each) for each in given]
+        sets.expressions |= place.assigned(names, of, sets.before())
 
     def _place(self, field: str) -> Place:
         return Place(self.shown, self.info, field, self.mapping.field(field).kind, self.keys)
 
     def _given(self, change: Change) -> dict[str, object]:
-        media = self.info.mapping.media_column
-        values: dict[str, object] = {}
+        media, sets = self.info.mapping.media_column, _Sets()
         if self.info.writable(media) and change.media is not None and media != self.info.mapping.id_column:
-            values |= self._assigned(MEDIA_FIELD, change.media, None, {})
+            self._assigned(MEDIA_FIELD, change.media, None, sets)
         content = change.new if isinstance(change.new, dict) else {}
         for name, value in content.items():
             stored = self.info.mapping.stored.get(self.info.mapping.fields[name][0])
             new = stored.default if value is None and stored is not None else value
             if new is not None:
-                values |= self._assigned(name, new, None, values)
-        values = {name: each for name, each in values.items() if name in self.info.physical}
+                self._assigned(name, new, None, sets)
+        values = {name: each for name, each in sets.finished().items() if name in self.info.physical}
         for name, constant in self.rows.insert:
             values.setdefault(name, constant)
         return {name: each for name, each in values.items() if not self.info.in_table(name).generated}
@@ -233,7 +230,12 @@ class Writer:
         }
 
     def _is(self, change: Change) -> ColumnElement[bool]:
-        return sa.and_(*(self.table.c[name] == value for name, value in self._id(change).items()))
+        return sa.and_(*(self._is_part(self.table.c[name], value) for name, value in self._id(change).items()))
+
+    def _is_part(self, column: ColumnElement[Any], value: object) -> ColumnElement[bool]:
+        if isinstance(value, str) and is_mysql(self.connection.dialect):
+            return same_text(column, value)
+        return column == value
 
     def _unchanged(self, field: str, column: str, old: Content, index: int) -> ColumnElement[bool]:
         """Whether the column still holds what the diff saw; times are compared to the millisecond."""
@@ -248,6 +250,11 @@ class Writer:
         if isinstance(target.type, sqltypes.String) and self.connection.dialect.name == "sqlite":
             # Text is compared exactly, whatever the collation of its column.
             return sa.collate(sa.cast(target, sa.Text), "BINARY") == value
+        if is_mysql(self.connection.dialect):
+            if isinstance(value, str):
+                return same_text(target, value)
+            if isinstance(value, float) and is_short_float(target.type):
+                return same_float(target, value)
         return target == (sa.literal(value, target.type) if is_plain else sa.literal(value))
 
     def _target(self, field: str, column: str) -> tuple[ColumnElement[Any], bool]:
@@ -284,6 +291,38 @@ class Writer:
         if version is not None and of is not None:
             stamps[version[0]] = sa.func.coalesce(self.table.c[version[0]], 0) + version[1]
         return stamps
+
+
+@dataclass
+class _Sets:
+    """What columns are set to: ``values``, and ``expressions`` of ``parameters`` and of the row."""
+
+    values: dict[str, object] = field(default_factory=dict)
+    expressions: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, object] = field(default_factory=dict)
+
+    def parameter(self, value: object) -> str:
+        """A name for a value in an expression."""
+        name = f"given_{len(self.parameters)}"
+        self.parameters[name] = value
+        return f"{_GIVEN}{name}"
+
+    def before(self) -> dict[str, str]:
+        """Everything as expressions, for another field to build on."""
+        return {name: self.parameter(each) for name, each in self.values.items()} | self.expressions
+
+    def finished(self) -> dict[str, object]:
+        """The values, and the expressions with their parameters."""
+        found = dict(self.values)
+        for name, expression in self.expressions.items():
+            text = _in_text(expression).replace(_GIVEN, ":")
+            used = {each: value for each, value in self.parameters.items() if re.search(rf":{each}\b", text)}
+            found[name] = sa.text(text).bindparams(**used)
+        return found
+
+
+_GIVEN = "\0"
+"""Stands before the name of a parameter, where a colon of the laboratory's would be none."""
 
 
 def _in_text(expression: str) -> str:

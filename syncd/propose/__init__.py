@@ -1,0 +1,9 @@
+"""Proposes the binding of a table: what the catalogue and some rows say, what is made of it, and how it is written."""
+
+from syncd.propose.facts import Facts
+from syncd.propose.judge import propose
+from syncd.propose.proposal import Answers, Proposal, Question
+from syncd.propose.render import render
+from syncd.propose.run import facts_at
+
+__all__ = ["Answers", "Facts", "Proposal", "Question", "facts_at", "propose", "render"]
