@@ -6,6 +6,8 @@ import pytest
 
 from integration.mapping.conftest import Made
 from mapping_lab import MappingLab
+from syncd.doctor import diagnose
+from syncd.doctor.grants import grants
 
 SCHEMA = (
     'CREATE TABLE "Taxa" (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "Name" text NOT NULL UNIQUE)',
@@ -25,6 +27,7 @@ SCHEMA = (
     'CREATE TRIGGER number BEFORE INSERT ON "Objects" FOR EACH ROW EXECUTE FUNCTION number()',
     """CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.updated_at := clock_timestamp();
        RETURN NEW; END$$""",
+    'CREATE INDEX ON "Objects" (updated_at)',
     'CREATE TRIGGER touch BEFORE UPDATE ON "Objects" FOR EACH ROW EXECUTE FUNCTION touch()',
     """INSERT INTO "Objects" (image_id, no, taxon_id, x1, y1, x2, y2, quality, checked, meta, project)
        SELECT i.id, n, n, 10 * n, 10, 10 * n + 50, 40, 'good', 'Y', '{"env": {"depth": 12.5}}', 7
@@ -148,3 +151,29 @@ def test_a_name_that_no_row_has_is_a_conflict_that_says_so(lab: MappingLab) -> N
     [conflict] = lab.conflicts()
     assert "Medusa" in str(conflict)
     assert row(lab, one)["taxon_id"] == 1
+
+
+def findings(lab: MappingLab) -> dict[str, tuple[str, str]]:
+    return {each.check: (each.status, each.detail) for each in diagnose(lab.config()) if each.scope == "lab"}
+
+
+def test_doctor_finds_nothing_to_mend(lab: MappingLab) -> None:
+    found = findings(lab)
+    bad = {title: said for title, said in found.items() if said[0] in ("fault", "warning")}
+    assert bad == {}
+    assert "images (images.path)" in found["How columns are mapped"][1]
+
+
+def test_doctor_names_what_of_a_mapping_is_wrong(lab: MappingLab) -> None:
+    lab.sql('ALTER TABLE "Taxa" RENAME COLUMN "Name" TO label')
+    found = findings(lab)
+    assert found["How columns are mapped"] == ("fault", "\"Taxa\" has no column 'Name'")
+
+
+def test_the_grants_suffice_for_everything(lab: MappingLab) -> None:
+    statements = [each.sql for each in grants(lab.config(), ["lab"]) if each.sql and not each.by_hand]
+    text = "\n".join(statements)
+    assert 'GRANT SELECT ("id", "Name") ON "Taxa"' in text
+    assert 'GRANT SELECT ("id", "path", "width", "height") ON "images"' in text
+    assert 'GRANT SELECT ("id", "login") ON "people"' in text
+    assert "GRANT DELETE" not in text, "nothing is ever deleted there"
