@@ -12,8 +12,10 @@ from syncd.doctor.grants import grants
 SCHEMA = (
     'CREATE TABLE "Taxa" (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "Name" text NOT NULL UNIQUE)',
     """INSERT INTO "Taxa" ("Name") VALUES ('Copepoda'), ('Ostracoda'), ('Diatom'), ('Ciliate')""",
-    "CREATE TABLE images (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), path text UNIQUE, width int, height int)",
-    "INSERT INTO images (path, width, height) VALUES ('a.png', 200, 100), ('b.png', 200, 100)",
+    """CREATE TABLE images (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), path text UNIQUE, width int, height int,
+       station text, depth numeric(6, 1), taken timestamptz)""",
+    """INSERT INTO images (path, width, height, station, depth, taken) VALUES
+       ('a.png', 200, 100, 'M1', 12.5, '2024-05-01 10:00+00'), ('b.png', 200, 100, NULL, NULL, NULL)""",
     "CREATE TABLE people (id int PRIMARY KEY, login text UNIQUE)",
     "INSERT INTO people VALUES (1, 'syncd'), (2, 'ada')",
     "CREATE TYPE quality AS ENUM ('good', 'poor')",
@@ -64,6 +66,7 @@ BINDING = {
         "checked": {"column": "checked", "values": {"Y": True, "N": False}, "direction": "both"},
         "depth": {"column": "meta", "path": "env.depth", "direction": "both"},
     },
+    "sample_fields": {"station": "station", "water_depth": {"column": "depth"}, "taken": "taken"},
     "policy": {"on_fiftyone_delete": "delete"},
 }
 
@@ -121,6 +124,18 @@ def test_a_drawn_label_gets_its_keys_its_number_and_constants(lab: MappingLab) -
     assert (new["taxon_id"], new["path"], new["quality"], new["checked"]) == (2, "a.png", "good", "N")
     assert [new[each] for each in ("x1", "y1", "x2", "y2")] == [100, 50, 140, 70]
     assert lab.named()[f"{new['image_id']}|10"] == "Ostracoda"
+
+
+def test_columns_of_the_image_are_fields_of_the_sample(lab: MappingLab) -> None:
+    one, two = lab.documents()
+    assert (one["station"], one["water_depth"], one["taken"].hour) == ("M1", 12.5, 10)
+    assert two.get("station") is None
+    lab.sql("UPDATE images SET station = 'M2', depth = 3 WHERE path <> 'c.png'")
+    lab.reconcile(full=True)
+    assert [(each["station"], each["water_depth"]) for each in lab.documents()] == [("M2", 3.0), ("M2", 3.0)]
+    stamps = [each["last_modified_at"] for each in lab.documents()]
+    lab.reconcile(full=True)
+    assert [each["last_modified_at"] for each in lab.documents()] == stamps, "what is right is left alone"
 
 
 def test_what_is_deleted_is_flagged_and_what_is_flagged_goes(lab: MappingLab) -> None:
