@@ -25,6 +25,7 @@ from syncd.adapters.sql.errors import READING, asking
 from syncd.adapters.sql.limits import LIMITS, Limits
 from syncd.adapters.sql.mapping import composite_id, table_mapping
 from syncd.adapters.sql.referred import referred
+from syncd.adapters.sql.sample_values import SampleValues, sample_values
 from syncd.config import BindingConfig, Config
 from syncd.config.store import SQL
 from syncd.engine.document_cache import DocumentCache
@@ -51,8 +52,8 @@ class Session:
     ``state`` is the connection to syncd's own tables. ``writing`` is the one that holds the binding's lock: where
     annotations are written, if these are in an SQL database (and so ``state``, unless the configuration separates the
     two); else ``state``. ``store`` is where the annotations are, of this ``kind``. ``capture`` is the written table if
-    triggers record its changes. ``referred`` is the fingerprint of what keys in it refer to. ``document_cache`` is the
-    document cache.
+    triggers record its changes. ``referred`` is the fingerprint of what keys in it refer to; ``samples`` read what
+    becomes of it fields of samples. ``document_cache`` is the document cache.
     """
 
     mapping: Mapping
@@ -68,6 +69,7 @@ class Session:
     vocabulary: Vocabulary | None = None
     capture: Target | None = None
     referred: str | None = None
+    samples: tuple[SampleValues, ...] = ()
     document_cache: DocumentCache | None = None
     store: OpenStore | None = None
     kind: str = SQL
@@ -225,6 +227,10 @@ def session_on(
             store=store,
             kind=kind,
         )
+        if dataset.dataset_id and binding.sample_fields:
+            session = replace(session, samples=tuple(sample_values(writing, binding)))
+            for each in session.samples:
+                stack.callback(each.adapter.close)
         spare_the_libraries()
         yield renewed(session, binding, migrated=migrated)
 
