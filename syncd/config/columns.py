@@ -273,13 +273,13 @@ class ColumnsConfig(Section):
 
 
 class SampleFieldConfig(Section):
-    """A field of the sample: a column of the `row`, or of the row of the `media`'s lookup."""
+    """A field of the sample: a column of the `row`, or of the row of the `media`'s lookup. It travels to FiftyOne."""
 
     IN_WORDS: ClassVar[str] = "a column name, or a mapping with column, of and direction"
 
     column: ColumnName
     of: Literal["row", "media"] = "media"
-    direction: Direction = "to_fiftyone"
+    direction: Literal["to_fiftyone"] = "to_fiftyone"
 
 
 class AppendConfig(Section):

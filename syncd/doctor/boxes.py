@@ -34,11 +34,12 @@ def _relative(subject: Subject) -> Verdict:
     boxes, beyond, out, example = _counted(subject, number)
     if not boxes:
         return ok("there are none")
+    box = subject.binding.columns.box
     shown = f"such as {', '.join(f'{float(each):g}' for each in example)}" if example else ""
     if beyond > MOST_OF_THEM * boxes:
         return fault(
             f"{beyond:,} of {boxes:,} boxes lie far out of their image, {shown}: these seem to be pixels ({MEANT})",
-            _divided(subject, names),
+            _divided(subject, names) if subject.mapping.box is None else _mend(subject),
         )
     if beyond:
         return warning(
@@ -49,9 +50,16 @@ def _relative(subject: Subject) -> Verdict:
         return warning(
             f"{out:,} of {boxes:,} boxes reach out of their image, {shown}: these may be corners, or centre and "
             "size (expected x and y of the upper left corner, width, height)",
-            f"Write in {subject.place}.columns.box four columns that hold these, or have `read` compute them.",
+            f"Write {subject.place}.columns.box: {{columns: [{', '.join(box.columns)}], unit: relative, format: xyxy}} "
+            "(corners), or format: cxcywh (centre and size)"
+            if box is not None and box.plain
+            else _mend(subject),
         )
     return ok(f"{boxes:,} looked at")
+
+
+def _mend(subject: Subject) -> str:
+    return f"Mend unit, format and size of {subject.place}.columns.box."
 
 
 def _names(subject: Subject) -> tuple[str, ...]:

@@ -9,8 +9,10 @@ from functools import partial
 from syncd.adapters.fiftyone.dataset import KINDS
 from syncd.adapters.sql.accepted_values import columns_taking
 from syncd.adapters.sql.describe import EXPECTED, IDS, describe
-from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
+from syncd.adapters.sql.keys import Keys
+from syncd.adapters.sql.mapping import ColumnInfo
 from syncd.adapters.sql.quote import name_in_sql, table_in_sql
+from syncd.adapters.sql.stored import Lookup
 from syncd.adapters.sql.values import ACTOR
 from syncd.config.nearest import nearest, other_form
 from syncd.doctor.finding import Check, Verdict, count, fault, in_sql, listed, ok, sdk, sdk_name, skipped, warning
@@ -58,6 +60,8 @@ def roles(subject: Subject) -> Iterator[Role]:
 
 def checks(subject: Subject) -> Iterator[Check]:
     """One per mapped column, then one per field: whether both sides can hold it."""
+    if not subject.mapping.is_plain:
+        yield Check("How columns are mapped", partial(_mapped, subject))
     for role in roles(subject):
         yield Check(f"Column {role.column!r} ({role.name})", partial(_column, subject, role))
     for name, columns in subject.mapping.fields.items():
@@ -65,9 +69,34 @@ def checks(subject: Subject) -> Iterator[Check]:
         yield Check(f"{title} fits both sides", partial(_fits, subject, name, columns))
 
 
+def _mapped(subject: Subject) -> Verdict:
+    """What a key refers to, where a size stands, what a path leads to: whether it is all there."""
+    subject.table.get()
+    subject.read.get()
+    if subject.mapping_faults:
+        return fault("; ".join(subject.mapping_faults), f"Mend {subject.place}.columns and {subject.place}.attributes.")
+    lookups = [f"{each.first.table} ({each})" for each in subject.mapping.lookups]
+    loose = sorted({level.table for each in subject.mapping.lookups for level in each.levels if not level.unique})
+    if loose:
+        levels = {level.table: level for each in subject.mapping.lookups for level in each.levels}
+        dialect = subject.connection.dialect
+        unique = "; ".join(
+            f"ALTER TABLE {table_in_sql(dialect, each)} ADD UNIQUE ({name_in_sql(dialect, levels[each].key)})"
+            for each in loose
+        )
+        return warning(
+            f"the keys of {listed(loose)} need not be unique: where two rows of one key differ, nobody knows which is "
+            "meant, and reading takes longer",
+            in_sql(unique),
+        )
+    return ok(f"keys are looked up in {listed(lookups)}" if lookups else "as the columns' types allow it")
+
+
 def _column(subject: Subject, role: Role) -> Verdict:
     read, table = subject.read.get(), subject.table.get()
     if role.column not in read.columns:
+        if subject.mapping_faults and subject.mapping.behind(role.column) != (role.column,):
+            return skipped("needs “How columns are mapped” to be well")
         return _missing(subject, role)
     found = table.columns.get(role.column) or read.columns[role.column]
     if role.name == "id" and role.column not in table.columns:
@@ -96,8 +125,10 @@ def _column(subject: Subject, role: Role) -> Verdict:
 
 def _stamp_refused(subject: Subject, role: Role) -> Verdict | None:
     """Whether the names that syncd leaves in ``updated_by`` are refused: by an enum, a CHECK or a foreign key."""
-    found = subject.table.get().columns[role.column]
-    info = TableInfo(subject.mapping, subject.table.get().columns, subject.read.get().columns)
+    found, info = subject.table.get().columns[role.column], subject.table_info
+    stored = subject.mapping.stored.get(role.column)
+    if stored is not None and stored.lookup is not None:
+        return _editor_unknown(subject, role, stored.lookup)
     values, by = columns_taking(subject.connection, info, [role.column], [role.column]).get(role.column, (None, ""))
     keys = found.refers_to
     if values is None:
@@ -125,6 +156,16 @@ def _stamp_refused(subject: Subject, role: Role) -> Verdict | None:
         f"{by} takes {count(len(values), 'name')}: an edit by anybody else (of the label's "
         f"{binding.actor_attribute!r}) is refused",
         f"Have it take the names of all who edit, or leave {role.place} out.",
+    )
+
+
+def _editor_unknown(subject: Subject, role: Role, lookup: Lookup) -> Verdict | None:
+    """Whether edits of which nobody knows who made them, and of people that are not there, are nobody's."""
+    if lookup.default is not None or Keys(subject.connection, subject.table_info).key(lookup, ACTOR) is not None:
+        return None
+    return warning(
+        f"{lookup} has no {ACTOR!r}, which syncd writes where nobody knows who edited: such an edit is nobody's (null)",
+        f"Write {role.place}.default: A NAME THAT IS THERE, or add {ACTOR!r} to {lookup.first.table}.",
     )
 
 

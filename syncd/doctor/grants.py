@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from syncd.adapters.connect import open_database
-from syncd.adapters.sql.describe import columns_of
+from syncd.adapters.sql.describe import describe
 from syncd.adapters.sql.errors import READING, asking
-from syncd.adapters.sql.ids import owner_of, sequence_behind
-from syncd.adapters.sql.mapping import ColumnInfo, table_mapping
+from syncd.adapters.sql.ids import find_owner, sequence_behind
+from syncd.adapters.sql.mapping import TableInfo, TableMapping, table_mapping
 from syncd.adapters.sql.quote import quote, relation, split_name
+from syncd.adapters.sql.stored import Lookup
 from syncd.config import BindingConfig, Config
 from syncd.config.binding import VocabularyTable
 from syncd.errors import ConfigError
@@ -116,7 +117,14 @@ def _relations(binding: BindingConfig) -> list[str]:
         named.append(binding.read_from)
     if isinstance(binding.vocabulary, VocabularyTable):
         named.append(binding.vocabulary.table)
-    return named
+    levels = [level for lookup in _lookups(binding) for level in lookup.levels]
+    return list(dict.fromkeys([*named, *(each.table for each in levels)]))
+
+
+def _lookups(binding: BindingConfig) -> tuple[Lookup, ...]:
+    mapping = table_mapping(binding)
+    # That of the image is needed for crops too, which are not tied to their rows by it.
+    return tuple(dict.fromkeys(each.lookup for each in mapping.stored.values() if each.lookup is not None))
 
 
 def _schemas(connection: Connection, binding: BindingConfig) -> Iterator[str]:
@@ -133,13 +141,16 @@ def _schemas(connection: Connection, binding: BindingConfig) -> Iterator[str]:
 
 
 def _of_binding(connection: Connection, binding: BindingConfig, role: str) -> Iterator[Grant]:
-    with asking(READING):
-        table = columns_of(connection, binding.table)
-    mapping = table_mapping(binding)
+    info = describe(connection, table_mapping(binding))
+    mapping, table = info.mapping, info.physical
     ingested = [
-        name for crops in (False, True) for names in further_columns(binding, crops=crops).values() for name in names
+        column
+        for crops in (False, True)
+        for names in further_columns(binding, crops=crops).values()
+        for name in names
+        for column in mapping.behind(name)
     ]
-    read = list(dict.fromkeys([*mapping.read_columns, *ingested]))
+    read = list(dict.fromkeys([*mapping.table_columns, *ingested]))
     own = f"binding {binding.name}"
 
     def granted(right: str, name: str, columns: Sequence[str], what: str, *, by_hand: bool = False) -> Iterator[Grant]:
@@ -150,64 +161,86 @@ def _of_binding(connection: Connection, binding: BindingConfig, role: str) -> It
 
     if binding.reads_select:
         yield Grant(DATABASE, f"{own}: SELECT on all that the query of `read` names", None)
+    elif mapping.rows.where is not None:
+        on = relation(connection.dialect, binding.read_from)
+        yield Grant(DATABASE, f"{own}: to read, and to see which rows are meant", f"GRANT SELECT ON {on} TO {role}")
     else:
         yield from granted("SELECT", binding.read_from, read, "to read")
     if binding.read_from != binding.table:
         yield from granted("SELECT", binding.table, [each for each in read if each in table], "to compare and set")
+    for right, name, columns, what in _of_lookups(binding, mapping):
+        yield from granted(right, name, columns, what)
     vocabulary = binding.vocabulary
     if isinstance(vocabulary, VocabularyTable):
         above = [vocabulary.parent.column, vocabulary.parent.key] if vocabulary.parent else []
         terms = [vocabulary.column, *above, vocabulary.rank, vocabulary.code]
         yield from granted("SELECT", vocabulary.table, [each for each in terms if each], "to read the vocabulary")
-    edited, rest = _written(binding, table)
-    inserted = _inserted(binding, table)
+    edited, rest = _written(binding, info)
+    inserted = _inserted(info)
+    if mapping.rows.append is not None:
+        every = [name for name, each in table.items() if not each.generated and name != mapping.rows.append.key]
+        yield from granted("INSERT", binding.table, every, "to add a row for each change")
+        return
     yield from granted("UPDATE", binding.table, edited, "to write what reviewers change")
     with asking(READING):
-        added = bool(inserted) and rows_are_added(connection, binding, table)
+        added = bool(inserted) and rows_are_added(connection, info, binding)
     if added:
         yield from granted("INSERT", binding.table, inserted, "to add what reviewers draw, or the inbox brings")
-        yield from _sequences(connection, binding, role, f"{own}: to number what is added")
+        yield from _sequences(connection, info, role, f"{own}: to number what is added")
     deletes = binding.policy.on_fiftyone_delete == "delete"
     yield from granted("UPDATE", binding.table, rest, "to write any mapped column", by_hand=True)
-    if binding.columns.media.name in inserted:
-        tied = [each for each in inserted if each in (binding.columns.media.name, *_stamps(binding))]
+    media = mapping.behind(mapping.image_column)
+    if set(media) <= set(inserted):
+        tied = [each for each in inserted if each in (*media, *_stamps(info))]
         by_hand = binding.policy.on_moved != "fiftyone"
         yield from granted("UPDATE", binding.table, tied, "to tie rows to other images", by_hand=by_hand)
     if not added:
         yield from granted("INSERT", binding.table, inserted, "to put rows back", by_hand=True)
-    yield Grant(
-        DATABASE,
-        f"{own}: to delete rows",
-        f"GRANT DELETE ON {relation(connection.dialect, binding.table)} TO {role}",
-        by_hand=not deletes,
-    )
+    if mapping.rows.deleted is None:
+        yield Grant(
+            DATABASE,
+            f"{own}: to delete rows",
+            f"GRANT DELETE ON {relation(connection.dialect, binding.table)} TO {role}",
+            by_hand=not deletes,
+        )
 
 
-def rows_are_added(connection: Connection, binding: BindingConfig, table: dict[str, ColumnInfo]) -> bool:
-    """Whether the daemon adds rows to a table of these columns: for manifests of the inbox, for drawn labels.
+def _of_lookups(binding: BindingConfig, mapping: TableMapping) -> Iterator[tuple[str, str, list[str], str]]:
+    """(right, table, columns, what for) of every table that keys refer to."""
+    for lookup in _lookups(binding):
+        is_media = mapping.media_lookup is not None and lookup.levels == mapping.media_lookup.levels
+        sizes = mapping.box.size if mapping.box is not None and mapping.box.of_media and is_media else ()
+        for number, level in enumerate(lookup.levels):
+            columns = list(dict.fromkeys([level.key, level.value, *(() if number else sizes)]))
+            yield "SELECT", level.table, columns, "to look up what keys stand for"
+        if lookup.create:
+            yield "INSERT", lookup.first.table, [lookup.first.value], "to add what keys shall stand for"
+
+
+def rows_are_added(connection: Connection, info: TableInfo, binding: BindingConfig) -> bool:
+    """Whether the daemon adds rows to a table: for manifests of the inbox, for drawn labels.
 
     The latter need an id of their own, and a frame to stand on, which a crop that somebody made has not.
     """
-    mapping = table_mapping(binding, crops=binding.ingest.crops)
-    media, ids = table.get(mapping.image_column), table.get(mapping.id_column)
-    if media is None or media.generated or ids is None:
+    mapping = info.mapping
+    if not info.writable(mapping.image_column) or mapping.id_column not in info.written:
         return False
     if binding.ingest.inbox is not None:
         return True
     drawn = binding.policy.on_new == "create" and not binding.ingest.crops
-    return drawn and owner_of(connection, mapping, ids) is not None
+    return drawn and find_owner(connection, info) is not None
 
 
-def _written(binding: BindingConfig, table: dict[str, ColumnInfo]) -> tuple[list[str], list[str]]:
+def _written(binding: BindingConfig, info: TableInfo) -> tuple[list[str], list[str]]:
     """The columns that edits are written to, stamps included, and the other mapped ones that could be."""
     columns, toward = binding.columns, ("both", "to_database")
     boxes = columns.box.columns if columns.box else ()
     edited = [columns.label.column] if binding.direction("label") in toward else []
     edited += boxes if binding.direction("box") in toward else []
     edited += [each.column for each in binding.attributes.values() if each.direction in toward]
-    stamps = _stamps(binding)
+    stamps = _stamps(info)
     mapped = [columns.label.column, *boxes, *(each.column for each in binding.attributes.values())]
-    writable = [name for name, each in table.items() if not each.generated]
+    writable = [name for name, each in info.physical.items() if not each.generated]
     wanted = [*edited, *stamps] if edited else []
     return (
         [each for each in dict.fromkeys(wanted) if each in writable],
@@ -215,27 +248,32 @@ def _written(binding: BindingConfig, table: dict[str, ColumnInfo]) -> tuple[list
     )
 
 
-def _stamps(binding: BindingConfig) -> list[str]:
-    """The columns that say who wrote a row last, and when."""
-    by = binding.columns.updated_by
-    return [each for each in (binding.columns.updated_at, by.column if by else None) if each is not None]
+def _stamps(info: TableInfo) -> list[str]:
+    """The columns that say who wrote a row last and when, which version it is, and whether it is deleted."""
+    mapping, rows = info.mapping, info.mapping.rows
+    stamps = [column for name in (mapping.updated_at, mapping.updated_by) if name for column in mapping.behind(name)]
+    stamps += [rows.version[0]] if rows.version else []
+    return [*stamps, rows.deleted.column] if rows.deleted else stamps
 
 
-def _inserted(binding: BindingConfig, table: dict[str, ColumnInfo]) -> list[str]:
+def _inserted(info: TableInfo) -> list[str]:
     """The columns of a new row; none where rows cannot be added."""
-    writable = [name for name, each in table.items() if not each.generated]
-    if binding.columns.media.name not in writable:
+    mapping = info.mapping
+    if not info.writable(mapping.image_column):
         return []
-    return [each for each in table_mapping(binding).read_columns if each in writable]
+    constants = [name for name, _ in mapping.rows.insert]
+    writable = [name for name, each in info.physical.items() if not each.generated]
+    return [each for each in dict.fromkeys([*mapping.table_columns, *constants]) if each in writable]
 
 
-def _sequences(connection: Connection, binding: BindingConfig, role: str, what: str) -> Iterator[Grant]:
-    asked = {"table": relation(connection.dialect, binding.table), "id": binding.columns.id.name}
+def _sequences(connection: Connection, info: TableInfo, role: str, what: str) -> Iterator[Grant]:
     with asking(READING):
-        names = {str(name) for (name,) in connection.execute(sa.text(_SEQUENCES), asked)}
-        numbering = sequence_behind(connection, binding.table, binding.columns.id.name)
-        for name in sorted(names | ({numbering[0]} if numbering is not None else set())):
-            yield Grant(DATABASE, what, f"GRANT USAGE ON SEQUENCE {name} TO {role}")
+        for column in info.mapping.id_columns:
+            asked = {"table": relation(connection.dialect, info.mapping.table), "id": column}
+            names = {str(name) for (name,) in connection.execute(sa.text(_SEQUENCES), asked)}
+            numbering = sequence_behind(connection, info.mapping.table, column)
+            for name in sorted(names | ({numbering[0]} if numbering is not None else set())):
+                yield Grant(DATABASE, what, f"GRANT USAGE ON SEQUENCE {name} TO {role}")
 
 
 def _of_state(connection: Connection, url: str, schema: str, role: str) -> list[Grant]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from syncd.adapters.sql.mapping import composite_id
-from syncd.adapters.sql.quote import name_in_sql, relation
-from syncd.adapters.sql.shown import source
+from syncd.adapters.sql.quote import name_in_sql, quote, relation
+from syncd.adapters.sql.shown import Shown, source
 from syncd.doctor.finding import Check, Verdict, count, in_sql, listed, ok, skipped, warning
 from syncd.doctor.subject import Subject
 from syncd.model import Kind
@@ -74,10 +74,14 @@ def _hidden(subject: Subject) -> Verdict:
 def _number(subject: Subject) -> int:
     """How many rows of the table are not shown, up to a limit."""
     dialect, mapping = subject.connection.dialect, subject.mapping
-    column = dialect.identifier_preparer.quote(mapping.id_column)
+    shown = Shown(dialect, mapping)
+    own, column = f"own.{quote(dialect, mapping.id_column)}", quote(dialect, mapping.id_column)
+    if mapping.composite_id is not None:
+        own = shown.id_of("own")
+    live = f" AND {shown.live('own')}" if mapping.rows.deleted else ""
     statement = (
-        f"SELECT 1 FROM {relation(dialect, mapping.table)} AS own WHERE own.{column} IS NOT NULL AND NOT EXISTS "
-        f"(SELECT 1 FROM {source(dialect, mapping)} AS src WHERE src.{column} = own.{column}) LIMIT {AT_MOST}"
+        f"SELECT 1 FROM {relation(dialect, mapping.table)} AS own WHERE {own} IS NOT NULL{live} AND NOT EXISTS "
+        f"(SELECT 1 FROM {source(dialect, mapping)} AS src WHERE src.{column} = {own}) LIMIT {AT_MOST}"
     )
     plain = subject.connection.execution_options(no_parameters=True)
     return int(plain.exec_driver_sql(f"SELECT count(*) FROM ({statement}) AS found").scalar_one())

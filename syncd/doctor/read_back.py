@@ -11,7 +11,6 @@ import polars as pl
 import sqlalchemy as sa
 
 from syncd.adapters.sql.adapter import SqlAdapter
-from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.quote import quote, relation
 from syncd.adapters.sql.shown import source
 from syncd.doctor.finding import Check, Verdict, count, listed, ok, skipped, warning
@@ -123,7 +122,7 @@ def _read(subject: Subject, fields: list[Field], ids: list[str], *, written: boo
     )
     if written:
         mapping = replace(mapping, read=mapping.table)
-    info = TableInfo(mapping, known.written, known.written if written else known.read)
+    info = replace(known, mapping=mapping, read=known.written if written else known.read)
     adapter = SqlAdapter(subject.connection, info, Mapping(subject.binding.name, tuple(fields), LabelType.DETECTIONS))
     try:
         return adapter.read_ids(ids).rows
@@ -139,7 +138,7 @@ def _apart(field: Field, pairs: pl.DataFrame) -> int:
 
 def _direction(subject: Subject, name: str) -> Direction:
     if name in (LABEL, BOX):
-        return Direction(getattr(subject.binding.directions, name))
+        return Direction(subject.binding.direction(name))
     attribute = subject.binding.attributes.get(name)
     # What no attribute is mapped to is the flag that an error tag sets.
     return Direction(attribute.direction) if attribute is not None else Direction.TO_DATABASE

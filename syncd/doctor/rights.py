@@ -32,13 +32,17 @@ def _read(subject: Subject) -> Verdict:
     if not subject.is_postgresql:
         return skipped("only PostgreSQL's rights are looked at")
     read, table = subject.read.get(), subject.table.get()
-    wanted = set(subject.mapping.read_columns)
+    wanted = set(subject.mapping.table_columns)
     missing: list[tuple[str, list[str]]] = []
     if not subject.binding.reads_select:
-        missing.append((read.name, lacking(subject.connection, read.name, "SELECT", wanted & set(read.columns))))
+        missing.append((read.name, lacking(subject.connection, read.name, "SELECT", wanted)))
+    for lookup in subject.mapping.lookups:
+        for level in lookup.levels:
+            columns = {level.key, level.value}
+            missing.append((level.table, lacking(subject.connection, level.table, "SELECT", columns)))
     if read.name != subject.binding.table:
         # A compare-and-set looks at the table itself.
-        of_table, name = wanted & set(table.columns), subject.binding.table
+        of_table, name = wanted & set(table.physical), subject.binding.table
         missing.append((name, lacking(subject.connection, name, "SELECT", of_table)))
     missing = [each for each in missing if each[1]]
     if missing:
@@ -52,7 +56,7 @@ def _read(subject: Subject) -> Verdict:
 def _write(subject: Subject) -> Verdict:
     if not subject.is_postgresql:
         return skipped("only PostgreSQL's rights are looked at")
-    name, policy = subject.binding.table, subject.binding.policy
+    name, policy, rows = subject.binding.table, subject.binding.policy, subject.mapping.rows
     missing = [
         (right, found)
         for right, columns in _needed(subject).items()
@@ -60,7 +64,8 @@ def _write(subject: Subject) -> Verdict:
     ]
     grants = [grant(subject.connection, right, name, columns) for right, columns in missing]
     refused = [f"{right} of {listed(columns)}" for right, columns in missing]
-    if policy.on_fiftyone_delete == "delete" and not may_delete(subject.connection, name):
+    deletes = policy.on_fiftyone_delete == "delete" and not (rows.deleted or rows.append)
+    if deletes and not may_delete(subject.connection, name):
         grants.append(grant(subject.connection, "DELETE", name))
         refused.append("DELETE")
     added = _needed(subject)["INSERT"]
@@ -71,19 +76,29 @@ def _write(subject: Subject) -> Verdict:
     if refused:
         return fault(f"refused on {name}: {'; '.join(refused)}", in_sql("; ".join(grants)))
     rights = [right for right, columns in _needed(subject).items() if columns]
-    rights += ["DELETE"] if policy.on_fiftyone_delete == "delete" else []
+    rights += ["DELETE"] if deletes else []
     return ok(f"{', '.join(rights)} on the mapped columns" if rights else "nothing is ever written there")
 
 
 def _needed(subject: Subject) -> dict[str, set[str]]:
     """{right: columns of the table} for what the directions and policies may lead to."""
     table = subject.table.get()
-    writable = {name for name, each in table.columns.items() if not each.generated}
-    edited = {each.column for each in roles(subject) if each.direction and each.direction.allows(Direction.TO_DATABASE)}
-    stamps = {subject.mapping.updated_at, subject.mapping.updated_by} - {None}
-    updates = (edited | {str(each) for each in stamps}) & writable if edited else set[str]()
-    added = rows_are_added(subject.connection, subject.binding, table.columns)
-    inserts = set(subject.mapping.read_columns) & writable if added else set[str]()
+    mapping, rows = subject.mapping, subject.mapping.rows
+    writable = {name for name, each in table.physical.items() if not each.generated}
+    edited = {
+        column
+        for each in roles(subject)
+        if each.direction and each.direction.allows(Direction.TO_DATABASE)
+        for column in mapping.behind(each.column)
+    }
+    stamps = {column for each in (mapping.updated_at, mapping.updated_by) if each for column in mapping.behind(each)}
+    stamps |= {rows.version[0]} if rows.version else set()
+    stamps |= {rows.deleted.column} if rows.deleted else set()
+    updates = (edited | stamps) & writable if edited else set[str]()
+    added = rows_are_added(subject.connection, subject.table_info, subject.binding)
+    inserts = {*mapping.table_columns, *(name for name, _ in rows.insert)} & writable if added else set[str]()
+    if rows.append is not None and edited:
+        return {"UPDATE": set(), "INSERT": writable - {rows.append.key}}
     return {"UPDATE": updates, "INSERT": inserts}
 
 

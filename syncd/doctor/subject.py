@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pymongo.collection import Collection
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, make_url
 
 from syncd.adapters.fiftyone.dataset import DatasetInfo
 from syncd.adapters.fiftyone.mapping import LabelMapping
+from syncd.adapters.sql.describe import shown
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo, TableMapping, table_mapping
 from syncd.config import BindingConfig
 from syncd.doctor.finding import Fact
@@ -59,6 +60,8 @@ class Subject:
         self.table: Fact[TableFacts] = Fact(TABLE)
         self.read: Fact[Relation] = Fact(READ if binding.read_from != binding.table else TABLE)
         self.rows: Fact[int] = Fact(ROWS)
+        self.mapping_faults: list[str] = []
+        self._referred: dict[str, dict[str, ColumnInfo]] = {}
 
     @property
     def place(self) -> str:
@@ -87,10 +90,20 @@ class Subject:
             kinds={},
         )
 
+    def show(self, table: TableFacts, read: Relation) -> None:
+        """Takes both relations as they are shown: what keys stand for, boxes as relative, and so on."""
+        info, self.mapping_faults = shown(self.connection, self.mapping, table.physical, read.columns)
+        self.mapping, self._referred = info.mapping, info.referred
+        self.table.set(replace(table, columns=info.written))
+        self.read.set(replace(read, columns=info.read))
+
     @property
     def table_info(self) -> TableInfo:
         """Both relations as the adapters take them."""
-        return TableInfo(self.mapping, self.table.get().columns, self.read.get().columns)
+        table = self.table.get()
+        return TableInfo(
+            self.mapping, table.columns, self.read.get().columns, physical=table.physical, referred=self._referred
+        )
 
     @property
     def is_postgresql(self) -> bool:

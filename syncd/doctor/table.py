@@ -10,7 +10,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from syncd.adapters.sql.clock import literal, stamp_zone
 from syncd.adapters.sql.errors import sqlstate
-from syncd.adapters.sql.ids import nobody, owner_of
+from syncd.adapters.sql.ids import find_owner, nobody
 from syncd.adapters.sql.mapping import composite_id
 from syncd.adapters.sql.quote import name_in_sql, relation, split_name, table_in_sql
 from syncd.config import format_duration
@@ -75,7 +75,11 @@ def _table(subject: Subject) -> Verdict:
         )
     subject.table.set(found)
     if subject.binding.read_from == name:
-        subject.read.set(Relation(found.columns, name))
+        subject.show(found, Relation(found.columns, name))
+    if found.instead:
+        lacks = listed(sorted({"INSERT", "UPDATE", "DELETE"} - found.instead))
+        without = "" if lacks == "none" else f" (it has none for {lacks}: such a change is refused)"
+        return ok(f"{name}, a view whose INSTEAD OF triggers write what syncd writes{without}")
     if found.kind != IS_TABLE:
         return warning(
             f"{name} is a {found.kind}: its keys, indexes and triggers cannot be looked at",
@@ -116,7 +120,7 @@ def _read(subject: Subject) -> Verdict:
     try:
         if subject.binding.reads_select:
             columns = query_columns(connection, name, subject.table.get().columns if subject.table.known else {})
-            subject.read.set(Relation(columns, "the SELECT of `read`"))
+            _show(subject, Relation(columns, "the SELECT of `read`"))
             return ok(f"a SELECT of {count(len(columns), 'column')}")
         found = look_up(connection, name)
     except ProgrammingError as error:
@@ -129,8 +133,14 @@ def _read(subject: Subject) -> Verdict:
             f"the database has no table or view {name!r}; it has {listed(_tables(connection))}",
             _mend(subject, name).replace(".table", ".read"),
         )
-    subject.read.set(Relation(found.columns, name))
+    _show(subject, Relation(found.columns, name))
     return ok(f"{name}, a {found.kind} with {count(len(found.columns), 'column')}")
+
+
+def _show(subject: Subject, read: Relation) -> None:
+    subject.read.set(read)
+    if subject.table.known:
+        subject.show(subject.table.get(), read)
 
 
 def _id_is_unique(subject: Subject) -> Verdict:
@@ -139,9 +149,12 @@ def _id_is_unique(subject: Subject) -> Verdict:
         return skipped(f"the table has no column {column!r}")
     if table.kind != IS_TABLE:
         return skipped(f"a {table.kind} has no keys")
-    dialect = subject.connection.dialect
-    name, quoted = table_in_sql(dialect, subject.binding.table), name_in_sql(dialect, column)
-    if column not in table.unique:
+    if subject.mapping.rows.append is not None:
+        return ok(f"a table to which rows are only added: of each {column!r} the newest counts")
+    dialect, parts = subject.connection.dialect, subject.mapping.id_columns
+    name = table_in_sql(dialect, subject.binding.table)
+    quoted = ", ".join(name_in_sql(dialect, each) for each in parts)
+    if not any(set(each) <= set(parts) for each in table.keys):
         partitions = _partitions(subject)
         if partitions is not None:
             return warning(
@@ -154,10 +167,14 @@ def _id_is_unique(subject: Subject) -> Verdict:
             f"neither a primary key nor a unique index makes sure that {column!r} is there once",
             in_sql(f"ALTER TABLE {name} ADD UNIQUE ({quoted})"),
         )
-    if table.columns[column].nullable and column in table.columns:
+    loose = [each for each in parts if table.physical[each].nullable]
+    if loose:
         return warning(
             f"{column!r} is unique, but may be null: such a row is never synced",
-            in_sql(f"ALTER TABLE {name} ALTER COLUMN {quoted} SET NOT NULL"),
+            in_sql(
+                f"ALTER TABLE {name} "
+                + ", ".join(f"ALTER COLUMN {name_in_sql(dialect, each)} SET NOT NULL" for each in loose)
+            ),
         )
     return ok(f"{column!r} is unique and not null")
 
@@ -284,12 +301,14 @@ def _insertable(subject: Subject) -> Verdict:
             f"Map a column of the table in {subject.place}.columns.media, or {quarantine}",
         )
     ids = table.columns.get(mapping.id_column)
-    owner = None if ids is None else owner_of(subject.connection, mapping, ids)
+    owner = None if ids is None else find_owner(subject.connection, subject.table_info)
     if ids is not None and owner is None:
         said_of_it, _, mend = nobody(mapping, ids).partition(". ")
         become = f"{said_of_it}: a label drawn in FiftyOne becomes a conflict (`new_label`)"
         return warning(become, f"{mend}, or {quarantine}")
-    missing = sorted(table.required - set(mapping.read_columns))
+    given = {*mapping.table_columns, *(name for name, _ in mapping.rows.insert), *mapping.id_columns}
+    given |= {mapping.rows.version[0]} if mapping.rows.version and mapping.rows.version[0] in table.defaults else set()
+    missing = sorted(table.required - given)
     if missing:
         dialect = subject.connection.dialect
         name = table_in_sql(dialect, subject.binding.table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,7 +35,11 @@ UPDATE_POSSIBLE = 4
 
 @dataclass(frozen=True)
 class TableFacts:
-    """A table as the catalogue has it. ``required`` are the columns without which no row can be inserted."""
+    """A table as the catalogue has it. ``required`` are the columns without which no row can be inserted.
+
+    ``columns`` are as they are shown (:mod:`syncd.adapters.sql.stored`), ``physical`` as the table has them. ``keys``
+    are the columns that together make each row unique; ``instead`` the events for which a view has triggers of its own.
+    """
 
     kind: str
     columns: dict[str, ColumnInfo]
@@ -45,6 +49,9 @@ class TableFacts:
     required: frozenset[str]
     defaults: dict[str, str]
     rows_hidden: bool = False
+    keys: frozenset[tuple[str, ...]] = frozenset()
+    instead: frozenset[str] = frozenset()
+    physical: dict[str, ColumnInfo] = field(default_factory=dict)
 
 
 def look_up(connection: Connection, name: str) -> TableFacts | None:
@@ -98,7 +105,25 @@ def _described(connection: Connection, name: str, kind: str, *, updatable: bool,
         required=frozenset(each["name"] for each in reflected if _is_required(each, key)),
         defaults={each["name"]: str(each["default"]) for each in reflected if each["default"] is not None},
         rows_hidden=hidden,
+        keys=frozenset(tuple(each) for each in unique if each and None not in each),
+        instead=_instead(connection, name) if kind == VIEW else frozenset(),
+        physical=columns,
     )
+
+
+def _instead(connection: Connection, name: str) -> frozenset[str]:
+    """The events for which a view's triggers do something instead (of SQLite: of any)."""
+    if connection.dialect.name == "postgresql":
+        rows = connection.execute(sa.text(_INSTEAD), {"name": relation(connection.dialect, name)})
+        return frozenset(str(each) for (each,) in rows)
+    return frozenset()
+
+
+_INSTEAD = """
+SELECT event FROM pg_trigger t CROSS JOIN (VALUES ('INSERT', 4), ('DELETE', 8), ('UPDATE', 16)) AS e(event, bit)
+WHERE t.tgrelid = to_regclass(:name) AND t.tgtype & 64 = 64 AND t.tgtype & bit = bit AND t.tgenabled <> 'D'
+"""
+"""Triggers INSTEAD OF (64) an event."""
 
 
 def _is_partial(index: Any) -> bool:

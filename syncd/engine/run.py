@@ -25,6 +25,7 @@ from syncd.engine.options import Options
 from syncd.engine.plan_file import plan_json
 from syncd.engine.result import RunResult
 from syncd.engine.run_record import RunRecord, recorded
+from syncd.engine.samples import refresh_samples
 from syncd.engine.session import Session, open_session
 from syncd.engine.steps import Step, reached
 from syncd.errors import Busy, LockLost, StalePlan
@@ -187,6 +188,8 @@ def _apply(
     reached(Step.COMMITTED)
     result = complete(session, run.id, applied, result, _counts, options.progress)
     write_tags(session, plan, result.recorded)
+    if decision.mode == RunMode.FULL:
+        refresh_samples(session)
     if _may_log(plan) or settled.left or not decision.marked.is_newest:
         leave_mark(session, decision.marked.mark, accepted=decision.marked.behind is not None)
     return result

@@ -24,6 +24,7 @@ from syncd.adapters.sql.encoding import codec_of
 from syncd.adapters.sql.limits import LIMITS, Limits
 from syncd.adapters.sql.mapping import composite_id, table_mapping
 from syncd.adapters.sql.referred import referred
+from syncd.adapters.sql.sample_values import SampleValues, sample_values
 from syncd.config import BindingConfig, Config
 from syncd.engine.document_cache import DocumentCache
 from syncd.engine.mapping import build_mapping, policy_of
@@ -46,7 +47,8 @@ class Session:
 
     ``state`` is the connection to syncd's own tables; it is ``writing``, the connection on which annotations are
     written, unless the configuration separates the two. ``capture`` is the written table if triggers record its
-    changes. ``referred`` is the fingerprint of what keys in it refer to. ``document_cache`` is the document cache.
+    changes. ``referred`` is the fingerprint of what keys in it refer to; ``samples`` read what
+    becomes of it fields of samples. ``document_cache`` is the document cache.
     """
 
     mapping: Mapping
@@ -62,6 +64,7 @@ class Session:
     vocabulary: Vocabulary | None = None
     capture: Target | None = None
     referred: str | None = None
+    samples: tuple[SampleValues, ...] = ()
     document_cache: DocumentCache | None = None
 
     @property
@@ -177,6 +180,10 @@ def session_on(
             stale_window=binding.policy.stale_window,
             document_cache=DocumentCache.of(name, dataset.identity, decoding=repr(labels)),
         )
+        if dataset.dataset_id and binding.sample_fields:
+            session = replace(session, samples=tuple(sample_values(writing, binding)))
+            for each in session.samples:
+                stack.callback(each.adapter.close)
         spare_the_libraries()
         yield renewed(session, binding, migrated=migrated)
 

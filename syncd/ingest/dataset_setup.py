@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from syncd.adapters.fiftyone.mapping import stored_kind
 from syncd.adapters.fiftyone.sdk import fiftyone_for
 from syncd.adapters.sql.describe import describe as describe_table
 from syncd.adapters.sql.mapping import TableInfo, table_mapping
+from syncd.adapters.sql.sample_values import sample_values
 from syncd.config import BindingConfig, Config, PredictionConfig
 from syncd.engine.mapping import sample_key_of
 from syncd.errors import MappingError
@@ -35,8 +37,18 @@ SECOND_LABEL, SECOND_CONFIDENCE = "second_label", "second_confidence"
 """Attributes of a prediction: the second-best class."""
 
 
-def layout_of(binding: BindingConfig, table: TableInfo, *, crops: bool, there: LabelType | None) -> Layout:
-    """What the dataset must declare. ``there`` is the type of the label field, if the dataset has it."""
+def layout_of(
+    binding: BindingConfig,
+    table: TableInfo,
+    *,
+    crops: bool,
+    there: LabelType | None,
+    further: Mapping[str, Kind] | None = None,
+) -> Layout:
+    """What the dataset must declare. ``there`` is the type of the label field, if the dataset has it.
+
+    ``further`` are the fields of samples that a table fills.
+    """
     label_type = _label_type(binding, crops=crops, there=there)
     attributes = {binding.annotation_id: Kind.TEXT}
     for name, attribute in binding.attributes.items():
@@ -46,6 +58,7 @@ def layout_of(binding: BindingConfig, table: TableInfo, *, crops: bool, there: L
     sample_key = sample_key_of(binding, crops=crops)
     # In a folder there is nothing that came from S3, and the App would show two empty fields.
     fields = {} if isinstance(binding.ingest.media, Path) else {S3_URI: Kind.TEXT, S3_ETAG: Kind.TEXT}
+    fields |= further or {}
     if sample_key not in ("filepath", "id"):
         fields[sample_key] = Kind.TEXT
     if crops:
@@ -98,8 +111,13 @@ def wanted_layout(config: Config, binding: BindingConfig, there: DatasetInfo | N
         )
     with open_database(config.database.url.get_secret_value()) as connection:
         table = describe_table(connection, table_mapping(binding, crops=crops))
+        further = {
+            name: stored_kind(kind)
+            for each in sample_values(connection, binding)
+            for name, kind in each.kinds().items()
+        }
     connection.engine.dispose()
-    return layout_of(binding, table, crops=crops, there=there.label_type if there else None)
+    return layout_of(binding, table, crops=crops, there=there.label_type if there else None, further=further)
 
 
 def fits(mongo: Database[dict[str, Any]], there: DatasetInfo, layout: Layout) -> bool:

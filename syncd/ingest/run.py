@@ -23,6 +23,7 @@ from syncd.config import Config
 from syncd.diff.vocabulary import nearest_terms
 from syncd.engine.failures import clear_errors, locked_errors
 from syncd.engine.run_record import recorded
+from syncd.engine.samples import refresh_samples
 from syncd.ingest.batch import Prepared, Written, prepare_batch, write_batch
 from syncd.ingest.context import Work, open_work
 from syncd.ingest.crops import recut
@@ -157,6 +158,8 @@ def _ingest(work: Work, options: IngestOptions, run_id: str | None) -> IngestRes
     filled = fill_metadata(work, there, partial(progress, "computing metadata"), dry_run=run_id is None)
     cut_again = recut(work, there, partial(progress, "cutting again"), dry_run=run_id is None)
     predictions = refresh_predictions(work, progress, dry_run=run_id is None)
+    if run_id is not None:
+        refresh_samples(work.session)
     pushed = _push(work, options) if run_id is not None else None
     found = pl.concat([each for each in tally.faults if each.height] or [no_faults()])
     return IngestResult(

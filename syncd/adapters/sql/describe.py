@@ -54,15 +54,8 @@ def describe(
         stamps = [each[mapping.updated_at] for each in (read, written) if mapping.updated_at in each]
         naive = connection.dialect.name == "postgresql" and not all(each.zoned for each in stamps)
         zone = stamp_zone(connection) if naive else None
-        physical, mapping = written, with_sizes(mapping, read)
-        referred, faults = tables_of(mapping, lambda name: _columns_if_any(connection, name))
-        where = "the SELECT of `read`" if mapping.read_is_query else mapping.read
-        faults += faults_of(mapping, where, read, referred)
-        if not faults:
-            mapping = resolved(connection, mapping, read, referred, declared or {})
-            faults += faults_of(mapping, where, read, referred)
-        written, read = shown_columns(mapping, written, referred), shown_columns(mapping, read, referred)
-    info = TableInfo(mapping, written, read, zone, physical=physical, referred=referred)
+        info, faults = shown(connection, mapping, written, read, declared)
+    info = replace(info, zone=zone)
     faults = list(dict.fromkeys([*faults, *_faults(info)]))
     if faults:
         raise MappingError("The mapping does not fit the database: " + "; ".join(faults) + ".", remedy=MEND)
@@ -74,6 +67,25 @@ def describe(
             is_view=_is_view(connection, mapping.table),
             encoding=doubtful_encoding(connection),
         )
+
+
+def shown(
+    connection: Connection,
+    mapping: TableMapping,
+    written: dict[str, ColumnInfo],
+    read: dict[str, ColumnInfo],
+    declared: dict[str, Kind | None] | None = None,
+) -> tuple[TableInfo, list[str]]:
+    """Both relations, of these columns, as they are shown; and what of the mapping does not fit them."""
+    mapping = with_sizes(mapping, read)
+    referred, faults = tables_of(mapping, lambda name: _columns_if_any(connection, name))
+    where = "the SELECT of `read`" if mapping.read_is_query else mapping.read
+    faults += faults_of(mapping, where, read, referred)
+    if not faults:
+        mapping = resolved(connection, mapping, read, referred, declared or {})
+        faults += faults_of(mapping, where, read, referred)
+    shown_written, shown_read = (shown_columns(mapping, each, referred) for each in (written, read))
+    return TableInfo(mapping, shown_written, shown_read, physical=written, referred=referred), faults
 
 
 def _encoded(columns: dict[str, ColumnInfo], codec: str) -> dict[str, ColumnInfo]:

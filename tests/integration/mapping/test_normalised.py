@@ -6,12 +6,16 @@ import pytest
 
 from integration.mapping.conftest import Made
 from mapping_lab import MappingLab
+from syncd.doctor import diagnose
+from syncd.doctor.grants import grants
 
 SCHEMA = (
     'CREATE TABLE "Taxa" (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "Name" text NOT NULL UNIQUE)',
     """INSERT INTO "Taxa" ("Name") VALUES ('Copepoda'), ('Ostracoda'), ('Diatom'), ('Ciliate')""",
-    "CREATE TABLE images (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), path text UNIQUE, width int, height int)",
-    "INSERT INTO images (path, width, height) VALUES ('a.png', 200, 100), ('b.png', 200, 100)",
+    """CREATE TABLE images (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), path text UNIQUE, width int, height int,
+       station text, depth numeric(6, 1), taken timestamptz)""",
+    """INSERT INTO images (path, width, height, station, depth, taken) VALUES
+       ('a.png', 200, 100, 'M1', 12.5, '2024-05-01 10:00+00'), ('b.png', 200, 100, NULL, NULL, NULL)""",
     "CREATE TABLE people (id int PRIMARY KEY, login text UNIQUE)",
     "INSERT INTO people VALUES (1, 'syncd'), (2, 'ada')",
     "CREATE TYPE quality AS ENUM ('good', 'poor')",
@@ -25,6 +29,7 @@ SCHEMA = (
     'CREATE TRIGGER number BEFORE INSERT ON "Objects" FOR EACH ROW EXECUTE FUNCTION number()',
     """CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.updated_at := clock_timestamp();
        RETURN NEW; END$$""",
+    'CREATE INDEX ON "Objects" (updated_at)',
     'CREATE TRIGGER touch BEFORE UPDATE ON "Objects" FOR EACH ROW EXECUTE FUNCTION touch()',
     """INSERT INTO "Objects" (image_id, no, taxon_id, x1, y1, x2, y2, quality, checked, meta, project)
        SELECT i.id, n, n, 10 * n, 10, 10 * n + 50, 40, 'good', 'Y', '{"env": {"depth": 12.5}}', 7
@@ -61,6 +66,7 @@ BINDING = {
         "checked": {"column": "checked", "values": {"Y": True, "N": False}, "direction": "both"},
         "depth": {"column": "meta", "path": "env.depth", "direction": "both"},
     },
+    "sample_fields": {"station": "station", "water_depth": {"column": "depth"}, "taken": "taken"},
     "policy": {"on_fiftyone_delete": "delete"},
 }
 
@@ -120,6 +126,18 @@ def test_a_drawn_label_gets_its_keys_its_number_and_constants(lab: MappingLab) -
     assert lab.named()[f"{new['image_id']}|10"] == "Ostracoda"
 
 
+def test_columns_of_the_image_are_fields_of_the_sample(lab: MappingLab) -> None:
+    one, two = lab.documents()
+    assert (one["station"], one["water_depth"], one["taken"].hour) == ("M1", 12.5, 10)
+    assert two.get("station") is None
+    lab.sql("UPDATE images SET station = 'M2', depth = 3 WHERE path <> 'c.png'")
+    lab.reconcile(full=True)
+    assert [(each["station"], each["water_depth"]) for each in lab.documents()] == [("M2", 3.0), ("M2", 3.0)]
+    stamps = [each["last_modified_at"] for each in lab.documents()]
+    lab.reconcile(full=True)
+    assert [each["last_modified_at"] for each in lab.documents()] == stamps, "what is right is left alone"
+
+
 def test_what_is_deleted_is_flagged_and_what_is_flagged_goes(lab: MappingLab) -> None:
     one, two, three, *_ = sorted(lab.labels())
     lab.erase(one)
@@ -148,3 +166,29 @@ def test_a_name_that_no_row_has_is_a_conflict_that_says_so(lab: MappingLab) -> N
     [conflict] = lab.conflicts()
     assert "Medusa" in str(conflict)
     assert row(lab, one)["taxon_id"] == 1
+
+
+def findings(lab: MappingLab) -> dict[str, tuple[str, str]]:
+    return {each.check: (each.status, each.detail) for each in diagnose(lab.config()) if each.scope == "lab"}
+
+
+def test_doctor_finds_nothing_to_mend(lab: MappingLab) -> None:
+    found = findings(lab)
+    bad = {title: said for title, said in found.items() if said[0] in ("fault", "warning")}
+    assert bad == {}
+    assert "images (images.path)" in found["How columns are mapped"][1]
+
+
+def test_doctor_names_what_of_a_mapping_is_wrong(lab: MappingLab) -> None:
+    lab.sql('ALTER TABLE "Taxa" RENAME COLUMN "Name" TO label')
+    found = findings(lab)
+    assert found["How columns are mapped"] == ("fault", "\"Taxa\" has no column 'Name'")
+
+
+def test_the_grants_suffice_for_everything(lab: MappingLab) -> None:
+    statements = [each.sql for each in grants(lab.config(), ["lab"]) if each.sql and not each.by_hand]
+    text = "\n".join(statements)
+    assert 'GRANT SELECT ("id", "Name") ON "Taxa"' in text
+    assert 'GRANT SELECT ("id", "path", "width", "height") ON "images"' in text
+    assert 'GRANT SELECT ("id", "login") ON "people"' in text
+    assert "GRANT DELETE" not in text, "nothing is ever deleted there"
