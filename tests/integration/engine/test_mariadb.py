@@ -25,9 +25,9 @@ from worlds import BINDING, Template, World
 TABLE = """
 CREATE TABLE annotation (
     annotation_id CHAR(36) PRIMARY KEY, media_uri TEXT NOT NULL, label VARCHAR(200) NOT NULL,
-    x DOUBLE NOT NULL, y DOUBLE NOT NULL, w DOUBLE NOT NULL, h DOUBLE NOT NULL, depth_m DECIMAL(8, 2), verified BOOLEAN,
-    updated_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6), updated_by VARCHAR(80),
-    INDEX (updated_at))
+    x DOUBLE NOT NULL, y DOUBLE NOT NULL, w DOUBLE NOT NULL, h DOUBLE NOT NULL, depth_m DECIMAL(8, 2),
+    verified BOOLEAN, updated_by VARCHAR(80),
+    updated_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6), INDEX (updated_at))
 """
 
 
@@ -114,7 +114,7 @@ def test_killed_between_the_two_databases_it_ends_in_agreement_too(played: Maria
 def test_doctor_says_what_it_lacks(played: MariaWorld) -> None:
     played.until_quiet()
     findings = list(diagnose(played.config(), [BINDING]))
-    (version,) = [each for each in findings if each.check == "Server version"]
+    (version,) = [each for each in findings if each.check == "Database version"]
     assert version.status == "warning"
     assert "MariaDB" in version.detail
     assert "change capture" in version.detail
