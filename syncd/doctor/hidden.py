@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
+from syncd.adapters.sql.expressions import Shown, source
 from syncd.adapters.sql.mapping import composite_id
 from syncd.adapters.sql.quote import name_in_sql, quote, relation
-from syncd.adapters.sql.shown import Shown, source
 from syncd.doctor.finding import Check, Verdict, count, in_sql, listed, ok, skipped, warning
 from syncd.doctor.subject import Subject
 from syncd.model import Kind

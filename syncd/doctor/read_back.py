@@ -11,8 +11,8 @@ import polars as pl
 import sqlalchemy as sa
 
 from syncd.adapters.sql.adapter import SqlAdapter
+from syncd.adapters.sql.expressions import source
 from syncd.adapters.sql.quote import quote, relation
-from syncd.adapters.sql.shown import source
 from syncd.doctor.finding import Check, Verdict, count, listed, ok, skipped, warning
 from syncd.doctor.subject import Subject
 from syncd.engine.mapping import EXACT_SINGLE

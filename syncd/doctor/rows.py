@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
 from syncd.adapters.sql.encoding import decoded, doubtful_encoding
+from syncd.adapters.sql.expressions import source
 from syncd.adapters.sql.quote import name_in_sql, query, quote, table_in_sql
-from syncd.adapters.sql.shown import source
 from syncd.doctor.finding import Check, Verdict, count, fault, in_sql, listed, ok, short, skipped, warning
 from syncd.doctor.subject import ROWS, Subject
 from syncd.model import Kind, Mapping

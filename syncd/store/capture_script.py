@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from sqlalchemy.engine import Dialect
 
+from syncd.adapters.sql.expressions import id_in_sql
 from syncd.adapters.sql.quote import quote
-from syncd.adapters.sql.shown import id_in_sql
 from syncd.store.capture_target import EVENTS, Target
 
 CHANGED, DELETED, TRUNCATED, PRUNED = "U", "D", "T", "P"

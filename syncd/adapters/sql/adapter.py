@@ -18,6 +18,7 @@ from syncd.adapters.sql.accepted_values import rules_of, values_taken
 from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.clock import clock
 from syncd.adapters.sql.errors import READING, WRITING, asking, may_pass_later, said
+from syncd.adapters.sql.expressions import Shown, source
 from syncd.adapters.sql.ids import not_given_yet
 from syncd.adapters.sql.insert import Inserter
 from syncd.adapters.sql.keys import Keys
@@ -29,7 +30,6 @@ from syncd.adapters.sql.readback import Examiner, Found, NoAnswerError, raise_no
 from syncd.adapters.sql.reader import Reader
 from syncd.adapters.sql.refusal import Refusals
 from syncd.adapters.sql.rights import explained
-from syncd.adapters.sql.shown import Shown, source
 from syncd.adapters.sql.stored import Lookup
 from syncd.adapters.sql.table_identity import place_of
 from syncd.adapters.sql.values import editor, why_unsendable

@@ -14,7 +14,7 @@ from sqlalchemy.sql import sqltypes
 from syncd.adapters.sql import mysql
 from syncd.adapters.sql.clock import stamp_zone
 from syncd.adapters.sql.describe_postgres import columns_of_query, columns_of_relation
-from syncd.adapters.sql.describe_shown import faults_of, resolved, shown_columns, tables_of, with_sizes
+from syncd.adapters.sql.describe_stored import faults_of, resolved, shown_columns, tables_of, with_sizes
 from syncd.adapters.sql.encoding import codec_of, doubtful_encoding
 from syncd.adapters.sql.errors import READING, asking, said
 from syncd.adapters.sql.ids import IDENTITY, find_owner

@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import array
 from syncd.adapters.sql.encoding import can_hold
+from syncd.adapters.sql.expressions import Shown
 from syncd.adapters.sql.mapping import ColumnInfo, IdOwner, TableInfo, TableMapping
 from syncd.adapters.sql.quote import quote, relation, split_name
-from syncd.adapters.sql.shown import Shown
 from syncd.model import Kind
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping as Values
 from collections.abc import Sequence
 
+from syncd.adapters.sql.expressions import Shown
 from syncd.adapters.sql.keys import Keys
 from syncd.adapters.sql.mapping import BOX_NAMES, ColumnInfo, TableInfo
-from syncd.adapters.sql.shown import Shown
 from syncd.adapters.sql.stored import Box, Stored
 from syncd.adapters.sql.values import to_driver
 from syncd.model import BOX, Content, Kind, Value

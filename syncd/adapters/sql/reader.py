@@ -16,13 +16,13 @@ from syncd.adapters.sql.clock import earliest
 from syncd.adapters.sql.describe import columns_of
 from syncd.adapters.sql.encoding import decoded, doubtful_encoding
 from syncd.adapters.sql.errors import READING, asking
+from syncd.adapters.sql.expressions import source
 from syncd.adapters.sql.ids import columns_of_ids, could_be_id, judge_of, portable_condition, with_ids
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo, TableMapping
 from syncd.adapters.sql.mysql import is_mysql
 from syncd.adapters.sql.parse import frame_of_rows
 from syncd.adapters.sql.quote import quote, relation
 from syncd.adapters.sql.read import RawColumn, finish, raw_columns, select_list, with_held
-from syncd.adapters.sql.shown import source
 from syncd.adapters.sql.stored import PART
 from syncd.model import LABEL, Kind, Mapping
 

@@ -84,20 +84,30 @@ def explained(error: RightMissing, connection: Connection, info: TableInfo) -> R
 
 def _missing(connection: Connection, info: TableInfo, statement: str) -> Iterator[str]:
     """The grants that the statement lacks; it names the columns that it writes."""
-    mapping, written = info.mapping, info.written
+    mapping, written = info.mapping, info.physical
     found = _WRITES.search(statement)
     doing = next(filter(None, found.groups())) if found else "SELECT"
-    read = [name for name in mapping.read_columns if name in info.read]
+    read = list(mapping.table_columns)
     if not mapping.read_is_query and (lacks := lacking(connection, mapping.read, "SELECT", read)):
         yield grant(connection, "SELECT", mapping.read, lacks)
-    of_table = [name for name in mapping.read_columns if name in written]
+    for level in (level for lookup in mapping.lookups for level in lookup.levels):
+        if lacks := lacking(connection, level.table, "SELECT", {level.key, level.value}):
+            yield grant(connection, "SELECT", level.table, lacks)
+    of_table = [name for name in mapping.table_columns if name in written]
     if mapping.read != mapping.table and (lacks := lacking(connection, mapping.table, "SELECT", of_table)):
         yield grant(connection, "SELECT", mapping.table, lacks)
-    named = [name for name in of_table if info.writable(name) and _names(connection, statement, name)]
+    stamped = [mapping.rows.version[0]] if mapping.rows.version else []
+    stamped += [name for name, _ in mapping.rows.insert]
+    named = [
+        name
+        for name in dict.fromkeys([*of_table, *stamped])
+        if name in written and not written[name].generated and _names(connection, statement, name)
+    ]
     if doing in ("UPDATE", "INSERT") and (lacks := lacking(connection, mapping.table, doing, named)):
         yield grant(connection, doing, mapping.table, lacks)
-    if doing == "INSERT" and (sequence := sequence_lacking(connection, mapping.table, mapping.id_column)):
-        yield f"GRANT USAGE ON SEQUENCE {sequence} TO {role_in_sql(connection)}"
+    for column in mapping.id_columns if doing == "INSERT" else ():
+        if sequence := sequence_lacking(connection, mapping.table, column):
+            yield f"GRANT USAGE ON SEQUENCE {sequence} TO {role_in_sql(connection)}"
     if doing == "DELETE" and not may_delete(connection, mapping.table):
         yield grant(connection, "DELETE", mapping.table)
 

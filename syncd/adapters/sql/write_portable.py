@@ -15,12 +15,12 @@ from sqlalchemy import ColumnElement, Connection
 from sqlalchemy.sql import sqltypes
 from sqlalchemy.sql.expression import ClauseElement
 
+from syncd.adapters.sql.expressions import Shown
 from syncd.adapters.sql.keys import Keys
 from syncd.adapters.sql.mapping import TableInfo
 from syncd.adapters.sql.mysql import is_mysql, is_short_float, same_float, same_text
 from syncd.adapters.sql.places import Place
 from syncd.adapters.sql.quote import relation, split_name
-from syncd.adapters.sql.shown import Shown
 from syncd.adapters.sql.stored import Append
 from syncd.adapters.sql.values import editor, part_of, to_driver
 from syncd.model import BOX, FLAG, MEDIA_FIELD, Action, Change, Content, Kind, Mapping

@@ -14,12 +14,12 @@ from sqlalchemy.exc import DBAPIError
 from syncd.adapters.sql.arrays import array
 from syncd.adapters.sql.clock import literal
 from syncd.adapters.sql.errors import sqlstate
+from syncd.adapters.sql.expressions import Shown
 from syncd.adapters.sql.ids import columns_of_ids, taken
 from syncd.adapters.sql.keys import Keys
 from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
 from syncd.adapters.sql.places import Place
 from syncd.adapters.sql.quote import quote, relation, split_name
-from syncd.adapters.sql.shown import Shown
 from syncd.adapters.sql.stored import Append
 from syncd.adapters.sql.values import editor, part_of, to_driver
 from syncd.adapters.sql.write_portable import Inserted, Write

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from integration.mapping.ordinary import BINDING, SCHEMA
 from mapping_lab import MappingLab, mapping_lab
 
 Made = Callable[[Sequence[str], dict[str, Any], Sequence[str]], MappingLab]
@@ -25,3 +26,12 @@ def made(database_url: str, mongo_uri: str, tmp_path: Path) -> Iterator[Made]:
             return stack.enter_context(mapping_lab(database_url, mongo_uri, folder, statements, binding, media))
 
         yield make
+
+
+@pytest.fixture
+def lab(made: Made) -> MappingLab:
+    """The lab of an ordinary schema, ingested and in agreement."""
+    lab = made(SCHEMA, BINDING, ("a.png", "b.png"))
+    lab.ingest()
+    lab.until_quiet()
+    return lab

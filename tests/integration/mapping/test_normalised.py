@@ -1,90 +1,19 @@
-"""An ordinary schema: the label, the image and the person are keys, boxes are pixels, rows are flagged as deleted."""
+"""An ordinary schema, end to end: read, edited on both sides, drawn in, deleted from, undone."""
 
 from __future__ import annotations
 
 import pytest
 
-from integration.mapping.conftest import Made
+from integration.mapping.ordinary import row
 from mapping_lab import MappingLab
 from syncd.doctor import diagnose
 from syncd.doctor.grants import grants
-
-SCHEMA = (
-    'CREATE TABLE "Taxa" (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "Name" text NOT NULL UNIQUE)',
-    """INSERT INTO "Taxa" ("Name") VALUES ('Copepoda'), ('Ostracoda'), ('Diatom'), ('Ciliate')""",
-    """CREATE TABLE images (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), path text UNIQUE, width int, height int,
-       station text, depth numeric(6, 1), taken timestamptz)""",
-    """INSERT INTO images (path, width, height, station, depth, taken) VALUES
-       ('a.png', 200, 100, 'M1', 12.5, '2024-05-01 10:00+00'), ('b.png', 200, 100, NULL, NULL, NULL)""",
-    "CREATE TABLE people (id int PRIMARY KEY, login text UNIQUE)",
-    "INSERT INTO people VALUES (1, 'syncd'), (2, 'ada')",
-    "CREATE TYPE quality AS ENUM ('good', 'poor')",
-    """CREATE TABLE "Objects" (image_id uuid REFERENCES images, no int, taxon_id int NOT NULL REFERENCES "Taxa",
-       x1 int, y1 int, x2 int, y2 int, quality quality, checked char(1) DEFAULT 'N', meta jsonb,
-       "deletedAt" timestamptz, version int NOT NULL DEFAULT 1, project int NOT NULL,
-       person_id int REFERENCES people, updated_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (image_id, no))""",
-    """CREATE FUNCTION number() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
-       IF NEW.no IS NULL THEN NEW.no := (SELECT coalesce(max(no), 0) + 1 FROM "Objects" WHERE image_id = NEW.image_id);
-       END IF; RETURN NEW; END$$""",
-    'CREATE TRIGGER number BEFORE INSERT ON "Objects" FOR EACH ROW EXECUTE FUNCTION number()',
-    """CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.updated_at := clock_timestamp();
-       RETURN NEW; END$$""",
-    'CREATE INDEX ON "Objects" (updated_at)',
-    'CREATE TRIGGER touch BEFORE UPDATE ON "Objects" FOR EACH ROW EXECUTE FUNCTION touch()',
-    """INSERT INTO "Objects" (image_id, no, taxon_id, x1, y1, x2, y2, quality, checked, meta, project)
-       SELECT i.id, n, n, 10 * n, 10, 10 * n + 50, 40, 'good', 'Y', '{"env": {"depth": 12.5}}', 7
-       FROM images i, generate_series(1, 3) n""",
-    """INSERT INTO "Objects" (image_id, no, taxon_id, x1, y1, x2, y2, project)
-       SELECT id, 9, 4, 0, 0, 10, 10, 8 FROM images WHERE path = 'a.png'""",
-)
-BINDING = {
-    "table": '"Objects"',
-    "columns": {
-        "id": {"columns": ["image_id", "no"]},
-        "label": {"column": "taxon_id", "lookup": {"table": '"Taxa"', "key": "id", "value": "Name"}},
-        "box": {
-            "columns": ["x1", "y1", "x2", "y2"],
-            "unit": "pixels",
-            "format": "xyxy",
-            "size": ["width", "height"],
-            "direction": "both",
-        },
-        "media": {"column": "image_id", "lookup": {"table": "images", "key": "id", "value": "path"}},
-        "updated_at": "updated_at",
-        "updated_by": {
-            "column": "person_id",
-            "lookup": {"table": "people", "key": "id", "value": "login"},
-            "default": "syncd",
-        },
-        "deleted": "deletedAt",
-        "version": "version",
-    },
-    "where": "project = 7",
-    "insert": {"project": 7},
-    "attributes": {
-        "quality": {"column": "quality", "direction": "both"},
-        "checked": {"column": "checked", "values": {"Y": True, "N": False}, "direction": "both"},
-        "depth": {"column": "meta", "path": "env.depth", "direction": "both"},
-    },
-    "sample_fields": {"station": "station", "water_depth": {"column": "depth"}, "taken": "taken"},
-    "policy": {"on_fiftyone_delete": "delete"},
-}
-
-
-@pytest.fixture
-def lab(made: Made) -> MappingLab:
-    lab = made(SCHEMA, BINDING, ("a.png", "b.png"))
-    lab.ingest()
-    lab.until_quiet()
-    return lab
-
-
-def row(lab: MappingLab, identifier: str) -> dict[str, object]:
-    image, no = identifier.split("|")
-    [found] = lab.sql(
-        'SELECT * FROM "Objects" WHERE image_id = CAST(:image AS uuid) AND no = :no', image=image, no=int(no)
-    )
-    return found
+from syncd.engine.direct_plan import DirectOptions
+from syncd.engine.session import open_session
+from syncd.engine.undo import undo
+from syncd.engine.verify import verify
+from syncd.model.run import RunMode
+from syncd.store import changes
 
 
 def test_everything_is_read_in_the_terms_of_fiftyone(lab: MappingLab) -> None:
@@ -192,3 +121,38 @@ def test_the_grants_suffice_for_everything(lab: MappingLab) -> None:
     assert 'GRANT SELECT ("id", "path", "width", "height") ON "images"' in text
     assert 'GRANT SELECT ("id", "login") ON "people"' in text
     assert "GRANT DELETE" not in text, "nothing is ever deleted there"
+
+
+def test_everything_is_taken_back(lab: MappingLab) -> None:
+    before = rows(lab), lab.named()
+    one, two, three, *_ = sorted(lab.labels())
+    lab.review(one, label="Diatom", depth=3.5, bounding_box=[0.1, 0.1, 0.5, 0.5])
+    lab.erase(two)
+    lab.sql('UPDATE "Objects" SET taxon_id = 4 WHERE no = 3 AND image_id = CAST(:i AS uuid)', i=three[:36])
+    run = lab.reconcile()
+    assert (rows(lab), lab.named()) != before
+    with open_session(lab.config(), "lab") as session:
+        entries = changes.query(session.state, session.tables, bindings=["lab"], status="applied", run_id=run.run_id)
+        undone = undo(session, entries, DirectOptions(RunMode.UNDO))
+    assert undone.left == ()
+    assert (rows(lab), lab.named()) == before
+    lab.until_quiet()
+    with open_session(lab.config(), "lab") as session:
+        assert verify(session, print).exit_code == 0
+
+
+def rows(lab: MappingLab) -> list[dict[str, object]]:
+    return lab.sql(
+        'SELECT image_id, no, taxon_id, x1, y1, x2, y2, meta, "deletedAt" IS NULL AS live FROM "Objects" ORDER BY 1, 2'
+    )
+
+
+def test_both_sides_at_once_is_a_conflict_in_the_words_of_people(lab: MappingLab) -> None:
+    one = min(lab.labels())
+    lab.review(one, label="Diatom")
+    lab.sql('UPDATE "Objects" SET taxon_id = 4 WHERE no = 1 AND image_id = CAST(:i AS uuid)', i=one[:36])
+    lab.reconcile()
+    [conflict] = lab.conflicts()
+    assert (conflict["kind"], conflict["base"], conflict["fiftyone"], conflict["database"]) == (
+        "edit_edit", "Copepoda", "Diatom", "Ciliate",
+    )  # fmt: skip

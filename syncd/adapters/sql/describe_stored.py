@@ -8,9 +8,9 @@ from dataclasses import replace
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from syncd.adapters.sql.expressions import ROW, Shown
 from syncd.adapters.sql.mapping import BOX_NAMES, ColumnInfo, TableMapping
 from syncd.adapters.sql.quote import relation, split_name
-from syncd.adapters.sql.shown import ROW, Shown
 from syncd.adapters.sql.stored import Deleted, Level, Lookup, Stored
 from syncd.config.nearest import did_you_mean
 from syncd.model import Holds, Kind
