@@ -153,6 +153,7 @@ _EXAMPLE = """\
       #second_label: model_second, second_confidence: model_second_score,
       #box: [px, py, pw, ph]}]                 # left out: the annotation's own
     # Terms that a label may be; left out: any. Also {classes: [Copepoda, Diatom]} or {file: terms.txt}
+    # Where parents are keys: parent: {column: parent_id, key: id}
     #vocabulary: {table: public.taxon, column: name, parent: parent_name, rank: rank, code: code}
     #extra_labels: [unknown, noise]            # allowed whatever the vocabulary says
     #aliases: {Copepda: Copepoda}              # spellings that mean a term

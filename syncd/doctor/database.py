@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.adapters.connect import remedy_for
+from syncd.adapters.sql.mysql import is_mysql
 from syncd.adapters.sql.quote import name_in_sql
 from syncd.config import redact_url
 from syncd.config.redact import HINT
@@ -87,6 +88,10 @@ def _version(connection: Connection) -> Verdict:
         return ok(f"PostgreSQL {version}")
     version = ".".join(str(each) for each in connection.dialect.server_version_info or ()) or "of unknown version"
     alone = "only one host may run syncd" if name == "sqlite" else "syncd's own tables cannot be kept in it"
+    if is_mysql(connection.dialect):
+        name = "MariaDB" if getattr(connection.dialect, "is_mariadb", False) else "MySQL"
+        alone += "; there is no change capture, so every row is found by polling; whether it is the server that was "
+        alone += "agreed with is not told"
     return warning(
         f"{name} {version}: rows are read without columns and written one by one; times have no zone; rights and "
         f"triggers are not looked at; {alone}",

@@ -40,7 +40,8 @@ def _tables(connection: Connection, schema: str, there: Fact[bool]) -> Verdict:
     if dialect not in ("postgresql", "sqlite"):
         return fault(
             f"{dialect} cannot hold them: nothing there makes sure of one run at a time",
-            "Keep them in PostgreSQL: state.url: postgresql+psycopg2://user@host/database",
+            "Keep them in PostgreSQL: state.url: postgresql+psycopg2://user@host/database   "
+            "(or, where one host alone runs syncd, in a file: state.url: sqlite:////var/lib/syncd/state.sqlite)",
         )
     if dialect == "postgresql" and not _usable(connection, schema):
         return _unusable(connection, schema, there)

@@ -1,8 +1,9 @@
 """One run per binding over all hosts: the lock lives where the writes go.
 
-On PostgreSQL it is an advisory lock of the very session that writes: a run whose connection is gone has lost the
-lock and the ability to write to the database at the same moment; before it writes to FiftyOne it looks at the lock
-(:func:`make_sure`). SQLite has one host by nature; there it is a lock on a file beside the database.
+On PostgreSQL it is an advisory lock of the very session that writes, on MariaDB and MySQL a lock that the session has
+by name (of one server, and not of a cluster): a run whose connection is gone has lost the lock and the ability to write
+to the database at the same moment; before it writes to FiftyOne it looks at the lock (:func:`make_sure`). SQLite has
+one host by nature; there it is a lock on a file beside the database.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import NoReturn
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from syncd.adapters.sql.mysql import is_mysql
 from syncd.errors import Busy, LockLost, StateError
 from syncd.logs import Logger
 
@@ -46,6 +48,11 @@ AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()
 """
 
 
+OURS = sa.text("SELECT coalesce(IS_USED_LOCK(:name) = CONNECTION_ID(), 0)")
+ANOTHERS = sa.text("SELECT coalesce(IS_USED_LOCK(:name) <> CONNECTION_ID(), 0)")
+"""The same of MariaDB and MySQL: who has a lock by name is known by the number of the connection."""
+
+
 def lock_key(schema: str, binding: str) -> int:
     """The advisory lock's key: a signed 64-bit number, the same on every host."""
     digest = hashlib.blake2b(f"{NAMESPACE}/{schema}/{binding}".encode(), digest_size=8).digest()
@@ -68,12 +75,14 @@ def one_run(
     """
     if connection.dialect.name == "postgresql":
         lock = _advisory(connection, schema, binding, known_as, busy or _busy)
+    elif is_mysql(connection.dialect):
+        lock = _named(connection, schema, binding, known_as, busy or _busy)
     elif connection.dialect.name == "sqlite":
         lock = _file(connection, schema, binding, known_as, busy or _busy)
     else:
         raise StateError(
             f"syncd cannot make sure of one run at a time on {connection.dialect.name}.",
-            remedy="Keep its state in PostgreSQL: set `state.url`.",
+            remedy="Keep the annotations in PostgreSQL, MariaDB, MySQL or SQLite.",
         )
     with lock, no_reconnect(connection):
         yield
@@ -85,10 +94,12 @@ def make_sure(connection: Connection, schema: str, binding: str) -> None:
     The connection may be alive and the lock gone: a pooler that hands out another session for every transaction
     (PgBouncer) does that.
     """
-    if connection.dialect.name != "postgresql":
+    if connection.dialect.name != "postgresql" and not is_mysql(connection.dialect):
         return
+    key = lock_key(schema, binding)
+    asked, given = (sa.text(HELD), _halves(key)) if connection.dialect.name == "postgresql" else (OURS, _name(key))
     try:
-        held = connection.execute(sa.text(HELD), _halves(lock_key(schema, binding))).scalar_one()
+        held = connection.execute(asked, given).scalar_one()
     except sa.exc.DBAPIError as error:
         if error.connection_invalidated:
             raise lost(binding) from error
@@ -101,12 +112,16 @@ def make_sure(connection: Connection, schema: str, binding: str) -> None:
         raise LockLost(
             f"The lock on {binding!r} is not held any more, though its connection is: a pooler between syncd and the "
             "database gives every transaction another session.",
-            remedy="Connect to PostgreSQL directly, or let the pooler pool by session.",
+            remedy="Connect to the database directly, or let the pooler pool by session.",
         )
 
 
 def held_by_another(connection: Connection, schema: str, binding: str) -> bool:
-    """Whether another session has the lock; to be called outside of a transaction. Known of PostgreSQL only."""
+    """Whether another session has the lock; to be called outside of a transaction. Of SQLite it is not known."""
+    if is_mysql(connection.dialect):
+        other = connection.execute(ANOTHERS, _name(lock_key(schema, binding))).scalar_one()
+        connection.rollback()
+        return bool(other)
     if connection.dialect.name != "postgresql":
         return False
     found = connection.execute(sa.text(ELSEWHERE), _halves(lock_key(schema, binding))).scalar_one()
@@ -190,6 +205,39 @@ def _holder(connection: Connection, key: int) -> str | None:
         return None
     since = f", connected since {found[3]:%Y-%m-%d %H:%M:%S}" if found[3] else ""
     return f"{found[1] or 'unnamed'} from {found[2] or 'this host'}, backend process {found[0]}{since}"
+
+
+@contextmanager
+def _named(
+    connection: Connection,
+    schema: str,
+    binding: str,
+    known_as: Callable[[], str | None],
+    busy: Callable[[str, str | None], Busy],
+) -> Iterator[None]:
+    name = _name(lock_key(schema, binding))
+    taken = connection.execute(sa.text("SELECT GET_LOCK(:name, 0)"), name).scalar_one()
+    if not taken:
+        found = connection.execute(sa.text("SELECT IS_USED_LOCK(:name)"), name).scalar_one()
+        connection.rollback()
+        raise busy(binding, known_as() or f"the database's connection {found}")
+    connection.commit()
+    try:
+        yield
+    finally:
+        if not (connection.closed or connection.invalidated):
+            try:
+                connection.rollback()
+                connection.execute(sa.text("SELECT RELEASE_LOCK(:name)"), name)
+                connection.commit()
+            except sa.exc.DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                log.info("the lock went with its connection", binding=binding)
+
+
+def _name(key: int) -> dict[str, str]:
+    return {"name": f"{NAMESPACE}-{key & 0xFFFFFFFFFFFFFFFF:016x}"}
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from syncd.adapters.sql.limits import Limits
 
 BACKENDS = ("mysql", "mariadb")
 DRIVER = "pymysql"
-INSTALL = "Run: pip install 'syncd[mysql]'   (PyMySQL, the driver)"
+INSTALL = "Run in a clone of syncd's repository: pip install '.[mysql]'   (or: pip install PyMySQL)"
 
 ISOLATION = "READ COMMITTED"
 """As in PostgreSQL: each statement sees what is committed, so that a write compares with what is there now."""

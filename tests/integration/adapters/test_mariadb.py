@@ -174,4 +174,4 @@ def test_a_missing_driver_is_told_with_its_extra(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(__import__("sys").modules, "pymysql", None)
     with pytest.raises(ConfigError) as error:
         engine_for("mysql://u@h/d")
-    assert "syncd[mysql]" in str(error.value.remedy)
+    assert ".[mysql]" in str(error.value.remedy)
