@@ -12,7 +12,7 @@ from typing import Any
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
-from syncd.app.plugin import tab_changes, tab_conflicts, tab_held, tab_status, tab_waiting
+from syncd.app.plugin import tab_changes, tab_conflicts, tab_held, tab_status, tab_suspects, tab_waiting
 from syncd.app.plugin.answers import Reply, refused, reply_of, tell
 from syncd.app.plugin.asked import bindings_of, config_of, known_actor
 from syncd.app.plugin.deciding import Resolve
@@ -20,13 +20,15 @@ from syncd.app.plugin.drawn import Drawn
 from syncd.app.plugin.operator import Act, Work
 from syncd.app.plugin.page import Page
 from syncd.app.plugin.proposing import AnswerProposal
+from syncd.app.plugin.relabel import Relabel
 from syncd.app.plugin.reviewing import Approve, Flag, SendBack
 from syncd.app.plugin.running import Sync
 from syncd.errors import ConfigError
 
 NAME = "syncd"
 STATUS, CONFLICTS, WAITING, CHANGES, HELD = "Status", "Conflicts", "Waiting", "Changes", "Held"
-TABS = (STATUS, CONFLICTS, WAITING, CHANGES, HELD)
+SUSPECTS = "Suspects"
+TABS = (STATUS, CONFLICTS, WAITING, CHANGES, HELD, SUSPECTS)
 EVERY_MS = 15_000
 """Between two looks of an open panel."""
 
@@ -46,6 +48,11 @@ class SyncdPanel(Drawn):
     def on_change_dataset(self, ctx: Any) -> None:
         """Another dataset: its bindings are others."""
         self._choose(ctx, binding=None, page=0, ids=[])
+
+    def done(self, ctx: Any) -> None:
+        """A form was submitted: what is shown is read anew."""
+        del ctx
+        tab_suspects.STORED.forget()
 
     def tick(self, ctx: Any) -> None:
         """Time to look again."""
@@ -159,6 +166,21 @@ class SyncdPanel(Drawn):
         """Takes back what somebody did since a moment."""
         self._prompt(ctx, "undo", {})
 
+    # Suspects
+
+    def relabel_suspect(self, ctx: Any) -> None:
+        """Gives a suspect label the class that its neighbours say."""
+        tab_suspects.STORED.forget()
+        self._act(ctx, Relabel, {name: ctx.params.get(name) for name in ("label_ids", "label")})
+
+    def relabel_other(self, ctx: Any) -> None:
+        """Gives a suspect label another class, which is asked for."""
+        self._prompt(ctx, "relabel", {"label_ids": ctx.params.get("label_ids")})
+
+    def judge(self, ctx: Any) -> None:
+        """Has the labels judged as they are now."""
+        self._prompt(ctx, "suspects", {})
+
     # Held
 
     def apply_held(self, ctx: Any) -> None:
@@ -210,6 +232,8 @@ class SyncdPanel(Drawn):
             self._remember(ctx, tab_changes.fill(self, root, page, work, number, asked))
         elif tab == HELD:
             tab_held.fill(self, page, work)
+        elif tab == SUSPECTS:
+            tab_suspects.fill(self, page, work, number)
         else:
             tab_status.fill(self, page, [Work(config, each, work.actor) for each in found])
 
@@ -273,7 +297,8 @@ SAID = "_syncd_said"
 
 HELP = """
 **syncd** keeps this dataset and the lab's database in agreement. *Status* says how it stands; *Conflicts* and *Waiting*
-are for you to decide; *Changes* is what was done, and can be taken back; *Held* is what a brake stopped.
+are for you to decide; *Changes* is what was done, and can be taken back; *Held* is what a brake stopped; *Suspects* are
+labels that disagree with what looks alike.
 """
 
 
