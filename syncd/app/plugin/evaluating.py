@@ -8,20 +8,21 @@ from typing import Any
 from syncd.app.plugin import background
 from syncd.app.plugin.answers import INFO, WARNING, Reply
 from syncd.app.plugin.asked import check_may_write
-from syncd.app.plugin.operator import Act, Form, Work, is_set, plural, writing
+from syncd.app.plugin.operator import Act, Form, Work, plural, wants_thread, writing
 
 
 class Evaluate(Act):
     """Evaluates the binding's predictions again."""
 
     word, title, icon = "evaluate", "evaluate predictions again", "fact_check"
+    delegable = True
     about = "Compares the predictions with the labels as they are now; stale evaluations are replaced"
 
     def ask(self, form: Form) -> None:
         """Which are stale, and whether it goes on in the background."""
         if (found := form.binding()) is None:
             return
-        check_may_write()
+        check_may_write(form.ctx)
         work = Work(found[0], found[1], None)
         states = work.opened().evaluations()
         stale = [each for each in states if each.is_stale]
@@ -41,7 +42,7 @@ class Evaluate(Act):
         def run(progress: Callable[[str, float], None]) -> Reply:
             return _evaluated(work, progress)
 
-        if not is_set(params, "background"):
+        if not wants_thread(ctx, params):
             return run(lambda phase, part: ctx.set_progress(part, phase))
         name = work.binding.name
         if not background.start(name, run):

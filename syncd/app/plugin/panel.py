@@ -17,6 +17,7 @@ from syncd.app.plugin.answers import Reply, refused, reply_of, tell
 from syncd.app.plugin.asked import bindings_of, config_of, known_actor
 from syncd.app.plugin.deciding import Resolve
 from syncd.app.plugin.drawn import Drawn
+from syncd.app.plugin.enterprise import has_workers
 from syncd.app.plugin.operator import Act, Work
 from syncd.app.plugin.page import Page
 from syncd.app.plugin.proposing import AnswerProposal
@@ -83,6 +84,10 @@ class SyncdPanel(Drawn):
 
     def sync(self, ctx: Any) -> None:
         """Syncs in the background."""
+        if has_workers(ctx):
+            params = self._with_binding(ctx, {"background": True})
+            ctx.prompt(f"{PREFIX}sync", params=params, on_success=self.done, skip_prompt=True)
+            return
         self._act(ctx, Sync, {"background": True})
 
     def preview(self, ctx: Any) -> None:
