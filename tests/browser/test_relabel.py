@@ -81,7 +81,7 @@ def test_an_open_sample_that_is_written_is_closed_for_it_would_show_old_labels(
     expect(form).to_contain_text("Nothing is selected")
     form.get_by_text("Everything in the view, with its filters").click()
     choose_term(page, form, "detri", "Detritus")
-    form.get_by_role("button", name=re.compile(r"^Relabel \d+ labels \(whole view\)$")).click()
+    form.get_by_role("button", name=re.compile(r"^Relabel \d+ labels \(whole dataset\)$")).click()
     told(page, "now Detritus on both sides, as ada")
     expect(page.locator("[data-cy=modal]")).not_to_be_visible()
     assert {each["label"] for each in lab.rows().values()} == {"Detritus"}
