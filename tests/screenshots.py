@@ -1,4 +1,4 @@
-"""Takes the pictures of the App that the documentation shows: ``python -m tools.screenshots [FOLDER]``.
+"""Takes the pictures of the App that the documentation shows: ``python tests/screenshots.py [FOLDER]``.
 
 A demo's lab is made, `syncd app` serves it, and Chromium looks at it: a lasso is drawn and relabelled, conflicts are
 open, and what was done stands in the log. It needs what the tests need; look at the pictures before they are committed.
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parents[1]
-sys.path[:0] = [str(HERE / "tests"), str(HERE / "tests" / "e2e")]
+sys.path[:0] = [str(HERE), str(HERE / "tests" / "e2e")]
 
 IMAGES, WINDOW = 400, (1440, 900)
 FILM, FRAME_MS, LAST_MS = (960, 600), 900, 2_500
