@@ -41,6 +41,13 @@ class Showing:
         with self._call():
             return save_views_again(self._config, self._settings.name)
 
+    def address_workspace(self, workspace: str) -> str:
+        """Gives a saved workspace of the dataset an address that no other dataset's has; what a link names it by."""
+        from syncd.api.views import address_workspace
+
+        with self._call():
+            return address_workspace(self._config, self._settings.name, workspace)
+
     def evaluations(self, *, mark: bool = False) -> tuple[EvaluationState, ...]:
         """The evaluations against the binding's labels, and how many labels changed since each was made.
 

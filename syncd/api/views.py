@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from syncd.adapters.connect import fiftyone_database
+from syncd.adapters.fiftyone import saved_views
 from syncd.adapters.fiftyone.dataset import describe
 from syncd.adapters.fiftyone.saved_views import save_stages, views_made_by, with_ids
 from syncd.api import queries
@@ -96,6 +97,14 @@ def save_views_again(config: Config, name: str) -> tuple[str, ...]:
                 wanted[each.name] = fresh
         save_stages(mongo, dataset.dataset_id, wanted, MADE_BY)
     return tuple(wanted)
+
+
+def address_workspace(config: Config, name: str, workspace: str) -> str:
+    """Gives a saved workspace of the binding's dataset an address that no other dataset's has."""
+    binding = config.binding(name)
+    with fiftyone_database(config) as mongo:
+        dataset = describe(mongo, binding.dataset, binding.label_field)
+        return saved_views.address_workspace(mongo, dataset.dataset_id, workspace)
 
 
 def _suffix(config: Config, name: str) -> str:

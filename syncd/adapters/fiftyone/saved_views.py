@@ -1,4 +1,4 @@
-"""Saved views that select labels by their ids, brought up to date in place: no view is ever away, and none is made."""
+"""Saved views that select labels by their ids, brought up to date in place; and addresses of saved workspaces."""
 
 from __future__ import annotations
 
@@ -40,3 +40,18 @@ def save_stages(database: Mongo, dataset_id: str, stages: Mapping[str, Sequence[
         ours = {"_dataset_id": ObjectId(dataset_id), "name": name, "description": {"$regex": f"^{maker}"}}
         with asking("Writing to"):
             database["views"].update_one(ours, {"$set": {"view_stages": list(wanted), "last_modified_at": now}})
+
+
+def address_workspace(database: Mongo, dataset_id: str, workspace: str) -> str:
+    """Gives a dataset's saved workspace an address of its own, and tells it: what a link has behind ``workspace=``.
+
+    FiftyOne looks a workspace up by its address alone, over all datasets: of two called ``review`` a link to one opens
+    whichever was saved first.
+    """
+    one = {"_dataset_id": ObjectId(dataset_id), "name": workspace}
+    with asking("Reading from"):
+        dataset = database["datasets"].find_one({"_id": ObjectId(dataset_id)}, {"slug": 1}) or {}
+    address = f"{workspace}-{dataset.get('slug') or dataset_id}"
+    with asking("Writing to"):
+        database["workspaces"].update_one(one, {"$set": {"slug": address}})
+    return address

@@ -17,7 +17,7 @@ Callback: TypeAlias = "Callable[[Any], Any]"
 TABLE = {"table": {"sx": {"minWidth": 0}, "size": "small"}}
 """Without this a table is wider than half a window, and its buttons are outside."""
 
-WRAPPED = {"grid": {"sx": {"display": "flex", "flexWrap": "wrap"}}}
+WRAPPED = {"grid": {"sx": {"display": "flex", "flexWrap": "wrap", "& > *": {"width": "auto", "flex": "0 1 auto"}}}}
 """Without this what does not fit beside each other is outside of a narrow panel."""
 
 _MARKED = re.compile(r"([\\`*_{}\[\]()<>#+!|~-])")

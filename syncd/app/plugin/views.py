@@ -37,7 +37,8 @@ class SetupViews(Act):
 def set_up(dataset: Any, work: Work) -> Reply:
     """Makes views and workspaces on the dataset."""
     made, left, links = [], [], {}
-    for wanted in work.opened().kept_views():
+    b = work.opened()
+    for wanted in b.kept_views():
         name = wanted.name
         if _save(dataset, wanted, work.binding.label_field):
             made.append(name)
@@ -47,7 +48,7 @@ def set_up(dataset: Any, work: Work) -> Reply:
     for name, space in workspaces(work.binding.name).items():
         if _save_workspace(dataset, name, space):
             made.append(name)
-            links[name] = link_of(dataset.name, workspace=name)
+            links[name] = link_of(dataset.name, workspace=b.address_workspace(name))
         else:
             left.append(name)
     document = {"binding": work.binding.name, "made": made, "left": left, "links": links}
@@ -58,7 +59,7 @@ def set_up(dataset: Any, work: Work) -> Reply:
 
 
 def link_of(dataset: str, *, view: str | None = None, workspace: str | None = None) -> str:
-    """The App's address of a view, a workspace, or both, below its own."""
+    """The App's address of a view (its name), a workspace (its address), or both, below its own."""
     import fiftyone.core.utils as fou
 
     parts = [f"{name}={fou.to_slug(value)}" for name, value in (("view", view), ("workspace", workspace)) if value]
