@@ -28,7 +28,7 @@ def main(folder: Path) -> None:
     """Writes ``app-*.png`` and the film ``app-relabel.webp`` into the folder."""
     with tempfile.TemporaryDirectory(prefix="syncd-screenshots-") as place, ExitStack() as stack:
         os.environ |= {"HOME": place, "FIFTYONE_DATABASE_NAME": "screenshots", "FIFTYONE_DO_NOT_TRACK": "true"}
-        lab = stack.enter_context(_lab(Path(place)))
+        lab = stack.enter_context(lab_of_pictures(Path(place)))
         from chromium import chromium, window
         from served_app import served_app
 
@@ -41,7 +41,7 @@ def main(folder: Path) -> None:
 
 
 @contextmanager
-def _lab(place: Path) -> Iterator[Any]:
+def lab_of_pictures(place: Path) -> Iterator[Any]:
     """Both sides in agreement but for some conflicts, and a layout of the labels by how they look."""
     import servers
 
@@ -143,20 +143,24 @@ def _panels(context: Any, app: Any, lab: Any, folder: Path) -> None:
     """Conflicts as cards."""
     from chromium import open_dataset
 
+    make_conflicts(lab)
+    page = open_dataset(context, app.url, lab.dataset_name)
+    panel = _open(page, "Conflicts")
+    panel.get_by_text("Ciliate").first.wait_for()
+    page.wait_for_timeout(1_500)
+    (folder / "app-conflicts.png").write_bytes(page.screenshot())
+
+
+def make_conflicts(lab: Any) -> None:
+    """The reviewer and the curator disagree about twelve labels."""
     ids = sorted(lab.rows())[:12]
-    dataset = lab.dataset()
-    for sample in dataset.iter_samples(autosave=True):
+    for sample in lab.dataset().iter_samples(autosave=True):
         for label in sample["ground_truth"].detections:
             if label["annotation_id"] in ids:
                 label.label = "Ciliate"
     for each in ids:
         lab.sql("UPDATE annotation SET label = 'Detritus', updated_by = 'curator' WHERE annotation_id = :id", id=each)
     lab.syncd("reconcile")
-    page = open_dataset(context, app.url, lab.dataset_name)
-    panel = _open(page, "Conflicts")
-    panel.get_by_text("Ciliate").first.wait_for()
-    page.wait_for_timeout(1_500)
-    (folder / "app-conflicts.png").write_bytes(page.screenshot())
 
 
 def _open(page: Any, name: str) -> Any:

@@ -6,6 +6,7 @@ never who anybody is. Everything that is shown is read anew at each event, and g
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -36,6 +37,31 @@ EVERY_MS = 15_000
 PREFIX = "@syncd/syncd/"
 
 
+class ChosenTabs:
+    """The tab that was chosen last in each open panel: an answer that comes late shows that one too."""
+
+    def __init__(self, most: int = 1_000) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._tabs: dict[str, str] = {}
+
+    def choose(self, panel: str, tab: str) -> None:
+        """A tab is chosen."""
+        with self._lock:
+            self._tabs.pop(panel, None)
+            while len(self._tabs) >= self._most:
+                del self._tabs[next(iter(self._tabs))]
+            self._tabs[panel] = tab
+
+    def of(self, panel: str, otherwise: str) -> str:
+        """The tab of a panel; ``otherwise`` where none is known."""
+        with self._lock:
+            return self._tabs.get(panel, otherwise)
+
+
+CHOSEN_TABS = ChosenTabs()
+
+
 class SyncdPanel(Drawn):
     """The panel."""
 
@@ -45,6 +71,10 @@ class SyncdPanel(Drawn):
         return foo.PanelConfig(name=NAME, label="syncd", icon="sync", surfaces="grid", help_markdown=HELP)
 
     # What the App calls
+
+    def on_load(self, ctx: Any) -> None:
+        """It is opened, or the page is loaded again with what was chosen before."""
+        CHOSEN_TABS.choose(ctx.panel_id, self._state(ctx, "tab") or STATUS)
 
     def on_change_dataset(self, ctx: Any) -> None:
         """Another dataset: its bindings are others."""
@@ -66,6 +96,7 @@ class SyncdPanel(Drawn):
 
     def on_tab(self, ctx: Any) -> None:
         """Another tab."""
+        CHOSEN_TABS.choose(ctx.panel_id, self._state(ctx, "tab") or STATUS)
         self._choose(ctx, page=0, ids=[])
 
     def on_filter(self, ctx: Any) -> None:
@@ -208,7 +239,9 @@ class SyncdPanel(Drawn):
                 f"The configuration is about: {', '.join(sorted({each.dataset for each in config.bindings}))}.",
             )
             return
-        tab = self._state(ctx, "tab") or STATUS
+        own = self._state(ctx, "tab") or STATUS
+        tab = CHOSEN_TABS.of(ctx.panel_id, own)
+        setattr(ctx, DRAWN_TAB, tab)
         choices = types.TabsView()
         for each in TABS:
             choices.add_choice(each, label=each)
@@ -226,7 +259,8 @@ class SyncdPanel(Drawn):
         said = getattr(ctx, SAID, None)
         if isinstance(said, Reply) and said.variant in ("warning", "error"):
             (page.error if said.variant == "error" else page.warning)(said.message)
-        number = self._state(ctx, "page")
+        # Page and filters of an earlier tab are none of this one's.
+        number = self._state(ctx, "page") if tab == own else 0
         number = number if isinstance(number, int) and number > 0 else 0
         asked = self._filters(ctx)
         if tab == CONFLICTS:
@@ -241,6 +275,11 @@ class SyncdPanel(Drawn):
             tab_suspects.fill(self, page, work, number)
         else:
             tab_status.fill(self, page, [Work(config, each, work.actor) for each in found])
+
+    def is_outdated(self, ctx: Any) -> bool:
+        """Whether another tab was chosen meanwhile."""
+        drawn = getattr(ctx, DRAWN_TAB, None)
+        return drawn is not None and CHOSEN_TABS.of(ctx.panel_id, drawn) != drawn
 
     def _act(self, ctx: Any, act: type[Act], params: Mapping[str, Any]) -> None:
         """Does it at once where it is known who asks; else the form asks for a name."""
@@ -296,6 +335,9 @@ class SyncdPanel(Drawn):
     def _state(self, ctx: Any, name: str) -> Any:
         return ctx.panel.get_state(name)
 
+
+DRAWN_TAB = "_syncd_drawn_tab"
+"""Where it stands in a context which tab was drawn for it."""
 
 SAID = "_syncd_said"
 """Where an event leaves its answer for what is drawn after it."""

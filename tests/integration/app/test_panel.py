@@ -30,6 +30,15 @@ def test_every_tab_is_drawn_where_there_is_nothing_and_the_panel_keeps_its_timer
     assert again.tab == tab
 
 
+def test_an_answer_that_comes_late_shows_the_tab_that_was_chosen_since(plugin: Plugin) -> None:
+    plugin.panel("on_load", {"tab": "Status"})
+    plugin.panel("on_tab", {"tab": "Held"})
+    late = plugin.panel("tick", {"tab": "Status", "page": 7})
+    assert late.tab == "Held"
+    assert "No brake holds anything" in late.text
+    assert plugin.panel("on_load", {"tab": "Status"}).tab == "Status", "as a page that is loaded anew has it"
+
+
 def test_status_says_how_it_stands_and_what_needs_somebody(world: World, plugin: Plugin) -> None:
     assert "in agreement" in plugin.panel("on_load").text
     disagree(world, ids(world)[0])
