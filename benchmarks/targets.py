@@ -17,6 +17,7 @@ TO_DATABASE, TO_FIFTYONE = 5_000, 2_500
 REVIEWED = (1 + 1 / TAGGED) / (1 / TO_DATABASE + 1 / TAGGED / TO_FIFTYONE)
 """Changes a second: every edit goes home, and one made by a tag to FiftyOne too, each at its own speed."""
 INGEST, SCRIPT = 10, 50
+RELABEL = 1.2
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,14 @@ def _scripts(works: Works) -> tuple[str, bool] | None:
     return f"{ratio:,.1f} ×", ratio >= SCRIPT
 
 
+def _relabel(works: Works) -> tuple[str, bool] | None:
+    if not {"relabel", "relabel-apply"} <= set(works):
+        return None
+    ratio = works["relabel"].seconds / works["relabel-apply"].seconds
+    by_cpu = works["relabel"].cpu / works["relabel-apply"].cpu
+    return f"{ratio:.2f} × ({by_cpu:.2f} × by CPU time)", ratio <= RELABEL
+
+
 _TARGETS: tuple[tuple[str, Judge], ...] = (
     ("poll, nothing changed: under 100 ms", _poll),
     ("full reconcile, nothing changed: at least half the speed of the bare reads", _full),
@@ -138,6 +147,7 @@ _TARGETS: tuple[tuple[str, Judge], ...] = (
         f"a reviewer's edits, tags and typos among them: as fast as both, {REVIEWED:,.0f} changes a second",
         _edits("edits-reviewed", "bare-write-database", REVIEWED),
     ),
+    ("a bulk relabel from the App: within 1.2 × of syncd apply of the same plan", _relabel),
     ("ingest: at least 10 × Dataset.add_samples", _times("ingest", "ingest-sdk", INGEST)),
     ("embeddings: at least 2 × torch's float32 at the same tokens", _embedding("embed", "embed-torch", 2, 1.1)),
     (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.works import bare, edited, embedding, ingest, reviewed, scripts, told, tried, unchanged
+from benchmarks.works import bare, edited, embedding, ingest, relabelled, reviewed, scripts, told, tried, unchanged
 from benchmarks.works.work import Work
 
 FIRST = unchanged.FIRST
@@ -15,6 +15,7 @@ WORKS: tuple[Work, ...] = (
     *bare.WRITES,
     *edited.WORKS,
     *reviewed.WORKS,
+    *relabelled.WORKS,
     unchanged.VERIFY,
     *ingest.WORKS,
     *told.WORKS,

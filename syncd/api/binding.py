@@ -28,6 +28,7 @@ from syncd.api.actions import MadeReport, PlannedRun
 from syncd.api.curation import Curation, chosen
 from syncd.api.progress import Fractions, Progress, silent
 from syncd.api.rows import ChangeLog, ConflictList, ConflictRow, WaitingList
+from syncd.api.showing import Showing
 from syncd.api.status import status as statuses
 from syncd.api.wake import wake
 from syncd.config import BindingConfig, Config, find_config, load_config
@@ -70,7 +71,7 @@ def open_binding(name: str, config: Config | Path | str | None = None) -> Iterat
         binding.close()
 
 
-class Binding(Curation):
+class Binding(Curation, Showing):
     """A binding of a configuration; made by :func:`open_binding`.
 
     Methods raise ``syncd.errors.SyncdError``. ``progress`` is called with each phase and how much of the whole is

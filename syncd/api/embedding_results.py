@@ -10,6 +10,8 @@ from syncd.config import Config
 from syncd.embedding_results.app import forget
 from syncd.embedding_results.listing import AlikeList, Pair, Shown, Suspect, SuspectList, list_alike, list_suspects
 from syncd.embedding_results.page import write_page
+from syncd.embedding_results.stored import StoredSuspects
+from syncd.embedding_results.stored import stored_suspects as read_stored
 from syncd.embedding_results.workplace import Phase
 from syncd.embedding_results.zoo import zoo_manifests
 from syncd.embedding_vectors.target import Target, target
@@ -23,10 +25,12 @@ __all__ = [
     "AlikeList",
     "Pair",
     "Shown",
+    "StoredSuspects",
     "Suspect",
     "SuspectList",
     "forget",
     "similar",
+    "stored_suspects",
     "suspects",
     "write_list",
     "zoo_manifests",
@@ -48,6 +52,12 @@ def suspects(
     """
     meant = target(config, name, model=model, of=of)
     return list_suspects(config, name, meant.store(), model=meant.model, of=meant.of, top=top, phase=phase)
+
+
+def stored_suspects(config: Config, name: str, *, model: str | None, limit: int, offset: int) -> StoredSuspects:
+    """One page of suspect labels as they were judged last; empty where none was. ``ConfigError`` without a model."""
+    meant = target(config, name, model=model)
+    return read_stored(config, name, model=meant.model, of=meant.of, limit=limit, offset=offset)
 
 
 def similar(

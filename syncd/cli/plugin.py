@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from syncd.app.plugin.enterprise import upload
 from syncd.app.plugin_check import check, plugins_folder
 from syncd.app.plugin_folder import NAME, install, remove, write_zip
 from syncd.cli.common import DONE, FAILED, JsonOption, err, handled, out, print_json
@@ -78,6 +79,7 @@ def remove_command(json: JsonOption = False) -> None:
 @handled
 def zip_command(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where to write it.")] = Path("syncd-plugin.zip"),
+    uploaded: Annotated[bool, typer.Option("--upload", help="Then upload it, by Enterprise's SDK.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Write the plugin as an archive, to be uploaded to FiftyOne Enterprise."""
@@ -88,8 +90,11 @@ def zip_command(
         raise SetupError(
             f"{output} cannot be written: {error.strerror or error}.", remedy="Name another place with --output."
         ) from error
+    if uploaded:
+        upload(output)
     if json:
-        print_json({"plugin": NAME, "file": str(output), "contents": names})
+        print_json({"plugin": NAME, "file": str(output), "contents": names, "uploaded": uploaded})
         return
-    out.print(f"Wrote {escape(str(output))} ({len(names)} files).", soft_wrap=True)
+    also = ", and uploaded it" if uploaded else ""
+    out.print(f"Wrote {escape(str(output))} ({len(names)} files){also}.", soft_wrap=True)
     err.print("[dim]Its image needs syncd and psycopg2 as well: docs/app-serving.md, Enterprise.[/dim]")

@@ -21,6 +21,7 @@ from syncd.daemon.reload import Reloader
 from syncd.daemon.reports import Reports
 from syncd.daemon.status_board import StatusBoard
 from syncd.daemon.systemd import Signals, Supervisor, listening, supervisor
+from syncd.daemon.upkeep import Upkeep
 from syncd.daemon.vectors import Vectors
 from syncd.daemon.worker import Worker
 from syncd.errors import SyncdError
@@ -71,6 +72,7 @@ class _Daemon:
         self._heartbeat = Heartbeat(lambda: self._config, self._board)
         self._reports = Reports(lambda: self._config, names, self.tell)
         self._vectors = Vectors(lambda: self._config, path, names, self._board)
+        self._upkeep = Upkeep(lambda: self._config, names, self._board)
 
     # What workers tell. The notifier may be replaced while they run.
 
@@ -88,6 +90,7 @@ class _Daemon:
         self._heartbeat.start()
         self._reports.start()
         self._vectors.start()
+        self._upkeep.start()
         log.info("syncd runs", bindings=sorted(self._workers), pid=os.getpid())
         self._supervisor.ready(self._status())
         try:
@@ -223,6 +226,7 @@ class _Daemon:
         self._heartbeat.close()
         self._reports.close()
         self._vectors.close()
+        self._upkeep.close()
         self._notifier.close()
         self._http.close()
         if left:

@@ -79,7 +79,8 @@ def _model(model: Model) -> dict[str, Json]:
         whole = evaluation.as_json()
         evaluations[name] = {key: value for key, value in whole.items() if key not in ("field", "eval_key", "left_out")}
     rest = {"corrected": model.corrected, "towards": model.towards, "away": model.away}
-    return {"binding": model.binding, "field": model.field, **rest, **evaluations}
+    apart: Json = [_plain(each) for each in model.scenarios]
+    return {"binding": model.binding, "field": model.field, **rest, **evaluations, "scenarios": apart}
 
 
 def _plain(value: Any) -> Any:

@@ -15,6 +15,7 @@ from syncd.report.labels import Wavering
 from syncd.report.links import in_the_app, undo_command
 from syncd.report.models import Model
 from syncd.report.refused import Refused
+from syncd.report.scenarios import Scenario
 from syncd.report.selection import Selection
 from syncd.report.text import lasted
 from syncd.report.totals import Tally
@@ -97,6 +98,8 @@ def _sections(report: Report, app_url: str | None) -> Iterator[str]:
         ("predictions", "accuracy", "macro F1", "corrected", "to what was predicted"),
         [_model(each) for each in report.models],
     )
+    apart = [_scenario(each.field, part) for each in report.models for part in each.scenarios]
+    yield _table("Models by scenario", ("predictions", "where", "annotations", "agree", "precision", "recall"), apart)
     yield _list(report, app_url)
 
 
@@ -132,12 +135,20 @@ def _kappa(value: float | None) -> str | None:
     return None if value is None else f"{value:.2f}"
 
 
-def _model(each: Model) -> Sequence[Cell]:
-    def both(before: float, after: float) -> str:
-        return f"{before:.1%} → {after:.1%}"
+def _both(before: float, after: float) -> str:
+    return f"{before:.1%} → {after:.1%}"
 
-    accuracy = both(each.before.accuracy, each.after.accuracy)
-    f1 = both(each.before.macro.f1, each.after.macro.f1)
+
+def _scenario(field: str, each: Scenario) -> Sequence[Cell]:
+    before, after = each.scores_before, each.scores_after
+    scores = (_both(before.precision, after.precision), _both(before.recall, after.recall))
+    agree = _both(each.accuracy_before, each.accuracy_after)
+    return field, f"{each.attribute}: {each.value}", each.annotations, agree, *scores
+
+
+def _model(each: Model) -> Sequence[Cell]:
+    accuracy = _both(each.before.accuracy, each.after.accuracy)
+    f1 = _both(each.before.macro.f1, each.after.macro.f1)
     return f"{each.binding}: {each.field}", accuracy, f1, each.corrected, each.towards
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from syncd.ingest.evaluation import Evaluation, score
 from syncd.model import LABEL, Action
 from syncd.model.result import Status
+from syncd.report.scenarios import Scenario, scenarios
 
 MISSING = "(none)"
 """What a label or prediction that is not there is called in an evaluation."""
@@ -18,7 +19,10 @@ PREDICTED: dict[str, pl.DataType] = {
     "label": pl.String(),
     "predicted": pl.String(),
 }
-"""Columns of what is compared: one row per annotation with a prediction, ``label`` the one that it has now."""
+"""Columns of what is compared: one row per annotation with a prediction, ``label`` the one that it has now.
+
+Further columns are attributes, by which the scores are told apart.
+"""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Model:
     """The predictions of one field of a binding, against the labels as they were and as they are.
 
     ``corrected`` annotations with a prediction got another label by the selected changes; ``towards`` of them got the
-    label that was predicted, ``away`` had it before.
+    label that was predicted, ``away`` had it before. ``scenarios`` tell the scores apart by attributes.
     """
 
     binding: str
@@ -36,6 +40,7 @@ class Model:
     corrected: int
     towards: int
     away: int
+    scenarios: tuple[Scenario, ...] = ()
 
 
 def model(binding: str, field: str, predicted: pl.DataFrame, changes: pl.DataFrame) -> Model:
@@ -62,15 +67,23 @@ def model(binding: str, field: str, predicted: pl.DataFrame, changes: pl.DataFra
     whole = whole.with_columns(
         was=pl.when("moved").then("was").otherwise("label"), becomes=pl.when("moved").then("becomes").otherwise("label")
     )
+    attributes = [name for name in predicted.columns if name not in PREDICTED]
+
+    def scored(rows: pl.DataFrame) -> tuple[Evaluation, Evaluation]:
+        was, now = rows.filter(~pl.col("made")), rows.filter(~pl.col("gone"))
+        return _scored(was, "was", field), _scored(now, "becomes", field)
+
+    before, after = scored(whole)
     both = whole.filter("moved", ~pl.col("made"), ~pl.col("gone"), pl.col("was").ne_missing(pl.col("becomes")))
     return Model(
         binding=binding,
         field=field,
-        before=_scored(whole.filter(~pl.col("made")), "was", field),
-        after=_scored(whole.filter(~pl.col("gone")), "becomes", field),
+        before=before,
+        after=after,
         corrected=both.height,
         towards=both.filter(pl.col("becomes").eq_missing(pl.col("predicted"))).height,
         away=both.filter(pl.col("was").eq_missing(pl.col("predicted"))).height,
+        scenarios=scenarios(whole, attributes, scored),
     )
 
 

@@ -22,7 +22,10 @@ from syncd.report.models import PREDICTED
 
 @dataclass(frozen=True)
 class Predicted:
-    """The labels that one prediction field holds, with the columns of :data:`syncd.report.models.PREDICTED`."""
+    """The labels that one prediction field holds, with the columns of :data:`syncd.report.models.PREDICTED`.
+
+    The mapped attributes are further columns.
+    """
 
     binding: str
     field: str
@@ -69,14 +72,19 @@ def _predicted(binding: BindingConfig, session: Session) -> list[Predicted]:
     label = PREFIX + LABEL
     require_table(binding, "A report of predictions")
     columns = {each.field: predicted(each.field, "label") for each in binding.predictions}
+    # A column of its own name in the frame of what is compared is no scenario.
+    apart = [name for name in binding.attributes if name not in (binding.verified_attribute, *PREDICTED)]
+    attributes = {name: PREFIX + name for name in apart}
     crops = binding.ingest.crops
     with open_source(session.writing, binding, session.mapping, crops=crops) as source:
-        rows = source.every({label, *columns.values()})
+        rows = source.every({label, *columns.values(), *attributes.values()})
     return [
         Predicted(
             binding.name,
             name,
-            rows.select("annotation_id", label=label, predicted=column).cast(PREDICTED).drop_nulls("predicted"),  # type: ignore[arg-type]
+            rows.select("annotation_id", label=label, predicted=column, **attributes)
+            .cast(PREDICTED)  # type: ignore[arg-type]
+            .drop_nulls("predicted"),
         )
         for name, column in columns.items()
     ]

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import array
 from syncd.adapters.sql.encoding import codec_of, escaped
-from syncd.model import Action, Change, Direction, Mapping, to_json
+from syncd.model import LABEL, Action, Change, Direction, Mapping, to_json
 from syncd.model.kinds import from_json, storable
 from syncd.model.reasons import Reason
 from syncd.model.result import Status
@@ -285,6 +285,18 @@ def newest(connection: Connection, tables: Tables, binding: str) -> Newest | Non
     chosen = chosen.where(table.c.binding == binding, table.c.hash.is_not(None))
     found = connection.execute(chosen.order_by(table.c.seq.desc()).limit(1)).first()
     return None if found is None else Newest(int(found[0]), str(found[1]), str(found[2]))
+
+
+def labels_changed(connection: Connection, tables: Tables, binding: str, since: datetime) -> int:
+    """The number of annotations whose label was changed after a moment, or that came or went since."""
+    table = tables.change
+    chosen = sa.select(sa.func.count(table.c.annotation_id.distinct())).where(
+        table.c.binding == binding,
+        table.c.applied_at > since,
+        table.c.status == Status.APPLIED,
+        sa.or_(table.c.field == LABEL, table.c.field.is_(None)),
+    )
+    return int(connection.execute(chosen).scalar_one())
 
 
 def has(connection: Connection, tables: Tables, seq: int, entry: str) -> bool:

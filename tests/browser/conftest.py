@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext
@@ -31,7 +32,21 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, postgres_url: str, mongo_uri: str) -> Iterator[Lab]:
+def binding() -> dict[str, Any]:
+    """What a file has its binding be besides the usual; overridden there."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def arguments() -> tuple[str, ...]:
+    """How a file has the App served: everybody is Ada; overridden there."""
+    return ("--as", "ada")
+
+
+@pytest.fixture(scope="module")
+def lab(
+    tmp_path_factory: pytest.TempPathFactory, postgres_url: str, mongo_uri: str, binding: dict[str, Any]
+) -> Iterator[Lab]:
     """A lab with a baseline, for the tests of one file: a server takes its time to start."""
     import uuid
 
@@ -43,7 +58,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, postgres_url: str, mongo_uri: 
     url = sa.make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
     with servers.engine_for_admin(postgres_url).connect() as connection:
         connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
-    built = found_lab(folder, url, mongo_uri, images.generate(folder / "images", SIZE, 7))
+    built = found_lab(folder, url, mongo_uri, images.generate(folder / "images", SIZE, 7), **binding)
     assert built.syncd("migrate").code == 0
     assert built.syncd("reconcile").code == 0
     yield built
@@ -53,9 +68,11 @@ def lab(tmp_path_factory: pytest.TempPathFactory, postgres_url: str, mongo_uri: 
 
 
 @pytest.fixture(scope="module")
-def app(lab: Lab, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedApp]:
-    """The App of the lab, where everybody is Ada, for the tests of one file."""
-    with served_app(lab.config, tmp_path_factory.mktemp("app"), "--as", "ada") as served:
+def app(
+    lab: Lab, browser: Browser, tmp_path_factory: pytest.TempPathFactory, arguments: tuple[str, ...]
+) -> Iterator[ServedApp]:
+    """The App of the lab, for the tests of one file."""
+    with served_app(lab.config, tmp_path_factory.mktemp("app"), *arguments, headers={}) as served:
         yield served
 
 

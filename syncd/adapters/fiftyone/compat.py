@@ -34,6 +34,12 @@ STAMP = "last_modified_at"
 BUMP = {"$currentDate": {STAMP: True}}
 """The part of a MongoDB update that moves the stamp, as FiftyOne's SDK does with each of its writes."""
 
+SELECT_LABELS = ".SelectLabels"
+"""How the class of the stage ends that selects labels by id, in a saved view."""
+
+EVALUATION_NOTES = "model_evaluation_panel_builtin"
+"""The store in which the App's panel of evaluations keeps the notes that it shows, under ``notes``."""
+
 STORED_FIELDS = {"id": "ObjectIdField", "filepath": "StringField", "tags": "ListField", STAMP: "DateTimeField"}
 """Fields of every sample that syncd reads or writes, with the class that FiftyOne declares them as."""
 

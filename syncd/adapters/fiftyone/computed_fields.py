@@ -94,6 +94,41 @@ def read_bearers(
     )
 
 
+def highest(
+    samples: Documents, bearers: Bearers, score: str, suggestion: str, *, least: float, limit: int, offset: int = 0
+) -> tuple[int, list[dict[str, Any]]]:
+    """Labels by a computed score, the highest first: how many have ``least`` or more, and one page of them.
+
+    Rows have ``sample_id``, ``label_id``, ``annotation_id``, ``label``, ``score`` and ``suggestion``, a computed value
+    too. A label that equals its suggestion is left out.
+    """
+    enough = {"$match": {bearers.path(score): {"$gte": least}}}
+    listed: list[dict[str, Any]] = [{"$unwind": f"${bearers.labels}"}, enough] if bearers.of is Of.PATCHES else []
+    project: dict[str, Any] = {
+        "_id": 0,
+        "sample_id": {"$toString": "$_id"},
+        "label_id": {"$toString": _label_of(bearers, "_id")},
+        "annotation_id": {
+            "$convert": {"input": _label_of(bearers, bearers.id_attribute), "to": "string", "onError": None}
+        },
+        "label": _label_of(bearers, "label"),
+        "score": f"${bearers.path(score)}",
+        "suggestion": f"${bearers.path(suggestion)}",
+    }
+    page: list[dict[str, Any]] = [
+        {"$sort": {"score": -1, "sample_id": 1, "label_id": 1}},
+        {"$skip": offset},
+        {"$limit": limit},
+    ]
+    differs = {"$match": {"$expr": {"$ne": ["$label", "$suggestion"]}}}
+    stages: list[dict[str, Any]] = [enough, *listed, {"$project": project}, differs]
+    with asking(READING):
+        (found,) = samples.aggregate(
+            [*stages, {"$facet": {"rows": page, "total": [{"$count": "count"}]}}], allowDiskUse=True
+        )
+    return sum(each["count"] for each in found["total"]), list(found["rows"])
+
+
 def _label_of(bearers: Bearers, name: str) -> Any:
     """What a label has under a name, as an expression; of several labels nothing."""
     value = f"${bearers.labels}.{name}"

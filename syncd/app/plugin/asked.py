@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from syncd.app.identity import Role, current
-from syncd.app.plugin.enterprise import Secrets, user_of
+from syncd.app.plugin.enterprise import Secrets, user_of, why_not_edit
 from syncd.config import BindingConfig, Config, find_config, load_config, load_config_text
 from syncd.errors import ConfigError
 
@@ -86,7 +86,7 @@ def known_actor(ctx: Any) -> str | None:
 
 def actor_of(ctx: Any, given: object = None) -> str:
     """Who writes: whoever is known, else the name that is ``given``; ``NoActor``, or ``NotAllowed`` for a viewer."""
-    check_may_write()
+    check_may_write(ctx)
     name = known_actor(ctx) or _name(given)
     if name is None:
         raise NoActor(
@@ -96,8 +96,14 @@ def actor_of(ctx: Any, given: object = None) -> str:
     return name
 
 
-def check_may_write() -> None:
-    """``NotAllowed`` where whoever is signed in may look only."""
+def check_may_write(ctx: Any) -> None:
+    """``NotAllowed`` where whoever asks may look only."""
+    why = why_not_edit(ctx)
+    if why is not None:
+        raise NotAllowed(
+            f"{known_actor(ctx)} may look and change nothing here ({why}).",
+            remedy="Ask whoever manages the dataset for the permission EDIT.",
+        )
     signed_in = current()
     if signed_in is not None and signed_in.role is not Role.EDITOR:
         raise NotAllowed(

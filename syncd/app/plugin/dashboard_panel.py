@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import fiftyone.operators as foo
 
+from syncd.api.binding import Binding
 from syncd.app.plugin.asked import bindings_of, config_of, known_actor
 from syncd.app.plugin.drawn import Drawn
 from syncd.app.plugin.operator import Work, plural
 from syncd.app.plugin.page import Page, quoted
 from syncd.errors import ConfigError
+from syncd.report.models import Model
 
 NAME = "syncd_dashboard"
 TOP = 15
 """Classes and transitions in a list."""
+
+MOST_SCENARIOS = 40
 
 LAYOUT: dict[str, Any] = {
     "margin": {"l": 60, "r": 20, "t": 10, "b": 40},
@@ -36,6 +41,10 @@ class DashboardPanel(Drawn):
     def again(self, ctx: Any) -> None:
         """The log is read anew."""
 
+    def evaluate(self, ctx: Any) -> None:
+        """Has the evaluations made again."""
+        ctx.prompt("@syncd/syncd/evaluate", params={"binding": ctx.params.get("binding")}, on_success=self.done)
+
     def fill(self, ctx: Any, root: Any, page: Page) -> None:
         """Plots of the log, over all time."""
         del root
@@ -51,6 +60,7 @@ class DashboardPanel(Drawn):
             f"{plural(report.totals.changes, 'change')}; {plural(sum(status.open_conflicts.values()), 'conflict')} open"
         )
         page.button("Read again", self.again, icon="refresh")
+        _evaluations(self, page, b, report.models)
         days = report.totals.by_day
         if not days:
             page.text("Nothing was changed yet.")
@@ -68,6 +78,48 @@ class DashboardPanel(Drawn):
         page.text("**Changes a day**")
         trace = {"type": "bar", "x": [each.value for each in days], "y": [each.count for each in days]}
         page.plot([trace], LAYOUT | {"xaxis": {"type": "category"}})
+
+
+def _evaluations(panel: DashboardPanel, page: Page, b: Binding, models: Sequence[Model]) -> None:
+    """Predictions against the labels before and after the corrections, and which evaluations are stale."""
+    stale = [each for each in b.evaluations() if each.is_stale]
+    for each in stale:
+        labels = plural(each.changed, "label")
+        page.warning(f"The evaluation {each.key} is stale: {labels} changed since it was made.")
+    if stale and models:
+        page.button("Evaluate again…", panel.evaluate, icon="refresh", params={"binding": b.name})
+    for model in models:
+        page.text(
+            f"**Predictions in {quoted(model.field)}**, before → after the corrections: they agree with "
+            f"{_moved(model.before.accuracy, model.after.accuracy)} of the labels"
+        )
+        before = {each.label: each for each in model.before.classes}
+        rows = [
+            {
+                "what": each.label,
+                "labels": f"{each.support:,}",
+                "precision": _moved(before[each.label].precision if each.label in before else 0.0, each.precision),
+                "recall": _moved(before[each.label].recall if each.label in before else 0.0, each.recall),
+            }
+            for each in model.after.classes[:TOP]
+        ]
+        page.table({"what": "Class", "labels": "Labels", "precision": "Precision", "recall": "Recall"}, rows)
+        apart = [
+            {
+                "what": f"{each.attribute}: {each.value}",
+                "labels": f"{each.annotations:,}",
+                "precision": _moved(each.scores_before.precision, each.scores_after.precision),
+                "recall": _moved(each.scores_before.recall, each.scores_after.recall),
+            }
+            for each in model.scenarios[:MOST_SCENARIOS]
+        ]
+        if apart:
+            page.text(f"**{quoted(model.field)} by scenario**")
+            page.table({"what": "Where", "labels": "Labels", "precision": "Precision", "recall": "Recall"}, apart)
+
+
+def _moved(before: float, after: float) -> str:
+    return f"{before:.1%} → {after:.1%}"
 
 
 def _listed(page: Page, title: str, found: list[tuple[str, int]]) -> None:

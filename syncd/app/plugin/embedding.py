@@ -8,7 +8,8 @@ from typing import Any
 from syncd.app.plugin import background
 from syncd.app.plugin.answers import INFO, SUCCESS, WARNING, Reply
 from syncd.app.plugin.asked import check_may_write
-from syncd.app.plugin.operator import Act, Form, Work, chosen, is_set, plural, text_of, writing
+from syncd.app.plugin.enterprise import is_worker
+from syncd.app.plugin.operator import Act, Form, Work, chosen, plural, text_of, wants_thread, writing
 from syncd.app.plugin.running import output_table
 from syncd.app.plugin.selection import Scope, Unselected
 from syncd.config import BindingConfig
@@ -31,7 +32,7 @@ class Embed(Act):
         """Of what, and whether it goes on in the background."""
         if (found := form.binding()) is None:
             return
-        check_may_write()
+        check_may_write(form.ctx)
         config, binding = found
         if not config.embedding.models:
             form.notice("models", "No model is configured: name one in `embedding.models`.", warning=True)
@@ -49,7 +50,7 @@ class Embed(Act):
         def run(progress: Callable[[str, float], None]) -> Reply:
             return _embedded(work, view, progress)
 
-        if size <= AT_ONCE and not is_set(params, "background"):
+        if is_worker(ctx) or (size <= AT_ONCE and not wants_thread(ctx, params)):
             return run(lambda phase, part: ctx.set_progress(part, phase))
         name = work.binding.name
         if not background.start(name, run):
@@ -95,7 +96,7 @@ class Suspects(Act):
         """Of which binding."""
         if form.binding() is None:
             return
-        check_may_write()
+        check_may_write(form.ctx)
         form.submit = "List them"
 
     def act(self, ctx: Any, params: Mapping[str, Any]) -> Reply:

@@ -9,7 +9,7 @@ from fiftyone.operators import types
 
 from syncd.api.html import shown
 from syncd.api.rows import ChangeRow
-from syncd.app.plugin.asked import binding_of, config_of, known_actor
+from syncd.app.plugin.asked import binding_of, bindings_of, config_of, known_actor
 from syncd.app.plugin.drawn import Drawn
 from syncd.app.plugin.operator import Work, plural
 from syncd.app.plugin.page import Page, quoted
@@ -52,7 +52,24 @@ class HistoryPanel(Drawn):
     def fill(self, ctx: Any, root: Any, page: Page) -> None:
         """Its annotations, what is open about them, and the log."""
         config = config_of(ctx)
-        work = Work(config, binding_of(ctx, config, None), known_actor(ctx))
+        there = bindings_of(ctx, config)
+        wanted = ctx.panel.get_state("binding")
+        binding = next((each for each in there if each.name == wanted), None)
+        if binding is None:
+            binding = there[0] if there else binding_of(ctx, config, None)
+        if len(there) > 1:
+            names = types.Dropdown()
+            for other in there:
+                names.add_choice(other.name, label=f"{other.name} ({other.label_field})")
+            root.enum(
+                "binding",
+                names.values(),
+                default=binding.name,
+                label="Binding",
+                view=names,
+                on_change=self.on_annotation,
+            )
+        work = Work(config, binding, known_actor(ctx))
         found = ids_shown(ctx, work)
         if not found:
             page.text("No annotation with an id is on this sample.")

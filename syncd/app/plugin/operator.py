@@ -13,6 +13,7 @@ from fiftyone.operators import types
 from syncd.api.binding import Binding
 from syncd.app.plugin.answers import Reply, answer, log, unforeseen
 from syncd.app.plugin.asked import actor_of, binding_of, bindings_of, check_may_write, config_of, known_actor
+from syncd.app.plugin.enterprise import has_workers, is_worker
 from syncd.app.plugin.labels import Chosen, labels_of
 from syncd.app.plugin.selection import Scope, selected
 from syncd.app.plugin.terms import Kept
@@ -53,6 +54,10 @@ class Act(foo.Operator):
         if self.place is None:
             return None
         return types.Placement(self.place, types.Button(label=f"syncd: {self.title}", icon=self.icon, prompt=True))
+
+    def resolve_delegation(self, ctx: Any) -> bool | None:
+        """Whether a worker is to carry it out; ``None`` leaves it to whoever asks."""
+        return True if self.delegable and has_workers(ctx) and is_set(ctx.params, "background") else None
 
     def resolve_input(self, ctx: Any) -> Any:
         """The form. A request to execute is checked by the act itself, which says what is wrong in a sentence."""
@@ -125,7 +130,7 @@ class Form:
 
     def actor(self) -> None:
         """Asks for a name where nobody knows who asks; ``NotAllowed`` for a viewer."""
-        check_may_write()
+        check_may_write(self.ctx)
         if known_actor(self.ctx) is not None:
             return
         asked = self.inputs.str(
@@ -211,7 +216,7 @@ def reading(ctx: Any, params: Mapping[str, Any]) -> Work:
 
 def writing(ctx: Any, params: Mapping[str, Any], *, named: bool = True) -> Work:
     """A request that writes: with an actor, but where it carries only what others did (``named=False``)."""
-    check_may_write()
+    check_may_write(ctx)
     config = config_of(ctx)
     binding = binding_of(ctx, config, text_of(params, "binding"))
     return Work(config, binding, actor_of(ctx, params.get("actor")) if named else known_actor(ctx))
@@ -226,6 +231,11 @@ def text_of(params: Mapping[str, Any], name: str) -> str | None:
 def is_set(params: Mapping[str, Any], name: str) -> bool:
     """Whether a switch is on."""
     return params.get(name) is True or params.get(name) == "true"
+
+
+def wants_thread(ctx: Any, params: Mapping[str, Any]) -> bool:
+    """Whether it goes on in a thread of this server: where it may take long, and no worker carries it out."""
+    return is_set(params, "background") and not is_worker(ctx)
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

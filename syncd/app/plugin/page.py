@@ -17,6 +17,9 @@ Callback: TypeAlias = "Callable[[Any], Any]"
 TABLE = {"table": {"sx": {"minWidth": 0}, "size": "small"}}
 """Without this a table is wider than half a window, and its buttons are outside."""
 
+WRAPPED = {"grid": {"sx": {"display": "flex", "flexWrap": "wrap", "& > *": {"width": "auto", "flex": "0 1 auto"}}}}
+"""Without this what does not fit beside each other is outside of a narrow panel."""
+
 _MARKED = re.compile(r"([\\`*_{}\[\]()<>#+!|~-])")
 
 
@@ -85,7 +88,8 @@ class Page:
     def row(self, **kwargs: Any) -> Page:
         """What stands side by side."""
         name = self._name(None)
-        inner = Page(self.schema.h_stack(name, **({"gap": 2, "align_y": "center"} | kwargs)))
+        given = {"gap": 2, "align_y": "center", "componentsProps": WRAPPED} | kwargs
+        inner = Page(self.schema.h_stack(name, **given))
         self.data[name] = inner.data
         return inner
 

@@ -6,31 +6,60 @@ never who anybody is. Everything that is shown is read anew at each event, and g
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
-from syncd.app.plugin import tab_changes, tab_conflicts, tab_held, tab_status, tab_waiting
+from syncd.app.plugin import tab_changes, tab_conflicts, tab_held, tab_status, tab_suspects, tab_waiting
 from syncd.app.plugin.answers import Reply, refused, reply_of, tell
 from syncd.app.plugin.asked import bindings_of, config_of, known_actor
 from syncd.app.plugin.deciding import Resolve
 from syncd.app.plugin.drawn import Drawn
+from syncd.app.plugin.enterprise import has_workers
 from syncd.app.plugin.operator import Act, Work
 from syncd.app.plugin.page import Page
 from syncd.app.plugin.proposing import AnswerProposal
+from syncd.app.plugin.relabel import Relabel
 from syncd.app.plugin.reviewing import Approve, Flag, SendBack
 from syncd.app.plugin.running import Sync
 from syncd.errors import ConfigError
 
 NAME = "syncd"
 STATUS, CONFLICTS, WAITING, CHANGES, HELD = "Status", "Conflicts", "Waiting", "Changes", "Held"
-TABS = (STATUS, CONFLICTS, WAITING, CHANGES, HELD)
+SUSPECTS = "Suspects"
+TABS = (STATUS, CONFLICTS, WAITING, CHANGES, HELD, SUSPECTS)
 EVERY_MS = 15_000
 """Between two looks of an open panel."""
 
 PREFIX = "@syncd/syncd/"
+
+
+class ChosenTabs:
+    """The tab that was chosen last in each open panel: an answer that comes late shows that one too."""
+
+    def __init__(self, most: int = 1_000) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._tabs: dict[str, str] = {}
+
+    def choose(self, panel: str, tab: str) -> None:
+        """A tab is chosen."""
+        with self._lock:
+            self._tabs.pop(panel, None)
+            while len(self._tabs) >= self._most:
+                del self._tabs[next(iter(self._tabs))]
+            self._tabs[panel] = tab
+
+    def of(self, panel: str, otherwise: str) -> str:
+        """The tab of a panel; ``otherwise`` where none is known."""
+        with self._lock:
+            return self._tabs.get(panel, otherwise)
+
+
+CHOSEN_TABS = ChosenTabs()
 
 
 class SyncdPanel(Drawn):
@@ -43,9 +72,18 @@ class SyncdPanel(Drawn):
 
     # What the App calls
 
+    def on_load(self, ctx: Any) -> None:
+        """It is opened, or the page is loaded again with what was chosen before."""
+        CHOSEN_TABS.choose(ctx.panel_id, self._state(ctx, "tab") or STATUS)
+
     def on_change_dataset(self, ctx: Any) -> None:
         """Another dataset: its bindings are others."""
         self._choose(ctx, binding=None, page=0, ids=[])
+
+    def done(self, ctx: Any) -> None:
+        """A form was submitted: what is shown is read anew."""
+        del ctx
+        tab_suspects.STORED.forget()
 
     def tick(self, ctx: Any) -> None:
         """Time to look again."""
@@ -58,6 +96,7 @@ class SyncdPanel(Drawn):
 
     def on_tab(self, ctx: Any) -> None:
         """Another tab."""
+        CHOSEN_TABS.choose(ctx.panel_id, self._state(ctx, "tab") or STATUS)
         self._choose(ctx, page=0, ids=[])
 
     def on_filter(self, ctx: Any) -> None:
@@ -76,6 +115,10 @@ class SyncdPanel(Drawn):
 
     def sync(self, ctx: Any) -> None:
         """Syncs in the background."""
+        if has_workers(ctx):
+            params = self._with_binding(ctx, {"background": True})
+            ctx.prompt(f"{PREFIX}sync", params=params, on_success=self.done, skip_prompt=True)
+            return
         self._act(ctx, Sync, {"background": True})
 
     def preview(self, ctx: Any) -> None:
@@ -159,6 +202,21 @@ class SyncdPanel(Drawn):
         """Takes back what somebody did since a moment."""
         self._prompt(ctx, "undo", {})
 
+    # Suspects
+
+    def relabel_suspect(self, ctx: Any) -> None:
+        """Gives a suspect label the class that its neighbours say."""
+        tab_suspects.STORED.forget()
+        self._act(ctx, Relabel, {name: ctx.params.get(name) for name in ("label_ids", "label")})
+
+    def relabel_other(self, ctx: Any) -> None:
+        """Gives a suspect label another class, which is asked for."""
+        self._prompt(ctx, "relabel", {"label_ids": ctx.params.get("label_ids")})
+
+    def judge(self, ctx: Any) -> None:
+        """Has the labels judged as they are now."""
+        self._prompt(ctx, "suspects", {})
+
     # Held
 
     def apply_held(self, ctx: Any) -> None:
@@ -181,7 +239,9 @@ class SyncdPanel(Drawn):
                 f"The configuration is about: {', '.join(sorted({each.dataset for each in config.bindings}))}.",
             )
             return
-        tab = self._state(ctx, "tab") or STATUS
+        own = self._state(ctx, "tab") or STATUS
+        tab = CHOSEN_TABS.of(ctx.panel_id, own)
+        setattr(ctx, DRAWN_TAB, tab)
         choices = types.TabsView()
         for each in TABS:
             choices.add_choice(each, label=each)
@@ -199,7 +259,8 @@ class SyncdPanel(Drawn):
         said = getattr(ctx, SAID, None)
         if isinstance(said, Reply) and said.variant in ("warning", "error"):
             (page.error if said.variant == "error" else page.warning)(said.message)
-        number = self._state(ctx, "page")
+        # Page and filters of an earlier tab are none of this one's.
+        number = self._state(ctx, "page") if tab == own else 0
         number = number if isinstance(number, int) and number > 0 else 0
         asked = self._filters(ctx)
         if tab == CONFLICTS:
@@ -210,8 +271,15 @@ class SyncdPanel(Drawn):
             self._remember(ctx, tab_changes.fill(self, root, page, work, number, asked))
         elif tab == HELD:
             tab_held.fill(self, page, work)
+        elif tab == SUSPECTS:
+            tab_suspects.fill(self, page, work, number)
         else:
             tab_status.fill(self, page, [Work(config, each, work.actor) for each in found])
+
+    def is_outdated(self, ctx: Any) -> bool:
+        """Whether another tab was chosen meanwhile."""
+        drawn = getattr(ctx, DRAWN_TAB, None)
+        return drawn is not None and CHOSEN_TABS.of(ctx.panel_id, drawn) != drawn
 
     def _act(self, ctx: Any, act: type[Act], params: Mapping[str, Any]) -> None:
         """Does it at once where it is known who asks; else the form asks for a name."""
@@ -268,12 +336,16 @@ class SyncdPanel(Drawn):
         return ctx.panel.get_state(name)
 
 
+DRAWN_TAB = "_syncd_drawn_tab"
+"""Where it stands in a context which tab was drawn for it."""
+
 SAID = "_syncd_said"
 """Where an event leaves its answer for what is drawn after it."""
 
 HELP = """
 **syncd** keeps this dataset and the lab's database in agreement. *Status* says how it stands; *Conflicts* and *Waiting*
-are for you to decide; *Changes* is what was done, and can be taken back; *Held* is what a brake stopped.
+are for you to decide; *Changes* is what was done, and can be taken back; *Held* is what a brake stopped; *Suspects* are
+labels that disagree with what looks alike.
 """
 
 

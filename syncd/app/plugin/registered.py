@@ -5,6 +5,7 @@ from __future__ import annotations
 from syncd.app.plugin.dashboard_panel import DashboardPanel
 from syncd.app.plugin.deciding import Held, Resolve, Undo
 from syncd.app.plugin.embedding import Embed, RefreshEmbeddings, Suspects
+from syncd.app.plugin.evaluating import Evaluate
 from syncd.app.plugin.history_panel import HistoryPanel
 from syncd.app.plugin.panel import SyncdPanel
 from syncd.app.plugin.proposing import AnswerProposal
@@ -31,5 +32,6 @@ OPERATORS = (
     Embed,
     Suspects,
     RefreshEmbeddings,
+    Evaluate,
 )
 PANELS = (SyncdPanel, HistoryPanel, DashboardPanel)

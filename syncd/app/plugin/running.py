@@ -12,7 +12,7 @@ from syncd.api.binding import Binding
 from syncd.app.plugin import background
 from syncd.app.plugin.answers import INFO, SUCCESS, WARNING, Reply
 from syncd.app.plugin.asked import check_may_write
-from syncd.app.plugin.operator import Act, Form, Work, is_set, plural, reading, text_of, writing
+from syncd.app.plugin.operator import Act, Form, Work, is_set, plural, reading, text_of, wants_thread, writing
 from syncd.app.plugin.words import change_words, reason_words
 from syncd.app.reports import link_of, new_report
 from syncd.errors import ConfigError
@@ -30,7 +30,7 @@ class Sync(Act):
         """How much is read, and whether it goes on in the background."""
         if form.binding() is None:
             return
-        check_may_write()
+        check_may_write(form.ctx)
         form.inputs.bool("full", label="Read everything, whatever the timestamps say", default=False)
         form.inputs.bool("background", label="In the background", default=False)
         form.submit = "Sync now"
@@ -45,7 +45,7 @@ class Sync(Act):
             with work.acting(b):
                 return _synced(b, full, progress)
 
-        if not is_set(params, "background"):
+        if not wants_thread(ctx, params):
             return run(lambda phase, part: ctx.set_progress(part, phase))
         name = work.binding.name
         if not background.start(name, run):

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import yaml
 from bson import ObjectId
 
-from app_plugin import Plugin, clicked, plugin_server
+from app_plugin import Drawn, Plugin, clicked, plugin_server
 from integration.engine.answers import both, ids
 from integration.engine.test_resolve import disagree
 from integration.engine.test_review_tags import VOCABULARY
@@ -19,6 +19,8 @@ from syncd.store.lock import one_run
 from worlds import BINDING, World
 
 TABS = ("Status", "Conflicts", "Waiting", "Changes", "Held")
+NOBODY = "127.0.0.1:9"
+"""An address at which no daemon answers."""
 
 
 def relabel(plugin: Plugin, world: World, **more: Any) -> dict[str, Any]:
@@ -88,6 +90,31 @@ def test_the_vocabulary_changed_between_the_form_and_its_button(world: World, pl
     assert "is not in the vocabulary" in said["message"]
     assert "label" in plugin.form("relabel", {"label": "Fleeting", "actor": "ada"}, **request).wrong
     assert both(world, one)[0]["label"] != "Fleeting"
+
+
+def test_the_daemon_is_gone_and_the_panel_says_so_and_works_without(world: World, plugin: Plugin) -> None:
+    document = world.document()
+    document["daemon"]["http"] = NOBODY
+    plugin.config.write_text(yaml.safe_dump(document), encoding="utf-8")
+    drawn = plugin.panel("on_load", {"tab": "Status"})
+    assert drawn.failed == []
+    assert "no daemon attends to it" in drawn.text
+    assert "edits travel when somebody syncs" in drawn.text
+    assert relabel(plugin, world)["relabelled"] == 1
+    assert "Nothing had changed" in plugin.call("sync")["message"]
+
+
+def test_beside_a_sample_of_a_dataset_with_two_bindings_one_can_be_chosen(world: World, plugin: Plugin) -> None:
+    document = world.document()
+    document["bindings"].append(document["bindings"][0] | {"name": "second", "label_field": "predictions"})
+    plugin.config.write_text(yaml.safe_dump(document), encoding="utf-8")
+    one = ids(world)[0]
+    given = {"panel_id": "p2", "panel_state": {}, "__method__": "on_load"}
+    opened: dict[str, Any] = {"current_sample": str(world.place(one)[0]), "selected_labels": clicked(world, one)}
+    drawn = Drawn(plugin.send("/operators/execute", "syncd_history", given, opened))
+    assert drawn.failed == []
+    assert "second (predictions)" in drawn.text
+    assert one in drawn.text
 
 
 def test_somebody_else_holds_the_lock(world: World, plugin: Plugin) -> None:

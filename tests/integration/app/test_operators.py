@@ -172,7 +172,10 @@ def test_views_and_workspaces_are_made_and_made_again_and_others_are_left_alone(
     dataset.save_workspace("dashboard", fiftyone.Space(children=[]), description="mine")
     said = plugin.call("setup_views")
     assert said["left"] == ["dashboard"]
-    assert said["links"]["review"].endswith("?workspace=review")
+    address = said["links"]["review"].partition("?workspace=")[2]
+    # FiftyOne looks a workspace up by its address over all datasets, and opens the first that it finds.
+    assert [each["name"] for each in world.mongo["workspaces"].find({"slug": address})] == ["review"]
+    assert dataset.slug in address
     dataset.reload()
 
     def shown(name: str) -> set[str]:
@@ -184,6 +187,27 @@ def test_views_and_workspaces_are_made_and_made_again_and_others_are_left_alone(
     assert shown("syncd: waiting for review") == shown("syncd: unknown labels") == set()
     assert dataset.load_workspace("review").children
     assert plugin.call("setup_views")["left"] == ["dashboard"]
+
+
+def test_predictions_are_evaluated_again_and_the_dashboard_says_which_evaluation_is_stale(
+    world: World, plugin: Plugin, fiftyone: Any
+) -> None:
+    assert "no predictions" in plugin.call("evaluate")["message"]
+    dataset = fiftyone.load_dataset(world.dataset)
+    dataset.clone_sample_field("ground_truth", "guesses")
+    plugin.serve(world, predictions=[{"field": "guesses", "label": "label", "box": ["x", "y", "w", "h"]}])
+    done = plugin.call("evaluate")
+    assert "guesses agrees with 100.0% of the labels" in done["message"]
+    (made,) = done["evaluations"]
+    assert "No label has changed" in plugin.form("evaluate").text()
+    plugin.call("relabel", {"label": "New", "actor": "ada"}, selected_labels=clicked(world, ids(world)[0]))
+    drawn = plugin.panel("on_load", name="syncd_dashboard")
+    assert f"The evaluation {made['eval_key']} is stale: 1 label changed" in drawn.text
+    assert "by scenario" in drawn.text
+    (prompt,) = plugin.panel("evaluate", name="syncd_dashboard").prompts
+    assert f"{made['eval_key']}: 1 label changed" in plugin.form("evaluate", prompt["params"]).text()
+    assert plugin.call("evaluate", prompt["params"])["evaluations"][0]["accuracy"] < 1
+    assert "is stale" not in plugin.panel("again", name="syncd_dashboard").text
 
 
 @pytest.mark.parametrize("world", [VOCABULARY], indirect=True)

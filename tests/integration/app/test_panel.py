@@ -6,14 +6,15 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from app_plugin import Plugin, clicked
 from integration.engine.answers import both, ids
 from integration.engine.test_resolve import disagree
 from integration.engine.test_review_tags import VOCABULARY
-from worlds import World
+from worlds import LIST, World
 
-TABS = ("Status", "Conflicts", "Waiting", "Changes", "Held")
+TABS = ("Status", "Conflicts", "Waiting", "Changes", "Held", "Suspects")
 
 
 @pytest.mark.parametrize("tab", TABS)
@@ -27,6 +28,15 @@ def test_every_tab_is_drawn_where_there_is_nothing_and_the_panel_keeps_its_timer
     again = plugin.panel("on_load", {"tab": tab, "ids": [], "shown": {"part1": "of another tab"}})
     assert again.state == {"shown": None}, "what is shown stays out of what is everybody's"
     assert again.tab == tab
+
+
+def test_an_answer_that_comes_late_shows_the_tab_that_was_chosen_since(plugin: Plugin) -> None:
+    plugin.panel("on_load", {"tab": "Status"})
+    plugin.panel("on_tab", {"tab": "Held"})
+    late = plugin.panel("tick", {"tab": "Status", "page": 7})
+    assert late.tab == "Held"
+    assert "No brake holds anything" in late.text
+    assert plugin.panel("on_load", {"tab": "Status"}).tab == "Status", "as a page that is loaded anew has it"
 
 
 def test_status_says_how_it_stands_and_what_needs_somebody(world: World, plugin: Plugin) -> None:
@@ -121,6 +131,34 @@ def test_changes_are_listed_and_taken_back_from_their_row(world: World, plugin: 
     assert {
         each["who"] for each in plugin.panel("on_filter", {"tab": "Changes", "filters": {"person": "bob"}}).rows
     } == {"bob"}
+
+
+def test_suspects_are_cards_with_what_the_neighbours_say_and_one_click_relabels(world: World, plugin: Plugin) -> None:
+    assert "No model is configured" in plugin.panel("on_load", {"tab": "Suspects"}).text
+    document = world.document(embedding={"model": "dino_vits8", "of": "patches"})
+    document["embedding"] = {"models": {"dino_vits8": {}}}
+    plugin.config.write_text(yaml.safe_dump(document), encoding="utf-8")
+    assert "No label is suspect" in plugin.panel("on_load", {"tab": "Suspects"}).text
+    one, two = ids(world)[:2]
+    for each, score in ((one, 0.7), (two, 0.9)):
+        sample, label = world.place(each)
+        given = {f"{LIST}.$[it].suspect_dino_vits8": score, f"{LIST}.$[it].suspect_dino_vits8_label": "Said"}
+        world.samples.update_one({"_id": sample}, {"$set": given}, array_filters=[{"it._id": label}])
+    plugin.panel("done", {"tab": "Suspects"})
+    drawn = plugin.panel("on_load", {"tab": "Suspects"})
+    assert "1 to 2 of 2" in drawn.text
+    assert drawn.text.count("data:image/webp;base64,") == 2
+    relabel = [each["params"] for each in drawn.buttons() if each["label"] == "Relabel: Said"]
+    assert [each["label_ids"] for each in relabel] == [[str(world.place(each)[1])] for each in (two, one)]
+    (prompt,) = plugin.panel("relabel_suspect", {"tab": "Suspects"}, relabel[0]).prompts
+    assert prompt["operator_uri"] == "@syncd/syncd/relabel"
+    assert plugin.form("relabel", prompt["params"] | {"actor": "ada"}).button == "Relabel 1 label (named labels)"
+    plugin.call("relabel", prompt["params"] | {"actor": "ada"})
+    assert both(world, two)[0]["label"] == both(world, two)[1]["label"] == "Said"
+    assert "1 to 1 of 1" in plugin.panel("done", {"tab": "Suspects"}).text
+    (prompt,) = plugin.panel("relabel_other", {"tab": "Suspects"}, relabel[1]).prompts
+    assert prompt["params"]["label_ids"] == relabel[1]["label_ids"]
+    assert plugin.panel("judge", {"tab": "Suspects"}).prompts[0]["operator_uri"] == "@syncd/syncd/suspects"
 
 
 def test_beside_a_sample_its_annotations_tell_their_lives_and_which_rule_decides(world: World, plugin: Plugin) -> None:
