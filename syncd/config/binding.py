@@ -8,7 +8,15 @@ from datetime import timedelta
 from typing import Annotated, Literal
 
 import pydantic
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    ValidationInfo,
+    WrapValidator,
+    model_validator,
+)
 
 from syncd.config.embedding import BindingEmbeddingConfig
 from syncd.config.kinds import (
@@ -39,6 +47,7 @@ from syncd.config.kinds import (
     unfit,
 )
 from syncd.config.names import is_select
+from syncd.config.store import StoreConfig, checked_section, without_table
 
 
 def _two_names(value: object) -> object:
@@ -280,17 +289,19 @@ class DirectionsConfig(Section):
 
 
 class BindingConfig(Section):
-    """One label field of one dataset, and the table that is its authority.
+    """One label field of one dataset, and the table, or the `store`, that is its authority.
 
     `table` is written and `read_from` is read. Table names keep their case and may hold double quotes
     (`parse_table_name`); column names are taken exactly as they stand. `actor_attribute` is the label's attribute that
-    names who edited it.
+    names who edited it. With a `store`, `columns.label` and the attributes name attributes of the store's annotations,
+    and nothing else is asked of a table.
     """
 
     name: BindingName
     dataset: DatasetName
     label_field: FieldName
     annotation_id: AttributeName = "annotation_id"
+    store: Annotated[StoreConfig | None, WrapValidator(lambda value, _, info: checked_section(value, info))] = None
     table: TableText
     read: ReadText | None = None
     columns: ColumnsConfig
@@ -309,6 +320,11 @@ class BindingConfig(Section):
     policy: PolicyConfig = PolicyConfig()
     brakes: BrakesConfig = BrakesConfig()
     embedding: BindingEmbeddingConfig | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_table(cls, value: object) -> object:
+        return without_table(value)
 
     @property
     def read_from(self) -> str:

@@ -28,7 +28,6 @@ from syncd.model.reasons import Reason
 from syncd.model.result import Judge, Result, Status
 from syncd.store import answered, baseline, changes, conflicts, waiting
 from syncd.store.changes import Intent, Outcome
-from syncd.store.lock import make_sure
 from syncd.store.unfinished import take_up
 
 HOME_SLICE = 10_000
@@ -65,7 +64,7 @@ def apply(
     """
     # An insert that bears its label's id can be told from the same label put there by somebody else.
     intended = [replace(each, label_id=str(ObjectId())) if _is_new_label(each) else each for each in plan.changes]
-    at = session.database.now()
+    at = session.now()
     intended, seqs = take_up(session.state, session.tables, plan.binding, run_id, intended, left, at)
     session.state.commit()
     reached(Step.INTENTS_COMMITTED)
@@ -85,7 +84,7 @@ def apply(
         # so must know under which ids.
         told = {seq: written_home.get(id(each)) for seq, each in zip(seqs, intended, strict=True) if is_nameless(each)}
         given = {seq: each.annotation_id for seq, each in told.items() if each is not None and each.annotation_id}
-        changes.note_ids(session.state, session.tables, given, session.database.now())
+        changes.note_ids(session.state, session.tables, given, session.now())
         session.state.commit()
         reached(Step.IDS_NOTED)
         session.writing.commit()
@@ -131,7 +130,7 @@ def bring(
     # Drawn labels come last in a plan, and answers after them: entries are finished in order of ``seq``.
     outcomes = [Outcome(each.seq, each.change, each.status) for each in owed if is_drawn(each.change)]
     outcomes += [Outcome(each.seq, now.change, now.status) for each, now in zip(asked, done, strict=True)]
-    at = session.database.now()
+    at = session.now()
     changes.finish(session.state, session.tables, session.mapping.binding, outcomes, at, run_id=run_id)
     return done
 
@@ -147,7 +146,7 @@ def _slices(session: Session, changes: Sequence[Change], progress: Callable[[str
         if number:
             reached(Step.FIFTYONE_PARTLY_WRITTEN)
             progress("applying")
-        make_sure(session.writing, session.schema, session.mapping.binding)
+        session.make_sure_of_lock()
         yield piece
 
 
@@ -214,7 +213,7 @@ def _record(
     ids.
     """
     state, tables, binding = session.state, session.tables, plan.binding
-    at = session.database.now()
+    at = session.now()
     recorded: list[Recorded] = []
     owed: list[Owed] = []
 
@@ -299,7 +298,7 @@ def write_stamps(session: Session, inserted: Sequence[Change]) -> None:
     """Stamps the ids of these rows on their labels, where these have none: any other id there is an edit."""
     stamps = [_stamp(each) for each in inserted]
     for start in range(0, len(stamps), SLICE):
-        make_sure(session.writing, session.schema, session.mapping.binding)
+        session.make_sure_of_lock()
         session.fiftyone.write(stamps[start : start + SLICE])
 
 
@@ -336,7 +335,7 @@ def write_tags(session: Session, plan: Plan, recorded: Sequence[Recorded] = ()) 
     try:
         session.rest()
         for start in range(0, len(due), SLICE):
-            make_sure(session.writing, session.schema, session.mapping.binding)
+            session.make_sure_of_lock()
             session.fiftyone.write_tags(due[start : start + SLICE])
         session.rest()
     except LockLost as lost:

@@ -21,7 +21,6 @@ from syncd.model.result import Result, Status
 from syncd.model.values import same_content
 from syncd.store import baseline, changes, conflicts
 from syncd.store.changes import Intent, Outcome
-from syncd.store.lock import make_sure
 from syncd.store.unfinished import arranged
 
 
@@ -68,7 +67,7 @@ def settle(session: Session, *, keep: bool = False) -> Settled:
     seen |= _seen_in_fiftyone(session, outward)
     recorded = [drawn.get(id(each)) or _judge(session, each, seen.get(id(each))) for each in intended]
 
-    at = session.database.now()
+    at = session.now()
     # What the database answered is brought to FiftyOne next, by entries that come after all of these.
     keep = keep and not answers(mapping, recorded)
     pairs = list(zip(left, recorded, strict=True))
@@ -100,13 +99,13 @@ def abandon(session: Session, left: Sequence[Intent]) -> None:
     """Marks unfinished intents as abandoned, where no plan is carried out; the caller commits."""
     outcomes = [Outcome(each.seq, each.change, Status.ABANDONED) for each in left]
     if outcomes:
-        changes.finish(session.state, session.tables, session.mapping.binding, outcomes, session.database.now())
+        changes.finish(session.state, session.tables, session.mapping.binding, outcomes, session.now())
 
 
 def _complete(session: Session, owed: Sequence[Change]) -> None:
     """Writes answers of the database that FiftyOne has not got yet: the baseline holds them already."""
     if owed:
-        make_sure(session.writing, session.schema, session.mapping.binding)
+        session.make_sure_of_lock()
         session.fiftyone.write(owed)
 
 

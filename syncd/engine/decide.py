@@ -33,6 +33,7 @@ from syncd.engine.session import Session
 from syncd.engine.sweep import Met
 from syncd.logs import Logger
 from syncd.model import Direction, Origin, Plan, Policy, Side
+from syncd.model.capabilities import Stamps
 from syncd.model.plan import AWAITING
 from syncd.model.run import RunMode
 from syncd.model.snapshot import distinct
@@ -149,7 +150,7 @@ def _why_full(
     fiftyone_now: datetime,
 ) -> str | None:
     now = {Side.FIFTYONE: fiftyone_now, Side.DATABASE: session.database.now()}
-    stamped = session.database.stamped or session.capture is not None
+    stamped = session.database.capabilities.stamps is not Stamps.NONE or session.capture is not None
     if held.mode(session.state, session.tables, session.mapping.binding) == RunMode.FULL:
         return "what holds the binding was found by reading everything"
     if marked.is_older:
@@ -251,7 +252,7 @@ def _rules(
 
 def _remembered(session: Session, ids: set[str] | None) -> History:
     """The history of these annotations and of labels without an id, or of all (``None``)."""
-    now = session.database.now()
+    now = session.now()
     since, until = now - session.stale_window, now + UNLIKE
     return history.load(session.state, session.tables, session.mapping.binding, since, until, ids)
 
@@ -282,7 +283,7 @@ def _with_earlier(session: Session, reading: Reading, remembered: History) -> Hi
     if all(each.is_empty() for each in frames):
         return remembered
     state, tables, binding = session.state, session.tables, session.mapping.binding
-    until = session.database.now() + UNLIKE
+    until = session.now() + UNLIKE
     newest = history.newest(state, tables, binding, until)
     ids = rewind.asked_for(session.mapping, *frames, complete=reading.complete, newest=newest)
     return history.with_earlier(state, tables, binding, remembered, ids, until) if ids else remembered

@@ -12,6 +12,7 @@ import polars as pl
 
 from syncd.adapters.base import Sink
 from syncd.model import MEDIA_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, Value
+from syncd.model.capabilities import BulkValues, Capabilities, Guard, Stamps, Transactions
 from syncd.model.result import Judge, Readback, Result, Written
 from syncd.model.snapshot import column, schema
 from syncd.model.values import same_content
@@ -19,6 +20,18 @@ from syncd.testing.content import Content, canonical_values, problems_json, trun
 from syncd.testing.faults import Faults
 
 ACTOR = "syncd"
+
+TABLE = Capabilities(
+    guard=Guard.REVISION,
+    transactions=Transactions.SHARED,
+    stamps=Stamps.COMPLETE,
+    history=False,
+    deletion_feed=False,
+    bulk_values=BulkValues.DIFFERING,
+    enforced_vocabulary=False,
+    slice_size=10_000,
+)
+"""What a table in the database of syncd's own tables can do."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,7 @@ class MemoryRows:
         *,
         faults: Faults | None = None,
         clock: Callable[[], datetime] = utc_now,
-        stamped: bool = True,
+        capabilities: Capabilities = TABLE,
         identity: str = "annotation",
         makes: Callable[[str, Value], Value] = lambda _, value: value,
     ) -> None:
@@ -69,7 +82,7 @@ class MemoryRows:
         self.rows: list[Row] = []
         self.hidden: set[str] = set()
         self.ahead: set[str] = set()
-        self._stamped = stamped
+        self.capabilities = capabilities
 
     # What people do
 
@@ -108,11 +121,6 @@ class MemoryRows:
         return canonical_values(self.mapping, found[0][1].values, found[0][1].problems) if found else None
 
     # What syncd does
-
-    @property
-    def stamped(self) -> bool:
-        """Whether rows bear the time of their last change."""
-        return self._stamped
 
     def origin(self, *, count_rows: bool = True) -> Origin:
         """The table's name and its number of rows."""
@@ -182,6 +190,15 @@ class MemoryRows:
     def signature(self, actor: str | None) -> str:
         """The actor, or syncd itself."""
         return actor or ACTOR
+
+    def new_ids(self, count: int) -> list[str] | None:  # noqa: ARG002
+        """``None``: a row gets its id when it is inserted."""
+        return None
+
+    def find_writes(self, changes: Sequence[Change], since: datetime) -> list[Result | None]:  # noqa: ARG002
+        """Nothing: no history is kept."""
+        self.faults.called("find_writes")
+        return [None] * len(changes)
 
     def next_id(self) -> str:
         """The id of a new row: a UUID."""
@@ -308,7 +325,7 @@ class MemoryRows:
             "annotation_id": row.annotation_id,
             "media": row.media,
             "frame": None,
-            "edited_at": row.edited_at if self._stamped else None,
+            "edited_at": row.edited_at if self.capabilities.stamps is not Stamps.NONE else None,
             "actor": row.actor,
             "problems": problems_json(row.problems),
         } | {column(name): value for name, value in values.items()}

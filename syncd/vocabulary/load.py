@@ -16,7 +16,7 @@ from syncd.config.nearest import did_you_mean
 from syncd.errors import MappingError
 from syncd.model import Kind
 from syncd.model.canonical import other_forms
-from syncd.model.vocabulary import Vocabulary
+from syncd.model.vocabulary import Term, Vocabulary
 from syncd.vocabulary.file import read_vocabulary_file
 from syncd.vocabulary.terms import Entry, Terms, build_terms
 
@@ -30,13 +30,16 @@ class Loaded:
     left_out: int = 0
 
 
-def load_vocabulary(binding: BindingConfig, connection: Connection) -> Vocabulary | None:
+def load_vocabulary(
+    binding: BindingConfig, connection: Connection, own: Sequence[Term] | None = None
+) -> Vocabulary | None:
     """The vocabulary of a binding, ``None`` where it has none.
 
-    The connection is read where the vocabulary is a table. Raises InvalidVocabulary where there is no term,
+    The connection is read where the vocabulary is a table; ``own`` are the store's own terms, which are the vocabulary
+    where the configuration names no other. Raises InvalidVocabulary where there is no term,
     MappingError for a table or column that is not there.
     """
-    terms = _terms(binding, connection)
+    terms = _terms(binding, connection, own)
     return None if terms is None else _vocabulary(binding, terms)
 
 
@@ -57,10 +60,13 @@ def _vocabulary(binding: BindingConfig, terms: Terms) -> Vocabulary:
     return Vocabulary(terms.terms, tuple(binding.extra_labels), forms | dict(binding.aliases), left_out)
 
 
-def _terms(binding: BindingConfig, connection: Connection) -> Terms | None:
+def _terms(binding: BindingConfig, connection: Connection, own: Sequence[Term] | None = None) -> Terms | None:
     source = binding.vocabulary
     if source is None:
-        return None
+        if not own:
+            return None
+        entries = [Entry(each.name, f"term {each.name!r}", each.parent, each.rank, each.code) for each in own]
+        return build_terms(entries, "the store's vocabulary")
     if isinstance(source, VocabularyTable):
         return read_vocabulary_table(binding, source, connection)
     if isinstance(source, VocabularyFile):

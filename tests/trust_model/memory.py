@@ -33,11 +33,13 @@ from syncd.model import (
     Value,
     Vocabulary,
 )
+from syncd.model.capabilities import Transactions
 from syncd.model.result import Judge, Result
 from syncd.model.vocabulary import Term
 from syncd.store.tables import tables_for
 from syncd.testing import Faults, Label, MemoryLabels, MemoryRows, Row
 from syncd.testing.labels import Sample, new_id
+from syncd.testing.rows import TABLE
 from trust_model.sides import ALIASES, ENOUGH, NARROW, TERMS, Return, Rules, SeenLabel, SeenRow
 
 SCHEMA = "syncd"
@@ -156,7 +158,12 @@ class MemorySides:
         self.mapping = mapping()
         self.clock = Clock()
         self.dataset = MemoryLabels(self.mapping, clock=lambda: self.clock.of(Side.FIFTYONE))
-        self.table = TransactionalRows(self.mapping, clock=lambda: self.clock.of(Side.DATABASE), makes=rounded)
+        self.table = TransactionalRows(
+            self.mapping,
+            clock=lambda: self.clock.of(Side.DATABASE),
+            makes=rounded,
+            capabilities=replace(TABLE, transactions=Transactions.OWN) if apart else TABLE,
+        )
         self.gone: dict[str, Sample] = {}
         self.document_cache = servers.document_cache
         self.writing = servers.writing
