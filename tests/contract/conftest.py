@@ -19,6 +19,7 @@ import servers
 from contract import fiftyone_bench as fo
 from contract.memory_bench import MemoryLabelsBench, MemoryRowsBench
 from contract.sql_bench import POSTGRES, SQLITE, SqlBench
+from contract.tator_bench import TatorBench
 from syncd import embedded
 from syncd.adapters.fiftyone import crowded_samples
 from syncd.model import LabelType
@@ -29,7 +30,7 @@ STANDALONE = "standalone"
 """A MongoDB that is no replica set is read in another way, and written in the same."""
 TOGETHER = "together"
 """Detections whose changes are written as those of a crowded sample are."""
-ROWS = ["memory-rows", "postgresql", "sqlite"]
+ROWS = ["memory-rows", "postgresql", "sqlite", "tator"]
 
 
 @pytest.fixture(params=[*LABELS, TOGETHER, *ROWS])
@@ -85,6 +86,8 @@ def _bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield from _closing(SqlBench(f"sqlite:///{path}", SQLITE))
     elif kind == "postgresql":
         yield from _closing(SqlBench(request.getfixturevalue("contract_postgres"), POSTGRES))
+    elif kind == "tator":
+        yield from _closing(TatorBench())
     elif kind == TOGETHER:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(crowded_samples, "WORTH_IT", 1)
@@ -102,7 +105,7 @@ def _fiftyone(request: pytest.FixtureRequest, kind: str) -> Bench:
     return found
 
 
-def _closing(found: SqlBench) -> Iterator[Bench]:
+def _closing(found: SqlBench | TatorBench) -> Iterator[Bench]:
     yield found
     found.close()
 

@@ -438,7 +438,7 @@ class Tator:
             return self.rows.insert(made)
 
     def _edit_in_place(self, rows: list[Row], new: Body, user: User) -> None:
-        """D: one statement per attribute, no transaction around them, no stamp; the first object's values are logged."""
+        """D: one statement per attribute, no transaction around them, no stamp; the first object is logged."""
         ids = [each.id for each in rows]
         if not ids:
             return
@@ -874,7 +874,7 @@ class _Server(ThreadingHTTPServer):
 def serving(tator: Tator) -> Iterator[str]:
     """Serves on a free port of this machine; gives the URL."""
     server = _Server(tator)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     tator.url = f"http://127.0.0.1:{server.server_address[1]}"
     try:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import polars as pl
 
@@ -167,7 +168,7 @@ class TatorAdapter:
     def roll_back(self) -> None:
         """Nothing: what is written stays."""
 
-    def _type(self) -> dict[str, object]:
+    def _type(self) -> dict[str, Any]:
         found = self._client.get(f"LocalizationTypes/{self._place.project}")
         return next((each for each in found if int(each["id"]) == self._place.type_id), {})
 

@@ -128,15 +128,15 @@ class Client:
                 )
             except (httpx.TransportError, httpx.DecodingError, PageInstead, _NoJson) as error:
                 failed = error
-        raise unavailable(self.where, self._hidden(f"{method} {path}: {failed or 'no answer'}")) from failed
+        raise unavailable(self.where, self._hidden(f"{method} {path}: {failed!r}")) from failed
 
     def _send_once(self, method: str, path: str, query: Query, body: Any) -> Any:
         try:
             return self._parsed(self._send(method, path, query, body, self._timeouts.write))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise unavailable(self.where, self._hidden(f"{method} {path}: {error or 'no connection'}")) from error
+            raise unavailable(self.where, self._hidden(f"{method} {path}: {error!r}")) from error
         except (httpx.TransportError, httpx.DecodingError, PageInstead, _NoJson) as error:
-            why = self._hidden(f"{method} {path}: {error or type(error).__name__}")
+            why = self._hidden(f"{method} {path}: {error!r}")
             raise LostAnswer(
                 f"The answer of Tator at {self.where} to a write did not arrive: {why}",
                 remedy="Run it again: syncd looks in the store's history for what became of the write.",

@@ -105,7 +105,8 @@ class Framer:
 def stamps(texts: Sequence[str]) -> pl.Series:
     """Times as lists have them, to the millisecond."""
     parsed = pl.Series(texts, dtype=pl.String).str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="ms", strict=False)
-    return parsed.dt.replace_time_zone("UTC").cast(TIMESTAMP_DTYPE)
+    found: pl.Series = parsed.dt.replace_time_zone("UTC").cast(TIMESTAMP_DTYPE)
+    return found
 
 
 def with_attributes(row: Raw) -> Raw:

@@ -103,7 +103,7 @@ class Updater:
         body |= {"elemental_ids": [each.id for each in edits], "object_search": search_of(guards)}
         query = {**self._hands.place.query, "count": len(edits)}
         try:
-            self._hands.client.write("PATCH", self._hands.list, query, body)
+            self._hands.client.write("PATCH", self._hands.path, query, body)
         except CountDiffers:
             # Somebody was there first, or the search does not see a value as we do: nothing was written.
             self._hands.read_again(work, [each.id for each in edits])

@@ -119,7 +119,7 @@ class Whole:
             ids = [row["elemental_id"] for row in part.values()]
             query = {**self._hands.place.query, "count": len(ids)}
             try:
-                self._hands.client.write("DELETE", self._hands.list, query, {"elemental_ids": ids})
+                self._hands.client.write("DELETE", self._hands.path, query, {"elemental_ids": ids})
             except CountDiffers:
                 self._delete_singly(work, part)
             except Refused as refused:

@@ -58,7 +58,7 @@ class Hands:
     media: Media
 
     @property
-    def list(self) -> str:
+    def path(self) -> str:
         """The path of the list of annotations."""
         return f"Localizations/{self.place.project}"
 
@@ -113,7 +113,7 @@ class Hands:
 
     def post(self, items: Sequence[dict[str, Any]]) -> list[int]:
         """Makes rows; their ids, in order."""
-        answer = self.client.write("POST", self.list, {}, list(items))
+        answer = self.client.write("POST", self.path, {}, list(items))
         return [int(each) for each in answer["id"]]
 
     def result(self, work: Work, position: int) -> Result:

@@ -78,4 +78,4 @@ class TatorFactory:
             client.close()
 
 
-FACTORY = TatorFactory()
+STORE = TatorFactory()
