@@ -115,7 +115,7 @@ class Client:
         try:
             return self._read(method, path, query, body)
         except Refused as refused:
-            raise unavailable(self.where, f"{method} {path} is refused: {refused}") from refused
+            raise unavailable(self.where, self._hidden(f"{method} {path} is refused: {refused}")) from refused
 
     def _read(self, method: str, path: str, query: Query | None, body: Any) -> Any:
         failed: Exception | None = None

@@ -19,14 +19,14 @@ Guard = tuple[str, str, Any]
 class Edit:
     """Fields of one annotation that are set together. ``seen`` is the current row, as read just before.
 
-    ``changes`` are the positions of the changes, by field. ``made`` is the id of the row that the write made, where its
-    answer said so.
+    ``changes`` are the positions of the changes, by field. ``made`` is the row that the write made, where its answer
+    told it.
     """
 
     seen: Raw
     changes: dict[str, int]
     new: dict[str, Value]
-    made: int | None = None
+    made: Raw | None = None
 
     @property
     def id(self) -> str:
@@ -166,9 +166,16 @@ def written_by_us(
 ) -> Raw | None:
     """The row that a write of ours made after that mark: the first of our account that holds all new values.
 
-    Else the first of our account: the server may have made something else of a value.
+    Else the first of our account: the server may have made something else of a value. Else the first that holds them
+    upon one that does not: somebody has edited ours in place since, and it bears their name.
     """
-    ours = [each for each in history if each["mark"] > after_mark and each.get("modified_by") == me]
-    exact = [each for each in ours if all(holds(framer, each, name, made.new) for name, made in changes.items())]
-    found = exact or ours
+    later = [each for each in history if each["mark"] > after_mark]
+    ours = [each for each in later if each.get("modified_by") == me]
+
+    def is_it(row: Raw | None) -> bool:
+        return row is not None and all(holds(framer, row, name, made.new) for name, made in changes.items())
+
+    exact = [each for each in ours if is_it(each)]
+    changed = [each for each in later if is_it(each) and not is_it(predecessor(history, each))]
+    found = exact or ours or changed
     return found[0] if found else None

@@ -49,11 +49,13 @@ def harm_of(
     *,
     seen: Mapping[str, Any] = _MISSING,
     moved: bool = False,
+    copied_from: Sequence[Raw] | None = None,
 ) -> Harm:
     """What ``ours`` took away from the row before it, as far as ``now``, the latest row, still lacks it.
 
     ``meant`` are the attributes that ours was to set, whatever stood there; ``seen`` those that it was to set where
-    they held these values; ``moved``: it was to go to another image.
+    they held these values; ``moved``: it was to go to another image. ``copied_from`` are the rows of which ours may
+    have been made, where it was edited in place since: only what is as it was there was undone by us.
     """
     there, made, held = before["attributes"], ours["attributes"], now["attributes"]
     attributes: dict[str, Any] = {}
@@ -62,6 +64,8 @@ def harm_of(
         expected = seen[name] if name in seen else made.get(name)
         if there.get(name) == expected or held.get(name) != made.get(name):
             continue
+        if copied_from is not None and all(each["attributes"].get(name) != made.get(name) for each in copied_from):
+            continue
         if there.get(name) is None:
             nulls.append(name)
         else:
@@ -69,7 +73,9 @@ def harm_of(
     columns: dict[str, float] = {}
     for name in () if BOX in meant else GEOMETRY:
         expected = seen[name] if name in seen else ours[name]
-        if before[name] is not None and before[name] != expected and now[name] == ours[name]:
+        if before[name] is None or before[name] == expected or now[name] != ours[name]:
+            continue
+        if copied_from is None or any(each[name] == ours[name] for each in copied_from):
             columns[name] = before[name]
     away = not moved and before["media"] != ours["media"] and now["media"] == ours["media"]
     deleted = bool(before["variant_deleted"]) and not ours["variant_deleted"] and not now["variant_deleted"]

@@ -144,7 +144,7 @@ class Updater:
     def _write(self, work: Work, edit: Edit) -> None:
         body = body_of(self._framer, edit.new, self._person(work, edit)).as_json() | {"pedantic": 1}
         answer = self._hands.client.write("PATCH", f"Localization/{edit.seen['id']}", {}, body)
-        edit.made = int(answer["object"]["id"])
+        edit.made = answer["object"]
 
     def _field_by_field(self, work: Work, edit: Edit) -> None:
         """Finds out which of several fields is refused; the others are written."""
@@ -193,7 +193,8 @@ class Updater:
 
     def _ours(self, work: Work, edit: Edit, history: Sequence[Raw]) -> Raw | None:
         if edit.made is not None:
-            return next((each for each in history if each["id"] == edit.made), None)
+            # As it was made: somebody may have edited it in place since.
+            return edit.made if any(each["id"] == edit.made["id"] for each in history) else None
         seen, me = edit.seen, self._hands.place.me.id
         made = {name: work.changes[at] for name, at in edit.changes.items()}
         ours = written_by_us(self._framer, history, seen["mark"], me, made)
@@ -211,7 +212,9 @@ class Updater:
         before = predecessor(history, ours)
         assert before is not None, "a row was there before ours was written"
         meant = set_by(self._framer, [*edit.changes, *also])
-        harm = harm_of(before, ours, history[-1], meant)
+        altered = edit.made is None and ours["modified_by"] != self._hands.place.me.id
+        earlier = [each for each in history if edit.seen["mark"] <= each["mark"] < before["mark"]]
+        harm = harm_of(before, ours, history[-1], meant, copied_from=[edit.seen, *earlier] if altered else None)
         for name, position in edit.changes.items():
             outcome = work.outcome(position)
             # A value on a deleted annotation is none, whether it was deleted before or after the server loaded it.
