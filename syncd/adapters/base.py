@@ -309,6 +309,10 @@ class OpenStore(Protocol):
         """
         ...
 
+    def count_labels(self) -> dict[str, int]:
+        """Annotations per label, at best counted by the store; those without a label are left out."""
+        ...
+
     def probes(self) -> Iterable[Probe]:
         """What `syncd doctor` is to look at; each is asked for when the one before has been shown."""
         ...

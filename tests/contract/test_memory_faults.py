@@ -14,9 +14,8 @@ from syncd.adapters.fiftyone.dataset import DatasetChanged, DatasetMissing
 from syncd.errors import ConnectionFailed, DatabaseUnavailable
 from syncd.model import Change, LabelType
 from syncd.model.capabilities import Stamps
-from syncd.testing import Faults, Label, MemoryLabels, MemoryRows
+from syncd.testing import TABLE, Faults, Label, MemoryLabels, MemoryRows
 from syncd.testing.contract.bench import KINDS, Bench, applied, held, item, mapping_of
-from syncd.testing.rows import TABLE
 
 GONE = DatabaseUnavailable("gone")
 

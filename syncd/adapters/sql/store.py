@@ -11,6 +11,7 @@ from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.describe import describe
 from syncd.adapters.sql.description import description
 from syncd.adapters.sql.mapping import TableInfo, table_mapping
+from syncd.adapters.sql.reader import count_labels
 from syncd.model import Mapping
 from syncd.model.capabilities import Transactions
 from syncd.model.store import StoreDescription
@@ -48,6 +49,10 @@ class SqlStore:
     def terms(self) -> tuple[Term, ...] | None:
         """None of its own: the table of terms is named in the configuration."""
         return None
+
+    def count_labels(self) -> dict[str, int]:
+        """Counted by the server."""
+        return count_labels(self.connection, table_mapping(self._opening.binding))
 
     def probes(self) -> Iterable[Probe]:
         """None: `syncd doctor` knows databases well enough to look at them itself."""

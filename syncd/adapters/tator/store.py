@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -13,9 +14,11 @@ from syncd.adapters.tator.adapter import TatorAdapter
 from syncd.adapters.tator.client import Client
 from syncd.adapters.tator.config import TatorConfig
 from syncd.adapters.tator.describe import describe, names_of
+from syncd.adapters.tator.frames import with_attributes
 from syncd.adapters.tator.media import Media
 from syncd.adapters.tator.probes import probes
 from syncd.adapters.tator.project import Place, find_place
+from syncd.adapters.tator.read import Rows
 from syncd.adapters.tator.terms import terms_of
 from syncd.config import BindingConfig
 from syncd.model import Mapping
@@ -53,6 +56,16 @@ class TatorStore:
     def terms(self) -> tuple[Term, ...] | None:
         """The project's own terms."""
         return terms_of(self.client, self._config, self._place, self._binding.columns.label)
+
+    def count_labels(self) -> dict[str, int]:
+        """Boxes per label; of all server counts there is none by value, so the labels are read."""
+        name = self._binding.columns.label
+        found = Counter(
+            with_attributes(row)["attributes"].get(name)
+            for page in Rows(self.client, self._place).everything(f"id,elemental_id,attributes.{name}")
+            for row in page
+        )
+        return {label: count for label, count in found.items() if isinstance(label, str)}
 
     def probes(self) -> Iterable[Probe]:
         """What doctor looks at."""
