@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -197,6 +197,10 @@ class TatorBench(Bench):
 
     def read_in_small_parts(self, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(read, "PAGE", 3)
+
+    def between(self, what: Callable[[], None]) -> bool:
+        self.server.at("detail.loaded", what)
+        return True
 
     def commit(self) -> None:
         pass
