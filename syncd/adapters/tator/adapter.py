@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import polars as pl
@@ -160,7 +160,8 @@ class TatorAdapter:
 
     def find_writes(self, changes: Sequence[Change], since: datetime) -> list[Result | None]:
         """What the history of marks says of writes whose answer was lost."""
-        return self._writer.find(changes, since - CLOCKS)
+        aware = since if since.tzinfo is not None else since.replace(tzinfo=timezone.utc)
+        return self._writer.find(changes, aware - CLOCKS)
 
     def commit(self) -> None:
         """Nothing: what is written is there at once."""

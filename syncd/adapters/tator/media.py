@@ -59,6 +59,27 @@ class Media:
         self.learn(ids)
         return [self._known[each] for each in ids if each in self._known]
 
+    def addresses(self, keys: Iterable[str], *, seconds: int) -> dict[str, str]:
+        """Where the images of these keys can be fetched from for so many seconds; videos and what is gone left out."""
+        ids: dict[int, str] = {}
+        for each in keys:
+            try:
+                medium, _ = self.meant(each)
+            except Refused:
+                continue
+            if not self._known[medium].is_video:
+                ids[medium] = each
+        found: dict[str, str] = {}
+        asked = list(ids)
+        for start in range(0, len(asked), AT_A_TIME):
+            part = asked[start : start + AT_A_TIME]
+            for each in self._client.put(f"Medias/{self._project}", {"presigned": seconds}, {"ids": part}):
+                images = ((each.get("media_files") or {}).get("image")) or []
+                if images:
+                    # Of several sizes the largest comes first.
+                    found[ids[int(each["id"])]] = str(images[0]["path"])
+        return found
+
     def meant(self, key: str) -> tuple[int, int]:
         """The medium and the frame that a sample key means; :class:`Refused` says why it means none."""
         found = [each for each in self._called(key) if not each.is_video]
@@ -76,6 +97,9 @@ class Media:
     def _called(self, key: str) -> list[Medium]:
         if self._key == "id":
             return self.known([int(key)]) if key.isdecimal() else []
+        there = [each for each in self._known.values() if each.name == key]
+        if there:
+            return there
         # The server compares without regard to case.
         for each in self._client.get(f"Medias/{self._project}", {"name": key}):
             self._keep(each)

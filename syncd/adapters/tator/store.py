@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import httpx
@@ -25,6 +25,9 @@ from syncd.model import Mapping
 from syncd.model.store import StoreDescription
 from syncd.model.vocabulary import Term
 
+PRESIGNED_S = 3600
+"""For how long an image's address is good."""
+
 
 class TatorStore:
     """One version and type of a project, for one binding."""
@@ -34,6 +37,7 @@ class TatorStore:
         self._config, self._binding = config, binding
         self._place = find_place(client, config)
         self._crops = False
+        self._media = Media(client, self._place.project, config.media)
 
     @property
     def place(self) -> Place:
@@ -48,14 +52,17 @@ class TatorStore:
     def rows(self, mapping: Mapping) -> TatorAdapter:
         """The adapter for this mapping."""
         names = names_of(self._binding, self._config, crops=self._crops)
-        media = Media(self.client, self._place.project, self._config.media)
         label = self._place.attributes.get(self._binding.columns.label, {})
         enforced = label.get("dtype") == "enum"
-        return TatorAdapter(self.client, self._place, mapping, names, media, enforced=enforced)
+        return TatorAdapter(self.client, self._place, mapping, names, self._media, enforced=enforced)
 
     def terms(self) -> tuple[Term, ...] | None:
         """The project's own terms."""
         return terms_of(self.client, self._config, self._place, self._binding.columns.label)
+
+    def image_addresses(self, media: Sequence[str]) -> dict[str, str]:
+        """Addresses that expire: they are asked for right before the images are fetched."""
+        return self._media.addresses(media, seconds=PRESIGNED_S)
 
     def count_labels(self) -> dict[str, int]:
         """Boxes per label; of all server counts there is none by value, so the labels are read."""

@@ -187,8 +187,11 @@ class Updater:
             ours = self._ours(work, each, history)
             if ours is None:
                 unwritten.append(each)
-            else:
-                self.judge(work, each, history, ours)
+                continue
+            undone = self.judge(work, each, history, ours)
+            if undone:
+                each.changes = {name: each.changes[name] for name in undone}
+                unwritten.append(each)
         return unwritten
 
     def _ours(self, work: Work, edit: Edit, history: Sequence[Raw]) -> Raw | None:
@@ -207,20 +210,27 @@ class Updater:
             )
         return ours
 
-    def judge(self, work: Work, edit: Edit, history: Sequence[Raw], ours: Raw, *, also: Sequence[str] = ()) -> None:
-        """Notes what the row ``ours`` came to, and puts back what it undid besides its fields (and ``also``)."""
+    def judge(
+        self, work: Work, edit: Edit, history: Sequence[Raw], ours: Raw, *, also: Sequence[str] = ()
+    ) -> list[str]:
+        """Notes what the row ``ours`` came to, and puts back what it undid besides its fields (and ``also``).
+
+        Returns the fields that somebody's stale copy took back at once.
+        """
         before = predecessor(history, ours)
         assert before is not None, "a row was there before ours was written"
         meant = set_by(self._framer, [*edit.changes, *also])
         altered = edit.made is None and ours["modified_by"] != self._hands.place.me.id
         earlier = [each for each in history if edit.seen["mark"] <= each["mark"] < before["mark"]]
         harm = harm_of(before, ours, history[-1], meant, copied_from=[edit.seen, *earlier] if altered else None)
+        undone: list[str] = []
         for name, position in edit.changes.items():
             outcome = work.outcome(position)
             # A value on a deleted annotation is none, whether it was deleted before or after the server loaded it.
             if ours["variant_deleted"] or before["variant_deleted"]:
                 continue
             if is_overwritten(self._framer, history, ours, before, name):
+                undone.append(name)
                 continue
             outcome.matched = True
             if not holds(self._framer, before, name, work.changes[position].old):
@@ -229,6 +239,7 @@ class Updater:
         for name, position in edit.changes.items():
             if work.outcome(position).matched:
                 self._question(work, edit, name, ours)
+        return undone
 
     def _question(self, work: Work, edit: Edit, name: str, ours: Raw) -> None:
         """Asks about a value that came back different; what is no answer is put back."""
