@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 
 from syncd.adapters.tator.adapter import TatorAdapter
-from syncd.adapters.tator.client import Client
 from syncd.adapters.tator.config import TatorConfig
+from syncd.adapters.tator.connect import connect
 from syncd.adapters.tator.describe import names_of
 from syncd.adapters.tator.media import Media
 from syncd.adapters.tator.project import find_place
@@ -54,7 +54,7 @@ class Lab:
         self.slept: list[float] = []
         self.mapping = mapping_of(KINDS)
         section_ = config(self.server, **section)
-        self.client = Client(
+        self.client = connect(
             self.server.url,
             self.server.token,
             rate=0,

@@ -16,8 +16,8 @@ import pytest
 from syncd.adapters.base import Sink
 from syncd.adapters.tator import read
 from syncd.adapters.tator.adapter import TatorAdapter
-from syncd.adapters.tator.client import Client
 from syncd.adapters.tator.config import TatorConfig
+from syncd.adapters.tator.connect import connect
 from syncd.adapters.tator.describe import names_of
 from syncd.adapters.tator.media import Media
 from syncd.adapters.tator.project import find_place
@@ -115,7 +115,7 @@ class TatorBench(Bench):
         types: list[dict[str, Any]] = [{"name": name, "dtype": dtype} for name, dtype in TYPES.items()]
         self.server = Tator(types)
         self.mapping = mapping_of({name: kind for name, kind in KINDS.items() if name in (*TYPES, BOX)})
-        self.client = Client("http://tator.invalid", self.server.token, rate=0, transport=self.server.transport())
+        self.client = connect("http://tator.invalid", self.server.token, rate=0, transport=self.server.transport())
         config = TatorConfig.model_validate(
             {
                 "kind": "tator",

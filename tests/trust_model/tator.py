@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from syncd.adapters.tator.adapter import TatorAdapter
-from syncd.adapters.tator.client import Client
+from syncd.adapters.tator.connect import connect
 from syncd.adapters.tator.describe import names_of
 from syncd.adapters.tator.media import Media
 from syncd.adapters.tator.project import find_place
@@ -117,7 +117,7 @@ class TatorSides(MemorySides):
         self.dataset = MemoryLabels(self.mapping, clock=lambda: self.clock.of(Side.FIFTYONE))
         self.server = Tator([dict(each) for each in TYPES])
         self.server.now = lambda: self.clock.of(Side.DATABASE)  # type: ignore[method-assign]
-        self.client = Client(
+        self.client = connect(
             self.server.url, self.server.token, rate=0, transport=self.server.transport(), sleep=lambda _: None
         )
         section = config(self.server)

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from syncd.adapters.base import Sink
-from syncd.adapters.tator.client import Client
+from syncd.adapters.rest.client import Client
 from syncd.adapters.tator.frames import Framer, Names, Raw, stamps, with_attributes
 from syncd.adapters.tator.media import Media
 from syncd.adapters.tator.project import Place, members_of, name_of

@@ -9,16 +9,10 @@ from __future__ import annotations
 import json
 import re
 
-from syncd.errors import ConfigError, DatabaseUnavailable, RightMissing, SyncdError
-
-SHOWN = 300
-"""Characters of a server's own words."""
+from syncd.adapters.rest.errors import NotFound, PageInstead, Refused, Throttled, TokenRefused, shortened
+from syncd.errors import ConfigError, RightMissing, SyncdError
 
 _THROTTLED = re.compile(r"Request was throttled\. Expected available in (\d+) second")
-
-
-class Refused(Exception):
-    """The server refused one call, and did nothing of it; ``str()`` is its own sentence, in one line."""
 
 
 class StaleWrite(Refused):
@@ -27,34 +21,6 @@ class StaleWrite(Refused):
 
 class CountDiffers(Refused):
     """Another number of rows than expected meets the conditions of a guarded call."""
-
-
-class NotFound(Refused):
-    """The server knows no such object."""
-
-
-class Throttled(Exception):
-    """Nothing was done: the call is to be repeated after ``seconds``."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"{seconds} s")
-        self.seconds = seconds
-
-
-class PageInstead(Exception):
-    """A page instead of an answer: the server failed, or something between here and there answered."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"HTTP {status} with a page instead of data")
-        self.status = status
-
-
-class TokenRefused(DatabaseUnavailable):
-    """The token is wrong or expired."""
-
-
-class LostAnswer(DatabaseUnavailable):
-    """A call that writes was sent, and no answer came: it may have been carried out. It is never sent twice."""
 
 
 def raise_for(status: int, content: bytes, where: str) -> None:
@@ -98,20 +64,6 @@ def _message(content: bytes) -> str | None:
     if found.get("details") not in (None, "None", ""):
         parts.append(str(found["details"]))
     return shortened(": ".join(parts))
-
-
-def shortened(text: str) -> str:
-    """A server's words in one line that is not too long."""
-    line = " ".join(text.split())
-    return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"
-
-
-def unavailable(where: str, why: str) -> DatabaseUnavailable:
-    """The error that says that the server does not answer as a Tator does."""
-    return DatabaseUnavailable(
-        f"Tator at {where} does not answer as expected: {shortened(why)}",
-        remedy="Look whether the server runs and `store.url` is its address; `syncd doctor` checks it.",
-    )
 
 
 def wrong_store(message: str, remedy: str) -> SyncdError:

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from syncd.adapters.tator.client import Client
-from syncd.adapters.tator.errors import Refused
+from syncd.adapters.rest.client import Client
+from syncd.adapters.rest.errors import Refused
 
 AT_A_TIME = 500
 _FRAME = re.compile(r"(?P<name>.*)#(?P<frame>\d+)", re.DOTALL)

@@ -10,8 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from syncd.adapters.rest.errors import NotFound
 from syncd.adapters.tator.edits import Body, predecessor
-from syncd.adapters.tator.errors import NotFound, StaleWrite
+from syncd.adapters.tator.errors import StaleWrite
 from syncd.adapters.tator.frames import Framer, Raw
 from syncd.adapters.tator.values import GEOMETRY
 from syncd.adapters.tator.work import ROUNDS, Hands, Work

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from syncd.adapters.base import Probe, Verdict
-from syncd.adapters.tator.client import Client
+from syncd.adapters.rest.client import Client
 from syncd.adapters.tator.config import TatorConfig
 from syncd.adapters.tator.frames import with_attributes
 from syncd.adapters.tator.project import Place, make_sure

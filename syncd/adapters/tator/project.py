@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from syncd.adapters.tator.client import Client
+from syncd.adapters.rest.client import Client
 from syncd.adapters.tator.config import TatorConfig
 from syncd.adapters.tator.errors import wrong_store
 from syncd.errors import DatabaseUnavailable

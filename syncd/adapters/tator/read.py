@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from syncd.adapters.tator.client import Client
+from syncd.adapters.rest.client import Client
 from syncd.adapters.tator.frames import Raw
 from syncd.adapters.tator.project import Place, make_sure
 from syncd.errors import DatabaseUnavailable

@@ -10,9 +10,10 @@ import httpx
 from pydantic import BaseModel
 
 from syncd.adapters.base import Opening, Probe
+from syncd.adapters.rest.client import Client
 from syncd.adapters.tator.adapter import TatorAdapter
-from syncd.adapters.tator.client import Client
 from syncd.adapters.tator.config import TatorConfig
+from syncd.adapters.tator.connect import connect
 from syncd.adapters.tator.describe import describe, names_of
 from syncd.adapters.tator.frames import with_attributes
 from syncd.adapters.tator.media import Media
@@ -91,7 +92,7 @@ class TatorFactory:
         """Connects, and finds what the configuration names."""
         config = opening.binding.store
         assert isinstance(config, TatorConfig), "the section is this adapter's own"
-        client = Client(config.url, config.token.get_secret_value(), rate=config.rate, transport=self.transport)
+        client = connect(config.url, config.token.get_secret_value(), rate=config.rate, transport=self.transport)
         try:
             yield TatorStore(client, config, opening.binding)
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from syncd.adapters.tator.client import Client
+from syncd.adapters.rest.client import Client
 from syncd.adapters.tator.config import TatorConfig
 from syncd.adapters.tator.errors import wrong_store
 from syncd.adapters.tator.project import Place

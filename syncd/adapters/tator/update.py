@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from syncd.adapters.rest.errors import NotFound, Refused
 from syncd.adapters.tator.edits import (
     Body,
     Edit,
@@ -17,7 +18,7 @@ from syncd.adapters.tator.edits import (
     value_of,
     written_by_us,
 )
-from syncd.adapters.tator.errors import CountDiffers, NotFound, Refused, StaleWrite
+from syncd.adapters.tator.errors import CountDiffers, StaleWrite
 from syncd.adapters.tator.frames import Raw
 from syncd.adapters.tator.mend import Harm, harm_of, mend, set_by
 from syncd.adapters.tator.values import GEOMETRY, why_unsendable

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from syncd.adapters.rest.errors import NotFound, Refused
 from syncd.adapters.tator.edits import Body, body_of, holds, holds_all, predecessor, value_of
-from syncd.adapters.tator.errors import CountDiffers, NotFound, Refused, StaleWrite
+from syncd.adapters.tator.errors import CountDiffers, StaleWrite
 from syncd.adapters.tator.frames import Raw, stamps
 from syncd.adapters.tator.mend import Harm, harm_of, mend
 from syncd.adapters.tator.update import GROUP, unsendable

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from syncd.adapters.tator.client import Client
+from syncd.adapters.rest.client import Client
 from syncd.adapters.tator.edits import content_of, predecessor, value_of
 from syncd.adapters.tator.frames import Framer, Raw, stamps
 from syncd.adapters.tator.media import Media

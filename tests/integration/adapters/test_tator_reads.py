@@ -11,10 +11,10 @@ import pytest
 
 import tator_lab
 from syncd.adapters.base import Verdict
+from syncd.adapters.rest.errors import TokenRefused
 from syncd.adapters.tator import read
-from syncd.adapters.tator.client import Client
+from syncd.adapters.tator.connect import connect
 from syncd.adapters.tator.describe import describe
-from syncd.adapters.tator.errors import TokenRefused
 from syncd.adapters.tator.probes import probes
 from syncd.adapters.tator.project import find_place
 from syncd.adapters.tator.store import TatorStore
@@ -224,7 +224,7 @@ def test_it_says_what_it_can_do(lab: Lab) -> None:
 def test_over_a_real_network_it_is_the_same() -> None:
     server = Tator([dict(each) for each in tator_lab.TYPES])
     with serving(server) as url:
-        client = Client(url, server.token, rate=0, sleep=lambda _: None)
+        client = connect(url, server.token, rate=0, sleep=lambda _: None)
         place = find_place(client, config(server))
         for number in range(20):
             server.put(attributes={"Label": f"a {number}"})
@@ -234,7 +234,7 @@ def test_over_a_real_network_it_is_the_same() -> None:
         assert sum(map(len, rows.everything("id,elemental_id,mark,attributes.Label"))) == 20
         assert rows.histories([str(uuid.uuid4())]) == {}
         client.close()
-    client = Client(url, server.token, sleep=lambda _: None)
+    client = connect(url, server.token, sleep=lambda _: None)
     with pytest.raises(DatabaseUnavailable, match="does not answer"):
         client.get("User/GetCurrent")
     client.close()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import tator_lab
+from syncd.adapters.rest.errors import LostAnswer
 from syncd.adapters.tator import update
-from syncd.adapters.tator.errors import LostAnswer
 from syncd.errors import DatabaseUnavailable, RightMissing
 from syncd.model import BOX, Action, Change, Direction
 from syncd.model.result import Readback

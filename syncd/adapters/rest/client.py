@@ -1,4 +1,4 @@
-"""HTTP to one Tator server: reads are repeated where they fail, writes are sent once."""
+"""HTTP to one annotation server: reads are repeated where they fail, writes are sent once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from typing import Any, Literal
 import httpx
 
 from syncd import __version__
-from syncd.adapters.tator.errors import LostAnswer, NotFound, PageInstead, Refused, Throttled, raise_for, unavailable
+from syncd.adapters.rest.errors import LostAnswer, NotFound, PageInstead, Refused, Throttled, unavailable
+from syncd.errors import DatabaseUnavailable
 
 Query = Mapping[str, "str | int"]
 
@@ -28,6 +29,23 @@ STEPPED_BACK = timedelta(seconds=3)
 """A server's clock that shows less than this before what it must show was set back."""
 
 
+RaiseFor = Callable[[int, bytes, str], None]
+"""Raises what an answer that is no success means, of its status, its content, and the server's address."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One kind of server: what people call it, where its API begins, and what its errors mean.
+
+    ``clock_path`` is a cheap call, made where the server's time is asked for before anything else.
+    """
+
+    title: str
+    prefix: str
+    raise_for: RaiseFor
+    clock_path: str
+
+
 @dataclass(frozen=True)
 class Timeouts:
     """Seconds. A bulk write lasts some by itself, and its answer is worth waiting for: without it all is in doubt."""
@@ -38,21 +56,24 @@ class Timeouts:
 
 
 class Client:
-    """Calls of one account. ``transport`` is httpx's, for tests.
+    """Calls of one account, at most ``rate`` a second. ``transport`` is httpx's, for tests.
 
-    At most ``rate`` calls a second are made: the server throttles at 100 for each account.
+    ``auth`` adds what shows whose account it is; ``token`` is the secret in it, which no message ever shows.
     """
 
     def __init__(
         self,
+        service: Service,
         url: str,
         token: str,
         *,
+        auth: httpx.Auth,
         rate: float = 50.0,
         timeouts: Timeouts = Timeouts(),
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self.service = service
         self.where = url.rstrip("/")
         self._token = token
         self._sleep = sleep
@@ -60,8 +81,9 @@ class Client:
         self._clock = _ServerClock()
         self._timeouts = timeouts
         self._http = httpx.Client(
-            base_url=self.where + "/rest/",
-            headers={"Authorization": f"Token {token}", "User-Agent": f"syncd/{__version__}"},
+            base_url=self.where + service.prefix,
+            auth=auth,
+            headers={"User-Agent": f"syncd/{__version__}"},
             transport=transport,
             limits=httpx.Limits(max_connections=4, max_keepalive_connections=2),
         )
@@ -86,7 +108,7 @@ class Client:
             return None
 
     def put(self, path: str, query: Query, body: Mapping[str, Any]) -> Any:
-        """A read whose question is too long for an address: in Tator that is a PUT, which writes nothing."""
+        """A read whose question is too long for an address, of servers where that is a PUT, which writes nothing."""
         return self._told("PUT", path, query, body)
 
     def write(self, method: Literal["POST", "PATCH", "DELETE"], path: str, query: Query, body: Any) -> Any:
@@ -100,7 +122,7 @@ class Client:
         """The server's clock, UTC, never ahead of it: its answers tell whole seconds, rounded down."""
         moment = self._clock.now()
         if moment is None:
-            self.get("User/GetCurrent")
+            self.get(self.service.clock_path)
             moment = self._clock.now()
         return moment if moment is not None else datetime.now(timezone.utc) - timedelta(seconds=1)
 
@@ -115,7 +137,9 @@ class Client:
         try:
             return self._read(method, path, query, body)
         except Refused as refused:
-            raise unavailable(self.where, self._hidden(f"{method} {path} is refused: {refused}")) from refused
+            raise unavailable(
+                self.service.title, self.where, self._hidden(f"{method} {path} is refused: {refused}")
+            ) from refused
 
     def _read(self, method: str, path: str, query: Query | None, body: Any) -> Any:
         failed: Exception | None = None
@@ -128,17 +152,17 @@ class Client:
                 )
             except (httpx.TransportError, httpx.DecodingError, PageInstead, _NoJson) as error:
                 failed = error
-        raise unavailable(self.where, self._hidden(f"{method} {path}: {failed!r}")) from failed
+        raise self._unavailable(f"{method} {path}: {failed!r}") from failed
 
     def _send_once(self, method: str, path: str, query: Query, body: Any) -> Any:
         try:
             return self._parsed(self._send(method, path, query, body, self._timeouts.write))
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise unavailable(self.where, self._hidden(f"{method} {path}: {error!r}")) from error
+            raise self._unavailable(f"{method} {path}: {error!r}") from error
         except (httpx.TransportError, httpx.DecodingError, PageInstead, _NoJson) as error:
             why = self._hidden(f"{method} {path}: {error!r}")
             raise LostAnswer(
-                f"The answer of Tator at {self.where} to a write did not arrive: {why}",
+                f"The answer of {self.service.title} at {self.where} to a write did not arrive: {why}",
                 remedy="Run it again: syncd looks in the store's history for what became of the write.",
             ) from error
 
@@ -149,7 +173,9 @@ class Client:
                 return call()
             except Throttled as throttled:
                 if waited >= THROTTLED_S:
-                    raise unavailable(self.where, f"it throttles, after {waited:.0f} s of waiting still") from throttled
+                    raise unavailable(
+                        self.service.title, self.where, f"it throttles, after {waited:.0f} s of waiting still"
+                    ) from throttled
                 pause = min(30.0, throttled.seconds + 0.1)
                 waited += pause
                 self._sleep(pause)
@@ -165,7 +191,7 @@ class Client:
     def _parsed(self, response: httpx.Response) -> Any:
         if not response.is_success:
             try:
-                raise_for(response.status_code, response.content, self.where)
+                self.service.raise_for(response.status_code, response.content, self.where)
             except Refused as refused:
                 refused.args = (self._hidden(str(refused)),)
                 raise
@@ -173,6 +199,9 @@ class Client:
             return json.loads(response.content)
         except ValueError:
             raise _NoJson("what came is no whole JSON") from None
+
+    def _unavailable(self, why: str) -> DatabaseUnavailable:
+        return unavailable(self.service.title, self.where, self._hidden(why))
 
     def _hidden(self, text: str) -> str:
         return text.replace(self._token, "***")
