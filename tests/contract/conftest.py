@@ -18,6 +18,7 @@ pytest.register_assert_rewrite("syncd.testing.contract")
 
 import servers
 from contract import fiftyone_bench as fo
+from contract.label_studio_bench import LabelStudioBench
 from contract.memory_bench import MemoryLabelsBench, MemoryRowsBench
 from contract.sql_bench import POSTGRES, SQLITE, SqlBench
 from contract.tator_bench import TatorBench
@@ -32,7 +33,7 @@ STANDALONE = "standalone"
 """A MongoDB that is no replica set is read in another way, and written in the same."""
 TOGETHER = "together"
 """Detections whose changes are written as those of a crowded sample are."""
-ROWS = ["memory-rows", "memory-server", "postgresql", "sqlite", "tator"]
+ROWS = ["memory-rows", "memory-server", "postgresql", "sqlite", "tator", "label-studio"]
 
 
 @pytest.fixture(params=[*LABELS, TOGETHER, *ROWS])
@@ -90,6 +91,8 @@ def _bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield from _closing(SqlBench(f"sqlite:///{path}", SQLITE))
     elif kind == "postgresql":
         yield from _closing(SqlBench(request.getfixturevalue("contract_postgres"), POSTGRES))
+    elif kind == "label-studio":
+        yield from _closing(LabelStudioBench())
     elif kind == "tator":
         yield from _closing(TatorBench())
     elif kind == TOGETHER:
@@ -109,7 +112,7 @@ def _fiftyone(request: pytest.FixtureRequest, kind: str) -> Bench:
     return found
 
 
-def _closing(found: SqlBench | TatorBench) -> Iterator[Bench]:
+def _closing(found: SqlBench | TatorBench | LabelStudioBench) -> Iterator[Bench]:
     yield found
     found.close()
 

@@ -155,11 +155,11 @@ def test_changes_of_every_sort_in_one_write(bench: Bench) -> None:
         bench.insert("new", "/images/new.png", **OTHER),
         bench.update("a", "label", ONE["label"], OTHER["label"]),
         bench.delete("b"),
-        bench.update("a", "verified", True, None),
+        bench.update("a", "depth", ONE["depth"], None),
     )
     assert all(applied(bench.mapping, each) for each in results)
     assert dict(bench.stored()) == {
-        "a": bench.expected(ONE | {"label": OTHER["label"], "verified": None}),
+        "a": bench.expected(ONE | {"label": OTHER["label"], "depth": None}),
         "c": bench.expected(ONE),
         "new": bench.expected(OTHER),
     }

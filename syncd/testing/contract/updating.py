@@ -109,12 +109,12 @@ def test_several_fields_of_one_annotation_are_judged_each_for_itself(bench: Benc
             [
                 ("a", "label", ONE["label"], OTHER["label"]),
                 ("a", "note", "something else", OTHER["note"]),
-                ("a", "count", ONE["count"], None),
+                ("a", "depth", ONE["depth"], None),
             ]
         )
     )
     assert [applied(bench.mapping, each) for each in results] == [True, False, True]
-    assert bench.look("a") == bench.expected(ONE | {"label": OTHER["label"], "count": None})
+    assert bench.look("a") == bench.expected(ONE | {"label": OTHER["label"], "depth": None})
 
 
 def test_an_annotation_that_is_gone_is_not_made_again(bench: Bench) -> None:
