@@ -314,6 +314,13 @@ class OpenStore(Protocol):
         """Annotations per label, at best counted by the store; those without a label are left out."""
         ...
 
+    def image_addresses(self, media: Sequence[str]) -> dict[str, str]:
+        """Where the images of these media can be fetched from at this moment, by http(s): addresses may expire soon.
+
+        What the store does not keep is left out; a store that keeps no images returns nothing.
+        """
+        ...
+
     def probes(self) -> Iterable[Probe]:
         """What `syncd doctor` is to look at; each is asked for when the one before has been shown."""
         ...

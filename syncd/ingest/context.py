@@ -17,11 +17,12 @@ from syncd.adapters.fiftyone.samples import Predicted
 from syncd.adapters.sql.limits import Limits
 from syncd.adapters.sql.mapping import table_mapping
 from syncd.config import BindingConfig, Config
-from syncd.engine.session import Session, open_session, require_table
+from syncd.engine.session import Session, open_session
 from syncd.errors import MappingError
 from syncd.ingest.dataset_setup import SECOND_CONFIDENCE, SECOND_LABEL, dataset_there, fits, make, wanted_layout
+from syncd.ingest.media.downloads import StoreMedia
 from syncd.ingest.media.store import MediaStore, open_media
-from syncd.ingest.source import Source, open_source, predicted
+from syncd.ingest.source import Source, open_source, predicted, store_source
 from syncd.model import BOX
 from syncd.model.snapshot import column
 from syncd.model.vocabulary import Vocabulary
@@ -63,7 +64,6 @@ def open_work(config: Config, name: str, *, crops: bool, dry_run: bool, anew: bo
     See :func:`syncd.ingest.dataset_setup.make`.
     """
     binding = config.binding(name)
-    require_table(binding, "syncd ingest")
     with ExitStack() as stack:
         mongo = stack.enter_context(fiftyone_database(config))
         there = dataset_there(mongo, binding)
@@ -77,10 +77,17 @@ def open_work(config: Config, name: str, *, crops: bool, dry_run: bool, anew: bo
         planned = layout.as_info(binding.dataset) if there is None and dry_run else None
         session = stack.enter_context(open_session(config, name, planned=planned, limits=LIMITS))
         assert isinstance(session.fiftyone, FiftyOneAdapter), "an ingest is into FiftyOne"
-        # A connection of its own: what comes next is read while what was read is being written.
-        reading = stack.enter_context(open_database(config.database.url.get_secret_value(), LIMITS))
-        stack.callback(reading.engine.dispose)
-        source = stack.enter_context(open_source(reading, binding, session.mapping, crops=crops))
+        source: Source
+        if binding.store is None:
+            # A connection of its own: what comes next is read while what was read is being written.
+            reading = stack.enter_context(open_database(config.database.url.get_secret_value(), LIMITS))
+            stack.callback(reading.engine.dispose)
+            source = stack.enter_context(open_source(reading, binding, session.mapping, crops=crops))
+        else:
+            assert session.store is not None, "a binding with a store has it open"
+            source = store_source(session.store, session.mapping, crops=crops)
+            if binding.ingest.media is None:
+                media = StoreMedia(config, session.store, binding.store.kind)
         session.rest()
         yield Work(
             config=config,

@@ -8,20 +8,27 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncd.adapters.connect import open_database
+from syncd.adapters.base import Opening
 from syncd.adapters.fiftyone.create import CROP_FRAME, LabelLayout, Layout, prepare
 from syncd.adapters.fiftyone.dataset import DatasetInfo, DatasetMissing, FieldMissing
 from syncd.adapters.fiftyone.dataset import describe as describe_dataset
 from syncd.adapters.fiftyone.mapping import stored_kind
 from syncd.adapters.fiftyone.sdk import fiftyone_for
+<<<<<<< HEAD
 from syncd.adapters.sql.describe import describe as describe_table
 from syncd.adapters.sql.mapping import TableInfo, table_mapping
 from syncd.adapters.sql.sample_values import sample_values
+=======
+from syncd.adapters.plugged import factory_of
+from syncd.adapters.sql.limits import LIMITS
+>>>>>>> tator
 from syncd.config import BindingConfig, Config, PredictionConfig
 from syncd.engine.mapping import sample_key_of
+from syncd.engine.session import open_sql
 from syncd.errors import MappingError
 from syncd.ingest.result import IngestError
-from syncd.model import Kind, LabelType
+from syncd.model import BOX, Kind, LabelType
+from syncd.model.store import StoreDescription
 from syncd.store import baseline, cursors
 from syncd.store.lock import one_run
 from syncd.store.migrate import require_current
@@ -37,6 +44,7 @@ SECOND_LABEL, SECOND_CONFIDENCE = "second_label", "second_confidence"
 """Attributes of a prediction: the second-best class."""
 
 
+<<<<<<< HEAD
 def layout_of(
     binding: BindingConfig,
     table: TableInfo,
@@ -53,6 +61,15 @@ def layout_of(
     attributes = {binding.annotation_id: Kind.TEXT}
     for name, attribute in binding.attributes.items():
         attributes[name] = stored_kind(table.column(attribute.name).kind or Kind.TEXT)
+=======
+def layout_of(binding: BindingConfig, store: StoreDescription, *, crops: bool, there: LabelType | None) -> Layout:
+    """What the dataset must declare. ``there`` is the type of the label field, if the dataset has it."""
+    label_type = _label_type(binding, boxed=BOX in store.fields, there=there)
+    attributes = {binding.annotation_id: Kind.TEXT}
+    for name in binding.attributes:
+        found = store.fields.get(name)
+        attributes[name] = stored_kind(Kind.TEXT if found is None else found.kind)
+>>>>>>> tator
     labels = [LabelLayout(binding.label_field, label_type, attributes)]
     labels += [_prediction(binding, each, label_type) for each in binding.predictions]
     sample_key = sample_key_of(binding, crops=crops)
@@ -71,12 +88,11 @@ def layout_of(
     return Layout(tuple(labels), binding.annotation_id, fields, sample_key, crops)
 
 
-def _label_type(binding: BindingConfig, *, crops: bool, there: LabelType | None) -> LabelType:
+def _label_type(binding: BindingConfig, *, boxed: bool, there: LabelType | None) -> LabelType:
     if binding.ingest.label_type is not None:
         return LabelType(binding.ingest.label_type)
     if there is not None:
         return there
-    boxed = binding.columns.box is not None and not crops
     return LabelType.DETECTIONS if boxed else LabelType.CLASSIFICATION
 
 
@@ -99,7 +115,7 @@ def dataset_there(mongo: Database[dict[str, Any]], binding: BindingConfig) -> Da
 
 def wanted_layout(config: Config, binding: BindingConfig, there: DatasetInfo | None, *, crops: bool) -> Layout:
     """What the dataset must declare. ``IngestError`` where crops cannot be made, or not there."""
-    if crops and binding.columns.box is None:
+    if crops and binding.columns.box is None and binding.store is None:
         raise IngestError(
             f"The binding {binding.name!r} maps no box, from which crops could be cut.",
             remedy="Map `columns.box`, or leave --crops out.",
@@ -109,6 +125,7 @@ def wanted_layout(config: Config, binding: BindingConfig, there: DatasetInfo | N
             f"The dataset {binding.dataset!r} holds whole images already; their crops need a dataset of their own.",
             remedy="Give the crops a binding with another `dataset`.",
         )
+<<<<<<< HEAD
     with open_database(config.database.url.get_secret_value()) as connection:
         table = describe_table(connection, table_mapping(binding, crops=crops))
         further = {
@@ -118,6 +135,13 @@ def wanted_layout(config: Config, binding: BindingConfig, there: DatasetInfo | N
         }
     connection.engine.dispose()
     return layout_of(binding, table, crops=crops, there=there.label_type if there else None, further=further)
+=======
+    with open_sql(config, binding) as (writing, state):
+        lab = writing if binding.store is None else None
+        with factory_of(binding).open(Opening(config, binding, LIMITS, lab, state)) as store:
+            described = store.describe(crops=crops)
+    return layout_of(binding, described, crops=crops, there=there.label_type if there else None)
+>>>>>>> tator
 
 
 def fits(mongo: Database[dict[str, Any]], there: DatasetInfo, layout: Layout) -> bool:
@@ -141,27 +165,18 @@ def make(config: Config, binding: BindingConfig, layout: Layout, *, missing: boo
     ``missing``: the labels are not there. Where the baseline knows annotations all the same, the dataset was dropped,
     or the configuration means another one: ``IngestError``, unless ``anew`` says to forget what was known.
     """
-    with open_database(config.database.url.get_secret_value()) as writing:
-        state = writing
-        if config.state.url is not None:
-            state = open_database(config.state.url.get_secret_value())
-        try:
-            require_current(state, config.state.schema_name)
-            tables = tables_for(state, config.state.schema_name)
-            with one_run(writing, config.state.schema_name, binding.name):
-                known = baseline.size(state, tables, binding.name) if missing else 0
-                if known and not anew:
-                    raise dropped(binding, known)
-                if known:
-                    baseline.forget(state, tables, binding.name)
-                    cursors.forget(state, tables, binding.name)
-                    state.commit()
-                prepare(fiftyone_for(config), binding.dataset, layout)
-        finally:
-            if state is not writing:
-                state.close()
-                state.engine.dispose()
-    writing.engine.dispose()
+    with open_sql(config, binding) as (writing, state):
+        require_current(state, config.state.schema_name)
+        tables = tables_for(state, config.state.schema_name)
+        with one_run(writing, config.state.schema_name, binding.name):
+            known = baseline.size(state, tables, binding.name) if missing else 0
+            if known and not anew:
+                raise dropped(binding, known)
+            if known:
+                baseline.forget(state, tables, binding.name)
+                cursors.forget(state, tables, binding.name)
+                state.commit()
+            prepare(fiftyone_for(config), binding.dataset, layout)
 
 
 def dropped(binding: BindingConfig, known: int) -> IngestError:

@@ -1,4 +1,4 @@
-"""Reads the binding's table for an ingest: the synced fields, and what only an ingest needs.
+"""Reads the binding's table, or its store, for an ingest: the synced fields, and what only an ingest needs.
 
 These further columns are read as fields of their own, so that they are brought to their canonical form like any other.
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import polars as pl
 from sqlalchemy import Connection
 
+from syncd.adapters.base import OpenStore, RowStore
 from syncd.adapters.sql.adapter import SqlAdapter
 from syncd.adapters.sql.describe import describe
 from syncd.adapters.sql.errors import READING, asking
@@ -33,8 +35,57 @@ def predicted(field: str, part: str) -> str:
     return f"{EXTRA}{field}.{part}"
 
 
+class Source(Protocol):
+    """What an ingest reads of the authority."""
+
+    def ids(self) -> pl.DataFrame:
+        """``annotation_id`` and ``media`` (of crops the frame) of every annotation, as they stand."""
+        ...
+
+    def rows(self, ids: list[str]) -> pl.DataFrame:
+        """The annotations with these ids, in the order of media and id; further columns without ``value.`` in front."""
+        ...
+
+    def every(self, columns: Collection[str]) -> pl.DataFrame:
+        """``annotation_id`` and these columns, called as :meth:`rows` calls them, of every annotation."""
+        ...
+
+
 @dataclass(frozen=True)
-class Source:
+class StoreSource:
+    """A store that is no table: ``wide`` reads all fields, and of crops the boxes that they are cut from."""
+
+    wide: RowStore
+    crops: bool
+
+    def ids(self) -> pl.DataFrame:
+        """As :meth:`Source.ids`."""
+        image = "frame" if self.crops else "media"
+        return self.wide.read_all().rows.select("annotation_id", pl.col(image).alias("media"))
+
+    def rows(self, ids: list[str]) -> pl.DataFrame:
+        """As :meth:`Source.rows`."""
+        return self._named(self.wide.read_ids(ids).rows).sort("media", "annotation_id")
+
+    def every(self, columns: Collection[str]) -> pl.DataFrame:
+        """As :meth:`Source.every`."""
+        return self._named(self.wide.read_all().rows).select("annotation_id", *columns)
+
+    def _named(self, rows: pl.DataFrame) -> pl.DataFrame:
+        if not self.crops:
+            return rows
+        return rows.rename({PREFIX + FRAME_BOX: FRAME_BOX}).with_columns(pl.col("frame").alias(FRAME))
+
+
+def store_source(store: OpenStore, mapping: Mapping, *, crops: bool) -> StoreSource:
+    """The store as an ingest reads it."""
+    box = Field(FRAME_BOX, Kind.BOX, Direction.TO_FIFTYONE, Holds(Kind.BOX), Holds(Kind.BOX))
+    wide = replace(mapping, fields=(*mapping.fields, box)) if crops else mapping
+    return StoreSource(store.rows(wide.in_database), crops)
+
+
+@dataclass(frozen=True)
+class TableSource:
     """The table, read for an ingest: ``wide`` with all columns, ``narrow`` with id and media alone."""
 
     wide: SqlAdapter
@@ -77,7 +128,9 @@ class Source:
 
 
 @contextmanager
-def open_source(connection: Connection, binding: BindingConfig, mapping: Mapping, *, crops: bool) -> Iterator[Source]:
+def open_source(
+    connection: Connection, binding: BindingConfig, mapping: Mapping, *, crops: bool
+) -> Iterator[TableSource]:
     """Opens the table; ``MappingError`` where a further column is missing or of another type than expected."""
     table = table_mapping(binding, crops=crops)
     further = further_columns(binding, crops=crops)
@@ -91,7 +144,7 @@ def open_source(connection: Connection, binding: BindingConfig, mapping: Mapping
     # Looking up types opened a transaction.
     connection.rollback()
     try:
-        yield Source(wide, narrow, mapping, crops)
+        yield TableSource(wide, narrow, mapping, crops)
     finally:
         wide.close()
         narrow.close()

@@ -18,8 +18,14 @@ pytest.register_assert_rewrite("syncd.testing.contract")
 
 import servers
 from contract import fiftyone_bench as fo
+from contract.label_studio_bench import LabelStudioBench
 from contract.memory_bench import MemoryLabelsBench, MemoryRowsBench
+<<<<<<< HEAD
 from contract.sql_bench import MARIADB, POSTGRES, SQLITE, SqlBench
+=======
+from contract.sql_bench import POSTGRES, SQLITE, SqlBench
+from contract.tator_bench import TatorBench
+>>>>>>> tator
 from syncd import embedded
 from syncd.adapters.fiftyone import crowded_samples
 from syncd.model import LabelType
@@ -31,7 +37,11 @@ STANDALONE = "standalone"
 """A MongoDB that is no replica set is read in another way, and written in the same."""
 TOGETHER = "together"
 """Detections whose changes are written as those of a crowded sample are."""
+<<<<<<< HEAD
 ROWS = ["memory-rows", "memory-server", "postgresql", "sqlite", "mariadb"]
+=======
+ROWS = ["memory-rows", "memory-server", "postgresql", "sqlite", "tator", "label-studio"]
+>>>>>>> tator
 
 
 @pytest.fixture(params=[*LABELS, TOGETHER, *ROWS])
@@ -89,8 +99,15 @@ def _bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield from _closing(SqlBench(f"sqlite:///{path}", SQLITE))
     elif kind == "postgresql":
         yield from _closing(SqlBench(request.getfixturevalue("contract_postgres"), POSTGRES))
+<<<<<<< HEAD
     elif kind == "mariadb":
         yield from _closing(SqlBench(request.getfixturevalue("mariadb_url"), MARIADB))
+=======
+    elif kind == "label-studio":
+        yield from _closing(LabelStudioBench())
+    elif kind == "tator":
+        yield from _closing(TatorBench())
+>>>>>>> tator
     elif kind == TOGETHER:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(crowded_samples, "WORTH_IT", 1)
@@ -108,7 +125,7 @@ def _fiftyone(request: pytest.FixtureRequest, kind: str) -> Bench:
     return found
 
 
-def _closing(found: SqlBench) -> Iterator[Bench]:
+def _closing(found: SqlBench | TatorBench | LabelStudioBench) -> Iterator[Bench]:
     yield found
     found.close()
 

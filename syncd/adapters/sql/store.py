@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from syncd.adapters.base import Opening, OpenStore, Probe
@@ -53,6 +53,10 @@ class SqlStore:
     def count_labels(self) -> dict[str, int]:
         """Counted by the server."""
         return count_labels(self.connection, table_mapping(self._opening.binding))
+
+    def image_addresses(self, media: Sequence[str]) -> dict[str, str]:  # noqa: ARG002
+        """None: a table names images, and keeps none."""
+        return {}
 
     def probes(self) -> Iterable[Probe]:
         """None: `syncd doctor` knows databases well enough to look at them itself."""

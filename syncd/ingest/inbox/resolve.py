@@ -85,9 +85,7 @@ def look_up(work: Work, table: Table, values: Values, rows: pl.DataFrame, placed
 
 def _everything(work: Work) -> pl.DataFrame:
     """``annotation_id`` and ``media`` of the whole table; no transaction stays open behind it."""
-    found = work.source.ids()
-    work.source.narrow.connection.rollback()
-    return found
+    return work.source.ids()
 
 
 def _homes(work: Work, place: Place, rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

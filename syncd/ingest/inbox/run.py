@@ -10,6 +10,7 @@ from pathlib import Path
 
 from syncd.config import Config
 from syncd.engine.failures import clear_errors
+from syncd.engine.session import require_table
 from syncd.ingest.context import open_work
 from syncd.ingest.inbox.arrival import Arrivals, Patience, image_columns, named_images
 from syncd.ingest.inbox.faults import InboxError
@@ -103,6 +104,7 @@ def look(config: Config, name: str, arrivals: Arrivals, options: InboxOptions) -
 
 def _load_all(config: Config, name: str, inbox: Path, ready: list[Path], options: InboxOptions) -> list[Outcome]:
     place = open_place(config, config.binding(name))
+    require_table(config.binding(name), "syncd inbox")
     with (
         open_work(config, name, crops=config.binding(name).ingest.crops, dry_run=True) as work,
         open_table(work) as table,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -18,6 +18,7 @@ from syncd.model import BOX, Action, Change, Direction, Field, Holds, Kind, Labe
 from syncd.model.result import Result
 from syncd.model.snapshot import column
 from syncd.model.values import same_content
+from syncd.testing.contract.values import NULLABLE, VALUES
 
 Content = dict[str, Value]
 
@@ -65,6 +66,12 @@ class Bench(ABC):
     """Whether one sample may hold several labels."""
     bulk: bool = True
     """Whether it writes thousands of changes at a time, rather than one by one."""
+    unique_ids: bool = False
+    """Whether the system itself keeps an id from being there twice."""
+    moves: bool = True
+    """Whether an annotation can be tied to another image at all."""
+    clock_step: timedelta = timedelta(0)
+    """How far its clock may be behind the time of what was written just now: some tell whole seconds."""
 
     # People
 
@@ -78,7 +85,7 @@ class Bench(ABC):
 
     @abstractmethod
     def put_sample(self, media: str) -> None:
-        """Makes a sample without labels (nothing, where annotations are rows)."""
+        """Makes a sample without labels; of rows the image alone, where it must be there before them."""
 
     @abstractmethod
     def edit(self, id_: str, **values: Any) -> None:
@@ -121,6 +128,16 @@ class Bench(ABC):
     def names(self) -> tuple[str, ...]:
         """The mapped fields."""
         return self.mapping.names
+
+    @property
+    def nullable(self) -> list[str]:
+        """The fields that may hold nothing."""
+        return [each for each in NULLABLE if each in self.names]
+
+    @property
+    def values(self) -> dict[str, list[Any]]:
+        """Values that every field must hold exactly; a system that holds fewer leaves some out."""
+        return VALUES
 
     @property
     def labels(self) -> LabelStore | None:

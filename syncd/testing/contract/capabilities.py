@@ -34,6 +34,7 @@ def test_ids_are_known_before_the_insert_or_given_with_it(row_bench: Bench) -> N
             pytest.skip("the store gives ids, and find_writes has to find an insert without one")
         return
     assert len(set(ids)) == len(ids) == 3
+    row_bench.put_sample("/images/new.png")
     [result] = row_bench.write(row_bench.insert(ids[0], "/images/new.png"))
     assert applied(row_bench.mapping, result)
     assert row_bench.look(ids[0]) is not None
@@ -43,6 +44,7 @@ def test_ids_are_known_before_the_insert_or_given_with_it(row_bench: Bench) -> N
 def test_a_write_is_found_by_the_history(row_bench: Bench) -> None:
     store, can = _store(row_bench)
     row_bench.put(item("updated"), item("deleted"), item("left"), item("edited"))
+    row_bench.put_sample("/images/new.png")
     changes = [
         row_bench.update("updated", "label", "Copepoda", "Ostracoda"),
         row_bench.delete("deleted"),

@@ -69,6 +69,8 @@ def test_a_field_of_one_label_takes_another_only_where_there_is_room(bench: Benc
 def filled(bench: Bench) -> Bench:
     if holds_one(bench):
         pytest.skip("it holds one label, and here a sample has two")
+    if not bench.moves:
+        pytest.skip("an annotation of it stays on its image")
     bench.put(item("a", media=HERE, **ONE), item("b", media=HERE, **OTHER), item("c", media=THERE, **ONE))
     return bench
 

@@ -9,7 +9,7 @@ import pytest
 
 from syncd.model import TagEdit
 from syncd.testing.contract.bench import Bench, applied, held, item
-from syncd.testing.contract.values import NULLABLE, ONE, OTHER
+from syncd.testing.contract.values import ONE, OTHER
 
 
 def test_an_inserted_annotation_is_there_with_all_its_values(bench: Bench) -> None:
@@ -120,9 +120,11 @@ def test_a_label_that_was_tagged_since_is_not_deleted(label_bench: Bench, on_sam
 
 
 def test_an_annotation_with_a_value_cleared_or_filled_is_not_deleted(bench: Bench) -> None:
-    bench.put(*(item(f"full {name}", **ONE) for name in NULLABLE), *(item(f"empty {name}") for name in NULLABLE))
-    stale = bench.deletes([f"{what} {name}" for name in NULLABLE for what in ("full", "empty")])
-    for name in NULLABLE:
+    bench.put(
+        *(item(f"full {name}", **ONE) for name in bench.nullable), *(item(f"empty {name}") for name in bench.nullable)
+    )
+    stale = bench.deletes([f"{what} {name}" for name in bench.nullable for what in ("full", "empty")])
+    for name in bench.nullable:
         bench.edit(f"full {name}", **{name: None})
         bench.edit(f"empty {name}", **{name: ONE[name]})
     results = bench.write(*stale)
@@ -153,11 +155,11 @@ def test_changes_of_every_sort_in_one_write(bench: Bench) -> None:
         bench.insert("new", "/images/new.png", **OTHER),
         bench.update("a", "label", ONE["label"], OTHER["label"]),
         bench.delete("b"),
-        bench.update("a", "verified", True, None),
+        bench.update("a", "depth", ONE["depth"], None),
     )
     assert all(applied(bench.mapping, each) for each in results)
     assert dict(bench.stored()) == {
-        "a": bench.expected(ONE | {"label": OTHER["label"], "verified": None}),
+        "a": bench.expected(ONE | {"label": OTHER["label"], "depth": None}),
         "c": bench.expected(ONE),
         "new": bench.expected(OTHER),
     }
@@ -166,6 +168,8 @@ def test_changes_of_every_sort_in_one_write(bench: Bench) -> None:
 def test_rows_without_an_id_get_one_each_and_the_results_say_which(row_bench: Bench) -> None:
     row_bench.put(item("a"))
     images = [f"/images/{each}.png" for each in range(50)]
+    for each in images:
+        row_bench.put_sample(each)
     nameless = [replace(row_bench.insert("new", each, **ONE), annotation_id=None) for each in images]
     results = row_bench.write(*nameless)
     ids = [each.annotation_id for each in results]

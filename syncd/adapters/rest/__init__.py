@@ -1,0 +1,1 @@
+"""What adapters of annotation servers have in common: HTTP that repeats reads and sends writes once."""

@@ -1,0 +1,1 @@
+"""Tator, an annotation server, over plain HTTP (docs/stores.md)."""
