@@ -11,7 +11,7 @@ from syncd.adapters.sql.accepted_values import columns_taking
 from syncd.adapters.sql.describe import EXPECTED, IDS, describe
 from syncd.adapters.sql.description import description
 from syncd.adapters.sql.keys import Keys
-from syncd.adapters.sql.mapping import ColumnInfo, TableInfo
+from syncd.adapters.sql.mapping import ColumnInfo
 from syncd.adapters.sql.quote import name_in_sql, table_in_sql
 from syncd.adapters.sql.stored import Lookup
 from syncd.adapters.sql.values import ACTOR

@@ -14,14 +14,9 @@ from syncd.adapters.fiftyone.dataset import DatasetInfo, DatasetMissing, FieldMi
 from syncd.adapters.fiftyone.dataset import describe as describe_dataset
 from syncd.adapters.fiftyone.mapping import stored_kind
 from syncd.adapters.fiftyone.sdk import fiftyone_for
-<<<<<<< HEAD
-from syncd.adapters.sql.describe import describe as describe_table
-from syncd.adapters.sql.mapping import TableInfo, table_mapping
-from syncd.adapters.sql.sample_values import sample_values
-=======
 from syncd.adapters.plugged import factory_of
 from syncd.adapters.sql.limits import LIMITS
->>>>>>> tator
+from syncd.adapters.sql.sample_values import sample_values
 from syncd.config import BindingConfig, Config, PredictionConfig
 from syncd.engine.mapping import sample_key_of
 from syncd.engine.session import open_sql
@@ -44,10 +39,9 @@ SECOND_LABEL, SECOND_CONFIDENCE = "second_label", "second_confidence"
 """Attributes of a prediction: the second-best class."""
 
 
-<<<<<<< HEAD
 def layout_of(
     binding: BindingConfig,
-    table: TableInfo,
+    store: StoreDescription,
     *,
     crops: bool,
     there: LabelType | None,
@@ -57,19 +51,11 @@ def layout_of(
 
     ``further`` are the fields of samples that a table fills.
     """
-    label_type = _label_type(binding, crops=crops, there=there)
-    attributes = {binding.annotation_id: Kind.TEXT}
-    for name, attribute in binding.attributes.items():
-        attributes[name] = stored_kind(table.column(attribute.name).kind or Kind.TEXT)
-=======
-def layout_of(binding: BindingConfig, store: StoreDescription, *, crops: bool, there: LabelType | None) -> Layout:
-    """What the dataset must declare. ``there`` is the type of the label field, if the dataset has it."""
     label_type = _label_type(binding, boxed=BOX in store.fields, there=there)
     attributes = {binding.annotation_id: Kind.TEXT}
     for name in binding.attributes:
         found = store.fields.get(name)
         attributes[name] = stored_kind(Kind.TEXT if found is None else found.kind)
->>>>>>> tator
     labels = [LabelLayout(binding.label_field, label_type, attributes)]
     labels += [_prediction(binding, each, label_type) for each in binding.predictions]
     sample_key = sample_key_of(binding, crops=crops)
@@ -125,23 +111,13 @@ def wanted_layout(config: Config, binding: BindingConfig, there: DatasetInfo | N
             f"The dataset {binding.dataset!r} holds whole images already; their crops need a dataset of their own.",
             remedy="Give the crops a binding with another `dataset`.",
         )
-<<<<<<< HEAD
-    with open_database(config.database.url.get_secret_value()) as connection:
-        table = describe_table(connection, table_mapping(binding, crops=crops))
-        further = {
-            name: stored_kind(kind)
-            for each in sample_values(connection, binding)
-            for name, kind in each.kinds().items()
-        }
-    connection.engine.dispose()
-    return layout_of(binding, table, crops=crops, there=there.label_type if there else None, further=further)
-=======
     with open_sql(config, binding) as (writing, state):
         lab = writing if binding.store is None else None
         with factory_of(binding).open(Opening(config, binding, LIMITS, lab, state)) as store:
             described = store.describe(crops=crops)
-    return layout_of(binding, described, crops=crops, there=there.label_type if there else None)
->>>>>>> tator
+        of_samples = sample_values(writing, binding) if lab is not None and binding.sample_fields else ()
+        further = {name: stored_kind(kind) for each in of_samples for name, kind in each.kinds().items()}
+    return layout_of(binding, described, crops=crops, there=there.label_type if there else None, further=further)
 
 
 def fits(mongo: Database[dict[str, Any]], there: DatasetInfo, layout: Layout) -> bool:

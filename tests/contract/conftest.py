@@ -20,12 +20,8 @@ import servers
 from contract import fiftyone_bench as fo
 from contract.label_studio_bench import LabelStudioBench
 from contract.memory_bench import MemoryLabelsBench, MemoryRowsBench
-<<<<<<< HEAD
 from contract.sql_bench import MARIADB, POSTGRES, SQLITE, SqlBench
-=======
-from contract.sql_bench import POSTGRES, SQLITE, SqlBench
 from contract.tator_bench import TatorBench
->>>>>>> tator
 from syncd import embedded
 from syncd.adapters.fiftyone import crowded_samples
 from syncd.model import LabelType
@@ -37,11 +33,7 @@ STANDALONE = "standalone"
 """A MongoDB that is no replica set is read in another way, and written in the same."""
 TOGETHER = "together"
 """Detections whose changes are written as those of a crowded sample are."""
-<<<<<<< HEAD
-ROWS = ["memory-rows", "memory-server", "postgresql", "sqlite", "mariadb"]
-=======
-ROWS = ["memory-rows", "memory-server", "postgresql", "sqlite", "tator", "label-studio"]
->>>>>>> tator
+ROWS = ["memory-rows", "memory-server", "postgresql", "sqlite", "mariadb", "tator", "label-studio"]
 
 
 @pytest.fixture(params=[*LABELS, TOGETHER, *ROWS])
@@ -99,15 +91,12 @@ def _bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield from _closing(SqlBench(f"sqlite:///{path}", SQLITE))
     elif kind == "postgresql":
         yield from _closing(SqlBench(request.getfixturevalue("contract_postgres"), POSTGRES))
-<<<<<<< HEAD
     elif kind == "mariadb":
         yield from _closing(SqlBench(request.getfixturevalue("mariadb_url"), MARIADB))
-=======
     elif kind == "label-studio":
         yield from _closing(LabelStudioBench())
     elif kind == "tator":
         yield from _closing(TatorBench())
->>>>>>> tator
     elif kind == TOGETHER:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(crowded_samples, "WORTH_IT", 1)

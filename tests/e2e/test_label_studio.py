@@ -1,7 +1,7 @@
 """A reviewer's story with Label Studio as the authority, over the double; and over a real server, if one is named.
 
-``SYNCD_TEST_LABEL_STUDIO_URL`` and ``SYNCD_TEST_LABEL_STUDIO_TOKEN`` name one. It installs from packages in an environment
-of its own (``pip install label-studio``), and each test makes a project of its own there.
+``SYNCD_TEST_LABEL_STUDIO_URL`` and ``SYNCD_TEST_LABEL_STUDIO_TOKEN`` name one. It installs from packages in an
+environment of its own (``pip install label-studio``), and each test makes a project of its own there.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class LabelStudioStore:
                 remedy="Put the number in the project's address into `store.project`.",
             )
         self._setup: Mapping[str, Any] = project.get("parsed_label_config") or {}
-        self._label = config.from_name or binding.columns.label
+        self._label = config.from_name or binding.columns.label.name
 
     def describe(self, *, crops: bool) -> StoreDescription:
         """The store's part of the mapping."""

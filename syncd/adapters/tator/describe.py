@@ -16,7 +16,7 @@ from syncd.model.store import Fault, FieldFacts, StoreDescription
 
 def names_of(binding: BindingConfig, config: TatorConfig, *, crops: bool) -> Names:
     """How the binding's fields are called in Tator."""
-    attributes = {LABEL: binding.columns.label}
+    attributes = {LABEL: binding.columns.label.name}
     attributes |= {name: each.column for name, each in binding.attributes.items()}
     if binding.review.error_column is not None:
         attributes[FLAG] = binding.review.error_column

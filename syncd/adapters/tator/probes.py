@@ -62,7 +62,7 @@ def _layer(client: Client, place: Place) -> Probe:
 
 def _label(client: Client, config: TatorConfig, place: Place, binding: BindingConfig) -> Probe:
     """Whether the label's attribute takes the terms of the vocabulary."""
-    name = binding.columns.label
+    name = binding.columns.label.name
     attribute, subject = place.attributes.get(name, {}), f"attribute {name!r}"
     if attribute.get("dtype") != "enum":
         said = f"{attribute.get('dtype')}: Tator takes any text, the vocabulary is syncd's to keep"
@@ -77,7 +77,7 @@ def _label(client: Client, config: TatorConfig, place: Place, binding: BindingCo
 
 
 def _fields(client: Client, place: Place, binding: BindingConfig) -> Probe:
-    query = {**place.query, "fields": f"id,elemental_id,attributes.{binding.columns.label}", "stop": 1}
+    query = {**place.query, "fields": f"id,elemental_id,attributes.{binding.columns.label.name}", "stop": 1}
     for row in client.get(f"Localizations/{place.project}", query):
         try:
             with_attributes(row)

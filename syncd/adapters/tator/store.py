@@ -53,13 +53,13 @@ class TatorStore:
     def rows(self, mapping: Mapping) -> TatorAdapter:
         """The adapter for this mapping."""
         names = names_of(self._binding, self._config, crops=self._crops)
-        label = self._place.attributes.get(self._binding.columns.label, {})
+        label = self._place.attributes.get(self._binding.columns.label.name, {})
         enforced = label.get("dtype") == "enum"
         return TatorAdapter(self.client, self._place, mapping, names, self._media, enforced=enforced)
 
     def terms(self) -> tuple[Term, ...] | None:
         """The project's own terms."""
-        return terms_of(self.client, self._config, self._place, self._binding.columns.label)
+        return terms_of(self.client, self._config, self._place, self._binding.columns.label.name)
 
     def image_addresses(self, media: Sequence[str]) -> dict[str, str]:
         """Addresses that expire: they are asked for right before the images are fetched."""
@@ -67,7 +67,7 @@ class TatorStore:
 
     def count_labels(self) -> dict[str, int]:
         """Boxes per label; of all server counts there is none by value, so the labels are read."""
-        name = self._binding.columns.label
+        name = self._binding.columns.label.name
         found = Counter(
             with_attributes(row)["attributes"].get(name)
             for page in Rows(self.client, self._place).everything(f"id,elemental_id,attributes.{name}")
