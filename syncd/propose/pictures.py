@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from syncd.adapters.sql.quote import split_name
+from syncd.config import parse_table_name
 from syncd.model import Kind
 from syncd.propose.facts import Column, Facts, ForeignKey, Table
 from syncd.propose.labels import lookup
@@ -336,5 +336,5 @@ def _name(dialect: str, name: str) -> str:
 
 
 def _table(dialect: str, name: str) -> str:
-    schema, plain = split_name(name)
+    schema, plain = parse_table_name(name)
     return f"{_name(dialect, schema)}.{_name(dialect, plain)}" if schema else _name(dialect, plain)
