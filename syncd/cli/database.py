@@ -9,7 +9,7 @@ import typer
 from sqlalchemy import Connection
 
 from syncd.adapters.connect import open_database
-from syncd.adapters.sql.mapping import composite_id
+from syncd.adapters.sql.mapping import table_mapping
 from syncd.cli.common import (
     BindingArgument,
     BindingsArgument,
@@ -111,7 +111,7 @@ def _run(settings: Config, name: str, plan: Callable[[Connection, Tables, Target
     schema = settings.state.schema_name
     with open_database(settings.database.url.get_secret_value()) as connection:
         try:
-            target = find_target(connection, binding.table, binding.columns.id.name, schema, composite_id(binding))
+            target = find_target(connection, binding.table, binding.columns.id.name, schema, table_mapping(binding))
             require_current(connection, schema)
             script = plan(connection, tables_for(connection, schema), target)
             if not dry_run:

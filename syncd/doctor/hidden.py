@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from syncd.adapters.sql.expressions import Shown, source
-from syncd.adapters.sql.mapping import composite_id
+from syncd.adapters.sql.mapping import table_mapping
 from syncd.adapters.sql.quote import name_in_sql, quote, relation
 from syncd.doctor.finding import Check, Verdict, count, in_sql, listed, ok, skipped, warning
 from syncd.doctor.subject import Subject
@@ -38,7 +38,7 @@ def _row_security(subject: Subject) -> Verdict:
     if not subject.table.get().rows_hidden:
         return ok("none in force for this role")
     connection, name, config = subject.connection, subject.binding.table, subject.servers.config
-    ids, several = subject.binding.columns.id.name, composite_id(subject.binding)
+    ids, several = subject.binding.columns.id.name, table_mapping(subject.binding)
     target = find_target(connection, name, ids, config.state.schema_name, several)
     if config.state.url is None and installed(connection, target):
         return ok(

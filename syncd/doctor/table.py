@@ -11,7 +11,7 @@ from sqlalchemy.exc import ProgrammingError
 from syncd.adapters.sql.clock import literal, stamp_zone
 from syncd.adapters.sql.errors import sqlstate
 from syncd.adapters.sql.ids import find_owner, nobody
-from syncd.adapters.sql.mapping import composite_id
+from syncd.adapters.sql.mapping import table_mapping
 from syncd.adapters.sql.quote import name_in_sql, relation, split_name, table_in_sql
 from syncd.config import format_duration
 from syncd.config.nearest import nearest
@@ -332,7 +332,7 @@ def _capture(subject: Subject) -> Verdict:
     if not subject.is_postgresql or config.state.url is not None or subject.table.get().kind != IS_TABLE:
         return ok(polled)
     install = f"syncd database install-capture {binding.name}"
-    ids, several = binding.columns.id.name, composite_id(binding)
+    ids, several = binding.columns.id.name, table_mapping(binding)
     target = find_target(subject.connection, binding.table, ids, config.state.schema_name, several)
     if installed(subject.connection, target):
         return ok("triggers record what changes, and wake the daemon")

@@ -22,7 +22,7 @@ from syncd.adapters.sql.arrow import ArrowReader
 from syncd.adapters.sql.describe import describe as describe_table
 from syncd.adapters.sql.encoding import codec_of
 from syncd.adapters.sql.limits import LIMITS, Limits
-from syncd.adapters.sql.mapping import composite_id, table_mapping
+from syncd.adapters.sql.mapping import table_mapping
 from syncd.adapters.sql.referred import referred
 from syncd.adapters.sql.sample_values import SampleValues, sample_values
 from syncd.config import BindingConfig, Config
@@ -31,6 +31,7 @@ from syncd.engine.mapping import build_mapping, policy_of
 from syncd.model import Mapping, Policy, Vocabulary
 from syncd.own_process import spare_the_libraries
 from syncd.store.capture_read import find_capture
+from syncd.store.capture_referred import is_installed
 from syncd.store.capture_target import Target
 from syncd.store.lock import lost
 from syncd.store.migrate import require_current
@@ -196,7 +197,10 @@ def renewed(session: Session, binding: BindingConfig, *, migrated: bool = True) 
     keys = referred(writing, table_mapping(binding))
     capture = None
     if migrated and session.one_transaction and writing.dialect.name == "postgresql":
-        capture = find_capture(writing, binding.table, binding.columns.id.name, session.schema, composite_id(binding))
+        capture = find_capture(writing, binding.table, binding.columns.id.name, session.schema, table_mapping(binding))
+        if capture is not None and is_installed(writing, capture):
+            # What keys refer to names its annotations by itself.
+            keys = None
     # Looking up types opened a transaction; the run begins its own.
     writing.rollback()
     session.state.rollback()

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from syncd.adapters.sql.errors import READING, asking, said, sqlstate
 from syncd.errors import DatabaseUnavailable
 from syncd.model.kinds import Json
+from syncd.store import capture_referred
 from syncd.store.capture_script import as_text, install_script, remove_script
 from syncd.store.capture_target import EVENTS, Target
 from syncd.store.tables import Tables
@@ -68,14 +69,19 @@ def plan_install(connection: Connection, tables: Tables, target: Target) -> Scri
         == wanted
         == {each.name for each in there}
     ):
-        return Script(target, ())
-    drop = _drop(connection, target, there)
-    return Script(target, (*drop, *install_script(connection.dialect, target, tables.captured.name)))
+        main: list[str] = []
+    else:
+        main = [*_drop(connection, target, there), *install_script(connection.dialect, target, tables.captured.name)]
+    if not capture_referred.is_installed(connection, target):
+        main += capture_referred.remove(connection, target)
+        main += capture_referred.install(connection.dialect, target, tables.captured.name)
+    return Script(target, tuple(main))
 
 
 def plan_remove(connection: Connection, target: Target) -> Script:
     """What removing takes."""
-    return Script(target, tuple(_drop(connection, target, _there(connection, target))))
+    drop = _drop(connection, target, _there(connection, target))
+    return Script(target, (*drop, *capture_referred.remove(connection, target)))
 
 
 def carry_out(connection: Connection, script: Script) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from syncd.adapters.sql.arrays import any_of
 from syncd.adapters.sql.errors import READING, WRITING, asking
-from syncd.adapters.sql.stored import CompositeId
+from syncd.adapters.sql.mapping import TableMapping
 from syncd.errors import MappingError
 from syncd.store.capture_script import DELETED, PRUNED, TRUNCATED
 from syncd.store.capture_target import EVENTS, Target, find_target
@@ -60,11 +60,11 @@ class _Position:
 
 
 def find_capture(
-    connection: Connection, table: str, id_column: str, state_schema: str, composite: CompositeId | None = None
+    connection: Connection, table: str, id_column: str, state_schema: str, mapping: TableMapping | None = None
 ) -> Target | None:
     """The table, if its changes are captured: by all the triggers that this syncd installs, and none of them off."""
     try:
-        target = find_target(connection, table, id_column, state_schema, composite)
+        target = find_target(connection, table, id_column, state_schema, mapping)
     except MappingError:
         return None
     return target if installed(connection, target) else None

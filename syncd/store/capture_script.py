@@ -57,7 +57,8 @@ def install_script(dialect: Dialect, target: Target, captured: str) -> list[str]
     """The statements that install a capture; ``captured`` is the name of syncd's table that takes the records."""
     state, table = quote(dialect, target.state_schema), _table(dialect, target)
     function = f"{state}.{quote(dialect, target.name)}"
-    own = None if target.composite is None else id_in_sql(dialect, target.composite, "")
+    composite = None if target.mapping is None else target.mapping.composite_id
+    own = None if composite is None else id_in_sql(dialect, composite, "")
     names = {"id": own or quote(dialect, target.id_column), "table": _literal(target.identity)}
     body = _FUNCTION.format(
         function=function,

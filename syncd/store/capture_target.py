@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from syncd.adapters.sql.describe import columns_of
+from syncd.adapters.sql.describe_stored import with_sizes
 from syncd.adapters.sql.errors import READING, asking
+from syncd.adapters.sql.mapping import TableMapping
 from syncd.adapters.sql.quote import relation
-from syncd.adapters.sql.stored import CompositeId
 from syncd.config.names import TableName
 from syncd.errors import ConfigError, MappingError
 
@@ -29,14 +31,17 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_r
 
 @dataclass(frozen=True)
 class Target:
-    """A table of annotations, its id column (or the several of a composite id), and the schema of syncd's tables."""
+    """A table of annotations, its id column, and the schema of syncd's tables.
+
+    ``mapping`` says how ids are made of columns, and what keys refer to, where the configuration says so.
+    """
 
     oid: int
     table: TableName
     id_column: str
     state_schema: str
     partitioned: bool = False
-    composite: CompositeId | None = None
+    mapping: TableMapping | None = None
 
     @property
     def identity(self) -> str:
@@ -59,7 +64,7 @@ class Target:
 
 
 def find_target(
-    connection: Connection, table: str, id_column: str, state_schema: str, composite: CompositeId | None = None
+    connection: Connection, table: str, id_column: str, state_schema: str, mapping: TableMapping | None = None
 ) -> Target:
     """Looks the table up; ``MappingError`` where it is none, ``ConfigError`` where triggers cannot do this."""
     if connection.dialect.name != "postgresql":
@@ -79,8 +84,11 @@ def find_target(
             f"{table} is no table: triggers that see which rows changed can stand on tables only.",
             remedy="Leave change capture: syncd polls by `columns.updated_at`.",
         )
+    if mapping is not None and mapping.box is not None:
+        with asking(READING):
+            mapping = with_sizes(mapping, columns_of(connection, mapping.table))
     full = TableName(found["nspname"], found["relname"])
-    return Target(found["oid"], full, id_column, state_schema, found["relkind"] == PARTITIONED, composite)
+    return Target(found["oid"], full, id_column, state_schema, found["relkind"] == PARTITIONED, mapping)
 
 
 def _hash(*parts: str) -> str:
