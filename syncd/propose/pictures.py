@@ -277,6 +277,16 @@ def _first(owner: Table) -> tuple[str, str] | None:
 def _place(draft: Draft, media: Media) -> None:
     """Decides ``sample_key`` and ``ingest.media``: what the column is relative to."""
     seen = media.table.seen(media.column.name)
+    known = draft.facts.dataset
+    if known is not None:
+        fields = [
+            each.field for each in known.matches if (each.table, each.column) == (media.table.name, media.column.name)
+        ]
+        if fields:
+            field = min(fields, key=lambda each: each != "filepath")
+            draft.choose("sample_key", value=field, seen=f"samples of {known.name} hold {media.column.name} there")
+            return
+        draft.notes.append(f"No field of the samples of {known.name} holds what was seen of {media.name}.")
     if are_absolute(seen):
         draft.choose("sample_key", value="filepath", seen="whole paths, as FiftyOne has them")
         return

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import syncd.propose
 
-READING = {"read", "triggers", "run", "__init__"}
-"""Modules that look into a database."""
+READING = {"read", "triggers", "dataset", "run", "__init__"}
+"""Modules that look into a database, or into FiftyOne."""
 
 ALLOWED = {"re", "json", "textwrap", "pathlib", "dataclasses", "typing", "collections", "__future__"}
 OURS = ("syncd.model", "syncd.config", "syncd.printable", "syncd.propose.")
