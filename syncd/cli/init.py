@@ -104,14 +104,14 @@ def _with_dataset(facts: Facts, dataset: str | None, path: Path, url: str, told:
 
 
 def _answered(facts: Facts, dataset: str | None, *, asks: bool) -> Proposal:
-    from syncd.propose import propose
+    from syncd.propose import MOST_QUESTIONS, propose
 
     answers: dict[str, str] = {}
     proposal = propose(facts, dataset, answers)
-    if asks:
-        while open_ := [each for each in proposal.questions if each.name not in answers]:
-            answers[open_[0].name] = _asked(open_[0])
-            proposal = propose(facts, dataset, answers)
+    while asks and proposal.questions and len(answers) < MOST_QUESTIONS:
+        question = proposal.questions[0]
+        answers[question.name] = _asked(question)
+        proposal = propose(facts, dataset, answers)
     if proposal.missing:
         raise MappingError(
             f"{facts.table.name} has no column that looks like the {' or the '.join(proposal.missing)}, nor does what "
