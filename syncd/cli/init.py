@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from syncd.cli.common import err, handled, out, progress
+from syncd.cli.common import err, handled, out, print_note, progress
 from syncd.cli.render.values import escape, plural
-from syncd.config import load_config, require_free, starter_config, write_configuration
-from syncd.errors import ConfigError, MappingError
+from syncd.config import load_config, load_config_text, require_free, starter_config, write_configuration
+from syncd.errors import ConfigError, FiftyOneUnavailable, MappingError
 
 if TYPE_CHECKING:
     from syncd.propose import Facts, Proposal, Question
@@ -68,6 +70,7 @@ def _propose(path: Path, table: str, dataset: str | None, from_url: str | None, 
     require_free(path, force)
     with progress(table, quiet=False) as told:
         facts = facts_at(url, table, told)
+        facts = _with_dataset(facts, dataset, path, url, told)
     proposal = _answered(facts, dataset, asks=asks)
     write_configuration(path, render(proposal, facts.dialect, path.parent), force=force)
     _told(path, proposal)
@@ -79,15 +82,36 @@ def _propose(path: Path, table: str, dataset: str | None, from_url: str | None, 
     return 0
 
 
+def _with_dataset(facts: Facts, dataset: str | None, path: Path, url: str, told: Callable[[str], None]) -> Facts:
+    """The facts, with those of the dataset where it is there already."""
+    from syncd.adapters.connect import fiftyone_database
+    from syncd.propose import propose, render
+    from syncd.propose.dataset import read_dataset
+
+    proposal = propose(facts, dataset)
+    if proposal.missing:
+        return facts
+    # FiftyOne is found as the configuration that is being written will find it.
+    config = load_config_text(render(proposal, facts.dialect, path.parent), {**os.environ, URL_VARIABLE: url})
+    told("looking at FiftyOne")
+    try:
+        with fiftyone_database(config) as database:
+            return replace(facts, dataset=read_dataset(database, config.bindings[0].dataset, facts))
+    except FiftyOneUnavailable as error:
+        # The table has told its part; doctor says what is to be done about this.
+        print_note(f"the dataset was not looked at: {error.message}")
+        return facts
+
+
 def _answered(facts: Facts, dataset: str | None, *, asks: bool) -> Proposal:
-    from syncd.propose import propose
+    from syncd.propose import MOST_QUESTIONS, propose
 
     answers: dict[str, str] = {}
     proposal = propose(facts, dataset, answers)
-    if asks:
-        while open_ := [each for each in proposal.questions if each.name not in answers]:
-            answers[open_[0].name] = _asked(open_[0])
-            proposal = propose(facts, dataset, answers)
+    while asks and proposal.questions and len(answers) < MOST_QUESTIONS:
+        question = proposal.questions[0]
+        answers[question.name] = _asked(question)
+        proposal = propose(facts, dataset, answers)
     if proposal.missing:
         raise MappingError(
             f"{facts.table.name} has no column that looks like the {' or the '.join(proposal.missing)}, nor does what "

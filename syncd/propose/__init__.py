@@ -2,8 +2,8 @@
 
 from syncd.propose.facts import Facts
 from syncd.propose.judge import propose
-from syncd.propose.proposal import Answers, Proposal, Question
+from syncd.propose.proposal import MOST_QUESTIONS, Answers, Proposal, Question
 from syncd.propose.render import render
 from syncd.propose.run import facts_at
 
-__all__ = ["Answers", "Facts", "Proposal", "Question", "facts_at", "propose", "render"]
+__all__ = ["MOST_QUESTIONS", "Answers", "Facts", "Proposal", "Question", "facts_at", "propose", "render"]

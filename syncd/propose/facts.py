@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from syncd.config import parse_table_name
-from syncd.model import Kind
+from syncd.model import Kind, LabelType
 
 
 @dataclass(frozen=True)
@@ -114,24 +114,52 @@ class Table:
 
 
 @dataclass(frozen=True)
+class LabelField:
+    """A label field of a dataset, with the attributes that are declared of its labels."""
+
+    name: str
+    type: LabelType
+    attributes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SampleMatch:
+    """Some values of a column of a table stand in this field of samples."""
+
+    field: str
+    table: str
+    column: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A FiftyOne dataset that is there already."""
+
+    name: str
+    label_fields: tuple[LabelField, ...] = ()
+    matches: tuple[SampleMatch, ...] = ()
+
+
+@dataclass(frozen=True)
 class Facts:
     """The table, the tables around it (that it refers to, that refer to it, that could be its vocabulary), and matches.
 
-    ``dialect`` is SQLAlchemy's name for the database's kind.
+    ``dialect`` is SQLAlchemy's name for the database's kind. ``dataset`` is ``None`` where there is none as yet.
     """
 
     dialect: str
     table: Table
     others: tuple[Table, ...] = ()
     matches: tuple[Match, ...] = ()
+    dataset: Dataset | None = None
 
     def other(self, name: str) -> Table | None:
         """The table of this name, where it was looked at."""
         return next((each for each in (self.table, *self.others) if each.name == name), None)
 
     def as_json(self) -> str:
-        """The same as a JSON document, without what is as usual."""
-        return json.dumps(_sparse(self), indent=1, ensure_ascii=False, default=str)
+        """What the database tells as a JSON document, without what is as usual."""
+        return json.dumps(_sparse(replace(self, dataset=None)), indent=1, ensure_ascii=False, default=str)
 
     @staticmethod
     def from_json(document: str) -> Facts:

@@ -12,6 +12,11 @@ from syncd.propose.facts import Facts
 from syncd.propose.labels import judge_label, judge_vocabulary
 from syncd.propose.pictures import judge_media, several_labels
 from syncd.propose.proposal import Answers, Choice, Draft, Proposal
+from syncd.propose.words import field_name
+
+LABEL_FIELD, ID_ATTRIBUTE = "ground_truth", "annotation_id"
+_OWN = ("id", "label", "tags")
+"""Attributes that labels have of FiftyOne."""
 
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
 
@@ -60,12 +65,31 @@ def _names(draft: Draft, dataset: str | None) -> None:
     table = draft.table
     plain = _UNFIT.sub("-", dataset or table.plain_name).strip("-.")[:100] or "annotations"
     draft.choose("name", value=plain, seen="what commands call it")
-    why = "as given" if dataset else "called like the table; made by `syncd ingest` where there is none"
-    draft.choose("dataset", value=dataset or plain, seen=why)
-    draft.choose("label_field", value="ground_truth")
-    draft.choose("annotation_id", value="annotation_id", seen="the attribute of each label that holds the id")
+    known = draft.facts.dataset
+    made = "" if known is not None else "; made by `syncd ingest`"
+    draft.choose("dataset", value=dataset or plain, seen=("as given" if dataset else "called like the table") + made)
+    _label_field(draft)
     told = f"a {table.kind} of {len(table.columns)} columns"
     draft.choose("table", value=table.name, seen=f"{told}: {table.comment}" if table.comment else told)
+
+
+def _label_field(draft: Draft) -> None:
+    """Decides ``label_field`` and ``annotation_id``: what the dataset has, else what ingest makes."""
+    known = draft.facts.dataset
+    holds = "the attribute of each label that holds the id"
+    if known is None or not known.label_fields:
+        draft.choose("label_field", value=LABEL_FIELD)
+        draft.choose("annotation_id", value=ID_ATTRIBUTE, seen=holds)
+        return
+    names = [each.name for each in known.label_fields]
+    field = next((each for each in known.label_fields if each.name == LABEL_FIELD), known.label_fields[0])
+    others = [each for each in names if each != field.name]
+    doubt = f"{' or '.join(others)} could be meant as well" if others and field.name != LABEL_FIELD else ""
+    draft.choose("label_field", value=field.name, seen=f"{field.type.value} of the dataset", doubt=doubt)
+    wanted = [ID_ATTRIBUTE, *(field_name(each) for each in draft.table.key), *draft.table.key]
+    found = next((each for each in wanted if each in field.attributes and each not in _OWN), None)
+    missing = "" if found else "no attribute of the labels sounds like it: without ids nothing is known to be the same"
+    draft.choose("annotation_id", value=found or ID_ATTRIBUTE, seen=holds, doubt=missing)
 
 
 def _first_of_each(proposal: Proposal) -> Proposal:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from syncd.adapters.sql.quote import split_name
+from syncd.config import parse_table_name
 from syncd.model import Kind
 from syncd.propose.facts import Column, Facts, ForeignKey, Table
 from syncd.propose.labels import lookup
@@ -277,6 +277,16 @@ def _first(owner: Table) -> tuple[str, str] | None:
 def _place(draft: Draft, media: Media) -> None:
     """Decides ``sample_key`` and ``ingest.media``: what the column is relative to."""
     seen = media.table.seen(media.column.name)
+    known = draft.facts.dataset
+    if known is not None:
+        fields = [
+            each.field for each in known.matches if (each.table, each.column) == (media.table.name, media.column.name)
+        ]
+        if fields:
+            field = min(fields, key=lambda each: each != "filepath")
+            draft.choose("sample_key", value=field, seen=f"samples of {known.name} hold {media.column.name} there")
+            return
+        draft.notes.append(f"No field of the samples of {known.name} holds what was seen of {media.name}.")
     if are_absolute(seen):
         draft.choose("sample_key", value="filepath", seen="whole paths, as FiftyOne has them")
         return
@@ -336,5 +346,5 @@ def _name(dialect: str, name: str) -> str:
 
 
 def _table(dialect: str, name: str) -> str:
-    schema, plain = split_name(name)
+    schema, plain = parse_table_name(name)
     return f"{_name(dialect, schema)}.{_name(dialect, plain)}" if schema else _name(dialect, plain)

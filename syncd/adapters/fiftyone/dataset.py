@@ -124,6 +124,13 @@ def describe(database: Database[dict[str, Any]], name: str, label_field: str) ->
     )
 
 
+def label_fields(document: dict[str, Any]) -> dict[str, tuple[LabelType, dict[str, str]]]:
+    """The fields of a dataset's document that syncd can bind, each with the types of its declared attributes."""
+    fields = {str(each["name"]): each for each in document.get("sample_fields") or []}
+    types = {name: _label_type(each) for name, each in fields.items()}
+    return {name: (type_, _attributes(fields[name], type_)) for name, type_ in types.items() if type_ is not None}
+
+
 def _label_type(found: dict[str, Any]) -> LabelType | None:
     declared = str(found.get("embedded_doc_type") or "")
     name = declared.removeprefix(LABELS)
