@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from screenshots import POINTS, lab_of_pictures, make_conflicts
+from screenshots import POINTS, fresh_page, lab_of_pictures, make_conflicts
 
 TOOK: list[tuple[str, float]] = []
 
@@ -39,7 +39,6 @@ def main() -> None:
         app = stack.enter_context(served_app(lab.config, Path(place), "--as", "ada"))
         context = stack.enter_context(window(stack.enter_context(chromium()), size=(1440, 900)))
         _relabelled(context, app, lab)
-        app.reset(lab.dataset_name)
         _decided(context, app, lab)
     print("| click | seconds |\n|---|---|")
     for what, seconds in TOOK:
@@ -67,10 +66,10 @@ def _relabelled(context: Any, app: Any, lab: Any) -> None:
 
 
 def _decided(context: Any, app: Any, lab: Any) -> None:
-    from chromium import open_dataset, open_panel, tab
+    from chromium import open_panel, tab
 
     make_conflicts(lab)
-    page = open_dataset(context, app.url, lab.dataset_name)
+    page = fresh_page(context, app, lab)
     with timed("the panel, to its first content"):
         open_panel(page, "syncd")
         page.get_by_text("You are ada").wait_for()

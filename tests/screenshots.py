@@ -36,7 +36,6 @@ def main(folder: Path) -> None:
         browser = stack.enter_context(chromium())
         context = stack.enter_context(window(browser, size=WINDOW))
         _relabel(context, app, lab, folder)
-        app.reset(lab.dataset_name)
         _panels(context, app, lab, folder)
 
 
@@ -130,8 +129,7 @@ def _relabel(context: Any, app: Any, lab: Any, folder: Path) -> None:
     button.click()
     page.get_by_text("on both sides, as ada").first.wait_for()
     frame(page, ms=2 * FRAME_MS)
-    app.reset(lab.dataset_name)
-    page = open_dataset(context, app.url, lab.dataset_name)
+    page = fresh_page(context, app, lab)
     _open(page, "Changes")
     tab(page, "Changes").get_by_text(f"→ {term}").first.wait_for()
     page.wait_for_timeout(1_000)
@@ -141,14 +139,22 @@ def _relabel(context: Any, app: Any, lab: Any, folder: Path) -> None:
 
 def _panels(context: Any, app: Any, lab: Any, folder: Path) -> None:
     """Conflicts as cards."""
-    from chromium import open_dataset
-
     make_conflicts(lab)
-    page = open_dataset(context, app.url, lab.dataset_name)
+    page = fresh_page(context, app, lab)
     panel = _open(page, "Conflicts")
     panel.get_by_text("Ciliate").first.wait_for()
     page.wait_for_timeout(1_500)
     (folder / "app-conflicts.png").write_bytes(page.screenshot())
+
+
+def fresh_page(context: Any, app: Any, lab: Any) -> Any:
+    """The dataset with nothing open: panels are the server's, and a page that is still there would open them."""
+    from chromium import open_dataset
+
+    for each in context.pages:
+        each.close()
+    app.reset(lab.dataset_name)
+    return open_dataset(context, app.url, lab.dataset_name)
 
 
 def make_conflicts(lab: Any) -> None:

@@ -66,7 +66,8 @@ def test_the_version_stands_in_one_place() -> None:
     named = re.compile(rf"(?<![\d.=]){re.escape(syncd.__version__)}(?![\d.])")
     files = [ROOT / name for name in ("pyproject.toml", "README.md", "Dockerfile", "docker-compose.yml", "Makefile")]
     files += [each for folder in ("docs", "deploy", "syncd", "tools") for each in (ROOT / folder).rglob("*.*")]
-    texts = [each for each in files if each.suffix not in (".pyc", ".svg", ".js")]
+    pictures = (".pyc", ".svg", ".js", ".png", ".webp")
+    texts = [each for each in files if each.suffix not in pictures]
     found = [str(each.relative_to(ROOT)) for each in texts if named.search(each.read_text(encoding="utf-8"))]
     assert found == ["syncd/__init__.py"]
     assert setup_env.version() == syncd.__version__
