@@ -188,7 +188,7 @@ class LabelStudio:
 
 
 def _texts(value: dict[str, Any]) -> list[str]:
-    return [text for each in value.values() if isinstance(each, list) for text in each]
+    return [text for each in value.values() if isinstance(each, list) for text in each if isinstance(text, str)]
 
 
 def _text(moment: datetime) -> str:

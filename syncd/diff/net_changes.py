@@ -109,6 +109,8 @@ def _not_undone(mapping: Mapping, change: Change) -> str | None:
         return "it brought both sides to one image: correct the image on the side that is wrong"
     if change.field is not None and change.field not in mapping.names:
         return "the field is not mapped any more"
+    if change.reason == Reason.OVERTAKEN:
+        return "it put back what somebody else had put there: that is theirs, and no change of syncd's"
     if change.action is Action.INSERT and change.reason in PUT_BACK:
         return "it put back what one side had all the time: delete it on the side that you mean"
     if change.action is Action.UPDATE and change.reason == Reason.RESTORED:

@@ -281,6 +281,8 @@ def answers(mapping: Mapping, recorded: Iterable[Recorded]) -> list[Change]:
         change, result = each.change, each.result
         if each.status != Status.APPLIED or result is None or not result.answered or change.label_id is None:
             continue
+        if is_overtaken(each):
+            continue
         owed += brought_to_fiftyone(mapping, change, {name: _of(result.after, name) for name in result.answered})
     return sorted(owed, key=lambda each: each.sort_key)
 

@@ -31,17 +31,17 @@ class Overtaken:
 
 def overtaken(mapping: Mapping, known: pl.DataFrame, recorded: Iterable[Recorded]) -> Overtaken:
     """What follows from the writes that displaced something; ``known`` is the baseline before them."""
-    found = [(each.change, displaced) for each in recorded if (displaced := _displaced(each)) is not None]
+    found = [(each.change, _stored(each), there) for each in recorded if (there := _displaced(each)) is not None]
     if not found:
         return Overtaken((), ())
-    ids = [change.annotation_id for change, _ in found]
+    ids = [change.annotation_id for change, *_ in found]
     agreed = {row["annotation_id"]: row for row in known.filter(pl.col("annotation_id").is_in(ids)).rows(named=True)}
     whole = mapping.in_database
-    changes = [each for change, displaced in found for each in _put_back(whole, change, displaced)]
+    changes = [each for change, stored, there in found for each in _put_back(whole, change, stored, there)]
     conflicts = [
         each
-        for change, displaced in found
-        for each in _conflicts(mapping, agreed.get(change.annotation_id), change, displaced)
+        for change, _, there in found
+        for each in _conflicts(mapping, agreed.get(change.annotation_id), change, there)
     ]
     return Overtaken(tuple(changes), tuple(conflicts))
 
@@ -52,16 +52,25 @@ def _displaced(recorded: Recorded) -> Displaced | None:
     return recorded.result.displaced
 
 
-def _put_back(mapping: Mapping, change: Change, displaced: Displaced) -> Iterator[Change]:
+def _stored(recorded: Recorded) -> Content:
+    """What the write has left there: the new value, or what the store made of that for good."""
+    change, result = recorded.change, recorded.result
+    assert result is not None, "a write that displaced something was made"
+    if isinstance(change.new, dict) and isinstance(result.after, dict):
+        return {name: result.after.get(name) if name in result.answered else each for name, each in change.new.items()}
+    return result.after if change.field in result.answered else change.new
+
+
+def _put_back(mapping: Mapping, change: Change, stored: Content, displaced: Displaced) -> Iterator[Change]:
     """The changes after which the store holds what it held before ``change``."""
     back = replace(change, reason=Reason.OVERTAKEN, actor=None, edited_at=None, undo_of=None, media=None)
     if change.action is Action.UPDATE:
-        yield replace(back, old=change.new, new=displaced.content)
+        yield replace(back, old=stored, new=displaced.content)
     elif change.action is Action.DELETE:
         media = displaced.media
         yield replace(back, action=Action.INSERT, label_id=None, old=None, new=displaced.content, media=media)
     else:
-        for name, written, there in _differing(mapping, change, displaced):
+        for name, written, there in _differing(mapping, stored, displaced):
             yield replace(back, action=Action.UPDATE, field=name, old=written, new=there)
 
 
@@ -78,7 +87,7 @@ def _conflicts(
         kind = ConflictKind.DELETED_IN_FIFTYONE
         yield _conflict(mapping, kind, agreed, change, None, None, displaced.content, displaced)
     elif change.action is Action.INSERT:
-        for name, written, there in _differing(mapping, change, displaced):
+        for name, written, there in _differing(mapping, change.new, displaced):
             yield _conflict(mapping, ConflictKind.NO_BASELINE, agreed, change, name, written, there, displaced)
 
 
@@ -105,9 +114,9 @@ def _conflict(
     )
 
 
-def _differing(mapping: Mapping, change: Change, displaced: Displaced) -> Iterator[tuple[str, Content, Content]]:
+def _differing(mapping: Mapping, written: Content, displaced: Displaced) -> Iterator[tuple[str, Content, Content]]:
     """(field, what the insert wrote, what was there) where the two differ."""
-    written, there = change.new, displaced.content
+    there = displaced.content
     assert isinstance(written, dict) and isinstance(there, dict), "an insert is of a whole annotation"
     for name in mapping.names:
         if name in written and not same_content(mapping, name, written[name], there.get(name)):

@@ -222,7 +222,8 @@ class Secrets:
 
 
 def _addresses(config: Config) -> Iterator[str]:
-    given = (config.database.url, config.state.url, config.fiftyone.database_uri, config.notify.webhook)
+    lab = None if config.lab is None else config.lab.url
+    given = (lab, config.state.url, config.fiftyone.database_uri, config.notify.webhook)
     yield from (each.get_secret_value() for each in given if each is not None)
     # Read by FiftyOne, and so by us, where the configuration names no database.
     yield os.environ.get("FIFTYONE_DATABASE_URI", "")

@@ -261,12 +261,12 @@ def _record(
     waiting.update(state, tables, binding, plan.waiting, plan.scope, at)
     failed = {each.change.annotation_id for each in recorded if each.status != Status.APPLIED}
     answered.update(state, tables, binding, plan.answered, plan.scope, failed=failed)
-    refused = () if session.in_slices else refusals(session.mapping, plan.baseline, recorded)
+    late = [each for seq, each in zip(planned.seqs, recorded, strict=True) if seq not in early.recorded]
+    refused = refusals(session.mapping, plan.baseline, late)
     opened = conflicts.update(
         state, tables, binding, run_id, [*plan.conflicts, *refused, *early.found.values()], plan.scope, at
     )
-    if not session.in_slices:
-        owed += intend_answers(session, recorded, run_id)
+    owed += intend_answers(session, late, run_id)
     in_the_plans_order = dict(zip(planned.positions, recorded, strict=True))
     return Applied(
         tuple(in_the_plans_order[each] for each in range(len(recorded))),

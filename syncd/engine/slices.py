@@ -9,10 +9,10 @@ outcome, the conflict with all three values, and the intent to put the value bac
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import groupby
 
 import polars as pl
 
@@ -22,7 +22,8 @@ from syncd.diff.readback import why_no_answer
 from syncd.engine.owed import Owed, is_nameless
 from syncd.engine.session import Session
 from syncd.engine.steps import Step, reached
-from syncd.model import Action, Change, Conflict, Direction, Plan, Scope
+from syncd.errors import DatabaseUnavailable
+from syncd.model import APPROVAL, FLAG, Change, Conflict, Direction, Plan, Scope
 from syncd.model.capabilities import BulkValues
 from syncd.model.kinds import dumps, to_json
 from syncd.model.result import Result, Status
@@ -31,13 +32,16 @@ from syncd.pipelining import batches
 from syncd.store import baseline, changes, conflicts
 from syncd.store.changes import Outcome
 
+MOST_ROUNDS = 10
+"""How often it is tried to put back what somebody has put in place of what was put back."""
+
 NOTHING_ELSE = Scope(everything=False)
 """Of a slice alone: it says nothing of any other conflict."""
 
 
 @dataclass(frozen=True)
 class Intended:
-    """A change of the plan, its number in the log, and whether it may still be written."""
+    """A change of the plan, its number in the log, and whether it may be written: its label is still there."""
 
     seq: int
     change: Change
@@ -63,24 +67,35 @@ class Early:
 def order_of_writing(session: Session, planned: Sequence[Change]) -> list[int]:
     """The positions of the changes in the order in which they are recorded: that of the plan, or as slices need it.
 
-    Entries of the log are finished in order of ``seq``. So what goes to FiftyOne comes first, and labels without an id
-    last: their entries wait for the id. In between, equal values come together where a call writes but one.
+    Entries of the log are finished in order of ``seq``. So what goes to the store comes first, each annotation with all
+    that is changed of it: what is agreed of it is then recorded at once. What is for FiftyOne alone follows, and labels
+    without an id are last: their entries wait for the id. Annotations that get equal values come together where a call
+    of the store writes but one.
     """
     if not session.in_slices:
         return list(range(len(planned)))
     same = session.database.capabilities.bulk_values is BulkValues.SAME
+    first: dict[str | None, tuple[str, int]] = {}
+    for position, change in enumerate(planned):
+        if change.direction is Direction.TO_DATABASE and not is_nameless(change):
+            value = dumps([change.field, to_json(change.new), to_json(change.old)]) if same else ""
+            first.setdefault(change.annotation_id, (value, position))
 
-    def key(position: int) -> tuple[int, str, str, str]:
+    def key(position: int) -> tuple[int, tuple[str, int], bool, int]:
         change = planned[position]
-        if change.direction is not Direction.TO_DATABASE:
-            return (0, "", "", "")
         if is_nameless(change):
-            return (3, "", "", "")
-        if same and change.action is Action.UPDATE:
-            return (1, str(change.field), dumps(to_json(change.new)), dumps(to_json(change.old)))
-        return (1 if change.action is Action.UPDATE else 2, "", "", "")
+            return 2, ("", 0), False, position
+        if change.annotation_id in first and not _is_note(change):
+            # What is agreed without a change first: the baseline of the annotation has it already.
+            return 0, first[change.annotation_id], change.direction is not None, position
+        return 1, ("", 0), False, position
 
     return sorted(range(len(planned)), key=key)
+
+
+def _is_note(change: Change) -> bool:
+    """Whether an entry changes nothing and agrees nothing, but goes with what the run records last."""
+    return change.direction is None and change.field in (FLAG, APPROVAL)
 
 
 def write_in_slices(
@@ -91,36 +106,66 @@ def write_in_slices(
     judged: Callable[[Change], Recorded],
     progress: Callable[[str], None],
 ) -> Early:
-    """Records what is known already (``judged``), then writes and records the changes to the store, slice by slice."""
+    """Writes and records the changes to the store, slice by slice, with what is changed of the same annotations.
+
+    ``intended`` are in the order of :func:`order_of_writing`. ``judged`` knows what became of the changes to FiftyOne,
+    which was written before.
+    """
     early = Early()
     recorder = _Recorder(session, plan, run_id, early)
     homeward = [each for each in intended if each.change.direction is Direction.TO_DATABASE]
-    recorder.outstanding = Counter(each.change.annotation_id for each in homeward)
-    others = [each for each in intended if each.change.direction is not Direction.TO_DATABASE]
-    if others:
-        recorder.record([(each, judged(each.change)) for each in others])
-    for number, piece in enumerate(batches(homeward, session.database.capabilities.slice_size)):
+    about = {each.change.annotation_id for each in homeward} - {None}
+    belong = [
+        each
+        for each in intended
+        if is_nameless(each.change) or (each.change.annotation_id in about and not _is_note(each.change))
+    ]
+    for number, piece in enumerate(_pieces(belong, session.database.capabilities.slice_size)):
         if number:
             progress("applying")
-        written = _write(session, piece)
+        written = _write(session, piece, judged)
         reached(Step.SLICE_WRITTEN)
-        recorder.outstanding.subtract(each.change.annotation_id for each in piece)
         recorder.record(written)
         reached(Step.SLICE_RECORDED)
         recorder.put_back()
     return early
 
 
-def _write(session: Session, piece: Sequence[Intended]) -> list[tuple[Intended, Recorded]]:
+def _pieces(belong: Sequence[Intended], size: int) -> Iterator[list[Intended]]:
+    """Pieces with at most ``size`` changes to the store; those of an annotation stay together where they can."""
+    piece: list[Intended] = []
+    number = 0
+    for _, block in groupby(belong, lambda each: each.change.annotation_id or each.seq):
+        changes_of_one = list(block)
+        if number + sum(map(_is_homeward, changes_of_one)) > size and piece:
+            yield piece
+            piece, number = [], 0
+        for each in changes_of_one:
+            if number + _is_homeward(each) > size:
+                yield piece
+                piece, number = [], 0
+            piece.append(each)
+            number += _is_homeward(each)
+    if piece:
+        yield piece
+
+
+def _is_homeward(intended: Intended) -> bool:
+    return intended.change.direction is Direction.TO_DATABASE
+
+
+def _write(
+    session: Session, piece: Sequence[Intended], judged: Callable[[Change], Recorded]
+) -> list[tuple[Intended, Recorded]]:
     """Writes one slice, with the lock in hand; what may not be written any more is superseded."""
     judge = partial(why_no_answer, session.mapping.in_database, session.vocabulary)
     session.make_sure_of_lock()
-    ready = [each for each in piece if each.may]
+    ready = [each for each in piece if each.may and each.change.direction is Direction.TO_DATABASE]
     ids = _new_ids(session, [each for each in ready if is_nameless(each.change)])
     named = [replace(each.change, annotation_id=ids.get(each.seq, each.change.annotation_id)) for each in ready]
     results = session.database.write(named, judge) if named else []
     outcomes = {each.seq: _judged(session, each, result) for each, result in zip(ready, results, strict=True)}
-    return [(each, outcomes.get(each.seq) or Recorded(each.change, Status.SUPERSEDED)) for each in piece]
+    return [(each, outcomes.get(each.seq) or judged(each.change)) for each in piece]
 
 
 def _judged(session: Session, intended: Intended, result: Result) -> Recorded:
@@ -143,16 +188,12 @@ def _new_ids(session: Session, nameless: Sequence[Intended]) -> dict[int, str]:
 
 @dataclass
 class _Recorder:
-    """Records outcomes, each with the baseline, conflicts and further intents that follow from it.
-
-    ``outstanding`` counts what later slices still write of each annotation: until then nothing is agreed of it.
-    """
+    """Records outcomes, each with the baseline, conflicts and further intents that follow from it."""
 
     session: Session
     plan: Plan
     run_id: str
     early: Early
-    outstanding: Counter[str | None] = field(default_factory=Counter)
     _so_far: dict[str | None, list[Recorded]] = field(default_factory=dict)
 
     def record(self, written: Sequence[tuple[Intended, Recorded]]) -> None:
@@ -176,18 +217,16 @@ class _Recorder:
         state.commit()
 
     def _save(self, made: Sequence[Recorded]) -> None:
-        """Stores what is agreed of annotations of which nothing more is to be written."""
+        """Stores what is agreed of these annotations, by all that is recorded of them so far."""
         session, known = self.session, self.plan.baseline
         for each in made:
             self._so_far.setdefault(each.change.annotation_id, []).append(each)
-        ready = [name for name in self._so_far if name is not None and not self.outstanding[name]]
-        if not ready:
-            return
-        about = [each for name in ready for each in self._so_far.pop(name)]
-        rows = next_baseline(session.mapping, known.filter(pl.col("annotation_id").is_in(ready)), about)
+        ids = {name for each in made if (name := each.change.annotation_id) is not None}
+        about = [each for name in ids for each in self._so_far[name]]
+        rows = next_baseline(session.mapping, known.filter(pl.col("annotation_id").is_in(list(ids))), about)
         baseline.save(session.state, session.tables, session.mapping, rows)
         baseline.drop(session.state, session.tables, self.plan.binding, forgotten((), about, known))
-        self.early.saved.update(ready)
+        self.early.saved |= ids
 
     def _open(self, made: Sequence[Recorded]) -> None:
         """Opens the conflicts that follow, and intends to put back what was displaced."""
@@ -230,11 +269,20 @@ def put_back(session: Session, run_id: str, known: pl.DataFrame, owed: list[Owed
     """Puts back what was displaced, and gives the entries of ``owed`` their results.
 
     Each time somebody may have been there first once more: what that displaced is put back too, and is in what is
-    returned. The intents are committed; their entries in the log stay pending.
+    returned. The intents are committed; their entries in the log stay pending. ``DatabaseUnavailable`` where somebody
+    is there first each time: the next run goes on with it.
     """
     total = Followed()
+    rounds = 0
     waiting = [at for at, each in enumerate(owed) if each.is_put_back and each.result is None]
     while waiting:
+        rounds += 1
+        if rounds > MOST_ROUNDS:
+            raise DatabaseUnavailable(
+                f"Annotation {owed[waiting[0]].change.annotation_id} is edited by somebody else each time that a value "
+                "of theirs is put back.",
+                remedy="Find out which program writes it without end; the next run goes on from here.",
+            )
         more = Followed()
         for piece in batches(waiting, session.database.capabilities.slice_size):
             done = write_back(session, [owed[at] for at in piece])
@@ -254,7 +302,8 @@ def put_back(session: Session, run_id: str, known: pl.DataFrame, owed: list[Owed
 def write_back(session: Session, owed: Sequence[Owed]) -> list[Owed]:
     """Writes one slice of put-backs, with the lock in hand."""
     session.make_sure_of_lock()
-    results = session.database.write([each.change for each in owed])
+    judge = partial(why_no_answer, session.mapping.in_database, session.vocabulary)
+    results = session.database.write([each.change for each in owed], judge)
     return [
         replace(each, status=now.status, result=now.result)
         for each, now in zip(owed, (_as_put_back(session, result) for result in results), strict=True)

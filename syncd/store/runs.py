@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 import sqlalchemy as sa
@@ -125,9 +125,10 @@ def first(connection: Connection, tables: Tables, binding: str) -> str | None:
 def began(connection: Connection, tables: Tables, run_ids: Collection[str]) -> datetime:
     """When the first of these runs began."""
     table = tables.run
-    chosen = sa.select(sa.func.min(table.c.started_at)).where(table.c.id.in_(run_ids))
+    chosen = sa.select(table.c.started_at).where(table.c.id.in_(run_ids)).order_by(table.c.started_at).limit(1)
     found: datetime = connection.execute(chosen).scalar_one()
-    return found
+    # SQLite keeps no time zone.
+    return found if found.tzinfo is not None else found.replace(tzinfo=timezone.utc)
 
 
 def mode(connection: Connection, tables: Tables, run_id: str) -> str | None:

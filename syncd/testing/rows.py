@@ -235,7 +235,9 @@ class MemoryRows:
     def _told(self, change: Change, since: datetime) -> Result | None:
         if not self.capabilities.history:
             return None
-        made, altered, _ = self._made(change, self._given(change), None)
+        given = self._given(change)
+        made, _, _ = self._made(change, given, None)
+        altered = frozenset(name for name in given if not same_content(self.mapping, name, made[name], given[name]))
         meant = replace(change, new=made[str(change.field)]) if change.field in made else change
         found = next(
             (each for each in self.past.of(str(change.annotation_id)) if each.ours and each.is_of(meant)), None

@@ -209,9 +209,8 @@ def test_a_drawn_label_becomes_a_region_and_a_removed_region_a_removed_label(lab
     assert "r1b" not in lab.labels()
     assert lab.labels() == lab.there()
     items = [item for task in lab.tasks() for each in task["annotations"] for item in each["result"]]
-    [drawn] = [each for each in items if each["value"]["x"] == 50 and each["from_name"] == "label"]
+    [drawn] = [each for each in items if each["value"]["y"] == 50 and each["from_name"] == "label"]
     assert drawn["value"]["width"] == 25
-    assert [
-        each["value"]["number"] for each in items if each["id"] == drawn["id"] and each["from_name"] == "depth"
-    ] == [7.5]
+    beside = [each for each in items if each["id"] == drawn["id"] and each["from_name"] == "depth"]
+    assert [each["value"]["number"] for each in beside] == [7.5]
     assert lab.reconcile(0, "--full")["applied"] == {"to_database": 0, "to_fiftyone": 0}

@@ -170,6 +170,10 @@ def test_a_new_user_brings_a_tator_project_into_fiftyone_and_keeps_both_in_agree
     assert lab.now(rows[0]).attributes["Label"] == "Copepoda"
     assert lab.labels()[str(rows[0].elemental_id)] == "Copepoda"
 
+    found = lab.syncd("doctor", "plankton")
+    told = {each["check"]: each["status"] for each in found["findings"]}
+    assert "fault" not in told.values()
+    assert told["Store answers"] == told["Store: search by time"] == told["Vocabulary"] == "ok"
     agreed = lab.syncd("verify", "plankton")
     assert agreed is not None
     lab.syncd("report", "--format", "json", code=0)

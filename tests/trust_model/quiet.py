@@ -298,14 +298,16 @@ def check_replay(read: Books, first: dict[str, dict[str, Any]]) -> None:
     What both sides were found to hold equally at their first meeting is agreed without a change, and is not logged.
     Of a change to both sides (an alias, a tag) of which one half came too late, the other half is not agreed; the run
     that wrote this one may have died, and a later run have taken up the other. Where an undo gave each side a value of
-    its own back, nothing is agreed. What the database has answered is agreed, whether or not FiftyOne's label was
-    edited again before it could be given it.
+    its own back, nothing is agreed; nor where a write had displaced somebody's value, which was put back. What the
+    database has answered is agreed, whether or not FiftyOne's label was edited again before it could be given it.
     """
     plain = [each for each in read.log if each["reason"] != Reason.ANSWERED]
     halves = {
         (each["run_id"], each["annotation_id"], each["field"]) for each in plain if each["status"] != Status.APPLIED
     }
     halves.update(_left_alone(plain), _apart(plain))
+    overtaken = [each for each in plain if each["reason"] == Reason.OVERTAKEN]
+    halves.update((each["run_id"], each["annotation_id"], name) for each in overtaken for name in (each["field"], None))
     replayed = {annotation_id: dict(fields) for annotation_id, fields in first.items()}
     for entry in read.log:
         annotation_id, name = entry["annotation_id"], entry["field"]
@@ -386,6 +388,8 @@ def check_log(read: Books, session: Session) -> None:
             each["reason"] == Reason.ANSWERED,
         )
         for each in read.applied
+        # What goes back may be displaced, and go back, once more.
+        if each["reason"] != Reason.OVERTAKEN
     )
     twice = [each for each in starts if each[1] is not None]
     assert len(twice) == len(set(twice)), "one run logged a change twice"

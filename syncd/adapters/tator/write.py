@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from syncd.adapters.tator.annotations import Annotations
 from syncd.adapters.tator.edits import Edit, holds, holds_all, predecessor
 from syncd.adapters.tator.frames import Raw, stamps
 from syncd.adapters.tator.mend import harm_of, mend
 from syncd.adapters.tator.update import Updater
-from syncd.adapters.tator.whole import Whole
 from syncd.adapters.tator.work import Hands, Work, id_of
 from syncd.model import MEDIA_FIELD, Action, Change
 from syncd.model.result import Judge, Result
@@ -26,7 +26,7 @@ class Writer:
 
     def __init__(self, hands: Hands) -> None:
         self._hands, self._framer = hands, hands.framer
-        self._updater, self._whole = Updater(hands), Whole(hands)
+        self._updater, self._annotations = Updater(hands), Annotations(hands)
 
     def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
         """Carries out the changes; one result per change, in order."""
@@ -35,9 +35,9 @@ class Writer:
             self._hands.read_again(work, [id_of(changes[each]) for each in positions])
             updates = [each for each in positions if changes[each].action is Action.UPDATE]
             self._updater.update(work, [each for each in updates if changes[each].field != MEDIA_FIELD])
-            self._whole.move(work, [each for each in updates if changes[each].field == MEDIA_FIELD])
-            self._whole.delete(work, [each for each in positions if changes[each].action is Action.DELETE])
-            self._whole.insert(work, [each for each in positions if changes[each].action is Action.INSERT])
+            self._annotations.move(work, [each for each in updates if changes[each].field == MEDIA_FIELD])
+            self._annotations.delete(work, [each for each in positions if changes[each].action is Action.DELETE])
+            self._annotations.insert(work, [each for each in positions if changes[each].action is Action.INSERT])
         return [self._hands.result(work, position) for position in range(len(changes))]
 
     def find(self, changes: Sequence[Change], since: datetime) -> list[Result | None]:
@@ -63,7 +63,7 @@ class Writer:
             if not self._made(change, before, ours):
                 continue
             if change.action is Action.DELETE:
-                self._whole.judge_deleted(work, position, history, ours)
+                self._annotations.judge_deleted(work, position, history, ours)
             elif change.field in (None, MEDIA_FIELD) or before is None:
                 outcome.matched = True
                 if before is not None and change.field == MEDIA_FIELD:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from syncd.engine import read
+from syncd.testing import SERVER
 from trust import many, tried
 from trust_model.machine import TrustMachine
 from trust_model.memory import MemorySides, Servers
@@ -41,6 +43,13 @@ class TwoDatabases(MemoryMachine):
         return MemorySides(self.servers, apart=True)
 
 
+class Server(MemoryMachine):
+    """Rows on a server without transactions, which shows afterwards what a write displaced; two to a slice."""
+
+    def make_sides(self) -> Sides:
+        return MemorySides(self.servers, server=replace(SERVER, slice_size=2))
+
+
 class Restored(RestoringMachine, MemoryMachine):
     """Sides that are restored from backups in between: its stories are long, and told in full only."""
 
@@ -48,7 +57,7 @@ class Restored(RestoringMachine, MemoryMachine):
         return MemorySides(self.servers, apart=False)
 
 
-MACHINES: list[type[TrustMachine]] = [OneDatabase, TwoDatabases] + [Restored] * many(0, 1)
+MACHINES: list[type[TrustMachine]] = [OneDatabase, TwoDatabases, Server] + [Restored] * many(0, 1)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -20,7 +20,7 @@ INSERTS = 500
 """The server's own limit."""
 
 
-class Whole:
+class Annotations:
     """Inserts, deletes and moves."""
 
     def __init__(self, hands: Hands) -> None:
