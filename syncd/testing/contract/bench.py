@@ -66,6 +66,9 @@ class Bench(ABC):
     bulk: bool = True
     """Whether it writes thousands of changes at a time, rather than one by one."""
 
+    unique_ids: bool = False
+    """Whether the system itself gives each annotation one id that no other has."""
+
     # People
 
     @abstractmethod
