@@ -73,9 +73,6 @@ class Bench(ABC):
     clock_step: timedelta = timedelta(0)
     """How far its clock may be behind the time of what was written just now: some tell whole seconds."""
 
-    unique_ids: bool = False
-    """Whether the system itself gives each annotation one id that no other has."""
-
     # People
 
     @abstractmethod
