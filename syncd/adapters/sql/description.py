@@ -55,6 +55,9 @@ def _facts(table: TableInfo, name: str) -> FieldFacts:
     )
 
 
+_FLOATS = "Map four columns of floats or decimals: x, y, width and height, relative to the image."
+
+
 def _box_faults(table: TableInfo) -> Iterator[Fault]:
     columns = table.mapping.fields.get(BOX, ())
     wrong = [each for each in columns if table.column(each).kind not in (Kind.FLOAT, Kind.DECIMAL)]
@@ -62,7 +65,7 @@ def _box_faults(table: TableInfo) -> Iterator[Fault]:
         types = ", ".join(f"{each!r} ({table.column(each).type_name})" for each in wrong)
         yield (
             f"columns.box: {types} of {table.mapping.table} cannot hold the fractions that a box is made of.",
-            "Map four columns of floats or decimals: x, y, width and height, relative to the image.",
+            f"{_FLOATS} Of whole pixels write `columns.box: {{columns: [{', '.join(columns)}], unit: pixels, size: [W, H]}}`.",
         )
 
 
