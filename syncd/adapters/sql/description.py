@@ -65,7 +65,7 @@ def _box_faults(table: TableInfo) -> Iterator[Fault]:
         types = ", ".join(f"{each!r} ({table.column(each).type_name})" for each in wrong)
         yield (
             f"columns.box: {types} of {table.mapping.table} cannot hold the fractions that a box is made of.",
-            f"{_FLOATS} Of whole pixels write `columns.box: {{columns: [{', '.join(columns)}], unit: pixels, size: [W, H]}}`.",
+            f"{_FLOATS} Of pixels: `columns.box: {{columns: [{', '.join(columns)}], unit: pixels, size: [W, H]}}`.",
         )
 
 
