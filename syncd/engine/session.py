@@ -209,7 +209,7 @@ def session_on(
         is_crops = dataset.crops and not binding.ingest.crops
         if is_crops or any(each.path for each in binding.attributes.values()):
             declared = {name: KINDS.get(each) for name, each in dataset.attributes.items()}
-            described = store.describe(crops=dataset.crops, declared=declared)
+            described = store.describe(crops=dataset.crops or binding.ingest.crops, declared=declared)
         mapping, labels = build_mapping(binding, described, dataset)
         session = Session(
             mapping=mapping,

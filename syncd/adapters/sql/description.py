@@ -55,6 +55,9 @@ def _facts(table: TableInfo, name: str) -> FieldFacts:
     )
 
 
+_FLOATS = "Map four columns of floats or decimals: x, y, width and height, relative to the image."
+
+
 def _box_faults(table: TableInfo) -> Iterator[Fault]:
     columns = table.mapping.fields.get(BOX, ())
     wrong = [each for each in columns if table.column(each).kind not in (Kind.FLOAT, Kind.DECIMAL)]
@@ -62,7 +65,7 @@ def _box_faults(table: TableInfo) -> Iterator[Fault]:
         types = ", ".join(f"{each!r} ({table.column(each).type_name})" for each in wrong)
         yield (
             f"columns.box: {types} of {table.mapping.table} cannot hold the fractions that a box is made of.",
-            "Map four columns of floats or decimals: x, y, width and height, relative to the image.",
+            f"{_FLOATS} Of pixels: `columns.box: {{columns: [{', '.join(columns)}], unit: pixels, size: [W, H]}}`.",
         )
 
 
@@ -85,10 +88,10 @@ def name_beside_key(binding: BindingConfig, keys: Reference | None, column: str)
         return "Map a column that holds the name of the class in `columns.label`."
     terms = binding.vocabulary
     name = terms.column if isinstance(terms, VocabularyTable) else "NAME"
+    lookup = f"{{table: {keys.table}, key: {keys.column}, value: {name}}}"
     return (
-        f"Read the name beside the key, and nothing of it is written: `read: SELECT a.*, k.{name} AS label_name FROM "
-        f"{binding.table} a JOIN {keys.table} k ON k.{keys.column} = a.{column}`, `columns.label: label_name`, "
-        "`directions.label: to_fiftyone` and `policy.on_new: quarantine`. Or map a column that holds the name."
+        f"Have the name looked up: `columns.label: {{column: {column}, lookup: {lookup}}}`. Or map a column that holds "
+        "the name."
     )
 
 
