@@ -2,7 +2,8 @@
 
     SyncdError                  exit 1; a sentence for the user, never a traceback
     ├── ConfigError             exit 2; the configuration or the command line is wrong
-    │   └── UnknownFilter       what is filtered by names nothing
+    │   ├── UnknownFilter       what is filtered by names nothing
+    │   └── NotForStore         a command about tables, where the annotations are in another store
     ├── ConnectionFailed        a server does not answer or refuses us
     │   ├── DatabaseUnavailable
     │   │   └── RightMissing    the SQL server denies a right to syncd's role
@@ -51,12 +52,16 @@ class UnknownFilter(ConfigError):
         self.option = option
 
 
+class NotForStore(ConfigError):
+    """A command works on tables of the lab's database, and the binding's annotations are in another store."""
+
+
 class ConnectionFailed(SyncdError):
     """A server does not answer or refuses us."""
 
 
 class DatabaseUnavailable(ConnectionFailed):
-    """The SQL server does not answer or refuses us."""
+    """The SQL server, or the store of the annotations, does not answer or refuses us."""
 
 
 class RightMissing(DatabaseUnavailable):

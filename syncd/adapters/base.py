@@ -1,19 +1,37 @@
 """The Protocols that a side implements. Adapters read and write; they decide nothing.
 
-A new system implements :class:`RowStore` (or :class:`LabelStore`, if its labels live in samples) and passes the
-contract tests of ``syncd.testing.contract``.
+A new store of annotations (a table, an annotation server) implements :class:`RowStore`, says what it can do
+(:class:`~syncd.model.capabilities.Capabilities`), is opened by a :class:`StoreFactory` that an entry point of the group
+``syncd.adapters`` names (:mod:`syncd.adapters.plugged`), and passes the contract tests of ``syncd.testing.contract``.
+:class:`LabelStore` is the side whose labels live in samples: FiftyOne.
+
+syncd's own tables (log, baseline, conflicts, locks) are never an adapter's affair.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
-from syncd.model import Change, Mark, Origin, Side, Snapshot, TagEdit
+from syncd.model import Change, Mapping, Mark, Origin, Side, Snapshot, TagEdit
+from syncd.model.capabilities import Capabilities
 from syncd.model.result import Judge, Result, Written
+from syncd.model.store import StoreDescription
+from syncd.model.vocabulary import Term
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from sqlalchemy import Connection
+
+    from syncd.adapters.sql.arrow import ArrowReader
+    from syncd.adapters.sql.limits import Limits
+    from syncd.config import BindingConfig, Config
 
 
 class Sink(Protocol):
@@ -59,7 +77,10 @@ class Adapter(Protocol):
         ...
 
     def now(self) -> datetime:
-        """The server's clock, UTC."""
+        """The server's clock, UTC: where the next :meth:`read_since` may begin, and nothing else.
+
+        It may be coarse (whole seconds, rounded down). What syncd records has the time of its own tables.
+        """
         ...
 
     def read_all(self) -> Snapshot:
@@ -71,7 +92,10 @@ class Adapter(Protocol):
         ...
 
     def read_since(self, since: datetime) -> Snapshot:
-        """Reads annotations stamped at or after ``since`` (and what must be read along with them); never complete."""
+        """Reads annotations stamped at or after ``since`` (and what must be read along with them); never complete.
+
+        Where the side tells of deletions too, they are in :attr:`Snapshot.deleted`.
+        """
         ...
 
     def count_since(self, since: datetime, at_most: int) -> int:
@@ -139,15 +163,31 @@ class LabelStore(Adapter, Protocol):
 
 
 class RowStore(Adapter, Protocol):
-    """A side whose annotations are rows with ids of their own."""
+    """The side whose annotations have ids of their own: the table, or the annotation server, that is the authority.
+
+    Ids are the same for as long as an annotation exists, whatever is edited. An error of :mod:`syncd.errors` may be
+    raised anywhere; a store that is not reached raises ``DatabaseUnavailable``.
+    """
 
     @property
-    def stamped(self) -> bool:
-        """Whether rows have the time of their last change; without it there is no incremental read."""
+    def capabilities(self) -> Capabilities:
+        """What the store can do. The same for as long as the store is open."""
         ...
 
     def origin(self, *, count_rows: bool = True) -> Origin:
-        """As of any adapter; counting the rows may be left out."""
+        """Which store it is, and its number of annotations, which may be left out.
+
+        ``identity`` names everything that makes it this store and no other (server, project, version, type; table):
+        where it changes, nothing that was agreed is taken for deleted.
+        """
+        ...
+
+    def read_all_to(self, sink: Sink) -> datetime:
+        """Reads like any adapter. Where the store has no transactions, this need not be one moment.
+
+        An annotation may then be missing or twice (the later one wins: ``sink.clear()`` and begin anew, or leave the
+        earlier out). Whatever is missing is asked for by :meth:`read_ids` before it counts as deleted.
+        """
         ...
 
     def rules(self) -> str | None:
@@ -155,36 +195,156 @@ class RowStore(Adapter, Protocol):
         ...
 
     def writable(self, field: str) -> bool:
-        """Whether the field's columns can be written at all, whatever its direction."""
+        """Whether the field can be written at all, whatever its direction."""
         ...
 
     def values_taken(self) -> dict[str, tuple[frozenset[str], str]]:
-        """The values that columns accept and no others, by field, each with what ensures that; as they are now."""
+        """The values that fields accept and no others, by field, each with what ensures that; as they are now."""
         ...
 
     def read_committed(self, ids: Collection[str]) -> Snapshot:
-        """Reads like :meth:`read_ids`, but committed rows only, whatever this transaction wrote; may be much faster."""
+        """Reads like :meth:`read_ids`, but committed rows only, whatever this transaction wrote; may be much faster.
+
+        A store without transactions of its own does the same as :meth:`read_ids`.
+        """
         ...
 
     def written_ids(self, ids: Collection[str]) -> Written:
-        """Which of these ids, read and not found, the written table has all the same; only committed rows count.
+        """Which of these ids, read and not found, the store has all the same (a view hides them, say).
 
-        A table that is read itself has none of them.
+        A store that is read as it is written has none of them. Only committed rows count.
         """
         ...
 
     def not_given_yet(self, ids: Collection[str]) -> frozenset[str]:
-        """Which of these ids, which no row has, their owner will still give to some other row."""
+        """Which of these ids, which no annotation has, the store will still give to some other one."""
         ...
 
     def signature(self, actor: str | None) -> str | None:
-        """What the column of editors holds after a change by this actor; ``None`` if there is no such column."""
+        """Who the store says has made a change that syncd writes for this actor; ``None`` if it does not say."""
+        ...
+
+    def new_ids(self, count: int) -> list[str] | None:
+        """So many ids for annotations to be inserted, known before they are written; ``None``: the store gives them.
+
+        Without transactions ids should be known: they are logged first, so that an insert whose answer was lost is
+        found by its id. Nothing is written by this.
+        """
         ...
 
     def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
-        """Writes like any adapter; a row that is inserted without an annotation id gets one from the owner of ids.
+        """Carries out at most ``capabilities.slice_size`` changes, none of which depends on another of them.
+
+        Each is a compare-and-set: ``change.old`` is what the field (a delete: every mapped field) held when it was
+        read, and where it holds something else now nothing is written and ``matched`` is False. ``after`` is what was
+        read back. ``matched`` says what is known of the write itself, whatever somebody made of it since.
+
+        An insert that has no annotation id gets one from the store; one whose id is there already is not matched, and
+        an insert with the id of an annotation that was deleted brings that back. ``change.media`` names its image.
 
         ``judge`` is called for each value that reads back differently than it was written. If it says that this is no
-        answer, the change is undone and refused. Without ``judge``, no value is questioned.
+        answer, the change is undone and refused; where a store cannot undo (no transactions), it is put back by a write
+        of its own. Without ``judge``, no value is questioned.
+
+        A refused value costs its own change and no other. An answer that was lost is never asked for by writing again:
+        the error is raised, and :meth:`find_writes` tells later. Where :attr:`Guard.PROVABLE` is declared, what a
+        write displaced is in the result (``matched`` is True then).
         """
+        ...
+
+    def find_writes(self, changes: Sequence[Change], since: datetime) -> list[Result | None]:
+        """What became of writes that may or may not have been made: what the store's history says of each, in order.
+
+        Asked after a crash, of changes that were meant to be written at ``since`` (by the clock of syncd's own tables:
+        allow for the difference of clocks) or later. A :class:`Result` as :meth:`write` would have returned it, had its
+        answer arrived (also what it displaced): the history has a write of ours since then with the new value, even if
+        somebody has edited it again. ``None``: no such write is known; the value that is there then decides.
+
+        A store without ``history`` returns ``None`` for each, except for what it can tell in another way.
+        """
+        ...
+
+
+class Verdict(str, Enum):
+    """What a probe of a store found."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One thing that `syncd doctor` has a store look at, without a trace in its data.
+
+    ``subject`` is what was looked at (``token``, ``attribute 'Label'``), ``said`` what was found, ``remedy`` what to do
+    about it, where it is not as it should be.
+    """
+
+    subject: str
+    verdict: Verdict
+    said: str
+    remedy: str | None = None
+
+
+class OpenStore(Protocol):
+    """A store that answers, for one binding."""
+
+    def describe(self, *, crops: bool) -> StoreDescription:
+        """The store's part of the mapping, as it is now.
+
+        ``crops``: each sample is cut from the box of one annotation, and tied to it by the annotation's id; the box is
+        then no field.
+        """
+        ...
+
+    def rows(self, mapping: Mapping) -> RowStore:
+        """The adapter for the mapping that was made of the description (:attr:`Mapping.in_database`)."""
+        ...
+
+    def terms(self) -> tuple[Term, ...] | None:
+        """The store's own terms (its taxonomy, the choices of the label's attribute); ``None``: it has none.
+
+        They are the vocabulary where the configuration names no other.
+        """
+        ...
+
+    def count_labels(self) -> dict[str, int]:
+        """Annotations per label, at best counted by the store; those without a label are left out."""
+        ...
+
+    def probes(self) -> Iterable[Probe]:
+        """What `syncd doctor` is to look at; each is asked for when the one before has been shown."""
+        ...
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a factory gets. ``binding.store`` is the section of its own model, checked.
+
+    The others are for a store that is an SQL database, and for nobody else: ``lab`` is the connection to
+    ``database.url``, ``state`` that to syncd's own tables (the same one where ``state.url`` is not set), and ``arrow``
+    reads the latter as columns, where they are in PostgreSQL.
+    """
+
+    config: Config
+    binding: BindingConfig
+    limits: Limits
+    lab: Connection | None = None
+    state: Connection | None = None
+    arrow: ArrowReader | None = None
+
+
+class StoreFactory(Protocol):
+    """Opens stores of one kind. An entry point of the group ``syncd.adapters`` names it by its kind."""
+
+    section: type[BaseModel] | None
+    """The model of ``bindings[].store`` for this kind, ``kind`` included; a subclass of ``syncd.config.kinds.Section``.
+    ``None``: there is no such section (SQL)."""
+
+    title: str
+    """What people call it: ``Tator``."""
+
+    def open(self, opening: Opening) -> AbstractContextManager[OpenStore]:
+        """Connects; ``DatabaseUnavailable`` or a fault of the configuration where that fails."""
         ...

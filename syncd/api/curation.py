@@ -121,14 +121,10 @@ class Curation:
 
     def vocabulary(self) -> Vocabulary | None:
         """The terms that a label may be, as they are now; ``None`` where any label may be given."""
-        from syncd.adapters.connect import open_database
-        from syncd.vocabulary.load import load_vocabulary
+        from syncd.vocabulary.load import vocabulary_now
 
-        with self._call(), open_database(self._config.database.url.get_secret_value()) as connection:
-            try:
-                return load_vocabulary(self._settings, connection)
-            finally:
-                connection.engine.dispose()
+        with self._call():
+            return vocabulary_now(self._config, self._settings)
 
     def propose(self, term: str, *, parent: str | None = None, note: str | None = None) -> ProposalRow:
         """Proposes a term that the vocabulary does not have, as the actor, for a curator to answer."""

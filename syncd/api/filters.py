@@ -7,7 +7,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from syncd.adapters.connect import open_database
 from syncd.config import Config
 from syncd.config.nearest import did_you_mean
 from syncd.engine.state import State
@@ -19,7 +18,7 @@ from syncd.model.result import Status
 from syncd.report.selection import label_in
 from syncd.store import runs
 from syncd.store.conflicts import labels_in
-from syncd.vocabulary.load import load_vocabulary
+from syncd.vocabulary.load import vocabulary_now
 
 DIRECTIONS = (Direction.TO_DATABASE.value, Direction.TO_FIFTYONE.value)
 
@@ -121,12 +120,8 @@ def _labels(state: State) -> Iterable[str]:
 def _terms(settings: Config, names: Sequence[str]) -> frozenset[str]:
     """The terms of the bindings' vocabularies, and what else may stand for or beside one."""
     found: set[str] = set()
-    with open_database(settings.database.url.get_secret_value()) as connection:
-        try:
-            for binding in map(settings.binding, names):
-                vocabulary = load_vocabulary(binding, connection)
-                if vocabulary is not None:
-                    found |= {*vocabulary.names, *vocabulary.aliases}
-        finally:
-            connection.engine.dispose()
+    for binding in map(settings.binding, names):
+        vocabulary = vocabulary_now(settings, binding)
+        if vocabulary is not None:
+            found |= {*vocabulary.names, *vocabulary.aliases}
     return frozenset(found)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
-
-from sqlalchemy import Connection
 
 from syncd.actor import person
 from syncd.adapters.connect import open_database
@@ -17,8 +13,8 @@ from syncd.config import BindingConfig, Config
 from syncd.engine.state import State, open_state
 from syncd.errors import ConfigError
 from syncd.store import proposals
-from syncd.vocabulary.add import add_term
-from syncd.vocabulary.load import load_vocabulary
+from syncd.vocabulary.add import add_term, table_of_terms
+from syncd.vocabulary.load import vocabulary_now
 from syncd.vocabulary.schema import why_poison
 
 LONGEST = 200
@@ -69,8 +65,7 @@ def propose(config: Config, name: str, term: str, *, parent: str | None = None, 
     why = _why_no_term(term)
     if why is not None:
         raise ConfigError(f"{term[:LONGEST]!r} cannot be a term: {why}.", remedy="Propose another one.")
-    with _reading(config) as connection:
-        vocabulary = load_vocabulary(binding, connection)
+    vocabulary = vocabulary_now(config, binding)
     if vocabulary is None:
         raise ConfigError(
             f"{name!r} has no vocabulary, so that any label may be given.", remedy="Give it: nobody need accept it."
@@ -123,15 +118,18 @@ def reject(config: Config, number: int, *, note: str | None = None, only: str | 
 
 
 def _put(config: Config, binding: BindingConfig, term: str, parent: str | None) -> None:
-    with _reading(config) as connection:
-        vocabulary = load_vocabulary(binding, connection)
-        if vocabulary is not None and term in vocabulary.names:
-            return
-        if parent is not None and vocabulary is not None and parent not in vocabulary.names:
-            raise ConfigError(f"{parent!r}, under which it would stand, is no term.", remedy="Name one that is.")
-        connection.rollback()
-        add_term(binding, connection, term, parent)
-        connection.commit()
+    vocabulary = vocabulary_now(config, binding)
+    if vocabulary is not None and term in vocabulary.names:
+        return
+    if parent is not None and vocabulary is not None and parent not in vocabulary.names:
+        raise ConfigError(f"{parent!r}, under which it would stand, is no term.", remedy="Name one that is.")
+    table_of_terms(binding, term)
+    with open_database(config.database.url.get_secret_value()) as connection:
+        try:
+            add_term(binding, connection, term, parent)
+            connection.commit()
+        finally:
+            connection.engine.dispose()
 
 
 def _decided(state: State, found: ProposalRow, status: str, note: str | None) -> ProposalRow:
@@ -171,12 +169,3 @@ def _why_no_term(term: str) -> str | None:
     if len(term) > LONGEST:
         return f"it is longer than {LONGEST} characters"
     return why_poison(term)
-
-
-@contextmanager
-def _reading(config: Config) -> Iterator[Connection]:
-    with open_database(config.database.url.get_secret_value()) as connection:
-        try:
-            yield connection
-        finally:
-            connection.engine.dispose()

@@ -78,7 +78,7 @@ def why(config: Config, name: str, annotation_id: str) -> Why:
     binding = config.binding(name).name
     with open_session(config, binding) as session:
         state = State(session.state, session.tables)
-        status = status_of(state.connection, state.tables, binding, session.database.now())
+        status = status_of(state.connection, state.tables, binding, session.now())
         session.rest()
         attended = status.daemon is not None and status.daemon.alive
         daemon = config.daemon

@@ -26,6 +26,7 @@ from syncd.cli.common import (
 from syncd.cli.render.values import escape
 from syncd.config import Config
 from syncd.doctor.grants import as_text, grants
+from syncd.engine.session import require_table
 from syncd.errors import ConfigError
 from syncd.store.capture_install import Script, carry_out, plan_install, plan_remove
 from syncd.store.capture_target import Target, find_target
@@ -103,6 +104,7 @@ def grants_command(
 
 def _run(settings: Config, name: str, plan: Callable[[Connection, Tables, Target], Script], *, dry_run: bool) -> Script:
     binding = settings.binding(name)
+    require_table(binding, "Change capture")
     if settings.state.url is not None:
         raise ConfigError(
             "Change capture needs syncd's own tables in the database of the annotations; `state.url` names another.",

@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from syncd.adapters.connect import open_database
 from syncd.api.html import shown
 from syncd.cli.common import (
     BindingArgument,
@@ -32,7 +31,7 @@ from syncd.engine.vocabulary_fix import Fix, fix_plan
 from syncd.errors import ConfigError
 from syncd.model.run import RunMode
 from syncd.vocabulary.check import Checked, Stray, check_vocabulary, required
-from syncd.vocabulary.load import load_with_notes
+from syncd.vocabulary.load import loaded_now
 from syncd.vocabulary.push import Pushed, push_vocabulary
 from syncd.vocabulary.schema import LeftOut
 
@@ -102,11 +101,7 @@ def push(binding: BindingArgument, config: ConfigOption = None, json: JsonOption
     chosen = settings.binding(binding)
     with progress(binding, quiet=json) as phase:
         phase("reading the vocabulary")
-        with open_database(settings.database.url.get_secret_value()) as connection:
-            try:
-                loaded = required(chosen, load_with_notes(chosen, connection))
-            finally:
-                connection.engine.dispose()
+        loaded = required(chosen, loaded_now(settings, chosen))
         phase("writing the label schema")
         pushed = push_vocabulary(settings, chosen, loaded.vocabulary)
     if json:

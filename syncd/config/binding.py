@@ -8,7 +8,15 @@ from datetime import timedelta
 from typing import Annotated, ClassVar, Literal
 
 import pydantic
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    ValidationInfo,
+    WrapValidator,
+    model_validator,
+)
 
 from syncd.config.columns import (
     AttributeConfig,
@@ -50,6 +58,7 @@ from syncd.config.kinds import (
     unfit,
 )
 from syncd.config.names import is_select
+from syncd.config.store import StoreConfig, checked_section, without_table
 
 
 class IngestConfig(Section):
@@ -259,18 +268,20 @@ class DirectionsConfig(Section):
 
 
 class BindingConfig(Section):
-    """One label field of one dataset, and the table that is its authority.
+    """One label field of one dataset, and the table, or the `store`, that is its authority.
 
     `table` is written and `read_from` is read. Table names keep their case and may hold double quotes
     (`parse_table_name`); column names are taken exactly as they stand. `actor_attribute` is the label's attribute that
     names who edited it. `where` narrows the binding to some rows of the table, new ones included, and `insert` gives
-    columns of new rows that no field has. `sample_fields` are columns that become fields of the sample.
+    columns of new rows that no field has. `sample_fields` are columns that become fields of the sample. With a `store`,
+    `columns.label` and the attributes name attributes of the store's annotations, and nothing else is asked of a table.
     """
 
     name: BindingName
     dataset: DatasetName
     label_field: FieldName
     annotation_id: AttributeName = "annotation_id"
+    store: Annotated[StoreConfig | None, WrapValidator(lambda value, _, info: checked_section(value, info))] = None
     table: TableText
     read: ReadText | None = None
     columns: ColumnsConfig
@@ -293,6 +304,11 @@ class BindingConfig(Section):
     policy: PolicyConfig = PolicyConfig()
     brakes: BrakesConfig = BrakesConfig()
     embedding: BindingEmbeddingConfig | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_table(cls, value: object) -> object:
+        return without_table(value)
 
     @property
     def read_from(self) -> str:

@@ -238,7 +238,45 @@ def _repeated_labels(document: Document, binding: Path) -> Iterator[Problem]:
             seen.setdefault(label, path)
 
 
+def has_store(document: Document, binding: Path) -> bool:
+    """Whether the binding's annotations are in a store that is no table."""
+    return document.at((*binding, "store")) is not None
+
+
+def _databases(document: Document, bindings: list[Path]) -> Iterator[Problem]:
+    """Where annotations are in tables the lab's database is needed, and where they are not, one of syncd's own."""
+    stores = [path for path in bindings if has_store(document, path)]
+    if document.at(("database",)) is None and (len(stores) < len(bindings) or not bindings):
+        is_there = "database" in _mapping(document)
+        what = "a database URL, such as postgresql+psycopg2://user@host/name" if is_there else "a mapping with url"
+        yield Problem(("database", "url") if is_there else ("database",), "nothing", what)
+    if stores and document.at(("state", "url")) is None:
+        expected = "a database for syncd's own tables, which cannot be kept in a store"
+        yield Problem(("state", "url"), "nothing", expected, f"{format_place(stores[0])} has a store")
+
+
+OWN = ("id", "box", "media", "updated_at", "updated_by")
+"""Keys of ``columns`` for which a store has something of its own."""
+
+
+def _store(document: Document, binding: Path) -> Iterator[Problem]:
+    """What is not given where the annotations are in a store that is no table."""
+    if not has_store(document, binding):
+        return
+    given, columns = _mapping(document, *binding), _mapping(document, *binding, "columns")
+    for place in [(*binding, key) for key in ("table", "read") if key in given]:
+        yield Problem(place, document.show(place), "no table beside a store", "leave one of the two out")
+    for place in [(*binding, "columns", key) for key in OWN if key in columns]:
+        yield Problem(place, document.show(place), "no such column beside a store", "it has its own: leave it out")
+    place = (*binding, "vocabulary", "table")
+    if "table" in _mapping(document, *binding, "vocabulary"):
+        hint = "left out, the vocabulary is the store's own, if it has one"
+        yield Problem(place, document.show(place), "classes or a file beside a store", hint)
+
+
 def _latest(document: Document, binding: Path) -> Iterator[Problem]:
+    if has_store(document, binding):
+        return
     if _text(document, *binding, "policy", "on_conflict") != "latest" or not _mapping(document, *binding, "columns"):
         return
     if document.at((*binding, "columns", "updated_at")) is None:
@@ -253,7 +291,7 @@ def _crops(document: Document, binding: Path) -> Iterator[Problem]:
     if ingest.get("crops") is not True:
         return
     place = (*binding, "ingest", "crops")
-    if document.at((*binding, "columns", "box")) is None:
+    if document.at((*binding, "columns", "box")) is None and not has_store(document, binding):
         yield Problem(place, "true", "columns.box as well, from which the crops are cut")
     if ingest.get("label_type") not in (None, "Classification"):
         place = (*binding, "ingest", "label_type")
@@ -297,8 +335,9 @@ def _embedding_models(document: Document, binding: Path) -> Iterator[Problem]:
         yield Problem(place, document.show(place), "the name of a model in embedding.models", near)
 
 
-_BETWEEN: tuple[Callable[[Document, list[Path]], Iterator[Problem]], ...] = (_names, _fields)
+_BETWEEN: tuple[Callable[[Document, list[Path]], Iterator[Problem]], ...] = (_names, _fields, _databases)
 _WITHIN: tuple[Callable[[Document, Path], Iterator[Problem]], ...] = (
+    _store,
     _columns,
     _lookups,
     _sample_fields,

@@ -13,6 +13,7 @@ from syncd.config.faults import Path, Problem
 from syncd.config.kinds import EXPECTED
 from syncd.config.nearest import did_you_mean
 from syncd.config.shape import Location, expected_at, homes_of_key, known_keys, path_of
+from syncd.config.store import section_model
 
 Error = Mapping[str, Any]
 
@@ -42,13 +43,22 @@ class _Explainer:
         if kind == "invalid_key":
             return Problem(path, "a key that is not text", "text as the key", "put it in quotes")
         hint = "write [one] or [one, two]" if kind in ("tuple_type", "list_type") else None
-        return Problem(path, self.document.show(path), expected_at(self.model, location), hint)
+        return Problem(path, self.document.show(path), expected_at(*self._within(location)), hint)
+
+    def _within(self, location: Location) -> tuple[type[BaseModel], Location]:
+        """The model in which a place lies, and where: of a store, the section is its adapter's own."""
+        if location[:1] == ("bindings",) and location[2:3] == ("store",):
+            section = section_model(self.document.at(path_of(location[:3])))
+            if section is not None:
+                return section, location[3:]
+        return self.model, location
 
     def _unknown_key(self, location: Location) -> Problem:
         key = str(location[-1])
-        known = list(known_keys(self.model, location[:-1]))
+        model, place = self._within(location)
+        known = list(known_keys(model, place[:-1]))
         hint = did_you_mean(key, known)
-        homes = homes_of_key(self.model, key)
+        homes = homes_of_key(self.model, key) if model is self.model else set()
         if len(homes) == 1:
             home = homes.pop()
             hint = f"{key} belongs under {home}" if home else f"{key} belongs at the top of the file"

@@ -162,10 +162,13 @@ def _not_empty(bindings: tuple[BindingConfig, ...]) -> tuple[BindingConfig, ...]
 
 
 class Config(Section):
-    """The whole configuration. Secrets are `SecretStr`: ``.get_secret_value()`` unwraps them."""
+    """The whole configuration. Secrets are `SecretStr`: ``.get_secret_value()`` unwraps them.
+
+    `lab` is the key ``database``; None where every binding has a `store`.
+    """
 
     fiftyone: FiftyOneConfig = FiftyOneConfig()
-    database: DatabaseConfig
+    lab: DatabaseConfig | None = Field(default=None, alias="database")
     state: StateConfig = StateConfig()
     daemon: DaemonConfig = DaemonConfig()
     bindings: Annotated[tuple[BindingConfig, ...], AfterValidator(_not_empty)]
@@ -175,6 +178,16 @@ class Config(Section):
     report: ReportConfig | None = None
     app: AppConfig = AppConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
+
+    @property
+    def database(self) -> DatabaseConfig:
+        """The lab's database. Raises ConfigError for a configuration whose annotations are all in other stores."""
+        if self.lab is None:
+            raise ConfigError(
+                "This needs the lab's database, and the configuration names none: its annotations are in other stores.",
+                remedy="Name it in `database.url`, if there is one.",
+            )
+        return self.lab
 
     @property
     def state_url(self) -> SecretStr:

@@ -238,6 +238,6 @@ def _concerns(name: str, old: Config, new: Config) -> bool:
 
     def of(config: Config) -> tuple[object, ...]:
         pace = config.daemon.model_copy(update={"http": None})
-        return config.fiftyone, config.database, config.state, pace, config.s3, config.credentials, config.binding(name)
+        return config.fiftyone, config.lab, config.state, pace, config.s3, config.credentials, config.binding(name)
 
     return of(old) != of(new)

@@ -136,7 +136,7 @@ class Worker:
     def _attend(self) -> None:
         """Holds the binding for as long as the connections live."""
         with ExitStack() as stack:
-            connections = stack.enter_context(open_connections(self.config, limits=self._limits))
+            connections = stack.enter_context(open_connections(self.config, self.name, limits=self._limits))
             self._connections = connections
             if not self._take_over(connections, stack):
                 return
@@ -264,7 +264,7 @@ class Worker:
         return now == self._held_mark
 
     def _lag(self, session: Session) -> dict[str, float | None]:
-        now = session.database.now()
+        now = session.now()
         found = cursors.load(session.state, session.tables, self.name)
         session.rest()
         return {

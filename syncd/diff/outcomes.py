@@ -119,8 +119,8 @@ def refusals(mapping: Mapping, known: pl.DataFrame, recorded: Iterable[Recorded]
 def _refusal(mapping: Mapping, agreed: dict[str, Any] | None, change: Change, result: Result | None) -> Conflict:
     assert result is not None and result.refused is not None, "the side said why"
     homeward = change.direction is Direction.TO_DATABASE
-    there = _shown(result.after if result.present else change.old)
-    asked = _shown(change.new)
+    there = shown(result.after if result.present else change.old)
+    asked = shown(change.new)
     made = Edited(change.actor, change.edited_at)
     return Conflict(
         kind=ConflictKind.REFUSED_BY_DATABASE if homeward else ConflictKind.REFUSED_BY_FIFTYONE,
@@ -128,7 +128,7 @@ def _refusal(mapping: Mapping, agreed: dict[str, Any] | None, change: Change, re
         sample_id=change.sample_id,
         label_id=change.label_id,
         field=change.field,
-        base=_base(mapping, agreed, change.field),
+        base=base_of(mapping, agreed, change.field),
         fiftyone=asked if homeward else there,
         database=there if homeward else asked,
         suggestions=(result.refused,),
@@ -137,7 +137,7 @@ def _refusal(mapping: Mapping, agreed: dict[str, Any] | None, change: Change, re
     )
 
 
-def _base(mapping: Mapping, agreed: dict[str, Any] | None, name: str | None) -> Json:
+def base_of(mapping: Mapping, agreed: dict[str, Any] | None, name: str | None) -> Json:
     """The agreed value of the field, or the agreed values of the whole annotation."""
     if agreed is None:
         return None
@@ -147,7 +147,8 @@ def _base(mapping: Mapping, agreed: dict[str, Any] | None, name: str | None) -> 
     return jsonable(agreed[column(name)]) if known else None
 
 
-def _shown(content: Content) -> Json:
+def shown(content: Content) -> Json:
+    """The content as a conflict holds it."""
     if isinstance(content, dict):
         return {name: jsonable(value) for name, value in content.items()}
     return jsonable(content)
@@ -172,10 +173,19 @@ def next_baseline(mapping: Mapping, planned: pl.DataFrame, recorded: Sequence[Re
 
 
 def _wholly_applied(recorded: Sequence[Recorded]) -> list[Recorded]:
-    """The applied changes, without those whose half on the other side was not applied."""
+    """The applied changes, without those whose half on the other side was not applied.
+
+    Nothing is agreed by a write that displaced somebody's value, nor by putting that back.
+    """
     written = [each for each in recorded if each.change.direction is not None]
-    failed = {subject(each.change) for each in written if each.status != Status.APPLIED}
+    failed = {subject(each.change) for each in written if each.status != Status.APPLIED or is_overtaken(each)}
     return [each for each in written if each.status == Status.APPLIED and subject(each.change) not in failed]
+
+
+def is_overtaken(recorded: Recorded) -> bool:
+    """Whether a change displaced what somebody else had put there, or puts that back."""
+    displaced = recorded.result is not None and recorded.result.displaced is not None
+    return displaced or recorded.change.reason == Reason.OVERTAKEN
 
 
 def subject(change: Change) -> tuple[str | None, str | None, str | None]:
@@ -303,6 +313,7 @@ def forgotten(dropped: Iterable[str], recorded: Iterable[Recorded], known: pl.Da
         str(each.change.annotation_id)
         for each in recorded
         if each.status == Status.APPLIED and each.change.action is Action.DELETE and each.change.annotation_id
+        if not is_overtaken(each)
         if each.change.direction is not Direction.TO_FIFTYONE
         or homes.get(each.change.annotation_id) in (None, each.change.label_id)
     ]

@@ -165,9 +165,13 @@ def _gone_at_home(inputs: Inputs, rows: pl.DataFrame, gone: _Gone, asked: pl.Dat
     rows = rows.with_columns(is_edited(mapping).alias("edited"))
     there = [F + name for name in PLACE]
     rows = rows.join(asked.rename(dict(zip(PLACE, there, strict=True))), on=there, how="left", maintain_order="left")
+    told = inputs.database.deleted
     for row in rows.iter_rows(named=True):
+        by = told.get(row["annotation_id"])
         if row["edited"] or row["asked"] or not remove:
-            found.add(whole_conflict(mapping, row, gone.kind, asked=row["asked"]))
+            conflict = whole_conflict(mapping, row, gone.kind, asked=row["asked"])
+            found.add(conflict if by is None else replace(conflict, in_database=by))
         else:
             way = Direction.TO_FIFTYONE
-            found.add(whole_change(mapping, row, way, gone.reason, seen=F, place=F))
+            change = whole_change(mapping, row, way, gone.reason, seen=F, place=F)
+            found.add(change if by is None else replace(change, actor=by.by, edited_at=by.at))

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from syncd.adapters.sql.quote import quote, table_in_sql
 from syncd.diff.box_units import BEYOND, MEANT, MOST_OF_THEM
 from syncd.doctor.finding import Check, Verdict, fault, ok, skipped, warning
 from syncd.doctor.rows import LOOKED_AT, column_in_sql, source_in_sql
@@ -97,21 +96,10 @@ def _counted(subject: Subject, number: int) -> tuple[int, int, int, tuple[float,
 
 
 def _divided(subject: Subject, names: tuple[str, ...]) -> str:
-    """A query that makes boxes of pixels relative."""
-    dialect = subject.connection.dialect
+    """What makes boxes of pixels relative."""
     size = subject.binding.ingest.size or ("IMAGE_WIDTH", "IMAGE_HEIGHT")
-    by = [quote(dialect, each) if subject.binding.ingest.size else each for each in size]
-    parts = [
-        f"{quote(dialect, name)}::float8 / {by[at % 2]} AS rel_{part}"
-        for at, (name, part) in enumerate(zip(names, PARTS, strict=True))
-    ]
-    plain = ", ".join(parts)
-    if not subject.is_postgresql:
-        plain = plain.replace("::float8", " * 1.0")
-    read = subject.binding.read_from
-    source = f"({read.strip().rstrip(';')}) AS own" if subject.binding.reads_select else table_in_sql(dialect, read)
-    where = "" if subject.binding.ingest.size else " (with the columns that hold the size of the image)"
+    where = "" if subject.binding.ingest.size else " (the columns, here or in the media's table, of the image's size)"
     return (
-        f"Write {subject.place}.read: SELECT *, {plain} FROM {source}{where}, and {subject.place}.columns.box: "
-        f"[{', '.join(f'rel_{part}' for part in PARTS)}]"
+        f"Write {subject.place}.columns.box: {{columns: [{', '.join(names)}], unit: pixels, size: "
+        f"[{', '.join(size)}]}}{where}"
     )

@@ -9,6 +9,7 @@ from functools import partial
 from syncd.adapters.fiftyone.dataset import KINDS
 from syncd.adapters.sql.accepted_values import columns_taking
 from syncd.adapters.sql.describe import EXPECTED, IDS, describe
+from syncd.adapters.sql.description import description
 from syncd.adapters.sql.keys import Keys
 from syncd.adapters.sql.mapping import ColumnInfo
 from syncd.adapters.sql.quote import name_in_sql, table_in_sql
@@ -227,7 +228,7 @@ def _fits(subject: Subject, name: str, columns: tuple[str, ...]) -> Verdict:
     attributes = {key: each for key, each in dataset.attributes.items() if key == name}
     reduced = replace(info, mapping=replace(info.mapping, fields={name: columns}))
     try:
-        mapping, labels = build_mapping(alone, reduced, replace(dataset, attributes=attributes))
+        mapping, labels = build_mapping(alone, description(alone, reduced), replace(dataset, attributes=attributes))
     except MappingError as error:
         return fault(error.message, error.remedy or f"Mend {subject.place}.")
     kind, stored = mapping.field(name).kind, labels.kinds[name]
@@ -242,7 +243,8 @@ def check_whole(subject: Subject, *, faults_before: bool) -> Verdict:
     """Builds the whole mapping as a run does: for whatever the checks of its parts have not found."""
     dataset, _ = subject.dataset.get(), subject.table_info
     try:
-        build_mapping(subject.binding, describe(subject.connection, subject.mapping), dataset)
+        table = describe(subject.connection, subject.mapping)
+        build_mapping(subject.binding, description(subject.binding, table), dataset)
     except MappingError:
         if not faults_before:
             raise

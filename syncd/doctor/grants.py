@@ -18,6 +18,7 @@ from syncd.adapters.sql.quote import quote, relation, split_name
 from syncd.adapters.sql.stored import Lookup
 from syncd.config import BindingConfig, Config
 from syncd.config.binding import VocabularyTable
+from syncd.engine.session import require_table
 from syncd.errors import ConfigError
 from syncd.ingest.source import further_columns
 from syncd.model.kinds import Json
@@ -56,6 +57,8 @@ def grants(config: Config, names: Sequence[str], role: str | None = None) -> lis
 
     Names of columns and sequences are looked up in the database; ``ConfigError`` where it is not PostgreSQL.
     """
+    for each in names:
+        require_table(config.binding(each), "syncd database grants")
     with ExitStack() as stack:
         database = _opened(stack, config.database.url.get_secret_value())
         found = list(_of_database(database, config, names, _role(database, role)))

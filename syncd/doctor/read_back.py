@@ -15,9 +15,9 @@ from syncd.adapters.sql.expressions import source
 from syncd.adapters.sql.quote import quote, relation
 from syncd.doctor.finding import Check, Verdict, count, listed, ok, skipped, warning
 from syncd.doctor.subject import Subject
-from syncd.engine.mapping import EXACT_SINGLE
 from syncd.model import BOX, LABEL, Direction, Field, Holds, Kind, LabelType, Mapping
 from syncd.model.snapshot import column
+from syncd.model.store import EXACT_SINGLE
 from syncd.model.values import differs
 
 COMPARED = 50

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from syncd.adapters.sql.accepted_values import values_taken
+from syncd.adapters.sql.description import name_beside_key
 from syncd.doctor.finding import Check, Fact, Verdict, count, fault, listed, ok, skipped, warning
 from syncd.doctor.rows import rows_by_value
 from syncd.doctor.subject import Subject
-from syncd.engine.mapping import name_beside_key
 from syncd.model import LABEL, Direction, Vocabulary
 from syncd.vocabulary.check import required
 from syncd.vocabulary.load import load_with_notes

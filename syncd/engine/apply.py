@@ -2,7 +2,8 @@
 
 Order: intents are committed; FiftyOne is written and read back; then one database transaction holds the database
 writes, the outcomes, the new baseline, the conflicts and the cursors. Only FiftyOne has no transaction, so the intents
-of a run that died are recovered from what is really there (:mod:`syncd.engine.crash_recovery`).
+of a run that died are recovered from what is really there (:mod:`syncd.engine.crash_recovery`). A store that has none
+either is written in small slices instead (:mod:`syncd.engine.slices`); the conflicts and cursors come after the last.
 
 What FiftyOne is still owed follows that commit, with a second small commit (:func:`bring`): drawn labels get the ids of
 their rows, and where the database changed a value for good (it rounds, it normalises), labels get this answer.
@@ -12,14 +13,19 @@ Tags come last: they are in no log, and none may be gone before what it asked fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
+import polars as pl
 from bson import ObjectId
 
 from syncd.diff.outcomes import Recorded, answers, forgotten, judge_result, next_baseline, refusals
 from syncd.diff.readback import why_no_answer
+from syncd.engine.owed import Owed, is_drawn, is_nameless
 from syncd.engine.session import Session
+from syncd.engine.slices import Early, Intended, order_of_writing, write_in_slices
 from syncd.engine.steps import Step, reached
 from syncd.errors import LockLost
 from syncd.logs import Logger
@@ -28,7 +34,6 @@ from syncd.model.reasons import Reason
 from syncd.model.result import Judge, Result, Status
 from syncd.store import answered, baseline, changes, conflicts, waiting
 from syncd.store.changes import Intent, Outcome
-from syncd.store.lock import make_sure
 from syncd.store.unfinished import take_up
 
 HOME_SLICE = 10_000
@@ -63,9 +68,11 @@ def apply(
     ``left`` are unfinished intents of a failed run: those that the plan has too are not logged anew. ``progress`` is
     called between two slices; whatever it raises ends the run there, and the next run recovers its intents.
     """
+    order = order_of_writing(session, plan.changes)
+    planned = [plan.changes[each] for each in order]
     # An insert that bears its label's id can be told from the same label put there by somebody else.
-    intended = [replace(each, label_id=str(ObjectId())) if _is_new_label(each) else each for each in plan.changes]
-    at = session.database.now()
+    intended = [replace(each, label_id=str(ObjectId())) if _is_new_label(each) else each for each in planned]
+    at = session.now()
     intended, seqs = take_up(session.state, session.tables, plan.binding, run_id, intended, left, at)
     session.state.commit()
     reached(Step.INTENTS_COMMITTED)
@@ -78,21 +85,30 @@ def apply(
     homeward = [each for each in intended if each.direction is Direction.TO_DATABASE]
     there = _labels_there(session, [each for each in homeward if is_drawn(each)])
     ready = [each for each in homeward if not is_drawn(each) or _place(each) in there]
-    written_home = {id(result.change): result for result in _write_database(session, ready, progress)}
+    early, written_home = Early(), dict[int, Result]()
+    if session.in_slices:
+        may = {id(each) for each in ready}
+        pieces = [Intended(seq, each, id(each) in may) for seq, each in zip(seqs, intended, strict=True)]
+        early = write_in_slices(session, plan, run_id, pieces, partial(_recorded, session.mapping, done), progress)
+    else:
+        written_home = {id(result.change): result for result in _write_database(session, ready, progress)}
     reached(Step.DATABASE_WRITTEN)
-    if not session.one_transaction:
+    if not session.one_transaction and not session.in_slices:
         # Two databases have no common transaction; settling looks at the annotations if the second commit fails, and
         # so must know under which ids.
         told = {seq: written_home.get(id(each)) for seq, each in zip(seqs, intended, strict=True) if is_nameless(each)}
         given = {seq: each.annotation_id for seq, each in told.items() if each is not None and each.annotation_id}
-        changes.note_ids(session.state, session.tables, given, session.database.now())
+        changes.note_ids(session.state, session.tables, given, session.now())
         session.state.commit()
         reached(Step.IDS_NOTED)
         session.writing.commit()
         reached(Step.DATABASE_COMMITTED)
 
-    judged = (_recorded(session.mapping, each, done, written_home) for each in intended)
-    applied = _record(session, plan, run_id, seqs, judged)
+    judged = (
+        early.recorded.get(seq) or _recorded(session.mapping, done, each, written_home)
+        for seq, each in zip(seqs, intended, strict=True)
+    )
+    applied = _record(session, plan, run_id, _Planned(planned, seqs, order), judged, early)
     reached(Step.OUTCOMES_RECORDED)
     return applied
 
@@ -109,31 +125,32 @@ def bring(
 ) -> tuple[Recorded, ...]:
     """Writes to FiftyOne what it is owed, after a commit of everything else; the caller makes the second commit too.
 
-    These are the ids of new rows, and then the database's answers, whose outcomes are returned. Where the process ends
-    in between, recovering the intents does the rest.
+    These are the ids of new rows, and then the database's answers, whose outcomes are returned; with those of what was
+    put back into the store. Where the process ends in between, recovering the intents does the rest.
     """
     if not owed:
         return ()
+    owed = sorted(owed, key=lambda each: each.seq)
     inserted = [each.change for each in owed if is_drawn(each.change) and each.status == Status.APPLIED]
-    asked = [each for each in owed if not is_drawn(each.change)]
+    asked = [each for each in owed if not is_drawn(each.change) and not each.is_put_back]
     session.rest()
     if inserted:
         write_stamps(session, inserted)
         reached(Step.STAMPED)
-    done: tuple[Recorded, ...] = ()
+    done = {each.seq: Recorded(each.change, each.status, each.result) for each in owed if each.is_put_back}
     if asked:
         reached(Step.ANSWERS_COMMITTED)
         written = _write_fiftyone(session, [each.change for each in asked], progress)
         # The slices, and so the results, come in an order of their own: by sample.
         judged = {id(each.change): judge_result(session.mapping, each) for each in written}
-        done = tuple(judged[id(each.change)] for each in asked)
+        done |= {each.seq: judged[id(each.change)] for each in asked}
         reached(Step.ANSWERS_WRITTEN)
-    # Drawn labels come last in a plan, and answers after them: entries are finished in order of ``seq``.
-    outcomes = [Outcome(each.seq, each.change, each.status) for each in owed if is_drawn(each.change)]
-    outcomes += [Outcome(each.seq, now.change, now.status) for each, now in zip(asked, done, strict=True)]
-    at = session.database.now()
+    # Drawn labels come last in a plan, and what follows after them: entries are finished in order of ``seq``.
+    became = {each.seq: done.get(each.seq) or Recorded(each.change, each.status) for each in owed}
+    outcomes = [Outcome(seq, each.change, each.status) for seq, each in became.items()]
+    at = session.now()
     changes.finish(session.state, session.tables, session.mapping.binding, outcomes, at, run_id=run_id)
-    return done
+    return tuple(done[each.seq] for each in owed if each.seq in done)
 
 
 def _write_fiftyone(session: Session, changes: Sequence[Change], progress: Callable[[str], None]) -> list[Result]:
@@ -147,7 +164,7 @@ def _slices(session: Session, changes: Sequence[Change], progress: Callable[[str
         if number:
             reached(Step.FIFTYONE_PARTLY_WRITTEN)
             progress("applying")
-        make_sure(session.writing, session.schema, session.mapping.binding)
+        session.make_sure_of_lock()
         yield piece
 
 
@@ -201,43 +218,61 @@ def _in_another_order(
     return results
 
 
+@dataclass(frozen=True)
+class _Planned:
+    """The plan's changes in the order in which they are recorded, their numbers, and their positions in the plan."""
+
+    changes: Sequence[Change]
+    seqs: Sequence[int]
+    positions: Sequence[int]
+
+
 def _record(
-    session: Session,
-    plan: Plan,
-    run_id: str,
-    seqs: Sequence[int],
-    judged: Iterable[Recorded],
+    session: Session, plan: Plan, run_id: str, planned: _Planned, judged: Iterable[Recorded], early: Early
 ) -> Applied:
-    """Records everything that is known now, on the state's connection; the caller commits.
+    """Records everything that is known now and not ``early``, on the state's connection; the caller commits.
 
     The entries of inserts for labels without an id stay pending, with their outcomes noted, until the labels have their
     ids.
     """
     state, tables, binding = session.state, session.tables, plan.binding
-    at = session.database.now()
+    at = session.now()
     recorded: list[Recorded] = []
     owed: list[Owed] = []
 
     def outcomes() -> Iterator[Outcome]:
-        for seq, each, planned in zip(seqs, judged, plan.changes, strict=True):
+        for seq, each, change in zip(planned.seqs, judged, planned.changes, strict=True):
             recorded.append(each)
-            if is_nameless(planned):
+            if seq in early.recorded:
+                continue
+            if is_nameless(change):
                 owed.append(Owed(seq, each.change, each.status))
             else:
                 yield Outcome(seq, each.change, each.status)
 
-    if seqs:
+    if planned.seqs:
         changes.finish(state, tables, binding, outcomes(), at, run_id=run_id)
         noted = {each.seq: each.change.annotation_id if each.status == Status.APPLIED else None for each in owed}
         changes.note_ids(state, tables, noted, at)
-    baseline.save(state, tables, session.mapping, next_baseline(session.mapping, plan.baseline, recorded))
-    baseline.drop(state, tables, binding, forgotten(plan.dropped, recorded, plan.baseline))
+    known = plan.baseline.filter(~pl.col("annotation_id").is_in(list(early.saved))) if early.saved else plan.baseline
+    left = [each for each in recorded if each.change.annotation_id not in early.saved]
+    baseline.save(state, tables, session.mapping, next_baseline(session.mapping, known, left))
+    baseline.drop(state, tables, binding, forgotten(plan.dropped, left, plan.baseline))
     waiting.update(state, tables, binding, plan.waiting, plan.scope, at)
     failed = {each.change.annotation_id for each in recorded if each.status != Status.APPLIED}
     answered.update(state, tables, binding, plan.answered, plan.scope, failed=failed)
-    found = [*plan.conflicts, *refusals(session.mapping, plan.baseline, recorded)]
-    opened = conflicts.update(state, tables, binding, run_id, found, plan.scope, at)
-    return Applied(tuple(recorded), opened, (*owed, *intend_answers(session, recorded, run_id)))
+    refused = () if session.in_slices else refusals(session.mapping, plan.baseline, recorded)
+    opened = conflicts.update(
+        state, tables, binding, run_id, [*plan.conflicts, *refused, *early.found.values()], plan.scope, at
+    )
+    if not session.in_slices:
+        owed += intend_answers(session, recorded, run_id)
+    in_the_plans_order = dict(zip(planned.positions, recorded, strict=True))
+    return Applied(
+        tuple(in_the_plans_order[each] for each in range(len(recorded))),
+        early.opened + opened,
+        (*early.owed, *owed),
+    )
 
 
 _Place = tuple["str | None", "str | None", "str | None"]
@@ -260,7 +295,12 @@ def _is_new_label(change: Change) -> bool:
     return change.action is Action.INSERT and change.direction is Direction.TO_FIFTYONE
 
 
-def _recorded(mapping: Mapping, change: Change, done: dict[int, Recorded], written_home: dict[int, Result]) -> Recorded:
+def _recorded(
+    mapping: Mapping,
+    done: dict[int, Recorded],
+    change: Change,
+    written_home: MappingOf[int, Result] = MappingProxyType({}),
+) -> Recorded:
     """The outcome of an intent; one that only moves the baseline is done with the transaction itself."""
     if change.direction is None:
         return Recorded(change, Status.APPLIED)
@@ -269,37 +309,11 @@ def _recorded(mapping: Mapping, change: Change, done: dict[int, Recorded], writt
     return done.get(id(change)) or Recorded(change, Status.SUPERSEDED)
 
 
-"""Labels between two checks of the lock."""
-
-
-@dataclass(frozen=True)
-class Owed:
-    """What FiftyOne is owed: a change whose entry in the log is still pending, and its outcome.
-
-    It is the insert for a drawn label, under the id that its row got, or the database's answer to an edit.
-    """
-
-    seq: int
-    change: Change
-    status: str
-
-
-def is_drawn(change: Change) -> bool:
-    """Whether a change inserts a row for a label that is there. A row that comes with its label has no label id."""
-    inserted = change.action is Action.INSERT and change.direction is Direction.TO_DATABASE
-    return inserted and change.label_id is not None
-
-
-def is_nameless(change: Change) -> bool:
-    """Whether that label has no id yet: it gets the id of its row."""
-    return is_drawn(change) and change.annotation_id is None
-
-
 def write_stamps(session: Session, inserted: Sequence[Change]) -> None:
     """Stamps the ids of these rows on their labels, where these have none: any other id there is an edit."""
     stamps = [_stamp(each) for each in inserted]
     for start in range(0, len(stamps), SLICE):
-        make_sure(session.writing, session.schema, session.mapping.binding)
+        session.make_sure_of_lock()
         session.fiftyone.write(stamps[start : start + SLICE])
 
 
@@ -336,7 +350,7 @@ def write_tags(session: Session, plan: Plan, recorded: Sequence[Recorded] = ()) 
     try:
         session.rest()
         for start in range(0, len(due), SLICE):
-            make_sure(session.writing, session.schema, session.mapping.binding)
+            session.make_sure_of_lock()
             session.fiftyone.write_tags(due[start : start + SLICE])
         session.rest()
     except LockLost as lost:

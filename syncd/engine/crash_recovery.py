@@ -1,6 +1,7 @@
 """Recovers the intents that a dead run left: what is really there decides the outcome of each.
 
 This comes before anything else in a run, so that the diff never takes syncd's own unfinished work for somebody's edit.
+A store without transactions is asked for its history first: a write may have taken place and its value be gone again.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ from typing import Any
 import polars as pl
 
 from syncd.diff.images import is_other
-from syncd.diff.outcomes import Recorded, answers, forgotten, held, next_baseline
-from syncd.engine.apply import bring, intend_answers, is_drawn, write_stamps
+from syncd.diff.outcomes import Recorded, answers, forgotten, held, judge_result, next_baseline
+from syncd.diff.overtaken import overtaken
+from syncd.engine.apply import bring, intend_answers, write_stamps
+from syncd.engine.owed import Owed, is_drawn, is_nameless
 from syncd.engine.session import Session
+from syncd.engine.slices import follow, put_back, write_back
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Content, Direction, Value
 from syncd.model.reasons import Reason
 from syncd.model.result import Result, Status
 from syncd.model.values import same_content
-from syncd.store import baseline, changes, conflicts
+from syncd.store import baseline, changes, conflicts, runs
 from syncd.store.changes import Intent, Outcome
-from syncd.store.lock import make_sure
 from syncd.store.unfinished import arranged
 
 
@@ -55,22 +58,27 @@ def settle(session: Session, *, keep: bool = False) -> Settled:
     ids = {each.annotation_id for each in intended if each.annotation_id is not None}
     known = baseline.read_some(state, tables, mapping, annotation_ids=ids)
     noted = changes.noted(state, tables, mapping.binding)
-    seen = _seen_in_database(session, homeward)
+    told = _told(session, left, homeward)
+    seen = _seen_in_database(session, [each for each in homeward if id(each) not in told])
     refused = _refused(session) if noted else frozenset()
     drawn = {
         id(each): _judge_drawn(session, each, seen.get(id(each)), known, refused)
         for seq, _, each in left
-        if seq in noted and is_drawn(each)
+        if seq in noted and is_drawn(each) and id(each) not in told
     }
+    given = {id(each) for seq, _, each in left if is_drawn(each) and (seq in noted or is_nameless(each))}
+    drawn |= {key: each for key, each in told.items() if key in given}
     session.rest()
     write_stamps(session, [each.change for each in drawn.values() if each.status == Status.APPLIED])
     _complete(session, [each for each in outward if each.reason == Reason.ANSWERED])
     seen |= _seen_in_fiftyone(session, outward)
-    recorded = [drawn.get(id(each)) or _judge(session, each, seen.get(id(each))) for each in intended]
+    known_now = told | drawn
+    recorded = [known_now.get(id(each)) or _judge(session, each, seen.get(id(each))) for each in intended]
 
-    at = session.database.now()
-    # What the database answered is brought to FiftyOne next, by entries that come after all of these.
-    keep = keep and not answers(mapping, recorded)
+    at = session.now()
+    # What the database answered is brought to FiftyOne next, and what was displaced goes back, by entries that come
+    # after all of these.
+    keep = keep and not answers(mapping, recorded) and not overtaken(mapping, known, recorded).changes
     pairs = list(zip(left, recorded, strict=True))
     stay = {
         intent.seq for intent, each in pairs if keep and each.status == Status.ABANDONED and intent.seq not in noted
@@ -88,10 +96,14 @@ def settle(session: Session, *, keep: bool = False) -> Settled:
     agreed = [each for each in recorded if each.result is not None or each.status != Status.APPLIED]
     baseline.save(state, tables, mapping, next_baseline(mapping, known, agreed))
     baseline.drop(state, tables, mapping.binding, forgotten((), recorded, known))
-    owed = intend_answers(session, recorded, left[0].run_id)
+    run_id = left[0].run_id
+    owed = list(intend_answers(session, recorded, run_id))
+    if session.in_slices:
+        owed += follow(session, run_id, known, recorded).owed
     state.commit()
     if owed:
-        finished += bring(session, owed, left[0].run_id)
+        put_back(session, run_id, known, owed)
+        finished += bring(session, owed, run_id)
         state.commit()
     return Settled(tuple(finished), tuple(then))
 
@@ -100,13 +112,36 @@ def abandon(session: Session, left: Sequence[Intent]) -> None:
     """Marks unfinished intents as abandoned, where no plan is carried out; the caller commits."""
     outcomes = [Outcome(each.seq, each.change, Status.ABANDONED) for each in left]
     if outcomes:
-        changes.finish(session.state, session.tables, session.mapping.binding, outcomes, session.database.now())
+        changes.finish(session.state, session.tables, session.mapping.binding, outcomes, session.now())
+
+
+def _told(session: Session, left: Sequence[Intent], homeward: Sequence[Change]) -> dict[int, Recorded]:
+    """What a store without transactions says of writes to it, by its history; what was to be put back goes back now."""
+    if not session.in_slices or not homeward:
+        return {}
+    since = runs.began(session.state, session.tables, {each.run_id for each in left})
+    session.rest()
+    found = session.database.find_writes(homeward, since)
+    told = {
+        id(change): judge_result(session.mapping, result)
+        for change, result in zip(homeward, found, strict=True)
+        if result is not None
+    }
+    waiting = [each for each in homeward if each.reason == Reason.OVERTAKEN and id(each) not in told]
+    if waiting:
+        media = _media(session, waiting)
+        whole = [each if each.field else replace(each, media=media.get(str(each.sample_id))) for each in waiting]
+        done = write_back(session, [Owed(0, each, Status.PENDING) for each in whole])
+        told |= {
+            id(change): Recorded(change, each.status, each.result) for change, each in zip(waiting, done, strict=True)
+        }
+    return told
 
 
 def _complete(session: Session, owed: Sequence[Change]) -> None:
     """Writes answers of the database that FiftyOne has not got yet: the baseline holds them already."""
     if owed:
-        make_sure(session.writing, session.schema, session.mapping.binding)
+        session.make_sure_of_lock()
         session.fiftyone.write(owed)
 
 
@@ -206,7 +241,8 @@ def _seen_in_database(session: Session, intended: Sequence[Change]) -> dict[int,
             row = None
         seen[id(each)] = _result(session, each, row)
     tellable = [each for each in visible if each.action is Action.UPDATE or is_drawn(each)]
-    for change, fields in _answered(session, tellable, seen):
+    # A store without transactions cannot be asked by a trial.
+    for change, fields in () if session.in_slices else _answered(session, tellable, seen):
         seen[id(change)] = replace(seen[id(change)], answered=fields)
     return seen
 

@@ -33,7 +33,8 @@ from syncd.engine.session import Session
 from syncd.engine.sweep import Met
 from syncd.logs import Logger
 from syncd.model import Direction, Origin, Plan, Policy, Side
-from syncd.model.plan import AWAITING
+from syncd.model.capabilities import Stamps
+from syncd.model.plan import AWAITING, Edited
 from syncd.model.run import RunMode
 from syncd.model.snapshot import distinct
 from syncd.store import baseline, changes, cursors, held, history
@@ -67,13 +68,7 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
     session.rest()
     # Before anything is asked of the database: no transaction is open while FiftyOne is asked.
     fiftyone_now = session.fiftyone.now()
-    origins = {
-        Side.FIFTYONE: session.fiftyone.origin(),
-        # Triggers tell of each deletion; without them only the number of rows does.
-        Side.DATABASE: session.database.origin(
-            count_rows=options.full or (options.count_rows and session.capture is None)
-        ),
-    }
+    origins = _origins(session, options)
     before = cursors.load(session.state, session.tables, session.mapping.binding)
     marked = standing(session, origins[Side.FIFTYONE].mark)
     if not before:
@@ -84,9 +79,10 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
     if reason is None and captured is not None:
         reason = captured.gap
     if reason is None:
-        samples, rows = origins[Side.FIFTYONE].rows, before[Side.DATABASE].rows
-        reason = too_much(session, *_since(options, before, captured), samples, rows)
+        sizes = (origins[Side.FIFTYONE].rows, before[Side.DATABASE].rows)
+        reason = too_much(session, *_since(options, before, captured), *sizes)
     session.rest()
+    deleted: dict[str, Edited] = {}
     if reason is None:
         since = _since(options, before, captured)
         reading = read_since(session, *since, before[Side.DATABASE].left_alone, options.progress)
@@ -103,6 +99,7 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
                 after = _moved(session, reading, before, origins, plan, fresh, captured, takes)
                 return Decision(plan, RunMode.INCREMENTAL, None, after, marked)
             reason = plan.hints[0]
+        deleted = reading.database.deleted
     log.debug("reading everything", binding=session.mapping.binding, why=reason)
     if origins[Side.DATABASE].rows is None:
         origins[Side.DATABASE] = session.database.origin(count_rows=True)
@@ -113,15 +110,25 @@ def decide(session: Session, options: Options, until_done: ExitStack) -> Decisio
         remembered = without_refusals(remembered)
     session.rest()
     rules_at = partial(_rules, session, options, remembered, before)
-    rows = origins[Side.DATABASE].rows
     # For one run's own tag other labels are spoken of than those of which documents were learnt not to speak.
     cache = session.document_cache if options.tag is None else None
-    reading = read_everything(session, rules_at, rows, cache, options.progress, until_done)
+    reading = read_everything(session, rules_at, origins[Side.DATABASE].rows, cache, options.progress, until_done)
+    # Who deleted what was told by the reading that led to this one.
+    reading = replace(reading, database=replace(reading.database, deleted=deleted))
     remembered = _with_earlier(session, reading, remembered)
     session.rest()
     plan = _diff(session, options, reading, remembered, before, origins, marked.behind)
     after = _moved(session, reading, before, origins, plan, None, captured, takes)
     return Decision(plan, RunMode.FULL, reason, after, marked, reading.met)
+
+
+def _origins(session: Session, options: Options) -> dict[Side, Origin]:
+    # Triggers tell of each deletion; without them only the number of rows does.
+    count_rows = options.full or (options.count_rows and session.capture is None)
+    return {
+        Side.FIFTYONE: session.fiftyone.origin(),
+        Side.DATABASE: session.database.origin(count_rows=count_rows),
+    }
 
 
 def decide_one(session: Session, annotation_id: str, pace: Pace) -> tuple[Plan, Reading]:
@@ -149,7 +156,7 @@ def _why_full(
     fiftyone_now: datetime,
 ) -> str | None:
     now = {Side.FIFTYONE: fiftyone_now, Side.DATABASE: session.database.now()}
-    stamped = session.database.stamped or session.capture is not None
+    stamped = session.database.capabilities.stamps is not Stamps.NONE or session.capture is not None
     if held.mode(session.state, session.tables, session.mapping.binding) == RunMode.FULL:
         return "what holds the binding was found by reading everything"
     if marked.is_older:
@@ -251,7 +258,7 @@ def _rules(
 
 def _remembered(session: Session, ids: set[str] | None) -> History:
     """The history of these annotations and of labels without an id, or of all (``None``)."""
-    now = session.database.now()
+    now = session.now()
     since, until = now - session.stale_window, now + UNLIKE
     return history.load(session.state, session.tables, session.mapping.binding, since, until, ids)
 
@@ -282,7 +289,7 @@ def _with_earlier(session: Session, reading: Reading, remembered: History) -> Hi
     if all(each.is_empty() for each in frames):
         return remembered
     state, tables, binding = session.state, session.tables, session.mapping.binding
-    until = session.database.now() + UNLIKE
+    until = session.now() + UNLIKE
     newest = history.newest(state, tables, binding, until)
     ids = rewind.asked_for(session.mapping, *frames, complete=reading.complete, newest=newest)
     return history.with_earlier(state, tables, binding, remembered, ids, until) if ids else remembered

@@ -162,7 +162,7 @@ def _apply(
         next(done) if still else Recorded(change, Status.SUPERSEDED)
         for change, still in zip(plan.changes, holds, strict=True)
     )
-    at = session.database.now()
+    at = session.now()
     options.finish(Ending(run.id, tuple(each.status for each in outcomes), at))
     before = cursors.load(session.state, session.tables, plan.binding)
     added = rows_added(applied)
@@ -205,7 +205,7 @@ def _hold(
         held=plan.held,
         notes=plan.notes,
     )
-    run.hold(session.database.now(), _counts(result, options), plan.held)
+    run.hold(session.now(), _counts(result, options), plan.held)
     session.state.commit()
     return result
 

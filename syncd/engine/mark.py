@@ -10,7 +10,6 @@ from syncd.logs import Logger
 from syncd.model import Mark
 from syncd.model.run import LOADING
 from syncd.store import changes, runs
-from syncd.store.lock import make_sure
 
 log = Logger(__name__)
 
@@ -72,7 +71,7 @@ def leave_mark(session: Session, before: Mark | None, *, accepted: bool = False)
     """
     state, tables, binding = session.state, session.tables, session.mapping.binding
     try:
-        make_sure(session.writing, session.schema, binding)
+        session.make_sure_of_lock()
     except LockLost as lost:
         # The run is committed and done; where its mark is missing, the next one reads everything.
         log.warning("the mark is left by the next run", binding=binding, why=lost.message)

@@ -135,6 +135,8 @@ def read_since(
 
     fiftyone = session.fiftyone.read_since(labels_since, meanwhile)
     [(database, of_touched)] = also
+    # What the database says was deleted is nominated by that, and asked for by its id like everything that is missing.
+    named |= frozenset(database.deleted)
     if not (fiftyone.size or database.size or fiftyone.touched or named):
         # Nothing can come of it, so the baseline is not counted: that takes longer the more there is.
         nothing = pl.DataFrame(schema=baseline_schema(session.mapping))

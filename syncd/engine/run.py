@@ -11,7 +11,6 @@ from functools import partial
 
 from structlog.contextvars import bound_contextvars
 
-from syncd.adapters.connect import open_database
 from syncd.adapters.fiftyone.dataset import DatasetMissing
 from syncd.adapters.sql.clock import clock
 from syncd.config import Config
@@ -26,7 +25,7 @@ from syncd.engine.plan_file import plan_json
 from syncd.engine.result import RunResult
 from syncd.engine.run_record import RunRecord, recorded
 from syncd.engine.samples import refresh_samples
-from syncd.engine.session import Session, open_session
+from syncd.engine.session import Session, open_session, open_sql
 from syncd.engine.steps import Step, reached
 from syncd.errors import Busy, LockLost, StalePlan
 from syncd.logs import Logger
@@ -65,7 +64,7 @@ def locked(session: Session) -> Iterator[None]:
     """Holds the binding's lock; under it, neither connection is ever replaced by a new one."""
     with ExitStack() as stack:
         _take_lock(session, stack)
-        if not session.one_transaction:
+        if session.state is not session.writing:
             stack.enter_context(no_reconnect(session.state))
         yield
 
@@ -179,7 +178,7 @@ def _apply(
         notes=plan.notes,
         waiting=waiting.count(session.state, session.tables, plan.binding),
     )
-    at = session.database.now()
+    at = session.now()
     run.done(at, _counts(result), decision.mode)
     held.drop(session.state, session.tables, plan.binding)
     if session.capture is not None and decision.mode == RunMode.FULL:
@@ -222,7 +221,7 @@ def _hold(session: Session, options: Options, run: RunRecord, decision: Decision
         waiting=waiting.count(session.state, session.tables, plan.binding),
     )
     abandon(session, settled.left)
-    at = session.database.now()
+    at = session.now()
     run.hold(at, _counts(result), plan.held, decision.mode)
     if meant is not None:
         held.save(session.state, session.tables, run.id, at, plan, meant, plan_json(meant))
@@ -307,12 +306,8 @@ def hold_missing(
     """
     schema = config.state.schema_name
     with ExitStack() as stack:
-        # The lock is where any other run of the binding takes it: where annotations are written.
-        writing = state = stack.enter_context(open_database(config.database.url.get_secret_value()))
-        stack.callback(writing.engine.dispose)
-        if config.state.url is not None:
-            state = stack.enter_context(open_database(config.state.url.get_secret_value()))
-            stack.callback(state.engine.dispose)
+        # The lock is where any other run of the binding takes it.
+        writing, state = stack.enter_context(open_sql(config, config.binding(name)))
         tables = tables_for(state, schema)
         known = baseline.size(state, tables, name)
         if not known:

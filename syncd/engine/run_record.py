@@ -63,7 +63,7 @@ class RunRecord:
 @contextmanager
 def recorded(session: Session, mode: RunMode, *, at_once: bool = True) -> Iterator[RunRecord]:
     """A new run, whose row says what ended it where an error does. ``at_once``: it has its row from the start."""
-    started = session.database.now()
+    started = session.now()
     record = RunRecord(session, runs.new_id(started), mode, started)
     if at_once:
         record.open()

@@ -6,34 +6,39 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo.database import Database
 from sqlalchemy import Connection
 
-from syncd.adapters.base import LabelStore, RowStore
+from syncd.adapters.base import LabelStore, Opening, OpenStore, RowStore
 from syncd.adapters.connect import fiftyone_database, open_database
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
 from syncd.adapters.fiftyone.dataset import KINDS, DatasetInfo
 from syncd.adapters.fiftyone.dataset import describe as describe_dataset
-from syncd.adapters.sql.adapter import SqlAdapter
+from syncd.adapters.plugged import factory_of, kind_of
 from syncd.adapters.sql.arrow import ArrowReader
-from syncd.adapters.sql.describe import describe as describe_table
+from syncd.adapters.sql.clock import clock
 from syncd.adapters.sql.encoding import codec_of
+from syncd.adapters.sql.errors import READING, asking
 from syncd.adapters.sql.limits import LIMITS, Limits
 from syncd.adapters.sql.mapping import table_mapping
 from syncd.adapters.sql.referred import referred
 from syncd.adapters.sql.sample_values import SampleValues, sample_values
+from syncd.adapters.sql.store import SqlStore
 from syncd.config import BindingConfig, Config
+from syncd.config.store import SQL
 from syncd.engine.document_cache import DocumentCache
 from syncd.engine.mapping import build_mapping, policy_of
+from syncd.errors import NotForStore
 from syncd.model import Mapping, Policy, Vocabulary
+from syncd.model.capabilities import Transactions
 from syncd.own_process import spare_the_libraries
 from syncd.store.capture_read import find_capture
 from syncd.store.capture_referred import is_installed
 from syncd.store.capture_target import Target
-from syncd.store.lock import lost
+from syncd.store.lock import lost, make_sure
 from syncd.store.migrate import require_current
 from syncd.store.tables import Tables, tables_for
 from syncd.vocabulary.load import load_vocabulary
@@ -46,9 +51,10 @@ RULES = ";review="
 class Session:
     """A binding and its servers.
 
-    ``state`` is the connection to syncd's own tables; it is ``writing``, the connection on which annotations are
-    written, unless the configuration separates the two. ``capture`` is the written table if triggers record its
-    changes. ``referred`` is the fingerprint of what keys in it refer to; ``samples`` read what
+    ``state`` is the connection to syncd's own tables. ``writing`` is the one that holds the binding's lock: where
+    annotations are written, if these are in an SQL database (and so ``state``, unless the configuration separates the
+    two); else ``state``. ``store`` is where the annotations are, of this ``kind``. ``capture`` is the written table if
+    triggers record its changes. ``referred`` is the fingerprint of what keys in it refer to; ``samples`` read what
     becomes of it fields of samples. ``document_cache`` is the document cache.
     """
 
@@ -67,11 +73,29 @@ class Session:
     referred: str | None = None
     samples: tuple[SampleValues, ...] = ()
     document_cache: DocumentCache | None = None
+    store: OpenStore | None = None
+    kind: str = SQL
 
     @property
     def one_transaction(self) -> bool:
         """Whether annotations and syncd's own tables are written in one transaction."""
-        return self.state is self.writing
+        return self.database.capabilities.transactions is Transactions.SHARED
+
+    @property
+    def in_slices(self) -> bool:
+        """Whether annotations are written slice by slice, each for good: the store has no transactions at all."""
+        return self.database.capabilities.transactions is Transactions.NONE
+
+    def make_sure_of_lock(self) -> None:
+        """``LockLost`` unless the binding's lock is still held; to be called outside of a transaction."""
+        make_sure(self.writing, self.schema, self.mapping.binding)
+
+    def now(self) -> datetime:
+        """The time of what is recorded, by a clock of SQL: a store's own may be coarse, and says where to read from."""
+        if not self.in_slices:
+            return self.database.now()
+        with asking(READING):
+            return clock(self.state)
 
     @property
     def fingerprint(self) -> str:
@@ -91,9 +115,22 @@ class Session:
             connection.rollback()
 
 
+def require_table(binding: BindingConfig, command: str) -> None:
+    """Raises ``NotForStore`` for a ``command`` that works on tables, where the annotations are in another store."""
+    if binding.store is not None:
+        raise NotForStore(
+            f"{command} works on a table of the lab's database, and the annotations of {binding.name!r} are in a store "
+            f"of kind {binding.store.kind!r}.",
+            remedy="docs/stores.md says what each kind of store has in its place.",
+        )
+
+
 @dataclass(frozen=True)
 class Connections:
-    """The open servers of a configuration; ``limits`` bound how long syncd waits for them."""
+    """The open servers of a binding; ``limits`` bound how long syncd waits for them.
+
+    ``state`` and ``writing`` are those of :class:`Session`.
+    """
 
     writing: Connection
     state: Connection
@@ -102,17 +139,27 @@ class Connections:
 
 
 @contextmanager
-def open_connections(config: Config, *, limits: Limits = LIMITS) -> Iterator[Connections]:
-    """Connects to the servers of a configuration."""
+def open_connections(config: Config, name: str, *, limits: Limits = LIMITS) -> Iterator[Connections]:
+    """Connects to FiftyOne, to syncd's own tables, and to the lab's database, if the binding's table is there."""
     with ExitStack() as stack:
-        writing = stack.enter_context(open_database(config.database.url.get_secret_value(), limits))
-        stack.callback(writing.engine.dispose)
-        state = writing
-        if config.state.url is not None:
-            state = stack.enter_context(open_database(config.state.url.get_secret_value(), limits))
-            stack.callback(state.engine.dispose)
+        writing, state = stack.enter_context(open_sql(config, config.binding(name), limits=limits))
         mongo = stack.enter_context(fiftyone_database(config, answer_s=limits.statement_s))
         yield Connections(writing, state, mongo, limits)
+
+
+@contextmanager
+def open_sql(
+    config: Config, binding: BindingConfig, *, limits: Limits = LIMITS
+) -> Iterator[tuple[Connection, Connection]]:
+    """The connection that holds the binding's lock, and that to syncd's own tables; most often they are one."""
+    with ExitStack() as stack:
+        urls = [config.state_url] if binding.store is not None else [config.database.url, config.state.url]
+        opened = []
+        for url in urls:
+            if url is not None:
+                opened.append(stack.enter_context(open_database(url.get_secret_value(), limits)))
+                stack.callback(opened[-1].engine.dispose)
+        yield opened[0], opened[-1]
 
 
 @contextmanager
@@ -131,7 +178,7 @@ def open_session(
     """
     config.binding(name)
     with (
-        open_connections(config, limits=limits) as connections,
+        open_connections(config, name, limits=limits) as connections,
         session_on(connections, config, name, migrated=migrated, planned=planned) as session,
     ):
         yield session
@@ -152,27 +199,27 @@ def session_on(
     with ExitStack() as stack:
         if migrated:
             require_current(state, config.state.schema_name)
-        table = describe_table(writing, table_mapping(binding, crops=binding.ingest.crops))
+        arrow = ArrowReader(state.engine.url, limits) if state.dialect.name == "postgresql" else None
+        if arrow is not None:
+            stack.callback(arrow.close)
+        kind = kind_of(binding)
+        lab = writing if kind == SQL else None
+        store = stack.enter_context(factory_of(binding).open(Opening(config, binding, limits, lab, state, arrow)))
+        described = store.describe(crops=binding.ingest.crops)
         dataset = planned or describe_dataset(mongo, binding.dataset, binding.label_field)
+        if isinstance(store, SqlStore):
+            store.declared = {name: KINDS.get(each) for name, each in dataset.attributes.items()}
         is_crops = dataset.crops and not binding.ingest.crops
         if is_crops or any(each.path for each in binding.attributes.values()):
-            declared = {name: KINDS.get(each) for name, each in dataset.attributes.items()}
-            table = describe_table(writing, table_mapping(binding, crops=dataset.crops), declared)
-        mapping, labels = build_mapping(binding, table, dataset)
-        database = SqlAdapter(writing, table, mapping.in_database, limits)
-        stack.callback(database.close)
-        arrow = None
-        if state.dialect.name == "postgresql":
-            arrow = database.arrow if state is writing else ArrowReader(state.engine.url, limits)
-            if state is not writing and arrow is not None:
-                stack.callback(arrow.close)
+            described = store.describe(crops=dataset.crops or binding.ingest.crops)
+        mapping, labels = build_mapping(binding, described, dataset)
         session = Session(
             mapping=mapping,
             policy=policy_of(binding),
             fiftyone=FiftyOneAdapter(
                 mongo, binding.dataset, dataset.identity, labels, mapping, encoding=codec_of(state)
             ),
-            database=database,
+            database=store.rows(mapping.in_database),
             writing=writing,
             state=state,
             tables=tables_for(state, config.state.schema_name),
@@ -180,6 +227,8 @@ def session_on(
             arrow=arrow,
             stale_window=binding.policy.stale_window,
             document_cache=DocumentCache.of(name, dataset.identity, decoding=repr(labels)),
+            store=store,
+            kind=kind,
         )
         if dataset.dataset_id and binding.sample_fields:
             session = replace(session, samples=tuple(sample_values(writing, binding)))
@@ -192,9 +241,10 @@ def session_on(
 def renewed(session: Session, binding: BindingConfig, *, migrated: bool = True) -> Session:
     """The session with the current vocabulary, accepted values of columns, and capture of changes."""
     writing = session.writing
-    vocabulary = load_vocabulary(binding, writing)
+    own = None if session.store is None else session.store.terms()
+    vocabulary = load_vocabulary(binding, writing, own)
     mapping = session.mapping.taking(session.database.values_taken())
-    keys = referred(writing, table_mapping(binding))
+    keys = referred(writing, table_mapping(binding)) if session.kind == SQL else None
     capture = None
     if migrated and session.one_transaction and writing.dialect.name == "postgresql":
         capture = find_capture(writing, binding.table, binding.columns.id.name, session.schema, table_mapping(binding))

@@ -104,7 +104,9 @@ def sweep(
         left = partitioned.closed(named, session.fiftyone.decode)
         looked_at = pl.concat([each.select("annotation_id") for each in (left.fiftyone, left.baseline)])
         lacking = looked_at.join(left.database, on="annotation_id", how="anti")
-        rows, hidden = look_behind(session, left.database, distinct("annotation_id", lacking))
+        absent = distinct("annotation_id", lacking)
+        rows = _asked_for(session, left.database, absent)
+        rows, hidden = look_behind(session, rows, absent - distinct("annotation_id", rows))
         session.rest()
         return Swept(
             Snapshot(
@@ -122,6 +124,17 @@ def sweep(
             if rules.history.written.height
             else pl.DataFrame(schema=STAMPS_SCHEMA),
         )
+
+
+def _asked_for(session: Session, rows: pl.DataFrame, absent: set[str]) -> pl.DataFrame:
+    """The rows, with those that are found by their ids although a reading that was not one moment lacks them.
+
+    An annotation that is edited while pages are read can be on none of them; only the store itself can say that it is
+    gone.
+    """
+    if not session.in_slices or not absent:
+        return rows
+    return pl.concat([rows, session.database.read_ids(absent).rows.select(rows.columns)])
 
 
 def _labels(session: Session, folder: Path, count: int | None, cache: DocumentCache | None) -> PartitionedLabels:

@@ -17,7 +17,7 @@ from syncd.adapters.fiftyone.samples import Predicted
 from syncd.adapters.sql.limits import Limits
 from syncd.adapters.sql.mapping import table_mapping
 from syncd.config import BindingConfig, Config
-from syncd.engine.session import Session, open_session
+from syncd.engine.session import Session, open_session, require_table
 from syncd.errors import MappingError
 from syncd.ingest.dataset_setup import SECOND_CONFIDENCE, SECOND_LABEL, dataset_there, fits, make, wanted_layout
 from syncd.ingest.media.store import MediaStore, open_media
@@ -25,7 +25,6 @@ from syncd.ingest.source import Source, open_source, predicted
 from syncd.model import BOX
 from syncd.model.snapshot import column
 from syncd.model.vocabulary import Vocabulary
-from syncd.vocabulary.load import load_vocabulary
 
 LIMITS = Limits(idle_s=4 * 3600)
 """The database is left alone while the media of a batch come, from a slow link too, and while FiftyOne evaluates."""
@@ -64,6 +63,7 @@ def open_work(config: Config, name: str, *, crops: bool, dry_run: bool, anew: bo
     See :func:`syncd.ingest.dataset_setup.make`.
     """
     binding = config.binding(name)
+    require_table(binding, "syncd ingest")
     with ExitStack() as stack:
         mongo = stack.enter_context(fiftyone_database(config))
         there = dataset_there(mongo, binding)
@@ -81,7 +81,6 @@ def open_work(config: Config, name: str, *, crops: bool, dry_run: bool, anew: bo
         reading = stack.enter_context(open_database(config.database.url.get_secret_value(), LIMITS))
         stack.callback(reading.engine.dispose)
         source = stack.enter_context(open_source(reading, binding, session.mapping, crops=crops))
-        vocabulary = load_vocabulary(binding, session.writing)
         session.rest()
         yield Work(
             config=config,
@@ -92,7 +91,7 @@ def open_work(config: Config, name: str, *, crops: bool, dry_run: bool, anew: bo
             media=media,
             layout=layout,
             predictions=tuple(_predicted(binding, layout)),
-            vocabulary=vocabulary,
+            vocabulary=session.vocabulary,
             created=there is None,
         )
 

@@ -89,7 +89,7 @@ def _recorded(work: Work, options: IngestOptions) -> IngestResult:
     with recorded(session, RunMode.INGEST) as run:
         result = _ingest(work, options, run.id)
         counts = {key: value for key, value in result.as_json().items() if key not in ("binding", "run_id", "seconds")}
-        run.done(session.database.now(), counts)
+        run.done(session.now(), counts)
         session.state.commit()
     return result
 

@@ -56,6 +56,7 @@ class Change:
     ``None`` for inserts and deletes, whose content is a dict by field. ``direction`` is ``None`` for entries that
     only move the baseline (``converged``, ``gone_from_both``). ``annotation_id`` is ``None`` for a label drawn in
     FiftyOne until apply gives it an id. ``undo_of`` is the ``seq`` of the logged change that this one takes back.
+    ``media`` is the image of an insert, as the store names it: a store to which annotations are added needs it.
     ``seen_tags`` are the tags of a label that is to be removed, and of its sample, as the diff saw them: whoever has
     put on another one since has said something about the label, so that it must not be removed.
     """

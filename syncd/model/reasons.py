@@ -77,6 +77,10 @@ class Reason(TextEnum):
         "answered",
         "the database made something else of what was written: FiftyOne gets that answer",
     )
+    OVERTAKEN = (
+        "overtaken",
+        "somebody else had changed it in the store just before syncd wrote: their value is put back",
+    )
     RESOLVED = "resolved", "a person resolved a conflict"
     UNDONE = "undone", "a person took an earlier change back"
     RELABELLED = "relabelled", "a person gave labels another class, on both sides at once"

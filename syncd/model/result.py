@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from syncd.model.plan import Change, Content
+from syncd.model.plan import Change, Content, Edited
 from syncd.model.text_enum import TextEnum
 
 
@@ -29,6 +29,20 @@ class Status(TextEnum):
 
 
 @dataclass(frozen=True)
+class Displaced:
+    """What somebody else had put in place of the expected value, and a write has overwritten all the same.
+
+    ``content`` is the value of the field, or of an insert or a delete what the whole annotation held (by field);
+    ``None`` is a value too. ``edited`` is who put it there and when. ``media`` is the image to which the annotation was
+    tied, where the whole of it is meant.
+    """
+
+    content: Content
+    edited: Edited
+    media: str | None = None
+
+
+@dataclass(frozen=True)
 class Result:
     """What became of one change on the side that it was for.
 
@@ -37,7 +51,9 @@ class Result:
     expected (``None``: the side cannot tell, and ``after`` decides). ``refused`` says why the side refused the value:
     nothing of the change is there then; ``in_the_way`` says that it refused only because of what other annotations hold
     as yet. ``answered`` are the fields whose values the side changed for good. ``annotation_id`` is the id under which
-    a row was inserted, which the change may not know.
+    a row was inserted, which the change may not know. ``displaced`` says that the write took effect, but not on the
+    value that it expected: the store could not prevent it and shows it afterwards. Nobody has been told yet: apply puts
+    that value back by another logged change and opens a conflict.
     """
 
     change: Change
@@ -49,6 +65,7 @@ class Result:
     in_the_way: bool = False
     answered: frozenset[str] = frozenset()
     annotation_id: str | None = None
+    displaced: Displaced | None = None
 
 
 @dataclass(frozen=True)

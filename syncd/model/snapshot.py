@@ -9,6 +9,7 @@ import polars as pl
 
 from syncd.model.kinds import Kind, dtype
 from syncd.model.mapping import Mapping, Side
+from syncd.model.plan import Edited
 
 TIMESTAMP_DTYPE = dtype(Kind.TIMESTAMP)
 
@@ -97,7 +98,9 @@ class Snapshot:
     that an incremental read found stamped, those among them included that hold no label (any more). ``scanned`` is
     the number of annotations read, where ``rows`` holds only those that are not settled. ``hidden`` are annotations
     that belong to what was read and whose rows are in the table (or may be, where nobody can tell), although the view
-    or the policy through which it is read does not show them: they are neither there nor deleted.
+    or the policy through which it is read does not show them: they are neither there nor deleted. ``deleted`` are
+    annotations that the side itself names as deleted since, with who did it and when, as far as it tells. That
+    nominates them and proves nothing: what is not found by its id either counts as deleted.
     """
 
     side: Side
@@ -107,6 +110,7 @@ class Snapshot:
     touched: frozenset[str] = frozenset()
     scanned: int | None = None
     hidden: frozenset[str] = frozenset()
+    deleted: dict[str, Edited] = field(default_factory=dict)
 
     @property
     def size(self) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from syncd.config import BindingConfig, Config
-from syncd.engine.session import Session, open_session
+from syncd.engine.session import Session, open_session, require_table
 from syncd.errors import SyncdError
 from syncd.ingest.source import open_source, predicted
 from syncd.model import LABEL
@@ -67,6 +67,7 @@ def _predicted(binding: BindingConfig, session: Session) -> list[Predicted]:
     if not binding.predictions:
         return []
     label = PREFIX + LABEL
+    require_table(binding, "A report of predictions")
     columns = {each.field: predicted(each.field, "label") for each in binding.predictions}
     crops = binding.ingest.crops
     with open_source(session.writing, binding, session.mapping, crops=crops) as source:

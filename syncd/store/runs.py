@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -120,6 +120,14 @@ def first(connection: Connection, tables: Tables, binding: str) -> str | None:
     table = tables.run
     chosen = sa.select(table.c.id).where(table.c.binding == binding).order_by(table.c.started_at).limit(1)
     return connection.execute(chosen).scalar_one_or_none()
+
+
+def began(connection: Connection, tables: Tables, run_ids: Collection[str]) -> datetime:
+    """When the first of these runs began."""
+    table = tables.run
+    chosen = sa.select(sa.func.min(table.c.started_at)).where(table.c.id.in_(run_ids))
+    found: datetime = connection.execute(chosen).scalar_one()
+    return found
 
 
 def mode(connection: Connection, tables: Tables, run_id: str) -> str | None:

@@ -23,12 +23,14 @@ class Faults:
     """Faults to inject. One object may serve both sides of a binding: ``calls`` is then in the order of both.
 
     ``before_call`` is told the name of each method before it does anything, ``before_change`` each change before it
-    is carried out: the places from which to edit concurrently, or to stop the clock.
+    is carried out: the places from which to edit concurrently, or to stop the clock. ``between`` is told each change
+    between the comparison and the write of a store whose guard does not close that gap.
     """
 
     calls: list[str] = field(default_factory=list)
     before_call: Callable[[str], None] | None = None
     before_change: Callable[[Change], None] | None = None
+    between: Callable[[Change], None] | None = None
     loses: Callable[[Change], bool] | None = None
     _failures: list[_Failure] = field(default_factory=list)
     _refusals: list[tuple[str, Content, str]] = field(default_factory=list)

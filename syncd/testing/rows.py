@@ -1,9 +1,10 @@
-"""The database side of a binding, in memory."""
+"""The side of a binding that is the authority, in memory: a table, or a server of annotations with less to rely on."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -12,11 +13,15 @@ import polars as pl
 
 from syncd.adapters.base import Sink
 from syncd.model import MEDIA_FIELD, Action, Change, Mapping, Origin, Side, Snapshot, Value
-from syncd.model.result import Judge, Readback, Result, Written
+from syncd.model.capabilities import Capabilities, Guard, Stamps, Transactions
+from syncd.model.plan import Edited
+from syncd.model.result import Displaced, Judge, Readback, Result, Written
 from syncd.model.snapshot import column, schema
 from syncd.model.values import same_content
+from syncd.testing.capabilities import TABLE
 from syncd.testing.content import Content, canonical_values, problems_json, truncated, utc_now
 from syncd.testing.faults import Faults
+from syncd.testing.past import Moment, Past, Version, held
 
 ACTOR = "syncd"
 
@@ -40,10 +45,14 @@ class _Outcome:
     matched: bool = False
     refused: str | None = None
     answered: frozenset[str] = frozenset()
+    displaced: Displaced | None = None
 
 
 class MemoryRows:
     """Annotations as rows. ``rows`` is the table: a test may look at it, and fill it with ``put``.
+
+    It does what its ``capabilities`` say, and no more: with a guard that is no real one, what somebody writes between
+    its comparison and its write (:attr:`Faults.between`) is overwritten; ``past`` is its history, if it keeps one.
 
     ``hidden`` are ids that are read as if they were not there, ``ahead`` those that are still to be given. ``makes`` is
     what the column of a field makes of a value that syncd writes: it may round, or normalise.
@@ -57,7 +66,7 @@ class MemoryRows:
         *,
         faults: Faults | None = None,
         clock: Callable[[], datetime] = utc_now,
-        stamped: bool = True,
+        capabilities: Capabilities = TABLE,
         identity: str = "annotation",
         makes: Callable[[str, Value], Value] = lambda _, value: value,
     ) -> None:
@@ -69,7 +78,8 @@ class MemoryRows:
         self.rows: list[Row] = []
         self.hidden: set[str] = set()
         self.ahead: set[str] = set()
-        self._stamped = stamped
+        self.capabilities = capabilities
+        self.past = Past()
 
     # What people do
 
@@ -83,24 +93,55 @@ class MemoryRows:
         problems: dict[str, str] | None = None,
     ) -> None:
         """Adds a row, whatever is there already: a view can show an id twice."""
-        self.rows.append(Row(annotation_id, media, dict(values), truncated(self.clock()), actor, problems or {}))
+        row = Row(annotation_id, media, dict(values), truncated(self.clock()), actor, problems or {})
+        with self._remembered(str(annotation_id), actor):
+            self.rows.append(row)
 
     def edit(self, annotation_id: str, actor: str | None = None, /, **values: Value) -> None:
         """Changes fields of the rows with that id."""
-        for index, row in self._found(annotation_id):
-            problems = {name: text for name, text in row.problems.items() if name not in values}
-            self.rows[index] = replace(
-                row, values=row.values | values, edited_at=truncated(self.clock()), actor=actor, problems=problems
-            )
+        self._edit(annotation_id, actor, values, truncated(self.clock()))
+
+    def edit_unstamped(self, annotation_id: str, actor: str | None = None, /, **values: Value) -> None:
+        """The same, by a way that leaves no stamp, as some servers have (:attr:`Stamps.NOMINATE`)."""
+        self._edit(annotation_id, actor, values, None)
+
+    def _edit(self, annotation_id: str, actor: str | None, values: dict[str, Value], at: datetime | None) -> None:
+        with self._remembered(annotation_id, actor):
+            for index, row in self._found(annotation_id):
+                problems = {name: text for name, text in row.problems.items() if name not in values}
+                self.rows[index] = replace(
+                    row, values=row.values | values, edited_at=at or row.edited_at, actor=actor, problems=problems
+                )
 
     def retie(self, annotation_id: str, media: str | None, actor: str | None = None) -> None:
         """Ties the rows with that id to another image."""
-        for index, row in self._found(annotation_id):
-            self.rows[index] = replace(row, media=media, edited_at=truncated(self.clock()), actor=actor)
+        self._retie(annotation_id, media, actor)
 
-    def remove(self, annotation_id: str) -> None:
+    def _retie(self, annotation_id: str, media: str | None, actor: str | None, *, ours: bool = False) -> None:
+        with self._remembered(annotation_id, actor, ours=ours):
+            for index, row in self._found(annotation_id):
+                self.rows[index] = replace(row, media=media, edited_at=truncated(self.clock()), actor=actor)
+
+    def remove(self, annotation_id: str, actor: str | None = None) -> None:
         """Deletes the rows with that id."""
-        self.rows = [each for each in self.rows if each.annotation_id != annotation_id]
+        with self._remembered(annotation_id, actor):
+            self.rows = [each for each in self.rows if each.annotation_id != annotation_id]
+
+    @contextmanager
+    def _remembered(self, annotation_id: str, by: str | None, *, ours: bool = False) -> Iterator[None]:
+        """Adds what is done meanwhile to the history, where one is kept."""
+        before = self._version(annotation_id)
+        yield
+        after = self._version(annotation_id)
+        kept = self.capabilities.history or self.capabilities.deletion_feed
+        if kept and before != after:
+            self.past.add(Moment(annotation_id, truncated(self.clock()), by, before, after, ours))
+
+    def _version(self, annotation_id: str) -> Version | None:
+        found = self._found(annotation_id)
+        if not found:
+            return None
+        return Version(canonical_values(self.mapping, found[0][1].values, found[0][1].problems), found[0][1].media)
 
     def values(self, annotation_id: str) -> Content | None:
         """What the first row with that id holds; ``None`` where there is none."""
@@ -108,11 +149,6 @@ class MemoryRows:
         return canonical_values(self.mapping, found[0][1].values, found[0][1].problems) if found else None
 
     # What syncd does
-
-    @property
-    def stamped(self) -> bool:
-        """Whether rows bear the time of their last change."""
-        return self._stamped
 
     def origin(self, *, count_rows: bool = True) -> Origin:
         """The table's name and its number of rows."""
@@ -138,7 +174,9 @@ class MemoryRows:
     def read_since(self, since: datetime) -> Snapshot:
         """Rows stamped at or after ``since``."""
         self.faults.called("read_since")
-        return self._snapshot([each for each in self.rows if each.edited_at >= truncated(since)], complete=False)
+        read = self._snapshot([each for each in self.rows if each.edited_at >= truncated(since)], complete=False)
+        gone = self.past.deleted_since(truncated(since)) if self.capabilities.deletion_feed else {}
+        return replace(read, deleted=gone)
 
     def count_since(self, since: datetime, at_most: int) -> int:
         """The number of rows stamped at or after ``since``."""
@@ -183,6 +221,34 @@ class MemoryRows:
         """The actor, or syncd itself."""
         return actor or ACTOR
 
+    def new_ids(self, count: int) -> list[str] | None:
+        """Ids, where nothing else would find an insert again; in a transaction a row gets its id with the insert."""
+        if self.capabilities.transactions is not Transactions.NONE:
+            return None
+        return [self.next_id() for _ in range(count)]
+
+    def find_writes(self, changes: Sequence[Change], since: datetime) -> list[Result | None]:
+        """What the history says, where one is kept."""
+        self.faults.called("find_writes")
+        return [self._told(each, truncated(since)) for each in changes]
+
+    def _told(self, change: Change, since: datetime) -> Result | None:
+        if not self.capabilities.history:
+            return None
+        made, altered, _ = self._made(change, self._given(change), None)
+        meant = replace(change, new=made[str(change.field)]) if change.field in made else change
+        found = next(
+            (each for each in self.past.of(str(change.annotation_id)) if each.ours and each.is_of(meant)), None
+        )
+        if found is None or found.at < since:
+            return None
+        displaced = self._displaced_from(change, found.before, self._edited_before(found))
+        return self._result(change, _Outcome(matched=True, answered=altered, displaced=displaced))
+
+    def _edited_before(self, moment: Moment) -> Edited:
+        earlier = [each for each in self.past.moments if each.annotation_id == moment.annotation_id]
+        return earlier[earlier.index(moment) - 1].edited if earlier.index(moment) else Edited()
+
     def next_id(self) -> str:
         """The id of a new row: a UUID."""
         return str(uuid.uuid4())
@@ -190,6 +256,7 @@ class MemoryRows:
     def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
         """Carries out the changes one by one; what is there afterwards is what the results say."""
         self.faults.called("write")
+        assert len(changes) <= self.capabilities.slice_size, "more changes at once than the store has asked for"
         done = [(each, self._carry_out(each, judge)) for each in map(self._numbered, self.faults.writing(changes))]
         results = [self._result(*each) for each in done]
         return [replace(result, change=change) for result, change in zip(results, changes, strict=True)]
@@ -213,18 +280,51 @@ class MemoryRows:
             return _Outcome(refused=refused if hits else None)
         if self.faults.loses_change(change):
             return _Outcome(matched=True)
-        if change.action is Action.DELETE:
-            gone = {index for index, _ in hits}
-            self.rows = [each for index, each in enumerate(self.rows) if index not in gone]
-            return _Outcome(matched=True)
-        assert not isinstance(change.new, dict), "an update has the value of one field"
-        made, answered, why = self._made(change, {str(change.field): change.new}, judge)
+        made, answered, why = self._made(change, self._given(change), judge)
         if why is not None:
             return _Outcome(refused=why)
+        if self._is_overtaken(change):
+            hits = self._found(str(change.annotation_id))
+        if not hits:
+            return _Outcome()
+        displaced = self._displaced(change)
         stamp, by = truncated(self.clock()), self.signature(change.actor)
-        for index, row in hits:
-            self.rows[index] = replace(row, values=row.values | made, edited_at=stamp, actor=by)
-        return _Outcome(matched=True, answered=answered)
+        with self._remembered(str(change.annotation_id), by, ours=True):
+            for index, row in reversed(hits):
+                if change.action is Action.DELETE:
+                    del self.rows[index]
+                else:
+                    self.rows[index] = replace(row, values=row.values | made, edited_at=stamp, actor=by)
+        return _Outcome(matched=True, answered=answered, displaced=displaced)
+
+    def _given(self, change: Change) -> Content:
+        """The values that a change writes, by field."""
+        if change.action is Action.INSERT:
+            return change.new if isinstance(change.new, dict) else {}
+        if change.action is Action.DELETE or change.field == MEDIA_FIELD:
+            return {}
+        assert not isinstance(change.new, dict), "an update has the value of one field"
+        return {str(change.field): change.new}
+
+    def _is_overtaken(self, change: Change) -> bool:
+        """Whether somebody may come between the comparison and the write; then they do, if a test says so."""
+        if self.capabilities.guard is Guard.REVISION or self.faults.between is None:
+            return False
+        self.faults.between(change)
+        return True
+
+    def _displaced(self, change: Change) -> Displaced | None:
+        """What this write is about to overwrite and did not expect, as far as the store can tell afterwards."""
+        last = self.past.last(str(change.annotation_id))
+        return self._displaced_from(change, self._version(str(change.annotation_id)), last.edited if last else Edited())
+
+    def _displaced_from(self, change: Change, there: Version | None, edited: Edited) -> Displaced | None:
+        if self.capabilities.guard is not Guard.PROVABLE:
+            return None
+        stood = held(there, change.field)
+        if there is None or (change.action is not Action.INSERT and stood == change.old):
+            return None
+        return Displaced(stood, edited, there.media)
 
     def _insert(
         self, change: Change, found: list[tuple[int, Row]], refused: str | None, judge: Judge | None
@@ -233,14 +333,17 @@ class MemoryRows:
             return _Outcome(refused="the new row would be hidden")
         if found or refused is not None:
             return _Outcome(refused=None if found else refused)
-        given = change.new if isinstance(change.new, dict) else {}
-        made, answered, why = self._made(change, given, judge)
+        made, answered, why = self._made(change, self._given(change), judge)
         if why is not None:
             return _Outcome(refused=why)
+        displaced = None
         if not self.faults.loses_change(change):
-            stamp, by = truncated(self.clock()), self.signature(change.actor)
-            self.rows.append(Row(change.annotation_id, change.media, made, stamp, by))
-        return _Outcome(matched=True, answered=answered)
+            displaced = self._displaced(change) if self._is_overtaken(change) else None
+            row = Row(change.annotation_id, change.media, made, truncated(self.clock()), self.signature(change.actor))
+            with self._remembered(str(change.annotation_id), row.actor, ours=True):
+                self.rows = [each for each in self.rows if each.annotation_id != change.annotation_id]
+                self.rows.append(row)
+        return _Outcome(matched=True, answered=answered, displaced=displaced)
 
     def _tie(self, change: Change, found: list[tuple[int, Row]], refused: str | None) -> _Outcome:
         """Ties the row to another image."""
@@ -248,7 +351,7 @@ class MemoryRows:
         if not tied or refused is not None:
             return _Outcome(refused=refused if tied else None)
         if not self.faults.loses_change(change):
-            self.retie(str(change.annotation_id), str(change.new), self.signature(change.actor))
+            self._retie(str(change.annotation_id), str(change.new), self.signature(change.actor), ours=True)
         return _Outcome(matched=True)
 
     def _made(self, change: Change, given: Content, judge: Judge | None) -> tuple[Content, frozenset[str], str | None]:
@@ -288,6 +391,7 @@ class MemoryRows:
             refused=outcome.refused,
             answered=outcome.answered,
             annotation_id=change.annotation_id if is_new else None,
+            displaced=outcome.displaced,
         )
 
     def _found(self, annotation_id: str) -> list[tuple[int, Row]]:
@@ -308,7 +412,7 @@ class MemoryRows:
             "annotation_id": row.annotation_id,
             "media": row.media,
             "frame": None,
-            "edited_at": row.edited_at if self._stamped else None,
+            "edited_at": row.edited_at if self.capabilities.stamps is not Stamps.NONE else None,
             "actor": row.actor,
             "problems": problems_json(row.problems),
         } | {column(name): value for name, value in values.items()}

@@ -12,19 +12,27 @@ from syncd.config.binding import VocabularyFile, VocabularyTable
 from syncd.errors import ConfigError
 
 
+def table_of_terms(binding: BindingConfig, term: str) -> VocabularyTable:
+    """The table to which the term can be added; ``ConfigError`` where the vocabulary is something else."""
+    source = binding.vocabulary
+    if not isinstance(source, VocabularyTable):
+        where = f"the file {source.file}" if isinstance(source, VocabularyFile) else "the configuration"
+        if source is None:
+            where = "the store of its annotations"
+        raise ConfigError(
+            f"The vocabulary of {binding.name!r} is in {where}, which syncd does not write.",
+            remedy=f"Add {term!r} there, and accept it then.",
+        )
+    return source
+
+
 def add_term(binding: BindingConfig, connection: Connection, term: str, parent: str | None) -> None:
     """Inserts the term, below ``parent`` where there is a tree, inside the caller's transaction.
 
     ``ConfigError`` where the vocabulary is no table: then a person adds the term to what it is. An error of the
     database, a missing right among them, comes out as syncd's own.
     """
-    source = binding.vocabulary
-    if not isinstance(source, VocabularyTable):
-        where = f"the file {source.file}" if isinstance(source, VocabularyFile) else "the configuration"
-        raise ConfigError(
-            f"The vocabulary of {binding.name!r} is in {where}, which syncd does not write.",
-            remedy=f"Add {term!r} there, and accept it then.",
-        )
+    source = table_of_terms(binding, term)
     if parent is not None and source.parent is None:
         raise ConfigError(
             f"The vocabulary of {binding.name!r} is a flat list: no term has another above it.",

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from syncd.adapters.connect import fiftyone_database, open_database
+from syncd.adapters.connect import fiftyone_database
 from syncd.adapters.fiftyone.dataset import LabelCounts, describe
 from syncd.adapters.fiftyone.dataset import count_labels as count_in_fiftyone
-from syncd.adapters.sql.mapping import table_mapping
-from syncd.adapters.sql.reader import count_labels as count_in_database
+from syncd.adapters.plugged import open_alone
 from syncd.config import BindingConfig, Config
 from syncd.diff.vocabulary import nearest_terms, safe_terms
 from syncd.errors import ConfigError
@@ -97,12 +96,9 @@ class Checked:
 def check_vocabulary(config: Config, name: str) -> Checked:
     """Counts the labels in use on the servers and compares them with the vocabulary; ``ConfigError`` without one."""
     binding = config.binding(name)
-    with open_database(config.database.url.get_secret_value()) as connection:
-        try:
-            loaded = required(binding, load_with_notes(binding, connection))
-            in_database = count_in_database(connection, table_mapping(binding))
-        finally:
-            connection.engine.dispose()
+    with open_alone(config, binding) as (store, lab):
+        loaded = required(binding, load_with_notes(binding, lab, store.terms()))
+        in_database = store.count_labels()
     with fiftyone_database(config) as mongo:
         in_fiftyone = count_in_fiftyone(mongo, describe(mongo, binding.dataset, binding.label_field))
     return compare(binding.name, loaded, in_fiftyone, in_database)

@@ -8,15 +8,16 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from syncd.adapters.plugged import open_alone
 from syncd.adapters.sql.mapping import ColumnInfo
 from syncd.adapters.sql.reader import describe_columns, read_distinct
-from syncd.config import BindingConfig
+from syncd.config import BindingConfig, Config
 from syncd.config.binding import VocabularyFile, VocabularyTable
 from syncd.config.nearest import did_you_mean
 from syncd.errors import MappingError
 from syncd.model import Kind
 from syncd.model.canonical import other_forms
-from syncd.model.vocabulary import Vocabulary
+from syncd.model.vocabulary import Term, Vocabulary
 from syncd.vocabulary.file import read_vocabulary_file
 from syncd.vocabulary.terms import Entry, Terms, build_terms
 
@@ -30,19 +31,36 @@ class Loaded:
     left_out: int = 0
 
 
-def load_vocabulary(binding: BindingConfig, connection: Connection) -> Vocabulary | None:
+def load_vocabulary(
+    binding: BindingConfig, connection: Connection | None, own: Sequence[Term] | None = None
+) -> Vocabulary | None:
     """The vocabulary of a binding, ``None`` where it has none.
 
-    The connection is read where the vocabulary is a table. Raises InvalidVocabulary where there is no term,
+    The connection is read where the vocabulary is a table; ``own`` are the store's own terms, which are the vocabulary
+    where the configuration names no other. Raises InvalidVocabulary where there is no term,
     MappingError for a table or column that is not there.
     """
-    terms = _terms(binding, connection)
+    terms = _terms(binding, connection, own)
     return None if terms is None else _vocabulary(binding, terms)
 
 
-def load_with_notes(binding: BindingConfig, connection: Connection) -> Loaded | None:
+def vocabulary_now(config: Config, binding: BindingConfig) -> Vocabulary | None:
+    """`load_vocabulary`, over connections of its own."""
+    with open_alone(config, binding) as (store, lab):
+        return load_vocabulary(binding, lab, store.terms())
+
+
+def loaded_now(config: Config, binding: BindingConfig) -> Loaded | None:
+    """The vocabulary as it is now, read over connections of its own, with notes for a person."""
+    with open_alone(config, binding) as (store, lab):
+        return load_with_notes(binding, lab, store.terms())
+
+
+def load_with_notes(
+    binding: BindingConfig, connection: Connection | None, own: Sequence[Term] | None = None
+) -> Loaded | None:
     """`load_vocabulary`, with notes for a person."""
-    terms = _terms(binding, connection)
+    terms = _terms(binding, connection, own)
     if terms is None:
         return None
     vocabulary = _vocabulary(binding, terms)
@@ -57,11 +75,15 @@ def _vocabulary(binding: BindingConfig, terms: Terms) -> Vocabulary:
     return Vocabulary(terms.terms, tuple(binding.extra_labels), forms | dict(binding.aliases), left_out)
 
 
-def _terms(binding: BindingConfig, connection: Connection) -> Terms | None:
+def _terms(binding: BindingConfig, connection: Connection | None, own: Sequence[Term] | None) -> Terms | None:
     source = binding.vocabulary
     if source is None:
-        return None
+        if not own:
+            return None
+        entries = [Entry(each.name, f"term {each.name!r}", each.parent, each.rank, each.code) for each in own]
+        return build_terms(entries, "the store's vocabulary")
     if isinstance(source, VocabularyTable):
+        assert connection is not None, "a table of terms goes with a table of annotations"
         return read_vocabulary_table(binding, source, connection)
     if isinstance(source, VocabularyFile):
         return read_vocabulary_file(source.file)

@@ -11,14 +11,13 @@ from typing import Any, Literal
 
 from pymongo.database import Database
 
-from syncd.adapters.connect import fiftyone_database, first_line, open_database
+from syncd.adapters.connect import fiftyone_database, first_line
 from syncd.adapters.fiftyone.compat import require_taxonomies
 from syncd.adapters.fiftyone.dataset import DatasetInfo, describe
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.mapping import stored_kind
 from syncd.adapters.fiftyone.sdk import fiftyone_for
-from syncd.adapters.sql.describe import describe as describe_table
-from syncd.adapters.sql.mapping import table_mapping
+from syncd.adapters.plugged import open_alone
 from syncd.config import BindingConfig, Config
 from syncd.errors import MappingError, SyncdError
 from syncd.model import Json, Kind
@@ -145,13 +144,9 @@ def _fields(config: Config, binding: BindingConfig, info: DatasetInfo) -> Fields
 
 def _kinds_of_columns(config: Config, binding: BindingConfig, names: list[str]) -> dict[str, Kind | None]:
     """The kinds in which attributes that FiftyOne does not know yet will be stored."""
-    with open_database(config.database.url.get_secret_value()) as connection:
-        try:
-            table = describe_table(connection, table_mapping(binding))
-        finally:
-            connection.engine.dispose()
-    kinds = {name: table.column(binding.attributes[name].column).kind for name in names}
-    return {name: None if kind is None else stored_kind(kind) for name, kind in kinds.items()}
+    with open_alone(config, binding) as (store, _):
+        fields = store.describe(crops=False).fields
+    return {name: stored_kind(fields[name].kind) for name in names}
 
 
 def _schema_there(dataset: Any, field: str) -> Schema:

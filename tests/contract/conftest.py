@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from contract.sql_bench import MARIADB, POSTGRES, SQLITE, SqlBench
 from syncd import embedded
 from syncd.adapters.fiftyone import crowded_samples
 from syncd.model import LabelType
+from syncd.testing import SERVER
 from syncd.testing.contract.bench import Bench
 
 LABELS = ["memory-labels", "classification", "classifications", "detections"]
@@ -29,7 +31,7 @@ STANDALONE = "standalone"
 """A MongoDB that is no replica set is read in another way, and written in the same."""
 TOGETHER = "together"
 """Detections whose changes are written as those of a crowded sample are."""
-ROWS = ["memory-rows", "postgresql", "sqlite", "mariadb"]
+ROWS = ["memory-rows", "memory-server", "postgresql", "sqlite", "mariadb"]
 
 
 @pytest.fixture(params=[*LABELS, TOGETHER, *ROWS])
@@ -80,6 +82,8 @@ def _bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield MemoryLabelsBench()
     elif kind == "memory-rows":
         yield MemoryRowsBench()
+    elif kind == "memory-server":
+        yield MemoryRowsBench(replace(SERVER, slice_size=10_000))
     elif kind == "sqlite":
         path: Path = request.getfixturevalue("tmp_path") / "annotations.sqlite"
         yield from _closing(SqlBench(f"sqlite:///{path}", SQLITE))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from syncd.model import Value
-from syncd.testing import Faults, Label, MemoryLabels, MemoryRows
+from syncd.model import Change, Value
+from syncd.model.capabilities import Capabilities, Guard
+from syncd.testing import TABLE, Faults, Label, MemoryLabels, MemoryRows
 from syncd.testing.content import canonical_values
 from syncd.testing.contract.bench import KINDS, Bench, Content, Item, item, mapping_of
 
@@ -17,14 +18,25 @@ class MemoryRowsBench(Bench):
 
     bulk = False
 
-    def __init__(self) -> None:
+    def __init__(self, capabilities: Capabilities = TABLE) -> None:
         self.mapping = mapping_of(KINDS)
         self.faults = Faults()
-        self.adapter: MemoryRows = MemoryRows(self.mapping, faults=self.faults)
+        self.adapter: MemoryRows = MemoryRows(self.mapping, faults=self.faults, capabilities=capabilities)
 
     def put(self, *items: Item) -> None:
         for each in items:
             self.adapter.put(each.id, each.values, media=each.media)
+
+    def between(self, what: Callable[[], None]) -> bool:
+        def once(_: Change) -> None:
+            self.faults.between = self.faults.before_change = None
+            what()
+
+        if self.adapter.capabilities.guard is Guard.REVISION:
+            self.faults.before_change = once
+        else:
+            self.faults.between = once
+        return True
 
     def put_many(self, ids: Sequence[str]) -> None:
         self.put(*(item(each) for each in ids))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -12,7 +13,8 @@ from syncd.adapters.base import LabelStore, RowStore
 from syncd.adapters.fiftyone.dataset import DatasetChanged, DatasetMissing
 from syncd.errors import ConnectionFailed, DatabaseUnavailable
 from syncd.model import Change, LabelType
-from syncd.testing import Faults, Label, MemoryLabels, MemoryRows
+from syncd.model.capabilities import Stamps
+from syncd.testing import TABLE, Faults, Label, MemoryLabels, MemoryRows
 from syncd.testing.contract.bench import KINDS, Bench, applied, held, item, mapping_of
 
 GONE = DatabaseUnavailable("gone")
@@ -163,9 +165,8 @@ def test_a_clock_of_the_tests_own_stamps_what_is_written() -> None:
 
 
 def test_a_table_without_stamps_says_so() -> None:
-    rows = MemoryRows(mapping_of(KINDS), stamped=False)
+    rows = MemoryRows(mapping_of(KINDS), capabilities=replace(TABLE, stamps=Stamps.NONE))
     rows.put("a", {"label": "x"})
-    assert not rows.stamped
     assert rows.read_all().rows["edited_at"].to_list() == [None]
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
@@ -33,10 +34,12 @@ from syncd.model import (
     Value,
     Vocabulary,
 )
+from syncd.model.capabilities import Capabilities, Transactions
 from syncd.model.result import Judge, Result
 from syncd.model.vocabulary import Term
 from syncd.store.tables import tables_for
-from syncd.testing import Faults, Label, MemoryLabels, MemoryRows, Row
+from syncd.testing import TABLE, Faults, Label, MemoryLabels, MemoryRows, Row
+from syncd.testing.content import utc_now
 from syncd.testing.labels import Sample, new_id
 from trust_model.sides import ALIASES, ENOUGH, NARROW, TERMS, Return, Rules, SeenLabel, SeenRow
 
@@ -80,19 +83,46 @@ class Clock:
         return self.now + self.off[side]
 
 
-class TransactionalRows(MemoryRows):
+class NumberedRows(MemoryRows):
+    """Rows with ids that are the same in every telling of a story."""
+
+    minted = 0
+
+    def next_id(self) -> str:
+        """A new row's id."""
+        self.minted += 1
+        return f"minted-{self.minted - 1}"
+
+
+class ServerRows(NumberedRows):
+    """Rows of a server without transactions: whoever edits while syncd writes does so at the worst moment."""
+
+    def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
+        """As ever; what is to happen before a change happens between its comparison and its write."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(self.faults, "between", self.faults.before_change)
+            patch.setattr(self.faults, "before_change", None)
+            return super().write(changes, judge)
+
+
+@dataclass(frozen=True)
+class TimedSession(Session):
+    """A session whose own tables have the clock of the story."""
+
+    clock: Callable[[], datetime] = utc_now
+
+    def now(self) -> datetime:
+        """What the clock says."""
+        return self.clock()
+
+
+class TransactionalRows(NumberedRows):
     """Rows whose writes last from the commit of syncd's connection on, and are gone with its rollback."""
 
     before: list[Row] | None = None
     connection: Connection
-    minted = 0
     before_commit: Callable[[], None] = staticmethod(lambda: None)
     """Told before each commit takes effect: what it raises keeps the commit from doing so."""
-
-    def next_id(self) -> str:
-        """A new row's id, the same in every telling of a story."""
-        self.minted += 1
-        return f"minted-{self.minted - 1}"
 
     def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
         """As ever, inside the connection's transaction."""
@@ -150,13 +180,22 @@ def _engine(path: Path) -> Engine:
 
 
 class MemorySides:
-    """See :class:`trust_model.sides.Sides`. ``apart``: syncd's own tables are in another database than the rows."""
+    """See :class:`trust_model.sides.Sides`. ``apart``: syncd's own tables are in another database than the rows.
 
-    def __init__(self, servers: Servers, *, apart: bool) -> None:
+    ``server``: the rows are on a server that can do that, and no more.
+    """
+
+    def __init__(self, servers: Servers, *, apart: bool = False, server: Capabilities | None = None) -> None:
         self.mapping = mapping()
         self.clock = Clock()
         self.dataset = MemoryLabels(self.mapping, clock=lambda: self.clock.of(Side.FIFTYONE))
-        self.table = TransactionalRows(self.mapping, clock=lambda: self.clock.of(Side.DATABASE), makes=rounded)
+        table = replace(TABLE, transactions=Transactions.OWN) if apart else TABLE
+        self.table: TransactionalRows | ServerRows = (ServerRows if server else TransactionalRows)(
+            self.mapping,
+            clock=lambda: self.clock.of(Side.DATABASE),
+            makes=rounded,
+            capabilities=server or table,
+        )
         self.gone: dict[str, Sample] = {}
         self.document_cache = servers.document_cache
         self.writing = servers.writing
@@ -166,8 +205,9 @@ class MemorySides:
                 for each in tables_for(connection, SCHEMA).metadata.sorted_tables:
                     connection.execute(each.delete())
                 connection.commit()
-        sa.event.listen(self.writing, "commit", self.table.committed)
-        sa.event.listen(self.writing, "rollback", self.table.rolled_back)
+        if isinstance(self.table, TransactionalRows):
+            sa.event.listen(self.writing, "commit", self.table.committed)
+            sa.event.listen(self.writing, "rollback", self.table.rolled_back)
         names = [f"m{number}" for number in range(SAMPLES)]
         made = [self.dataset.add_sample(name) for name in names]
         for number in range(FIRST):
@@ -181,8 +221,9 @@ class MemorySides:
             made[number % 2].labels.append(Label(f"a{number}", dict(values)))
 
     def close(self) -> None:
-        sa.event.remove(self.writing, "commit", self.table.committed)
-        sa.event.remove(self.writing, "rollback", self.table.rolled_back)
+        if isinstance(self.table, TransactionalRows):
+            sa.event.remove(self.writing, "commit", self.table.committed)
+            sa.event.remove(self.writing, "rollback", self.table.rolled_back)
 
     @contextmanager
     def session(self, rules: Rules, faults: Faults) -> Iterator[Session]:
@@ -191,15 +232,17 @@ class MemorySides:
         review = Review(mode=mode, approve=("reviewed",), error=("bad",), verified="verified")
         with ExitStack() as stack:
             # A connection that was lost takes its transaction with it.
-            stack.callback(self.table.rolled_back)
             writing = state = stack.enter_context(self.writing.connect())
             if self.state is not self.writing:
                 state = stack.enter_context(self.state.connect())
-            self.table.connection = writing
+            if isinstance(self.table, TransactionalRows):
+                stack.callback(self.table.rolled_back)
+                self.table.connection = writing
             for side in (self.dataset, self.table):
                 side.faults = faults
                 stack.callback(setattr, side, "faults", Faults())
-            yield Session(
+            yield TimedSession(
+                clock=lambda: self.clock.of(Side.DATABASE),
                 mapping=self.mapping,
                 policy=replace(Policy(), brakes=NO_BRAKES, review=review, **rules.policy),
                 fiftyone=self.dataset,
@@ -283,7 +326,10 @@ class MemorySides:
     def edit_row(self, annotation_id: str, field: str, value: Any, *, late: bool = False) -> None:
         if late:
             self.clock.off[Side.DATABASE] -= LATE
-        self.table.edit_at_once(annotation_id, field, value)
+        if isinstance(self.table, TransactionalRows):
+            self.table.edit_at_once(annotation_id, field, value)
+        else:
+            self.table.edit(annotation_id, "curator", **{field: value})
         if late:
             self.clock.off[Side.DATABASE] += LATE
 

@@ -49,11 +49,15 @@ from syncd.model import (
     Snapshot,
     Value,
 )
+from syncd.model.capabilities import BulkValues, Capabilities, Guard, Stamps, Transactions
 from syncd.model.result import Judge, Result, Written
 from syncd.pipelining import ahead, batches
 
 BATCH = 2_500
 """Changes per statement: large enough to be set-based, small enough that the next are made ready meanwhile."""
+
+SLICE = 10_000
+"""Changes between two reports of progress; all of them are in one transaction."""
 
 Group = tuple[Action, "str | None", int]
 """What one statement can do: the action, the field, and how manieth change of an annotation it is."""
@@ -82,12 +86,23 @@ class SqlAdapter:
 
     side = Side.DATABASE
 
-    def __init__(self, connection: Connection, info: TableInfo, mapping: Mapping, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        info: TableInfo,
+        mapping: Mapping,
+        limits: Limits = LIMITS,
+        *,
+        transactions: Transactions = Transactions.SHARED,
+        arrow: ArrowReader | None = None,
+    ) -> None:
         self.connection = connection
         self.info = info
         self.mapping = mapping
         self.is_postgres = connection.dialect.name == "postgresql"
-        self.arrow = ArrowReader(connection.engine.url, limits) if self.is_postgres else None
+        own = arrow is None and self.is_postgres
+        self.arrow = ArrowReader(connection.engine.url, limits) if own else arrow
+        self._own_arrow = self.arrow if own else None
         self.reader = Reader(connection, info, mapping, self.arrow)
         # The column that ties a row to its image is written like a field, and is none.
         fields = info.mapping.fields | {MEDIA_FIELD: (info.mapping.image_column,)}
@@ -104,16 +119,27 @@ class SqlAdapter:
             if self._written.mapping.fields[each.name][0] in info.mapping.stored
             and info.writable(self._written.mapping.fields[each.name][0])
         }
+        self._transactions = transactions
 
     def close(self) -> None:
-        """Closes the reading connection; the writing one belongs to the caller."""
-        if self.arrow is not None:
-            self.arrow.close()
+        """Closes the reading connection, where it was not given; the writing one belongs to the caller."""
+        if self._own_arrow is not None:
+            self._own_arrow.close()
 
     @property
-    def stamped(self) -> bool:
-        """Whether a column is mapped to ``updated_at``."""
-        return self.info.mapping.updated_at is not None
+    def capabilities(self) -> Capabilities:
+        """Compare-and-sets under the row's lock, in sets, within a transaction; stamps where a column holds them."""
+        return Capabilities(
+            guard=Guard.REVISION,
+            transactions=self._transactions,
+            stamps=Stamps.NONE if self.info.mapping.updated_at is None else Stamps.COMPLETE,
+            history=False,
+            deletion_feed=False,
+            bulk_values=BulkValues.DIFFERING,
+            # What a foreign key or a CHECK enforces is told by `values_taken`, as it is at the moment.
+            enforced_vocabulary=False,
+            slice_size=SLICE,
+        )
 
     def origin(self, *, count_rows: bool = True) -> Origin:
         """The table's name with its database and server, and its number of rows."""
@@ -240,6 +266,14 @@ class SqlAdapter:
         table = replace(table, fields={each.name: table.fields[each.name] for each in fields})
         info = replace(self.info, mapping=table, read=self.info.written)
         return Reader(self.connection, info, replace(self.mapping, fields=fields), self.arrow)
+
+    def new_ids(self, count: int) -> list[str] | None:  # noqa: ARG002 - of the Protocol
+        """``None``: the owner of ids gives one when the row is inserted, in the same transaction."""
+        return None
+
+    def find_writes(self, changes: Sequence[Change], since: datetime) -> list[Result | None]:  # noqa: ARG002
+        """Nothing: a table keeps no history. What a transaction left is told by the rows themselves."""
+        return [None] * len(changes)
 
     def signature(self, actor: str | None) -> str | None:
         """The name as the column ``updated_by`` holds it; ``None`` where syncd writes no such column."""

@@ -67,7 +67,7 @@ def load(bench: Bench, manifest: Path) -> Outcome | None:
     if found.height:
         return _reject(bench, manifest, outcome, found)
     reached(Step.ROWS_WRITTEN)
-    taken = claim(bench.inbox, manifest, bench.work.session.database.now())
+    taken = claim(bench.inbox, manifest, bench.work.session.now())
     bench.work.session.rest()
     return None if taken is None else replace(outcome, folder=taken.folder.name)
 
@@ -139,7 +139,7 @@ def _log(bench: Bench, run: RunRecord, written: list[Change], manifest: str) -> 
     session, binding = bench.work.session, bench.work.binding.name
     if not session.one_transaction:
         session.writing.commit()
-    at = session.database.now()
+    at = session.now()
     seqs = changes.record_intents(session.state, session.tables, binding, run.id, written)
     outcomes = [changes.Outcome(seq, each, Status.APPLIED) for seq, each in zip(seqs, written, strict=True)]
     changes.finish(session.state, session.tables, binding, outcomes, at)
@@ -152,7 +152,7 @@ def _reject(bench: Bench, manifest: Path, outcome: Outcome, found: pl.DataFrame)
     outcome = replace(outcome, became=Became.REJECTED, faults=found, added=0)
     if bench.dry_run:
         return outcome
-    at = bench.work.session.database.now()
+    at = bench.work.session.now()
     bench.work.session.rest()
     binding = bench.work.binding
     safe = binding.ingest.safe_for_spreadsheets

@@ -19,6 +19,7 @@ Then one test module takes the tests in:
     from syncd.testing.contract.images import *
     from syncd.testing.contract.refusals import *
     from syncd.testing.contract.tags import *
+    from syncd.testing.contract.capabilities import *
 
 A test that does not apply (of labels, where annotations are rows) is skipped with the reason. Needs pytest.
 """

@@ -6,7 +6,7 @@ A bench uses the system's own means for that (the FiftyOne SDK, plain SQL), neve
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -95,6 +95,13 @@ class Bench(ABC):
     @abstractmethod
     def refuse(self, name: str, value: Value) -> None:
         """Makes the system refuse this value of the field."""
+
+    def between(self, what: Callable[[], None]) -> bool:
+        """Has this happen between the comparison and the write of the next change; False where the bench cannot.
+
+        A store whose guard leaves no such moment has it happen just before.
+        """
+        return False
 
     @abstractmethod
     def stored(self) -> list[tuple[str | None, Content]]:

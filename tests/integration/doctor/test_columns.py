@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from integration.doctor.cases import Case, column, edit, on_table, view
 from integration.doctor.lab import Lab, copy_dataset, find, remove_dataset, wanting
@@ -116,7 +117,7 @@ CASES = [
         "Label fits both sides",
         "fault",
         "'label' of public.annotation is integer and holds the keys of public.taxon.taxon_id",
-        "k.name AS label_name FROM public.annotation a JOIN public.taxon k ON k.taxon_id = a.label",
+        "columns.label: {column: label, lookup: {table: public.taxon, key: taxon_id, value: name}}",
     ),
     Case(
         "codes for labels",
@@ -128,7 +129,7 @@ CASES = [
         "Labels of the rows are terms",
         "fault",
         "holds e.g. 'T1', the keys of public.taxon.code; the vocabulary has e.g. 'Copepoda'",
-        "k.name AS label_name FROM public.annotation a JOIN public.taxon k ON k.code = a.label",
+        "columns.label: {column: label, lookup: {table: public.taxon, key: code, value: name}}",
     ),
     Case(
         "a term that the column does not take",
@@ -245,7 +246,7 @@ def test_a_foreign_key_of_names_is_what_a_label_should_have(broken_lab: Lab) -> 
 
 
 def test_what_doctor_says_of_keys_helps(broken_lab: Lab) -> None:
-    """The query that it names, taken as it stands, shows the names and lets the rest of the mapping be well."""
+    """The lookup that it names, taken as it stands, shows the names and lets the rest of the mapping be well."""
     on_table(
         "CREATE TABLE taxon (taxon_id serial PRIMARY KEY, name text UNIQUE); INSERT INTO taxon (name) SELECT DISTINCT "
         "label FROM annotation; ALTER TABLE annotation ADD k int REFERENCES taxon; UPDATE annotation SET k = taxon_id "
@@ -254,7 +255,5 @@ def test_what_doctor_says_of_keys_helps(broken_lab: Lab) -> None:
     )(broken_lab)
     broken_lab.binding["columns"]["label"] = "k"
     remedy = str(broken_lab.finding("Label fits both sides").remedy)
-    read = remedy.partition("`read: ")[2].partition("`")[0]
-    broken_lab.binding |= {"read": read, "directions": {"label": "to_fiftyone"}, "policy": {"on_new": "quarantine"}}
-    broken_lab.binding["columns"]["label"] = "label_name"
+    broken_lab.binding["columns"]["label"] = yaml.safe_load(remedy.partition("`columns.label: ")[2].partition("`")[0])
     assert wanting(broken_lab.diagnose(), "fault") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from integration.doctor.cases import Case, on_table, sql, view
 from integration.doctor.lab import IDS, Lab
@@ -56,7 +57,7 @@ CASES = [
         "Boxes are relative to their image",
         "fault",
         "6 of 6 boxes lie far out of their image, such as 100, 50, 200, 100: these seem to be pixels",
-        "/ IMAGE_WIDTH AS rel_x",
+        "columns.box: {columns: [x, y, w, h], unit: pixels, size: [IMAGE_WIDTH, IMAGE_HEIGHT]}",
     ),
     Case(
         "pixels in one row",
@@ -149,16 +150,14 @@ def test_boxes_that_reach_out_of_their_image_are_boxes(broken_lab: Lab) -> None:
     assert broken_lab.finding("Boxes are relative to their image").status == "ok"
 
 
-def test_the_query_that_makes_pixels_relative_does(broken_lab: Lab) -> None:
+def test_the_unit_that_makes_pixels_relative_does(broken_lab: Lab) -> None:
     broken_lab.sql(
         "DROP VIEW annotation_with_media; ALTER TABLE annotation ADD wide int DEFAULT 1000, ADD high int DEFAULT 500; "
         "UPDATE annotation SET x = 100, y = 50, w = 200, h = 100"
     )
     broken_lab.binding |= {"read": None, "ingest": {"size": ["wide", "high"]}}
     remedy = str(broken_lab.finding("Boxes are relative to their image").remedy)
-    read = remedy.partition(".read: ")[2].partition(", and ")[0]
-    broken_lab.binding["read"] = read
-    broken_lab.binding["columns"]["box"] = ["rel_x", "rel_y", "rel_w", "rel_h"]
+    broken_lab.binding["columns"]["box"] = yaml.safe_load(remedy.partition(".columns.box: ")[2])
     findings = {each.check: each for each in broken_lab.diagnose()}
     assert findings["Boxes are relative to their image"].status == "ok"
     assert findings["Box fits both sides"].status == "ok"

@@ -10,11 +10,13 @@ import pytest
 
 from syncd.adapters.fiftyone.dataset import DatasetInfo
 from syncd.adapters.fiftyone.mapping import LabelMapping
+from syncd.adapters.sql.description import description
 from syncd.adapters.sql.mapping import ColumnInfo, IdOwner, Reference, TableInfo, table_mapping
 from syncd.config import BindingConfig, parse_config
-from syncd.engine.mapping import EXACT_DOUBLE, EXACT_SINGLE, build_mapping, policy_of
+from syncd.engine.mapping import build_mapping, policy_of
 from syncd.errors import MappingError
 from syncd.model import BOX, LABEL, Direction, Holds, Kind, LabelType, Mapping
+from syncd.model.store import EXACT_DOUBLE, EXACT_SINGLE
 
 COLUMNS = {
     "id": Kind.UUID,
@@ -62,7 +64,7 @@ def _table(binding: BindingConfig, **over: ColumnInfo) -> TableInfo:
 
 
 def _built(binding: BindingConfig, table: TableInfo | None = None, **dataset: Any) -> tuple[Mapping, LabelMapping]:
-    return build_mapping(binding, table or _table(binding), replace(DATASET, **dataset))
+    return build_mapping(binding, description(binding, table or _table(binding)), replace(DATASET, **dataset))
 
 
 def test_fields_take_their_kind_from_the_column_and_their_direction_from_the_configuration() -> None:
@@ -257,7 +259,7 @@ TAXON = {"vocabulary": {"table": "public.taxon", "column": "name"}}
 def test_a_label_column_that_holds_keys_is_named(column: ColumnInfo, over: dict[str, Any], says: str) -> None:
     binding = _binding(**over)
     with pytest.raises(MappingError) as refused:
-        build_mapping(binding, _table(binding, label=column), DATASET)
+        build_mapping(binding, description(binding, _table(binding, label=column)), DATASET)
     assert says in refused.value.message
     assert "columns.label" in str(refused.value.remedy) + refused.value.message
 
@@ -277,7 +279,7 @@ def test_a_label_column_that_holds_keys_is_named(column: ColumnInfo, over: dict[
 )
 def test_a_label_column_of_names_or_numbers_is_none_of_these(column: ColumnInfo, over: dict[str, Any]) -> None:
     binding = _binding(**over)
-    mapping, _ = build_mapping(binding, _table(binding, label=column), DATASET)
+    mapping, _ = build_mapping(binding, description(binding, _table(binding, label=column)), DATASET)
     assert mapping.field(LABEL).kind is column.kind
 
 

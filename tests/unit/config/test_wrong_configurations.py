@@ -216,11 +216,12 @@ bindings:
 
 def test_the_error_has_one_line_for_each_fault(tmp_path: Path) -> None:
     path = write(tmp_path, replaced("id: annotation_id", "id: 3") + "x: 1\n")
+    keys = [each.alias or name for name, each in Config.model_fields.items()]
     with pytest.raises(Exception, match="found 3") as caught:
         load_config(path, {})
     assert str(caught.value).splitlines() == [
         f"{path}:8: bindings[0].columns.id: found 3, expected a column name (put it in quotes)",
-        f"{path}:9: x: found an unknown key, expected one of {', '.join(Config.model_fields)}",
+        f"{path}:9: x: found an unknown key, expected one of {', '.join(keys)}",
     ]
 
 

@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from syncd.errors import DatabaseUnavailable, FiftyOneUnavailable
 from syncd.model import BOX, LABEL
 from syncd.model.run import RunMode
 from syncd.store import changes, conflicts
-from syncd.testing import Faults
+from syncd.testing import SERVER, Faults
 from trust import many, tried
 from trust_model import quiet
 from trust_model.cuts import PowerCut
@@ -40,6 +41,8 @@ OLD = [f"b{number}" for number in range(14)]
 LATER = [f"c{number}" for number in range(7)]
 LEAVING = "m4"
 MOST_RUNS = 8
+KINDS = ["one_database", "two_databases", "server"]
+"""Rows in the database of syncd's own tables, or in another one; and on a server without transactions, in slices."""
 
 
 class Calls:
@@ -81,8 +84,9 @@ class Lost:
 class Story:
     """What people do, and what syncd is told to do about it, in acts of which each may be begun again."""
 
-    def __init__(self, servers: Servers, *, apart: bool) -> None:
-        self.sides = MemorySides(servers, apart=apart)
+    def __init__(self, servers: Servers, kind: str) -> None:
+        server = replace(SERVER, slice_size=2) if kind == "server" else None
+        self.sides = MemorySides(servers, apart=kind == "two_databases", server=server)
         for number, each in enumerate(OLD):
             self.sides.add_row(each, self.sides.samples()[number % 4], _content(100 + number))
         self.leaving = self.sides.dataset.add_sample(LEAVING).sample_id
@@ -285,21 +289,22 @@ def _listening(session: Session, calls: Calls | None) -> Iterator[None]:
     if calls is None:
         yield
         return
-    connections = [session.writing] if session.one_transaction else [session.writing, session.state]
+    connections = [session.writing] if session.state is session.writing else [session.writing, session.state]
     events = [(each.engine, "before_cursor_execute") for each in connections]
     if not session.one_transaction:
         events.append((session.state.engine, "commit"))
     # SQLAlchemy knows no first among those who listen to a connection's events (it ignores ``insert``): the rows, who
     # listen for longer, would take the commit for done and keep what was never committed.
     table = session.database
-    assert isinstance(table, TransactionalRows), "the rows know when they last"
-    table.before_commit = calls.called
+    if isinstance(table, TransactionalRows):
+        table.before_commit = calls.called
     for engine, name in events:
         sa.event.listen(engine, name, calls.called)
     try:
         yield
     finally:
-        table.before_commit = lambda: None
+        if isinstance(table, TransactionalRows):
+            table.before_commit = lambda: None
         for engine, name in events:
             sa.event.remove(engine, name, calls.called)
         for each in connections:
@@ -321,20 +326,20 @@ def silence() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
-def _tell(servers: Servers, *, apart: bool, calls: Calls | None = None, lost: Lost | None = None) -> dict[str, Any]:
-    story = Story(servers, apart=apart)
+def _tell(servers: Servers, kind: str, *, calls: Calls | None = None, lost: Lost | None = None) -> dict[str, Any]:
+    story = Story(servers, kind)
     try:
         return story.tell(calls, lost)
     finally:
         story.sides.close()
 
 
-def _check(servers: Servers, *, apart: bool, mishaps: list[tuple[str, Calls | None, Lost | None]], want: Any) -> None:
+def _check(servers: Servers, kind: str, *, mishaps: list[tuple[str, Calls | None, Lost | None]], want: Any) -> None:
     """Every mishap comes to what no mishap comes to."""
     wrong = {}
     for name, calls, lost in mishaps:
         try:
-            got = _tell(servers, apart=apart, calls=calls, lost=lost)
+            got = _tell(servers, kind, calls=calls, lost=lost)
         except AssertionError as error:
             wrong[name] = str(error)
             continue
@@ -352,20 +357,20 @@ def _apart(got: Any, want: Any) -> tuple[list[Any], list[Any]]:
 
 
 @pytest.mark.timeout(3_600)
-@pytest.mark.parametrize("apart", [False, True], ids=["one_database", "two_databases"])
-def test_killed_before_any_call_or_after_it_took_effect_it_ends_the_same(servers: Servers, apart: bool) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_before_any_call_or_after_it_took_effect_it_ends_the_same(servers: Servers, kind: str) -> None:
     undisturbed = Calls()
-    want = _tell(servers, apart=apart, calls=undisturbed)
+    want = _tell(servers, kind, calls=undisturbed)
     assert undisturbed.made > 100, "the story touches everything"
     every = range(1, undisturbed.made + 1, many(121, 1))
-    _check(servers, apart=apart, mishaps=[(f"call {k}", Calls(k), None) for k in every], want=want)
+    _check(servers, kind, mishaps=[(f"call {k}", Calls(k), None) for k in every], want=want)
 
 
 @pytest.mark.timeout(3_600)
-@pytest.mark.parametrize("apart", [False, True], ids=["one_database", "two_databases"])
-def test_a_side_that_is_gone_at_any_call_changes_nothing_about_the_end(servers: Servers, apart: bool) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_side_that_is_gone_at_any_call_changes_nothing_about_the_end(servers: Servers, kind: str) -> None:
     undisturbed = Lost()
-    want = _tell(servers, apart=apart, lost=undisturbed)
+    want = _tell(servers, kind, lost=undisturbed)
     assert undisturbed.made > 20, "the story calls both sides"
     every = range(1, undisturbed.made + 1, many(37, 1))
-    _check(servers, apart=apart, mishaps=[(f"call {k}", None, Lost(k)) for k in every], want=want)
+    _check(servers, kind, mishaps=[(f"call {k}", None, Lost(k)) for k in every], want=want)
