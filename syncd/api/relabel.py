@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import polars as pl
+
 from syncd.actor import person
 from syncd.config import BindingConfig
 from syncd.diff.findings import problems_of
@@ -29,9 +31,9 @@ from syncd.model.conflict_kinds import STICKY, ConflictKind
 from syncd.model.current import Present, Row
 from syncd.model.reasons import Reason
 from syncd.model.run import RunMode
-from syncd.model.snapshot import column, known_column
+from syncd.model.snapshot import column, distinct, known_column
 from syncd.model.values import same_value
-from syncd.store import conflicts
+from syncd.store import baseline, conflicts
 
 HEARD = (ConflictKind.UNKNOWN_LABEL, ConflictKind.NEW_LABEL, ConflictKind.UNSAFE_VALUE)
 """Conflicts about a label that another class may settle; any other is somebody's to resolve first."""
@@ -170,7 +172,7 @@ def targets(
     session: Session, annotation_ids: frozenset[str], label_ids: frozenset[str]
 ) -> tuple[Present, list[Row], list[LeftLabel]]:
     """What both sides hold of the labels that are meant, these labels, and those of which there is none."""
-    asked = session.fiftyone.read_labels(label_ids).rows if label_ids else session.fiftyone.read_samples(()).rows
+    asked = _bearing(session, label_ids)
     meant = [each for each in asked.iter_rows(named=True) if each["label_id"] in label_ids]
     ids = annotation_ids | {each["annotation_id"] for each in meant if each["annotation_id"] is not None}
     present = look(session, ids, {each["sample_id"] for each in meant})
@@ -193,6 +195,21 @@ def targets(
     absent = sorted(label_ids - {each["label_id"] for each in meant})
     missing += [LeftLabel(None, name, "there is no such label") for name in absent]
     return present, [found[place] for place in sorted(found, key=str)], missing
+
+
+def _bearing(session: Session, label_ids: frozenset[str]) -> pl.DataFrame:
+    """All labels of the samples on which labels of these ids stand.
+
+    Where most of them stand the baseline knows: by a label's id alone the whole dataset would be looked through.
+    """
+    known = baseline.read_some(session.state, session.tables, session.mapping, label_ids=label_ids)
+    session.rest()
+    there = session.fiftyone.read_samples(set(known["sample_id"].drop_nulls())).rows
+    rest = label_ids - distinct("label_id", there)
+    if not rest:
+        return there
+    more = session.fiftyone.read_labels(rest).rows
+    return pl.concat([there, more.join(there.select("sample_id").unique(), on="sample_id", how="anti")])
 
 
 @dataclass
