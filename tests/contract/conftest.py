@@ -18,6 +18,7 @@ pytest.register_assert_rewrite("syncd.testing.contract")
 
 import servers
 from contract import fiftyone_bench as fo
+from contract.file_bench import FileBench
 from contract.label_studio_bench import LabelStudioBench
 from contract.memory_bench import MemoryLabelsBench, MemoryRowsBench
 from contract.sql_bench import POSTGRES, SQLITE, SqlBench
@@ -33,7 +34,7 @@ STANDALONE = "standalone"
 """A MongoDB that is no replica set is read in another way, and written in the same."""
 TOGETHER = "together"
 """Detections whose changes are written as those of a crowded sample are."""
-ROWS = ["memory-rows", "memory-server", "postgresql", "sqlite", "tator", "label-studio"]
+ROWS = ["memory-rows", "memory-server", "file", "postgresql", "sqlite", "tator", "label-studio"]
 
 
 @pytest.fixture(params=[*LABELS, TOGETHER, *ROWS])
@@ -86,6 +87,8 @@ def _bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield MemoryRowsBench()
     elif kind == "memory-server":
         yield MemoryRowsBench(replace(SERVER, slice_size=10_000))
+    elif kind == "file":
+        yield FileBench(request.getfixturevalue("tmp_path"))
     elif kind == "sqlite":
         path: Path = request.getfixturevalue("tmp_path") / "annotations.sqlite"
         yield from _closing(SqlBench(f"sqlite:///{path}", SQLITE))

@@ -66,12 +66,12 @@ class Bench(ABC):
     """Whether one sample may hold several labels."""
     bulk: bool = True
     """Whether it writes thousands of changes at a time, rather than one by one."""
-    unique_ids: bool = False
-    """Whether the system itself keeps an id from being there twice."""
     moves: bool = True
     """Whether an annotation can be tied to another image at all."""
     clock_step: timedelta = timedelta(0)
     """How far its clock may be behind the time of what was written just now: some tell whole seconds."""
+    unique_ids: bool = False
+    """Whether the system itself gives each annotation one id that no other has."""
 
     # People
 
