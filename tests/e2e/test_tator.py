@@ -6,6 +6,9 @@ import io
 import itertools
 import json
 import os
+import subprocess
+import sys
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -271,3 +274,32 @@ def test_a_token_that_expired_ends_a_run_with_a_sentence(lab: Lab) -> None:
     assert done.exit_code == 1
     assert "refuses the token" in done.stderr + done.stdout
     assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_the_daemon_brings_both_sides_together_by_itself(lab: Lab) -> None:
+    rows = filled(lab)
+    lab.syncd("migrate")
+    lab.syncd("ingest", "plankton")
+    document = yaml.safe_load(lab.config.read_text())
+    document["daemon"] |= {"poll_interval": "1s", "http": "127.0.0.1:0"}
+    lab.config.write_text(yaml.safe_dump(document))
+    start = "from syncd.cli.main import main; main()"
+    daemon = subprocess.Popen([sys.executable, "-c", start, "run", "--config", str(lab.config)], stderr=subprocess.PIPE)
+    try:
+        lab.relabel(rows[0], "Krill")
+        lab.curate(rows[1], "Copepoda")
+        until = time.monotonic() + 120
+        while time.monotonic() < until and daemon.poll() is None:
+            if (
+                lab.now(rows[0]).attributes["Label"] == "Krill"
+                and lab.labels()[str(rows[1].elemental_id)] == "Copepoda"
+            ):
+                break
+            time.sleep(1)
+        assert lab.now(rows[0]).attributes["Label"] == "Krill"
+        assert lab.labels()[str(rows[1].elemental_id)] == "Copepoda"
+    finally:
+        daemon.terminate()
+        _, told = daemon.communicate(timeout=60)
+    assert lab.server.token not in told.decode()
+    assert daemon.returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -25,6 +26,7 @@ from tator_double import Row, Tator
 from tator_lab import binding_of, config
 from trust_model.memory import (
     FIRST,
+    MOST_RACES,
     NARROW_WORDS,
     NO_BRAKES,
     SAMPLES,
@@ -60,6 +62,7 @@ class TroubledTator(TatorAdapter):
     faults = Faults()
     server: Tator
     minted = 0
+    raced: Counter[tuple[str | None, str | None]]
 
     def origin(self, *, count_rows: bool = True) -> Any:
         self.faults.called("origin")
@@ -93,7 +96,10 @@ class TroubledTator(TatorAdapter):
 
         def at_the_worst_moment() -> None:
             while waiting and before is not None:
-                before(waiting.pop(0))
+                change = waiting.pop(0)
+                self.raced[change.annotation_id, change.field] += 1
+                if self.raced[change.annotation_id, change.field] <= MOST_RACES:
+                    before(change)
 
         if before is not None:
             for point in POINTS:
@@ -125,7 +131,7 @@ class TatorSides(MemorySides):
         names = names_of(binding_of(ATTRIBUTES), section, crops=False)
         media = Media(self.client, place.project, "name")
         self.adapter = TroubledTator(self.client, place, self.mapping, names, media, enforced=False)
-        self.adapter.server = self.server
+        self.adapter.server, self.adapter.raced = self.server, Counter()
         self.curator = self.server.person(self.server.curator_token)
         self.gone = {}
         self.document_cache = servers.document_cache

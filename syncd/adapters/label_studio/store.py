@@ -41,7 +41,12 @@ class LabelStudioStore:
         self._setup: Mapping[str, Any] = project.get("parsed_label_config") or {}
         self._label = config.from_name or binding.columns.label.name
 
-    def describe(self, *, crops: bool) -> StoreDescription:
+    def describe(
+        self,
+        *,
+        crops: bool,
+        declared: dict[str, Kind | None] | None = None,  # noqa: ARG002 - each attribute has a type of its own
+    ) -> StoreDescription:
         """The store's part of the mapping."""
         wanted = {LABEL: self._label} | {name: each.column for name, each in self._binding.attributes.items()}
         if self._binding.review.error_column is not None:

@@ -45,7 +45,12 @@ class TatorStore:
         """Where the annotations are."""
         return self._place
 
-    def describe(self, *, crops: bool) -> StoreDescription:
+    def describe(
+        self,
+        *,
+        crops: bool,
+        declared: dict[str, Kind | None] | None = None,  # noqa: ARG002 - each attribute has a type of its own
+    ) -> StoreDescription:
         """The store's part of the mapping."""
         self._crops = crops
         return describe(self._binding, self._config, self._place, self.client.where, crops=crops)
