@@ -22,7 +22,7 @@ from syncd.adapters.tator.project import Place, find_place
 from syncd.adapters.tator.read import Rows
 from syncd.adapters.tator.terms import terms_of
 from syncd.config import BindingConfig
-from syncd.model import Mapping
+from syncd.model import Kind, Mapping
 from syncd.model.store import StoreDescription
 from syncd.model.vocabulary import Term
 
