@@ -66,6 +66,8 @@ class Bench(ABC):
     """Whether one sample may hold several labels."""
     bulk: bool = True
     """Whether it writes thousands of changes at a time, rather than one by one."""
+    unique_ids: bool = False
+    """Whether the system itself keeps an id from being there twice."""
     moves: bool = True
     """Whether an annotation can be tied to another image at all."""
     clock_step: timedelta = timedelta(0)
