@@ -23,7 +23,7 @@ from syncd.adapters.fiftyone import fast_decode, pipeline
 from syncd.adapters.fiftyone.adapter import FiftyOneAdapter
 from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.sql.adapter import SqlAdapter
-from syncd.adapters.sql.quote import source
+from syncd.adapters.sql.expressions import source
 from syncd.adapters.sql.read import select_list
 from syncd.engine.session import open_session
 from syncd.model import Side
