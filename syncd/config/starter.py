@@ -91,12 +91,17 @@ bindings:                                      # each ties one label field to on
     table: public.annotation                   # the table that is written
     #read: public.annotation_with_media        # what is read: a table, a view or a SELECT; left out: table
     columns:
-      id: annotation_id                        # the stable, unique id
-      label: label                             # the class
+      id: annotation_id                        # the stable, unique id; several: {columns: [image_id, no]}
+      label: label                             # the class; a key of it, pixels and so on: docs/configuration.md
       #box: [x, y, w, h]                       # relative, as FiftyOne has them: left, top, width, height
-      media: media_uri                         # ties the row to its sample
+      media: media_uri                         # ties the row to its sample; or a lookup
       #updated_at: updated_at                  # when the row was last changed: makes polls cheap
-      #updated_by: updated_by                  # who changed it: goes to the change log
+      #updated_by: updated_by                  # who changed it: goes to the change log; or a lookup
+      #deleted: deleted_at                     # soft deletion: a row is deleted where it holds anything
+      #version: version                        # your programs' own optimistic lock: counted up with each change
+    #where: project = 7                        # only these rows of the table are meant
+    #insert: {project: 7}                      # constants of new rows
+    #sample_fields: {station: {column: station, of: row}}  # columns copied to the sample, to filter by
     sample_key: filepath                       # the sample field that equals columns.media
     attributes:                                # further fields of the label, each with its column
       #verified: {column: verified, direction: both}
