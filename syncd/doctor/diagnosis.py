@@ -19,6 +19,7 @@ from syncd.doctor import (
     rows,
     same_images,
     servers,
+    stores,
     table,
     terms,
 )
@@ -43,12 +44,23 @@ def diagnose(config: Config, names: Sequence[str] | None = None) -> Iterator[Fin
 
 def _of_binding(reached: servers.Servers, binding: BindingConfig, secrets: Secrets) -> Iterator[Finding]:
     subject = Subject(reached, binding)
+    if binding.store is not None:
+        yield from run(binding.name, _checks_with_store(subject), secrets)
+        return
     faults = 0
     for finding in run(binding.name, _checks(subject), secrets):
         faults += finding.status == "fault"
         yield finding
     whole = Check("Mapping", lambda: columns.check_whole(subject, faults_before=faults > 0))
     yield from run(binding.name, [whole], secrets)
+
+
+def _checks_with_store(subject: Subject) -> Iterator[Check]:
+    yield from dataset.checks(subject)
+    yield from labels.checks(subject)
+    yield from loadable.checks(subject)
+    yield from stores.checks(subject)
+    yield from media.checks(subject)
 
 
 def _checks(subject: Subject) -> Iterator[Check]:

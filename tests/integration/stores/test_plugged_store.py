@@ -15,6 +15,7 @@ from plugged import install
 from syncd import open_binding
 from syncd.adapters.connect import open_database
 from syncd.config import Config, InvalidConfig, parse_config
+from syncd.doctor.diagnosis import diagnose
 from syncd.doctor.grants import grants
 from syncd.engine.steps import Step, observed
 from syncd.errors import NotForStore
@@ -163,6 +164,17 @@ def test_commands_about_tables_say_that_there_is_none(kept: Lab) -> None:
         ingest(config, BINDING, IngestOptions())
     with pytest.raises(NotForStore, match="grants"):
         grants(config, [BINDING])
+
+
+def test_doctor_looks_at_the_store_and_says_what_it_can_do(kept: Lab) -> None:
+    found = {each.check: each for each in diagnose(kept.config)}
+    assert [each for each in found.values() if each.status == "fault"] == []
+    assert found["Store answers"].detail == "JSON file"
+    assert "guard revision, transactions none, stamps complete" in found["Mapping"].detail
+    kept.path.unlink()
+    faults = [each for each in diagnose(kept.config) if each.status == "fault"]
+    assert [each.check for each in faults] == ["Store"]
+    assert "cannot be read" in faults[0].detail
 
 
 @pytest.mark.parametrize(
