@@ -80,6 +80,10 @@ class OpenStoreDefaults:
         """None of its own."""
         return None
 
+    def image_addresses(self, media: Sequence[str]) -> dict[str, str]:  # noqa: ARG002
+        """None: images are in a folder or a bucket (`ingest.media`)."""
+        return {}
+
     def probes(self) -> Iterable[Probe]:
         """That it was opened is all there is to see."""
         return ()

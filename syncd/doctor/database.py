@@ -25,6 +25,8 @@ NEEDED = "Expected e.g. database.url: postgresql+psycopg2://user@host/database"
 
 def checks(servers: Servers) -> Iterator[Check]:
     """Of the database that holds the annotations."""
+    if servers.config.lab is None:
+        return
     yield Check(DATABASE_ANSWERS, lambda: _answers(servers))
     yield Check("Database version", lambda: _version(servers.database.get()))
     yield Check("Database encoding", lambda: _encoding(servers.database.get()))

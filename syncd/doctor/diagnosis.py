@@ -19,7 +19,7 @@ from syncd.doctor import (
     rows,
     same_images,
     servers,
-    store,
+    stores,
     table,
     terms,
 )
@@ -56,12 +56,10 @@ def _of_binding(reached: servers.Servers, binding: BindingConfig, secrets: Secre
 
 
 def _checks_with_store(subject: Subject) -> Iterator[Check]:
-    """What is looked at where the annotations are in no table."""
     yield from dataset.checks(subject)
     yield from labels.checks(subject)
     yield from loadable.checks(subject)
-    yield from store.checks(subject)
-    yield from rights.checks_of_dataset(subject)
+    yield from stores.checks(subject)
     yield from media.checks(subject)
 
 

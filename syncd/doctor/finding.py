@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
+from pydantic import SecretStr
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 from sqlalchemy.exc import SQLAlchemyError
@@ -223,7 +224,9 @@ class Secrets:
 
 def _addresses(config: Config) -> Iterator[str]:
     lab = None if config.lab is None else config.lab.url
-    given = (lab, config.state.url, config.fiftyone.database_uri, config.notify.webhook)
+    given = [lab, config.state.url, config.fiftyone.database_uri, config.notify.webhook]
+    for binding in config.bindings:
+        given += [each for _, each in binding.store or () if isinstance(each, SecretStr)]
     yield from (each.get_secret_value() for each in given if each is not None)
     # Read by FiftyOne, and so by us, where the configuration names no database.
     yield os.environ.get("FIFTYONE_DATABASE_URI", "")

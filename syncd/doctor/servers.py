@@ -53,8 +53,7 @@ def checks(servers: Servers) -> Iterator[Check]:
     """The checks that all bindings share, in order."""
     from syncd.doctor import clocks, database, mongodb, state
 
-    if servers.config.lab is not None:
-        yield from database.checks(servers)
+    yield from database.checks(servers)
     yield from mongodb.checks(servers)
     yield from clocks.checks(servers)
     yield from state.checks(servers)

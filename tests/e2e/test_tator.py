@@ -176,7 +176,7 @@ def test_a_new_user_brings_a_tator_project_into_fiftyone_and_keeps_both_in_agree
     found = lab.syncd("doctor", "plankton")
     told = {each["check"]: each["status"] for each in found["findings"]}
     assert "fault" not in told.values()
-    assert told["Store answers"] == told["Store: search by time"] == told["Vocabulary"] == "ok"
+    assert told["Store answers"] == told["search by time"] == told["Mapping"] == "ok"
     agreed = lab.syncd("verify", "plankton")
     assert agreed is not None
     lab.syncd("report", "--format", "json", code=0)

@@ -1,8 +1,7 @@
-"""Annotations in one JSON file that a laboratory's scripts share: the smallest adapter that keeps the whole contract.
+"""Annotations in a JSON file that scripts share: the smallest adapter that keeps the whole contract.
 
-The file is ``{"annotations": {id: {"media": …, "values": {field: …}, "edited_at": …, "edited_by": …}}, "forbidden":
-{field: [values]}}``. Whoever changes it holds a lock on it, so that a value that is compared is the value that is
-replaced. There are no transactions: what is written is there for good.
+``{"annotations": {id: {"media": …, "values": {…}, "edited_at": …, "edited_by": …}}, "forbidden": {field: […]}}``. Who
+changes it holds a lock on it. There are no transactions: what is written is there for good.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import fcntl
 import json
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,8 +19,9 @@ from typing import Annotated, Any
 import polars as pl
 from pydantic import AfterValidator
 
-from syncd.adapters.base import Opening, OpenStore
+from syncd.adapters.base import Opening, OpenStore, Probe, Verdict
 from syncd.adapters.defaults import OpenStoreDefaults, StoreDefaults
+from syncd.config import BindingConfig
 from syncd.config.kinds import FilePath, beside_the_configuration
 from syncd.config.store import StoreConfig
 from syncd.errors import DatabaseUnavailable
@@ -33,9 +33,7 @@ from syncd.model.snapshot import column, schema
 from syncd.model.store import FieldFacts, StoreDescription
 from syncd.model.values import same_content
 
-ACCOUNT = "syncd"
-SLICE = 500
-"""Changes between two records of what came of them."""
+ACCOUNT, SLICE = "syncd", 500
 
 
 class FileSection(StoreConfig):
@@ -56,9 +54,8 @@ def opened(path: Path, *, write: bool) -> Iterator[dict[str, Any]]:
         held: dict[str, Any] = json.load(handle)
         yield held
         if write:
-            text = json.dumps(held)
             handle.seek(0)
-            handle.write(text)
+            json.dump(held, handle)
             handle.truncate()
 
 
@@ -101,10 +98,6 @@ class FileRows(StoreDefaults):
         as_of, wanted = self.now(), set(ids)
         return self._snapshot({name: each for name, each in self._held().items() if name in wanted}, as_of)
 
-    def rules(self) -> str | None:
-        with opened(self.path, write=False) as held:
-            return json.dumps(held.get("forbidden", {}), sort_keys=True)
-
     def signature(self, actor: str | None) -> str:
         return actor or ACCOUNT
 
@@ -118,19 +111,19 @@ class FileRows(StoreDefaults):
         name = change.annotation_id or str(uuid.uuid4())
         row = rows.get(name)
         given = change.new if isinstance(change.new, dict) else {str(change.field): change.new}
+        is_new = change.action is Action.INSERT
+        expected = row is None if is_new else row is not None and self._holds(row, change)
         wrong = next((each for each, value in given.items() if to_json(value) in forbidden.get(each, ())), None)
-        if change.action is Action.INSERT:
-            matched = row is None
-        else:
-            matched = row is not None and same_content(self.mapping, change.field, self._of(row, change), change.old)
-        if matched and wrong is None:
+        done = expected and wrong is None
+        if done:
             row = self._made(rows, name, change, given)
         after = None if row is None else self._of(row, change)
-        refused = f"{wrong} must not be {given[wrong]!r} here" if matched and wrong is not None else None
-        inserted = name if change.action is Action.INSERT and matched and refused is None else None
-        return Result(
-            change, row is not None, after, matched and refused is None, refused=refused, annotation_id=inserted
-        )
+        refused = f"{wrong} must not be that here" if expected and wrong is not None else None
+        inserted = name if is_new and done else None
+        return Result(change, row is not None, after, done, refused=refused, annotation_id=inserted)
+
+    def _holds(self, row: dict[str, Any], change: Change) -> bool:
+        return same_content(self.mapping, change.field, self._of(row, change), change.old)
 
     def _made(self, rows: dict[str, Any], name: str, change: Change, given: dict[str, Any]) -> dict[str, Any] | None:
         if change.action is Action.DELETE:
@@ -140,7 +133,7 @@ class FileRows(StoreDefaults):
         if change.field == MEDIA_FIELD:
             row["media"] = change.new
         else:
-            row["values"] |= {each: to_json(value) for each, value in given.items()}
+            row["values"].update((each, to_json(value)) for each, value in given.items())
         row |= {"edited_at": self.now().isoformat(), "edited_by": self.signature(change.actor)}
         return row
 
@@ -173,9 +166,8 @@ def _milliseconds(moment: datetime) -> datetime:
 class FileStore(OpenStoreDefaults):
     """The store of one binding: :class:`syncd.adapters.base.OpenStore`."""
 
-    def __init__(self, opening: Opening) -> None:
-        assert isinstance(opening.binding.store, FileSection), "the factory's own section"
-        self.path, self.binding = opening.binding.store.path, opening.binding
+    def __init__(self, path: Path, binding: BindingConfig) -> None:
+        self.path, self.binding = path, binding
 
     def describe(self, *, crops: bool) -> StoreDescription:
         text = FieldFacts(Kind.TEXT, Holds(Kind.TEXT), f"'label' of {self.path}", "text")
@@ -191,6 +183,9 @@ class FileStore(OpenStoreDefaults):
         with opened(self.path, write=False) as held:
             return Counter(each["values"][LABEL] for each in held["annotations"].values() if LABEL in each["values"])
 
+    def probes(self) -> Iterable[Probe]:
+        yield Probe("File", Verdict.OK, f"{sum(self.count_labels().values()):,} annotations have a label")
+
 
 class FileFactory:
     """What the entry point names: :class:`syncd.adapters.base.StoreFactory`."""
@@ -200,7 +195,8 @@ class FileFactory:
 
     @contextmanager
     def open(self, opening: Opening) -> Iterator[OpenStore]:
-        yield FileStore(opening)
+        assert isinstance(opening.binding.store, FileSection), "it is the section of this kind"
+        yield FileStore(opening.binding.store.path, opening.binding)
 
 
 STORE = FileFactory()

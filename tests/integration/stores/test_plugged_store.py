@@ -15,10 +15,10 @@ from plugged import install
 from syncd import open_binding
 from syncd.adapters.connect import open_database
 from syncd.config import Config, InvalidConfig, parse_config
+from syncd.doctor.diagnosis import diagnose
 from syncd.doctor.grants import grants
 from syncd.engine.steps import Step, observed
 from syncd.errors import NotForStore
-from syncd.ingest.run import IngestOptions, ingest
 from syncd.store.migrate import migrate
 from worlds import BINDING, NO_BRAKES, World
 
@@ -159,10 +159,19 @@ def test_a_crash_between_two_slices_leaves_one_slice_in_doubt(kept: Lab, monkeyp
 
 def test_commands_about_tables_say_that_there_is_none(kept: Lab) -> None:
     config = kept.config
-    with pytest.raises(NotForStore, match="syncd ingest works on a table"):
-        ingest(config, BINDING, IngestOptions())
     with pytest.raises(NotForStore, match="grants"):
         grants(config, [BINDING])
+
+
+def test_doctor_looks_at_the_store_and_says_what_it_can_do(kept: Lab) -> None:
+    found = {each.check: each for each in diagnose(kept.config)}
+    assert [each for each in found.values() if each.status == "fault"] == []
+    assert found["Store answers"].detail == "JSON file"
+    assert "guard revision, transactions none, stamps complete" in found["Mapping"].detail
+    kept.path.unlink()
+    faults = [each for each in diagnose(kept.config) if each.status == "fault"]
+    assert [each.check for each in faults] == ["Store"]
+    assert "cannot be read" in faults[0].detail
 
 
 @pytest.mark.parametrize(
