@@ -175,7 +175,7 @@ def targets(
     asked = _bearing(session, label_ids)
     meant = [each for each in asked.iter_rows(named=True) if each["label_id"] in label_ids]
     ids = annotation_ids | {each["annotation_id"] for each in meant if each["annotation_id"] is not None}
-    present = look(session, ids, {each["sample_id"] for each in meant})
+    present = look(session, ids, {each["sample_id"] for each in meant}, known_labels=asked)
     found: dict[tuple[str | None, str | None], Row] = {}
     missing: list[LeftLabel] = []
     for each in meant:

@@ -19,8 +19,17 @@ from syncd.model.vocabulary import Vocabulary
 from syncd.store import answered, baseline
 
 
-def look(session: Session, annotation_ids: Iterable[str | None], sample_ids: Iterable[str | None]) -> Present:
-    """Labels, rows and baseline of these annotations, with all labels of these samples and of the known places."""
+def look(
+    session: Session,
+    annotation_ids: Iterable[str | None],
+    sample_ids: Iterable[str | None],
+    *,
+    known_labels: pl.DataFrame | None = None,
+) -> Present:
+    """Labels, rows and baseline of these annotations, with all labels of these samples and of the known places.
+
+    ``known_labels`` are all labels of some samples, just read: they are not read again.
+    """
     ids = {each for each in annotation_ids if each is not None}
     known = baseline.read_some(session.state, session.tables, session.mapping, annotation_ids=ids)
     places = {each for each in sample_ids if each is not None} | set(known["sample_id"].drop_nulls())
@@ -29,7 +38,7 @@ def look(session: Session, annotation_ids: Iterable[str | None], sample_ids: Ite
     strange = ids - distinct("annotation_id", rows, known) - hidden
     not_given_yet = session.database.not_given_yet(strange) if strange else frozenset()
     session.rest()
-    labels = _labels(session, ids, places)
+    labels = _labels(session, ids, places, known_labels)
     samples = session.fiftyone.look_up_samples(places | set(labels["sample_id"]))
     elsewhere = rows_elsewhere(session.mapping, labels, rows)
     if elsewhere:
@@ -37,9 +46,15 @@ def look(session: Session, annotation_ids: Iterable[str | None], sample_ids: Ite
     return Present(labels, rows, known, samples, hidden, not_given_yet)
 
 
-def _labels(session: Session, ids: Collection[str], places: Collection[str]) -> pl.DataFrame:
-    """All labels of the samples concerned. A sample that both reads have is taken from the first."""
-    here = session.fiftyone.read_samples(places).rows
+def _labels(
+    session: Session, ids: Collection[str], places: Collection[str], known: pl.DataFrame | None
+) -> pl.DataFrame:
+    """All labels of the samples concerned. A sample that several reads have is taken from the first."""
+    if known is None:
+        here = session.fiftyone.read_samples(places).rows
+    else:
+        rest = set(places) - distinct("sample_id", known)
+        here = pl.concat([known, session.fiftyone.read_samples(rest).rows])
     elsewhere = session.fiftyone.read_ids(ids).rows
     new = elsewhere.join(here.select("sample_id").unique(), on="sample_id", how="anti")
     return pl.concat([here, new])
