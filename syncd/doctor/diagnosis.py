@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
 
 from syncd.config import BindingConfig, Config
 from syncd.doctor import (
@@ -24,6 +26,37 @@ from syncd.doctor import (
 )
 from syncd.doctor.finding import SERVERS, Check, Finding, Secrets, run
 from syncd.doctor.subject import Subject
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All findings, in the order of the checks."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def faults(self) -> int:
+        """How many checks found a fault."""
+        return sum(each.status == "fault" for each in self.findings)
+
+    @property
+    def warnings(self) -> int:
+        """How many checks found what may be meant so."""
+        return sum(each.status == "warning" for each in self.findings)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether there is no fault."""
+        return not self.faults
+
+    @property
+    def exit_code(self) -> int:
+        """1 where there is a fault."""
+        return int(not self.healthy)
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of ``syncd doctor --json``."""
+        return {"healthy": self.healthy, "findings": [dict(vars(each)) for each in self.findings]}
 
 
 def diagnose(config: Config, names: Sequence[str] | None = None) -> Iterator[Finding]:
