@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from syncd.diff.images import is_other
-from syncd.diff.outcomes import Recorded, answers, forgotten, held, next_baseline
+from syncd.diff.outcomes import Recorded, answers, forgotten, held, is_lone_row, next_baseline
 from syncd.engine.apply import bring, intend_answers, is_drawn, write_stamps
 from syncd.engine.session import Session
 from syncd.model import ID_FIELD, MEDIA_FIELD, SAMPLE_FIELD, Action, Change, Content, Direction, Value
@@ -60,10 +60,11 @@ def settle(session: Session, *, keep: bool = False) -> Settled:
     drawn = {
         id(each): _judge_drawn(session, each, seen.get(id(each)), known, refused)
         for seq, _, each in left
-        if seq in noted and is_drawn(each)
+        if seq in noted
     }
     session.rest()
-    write_stamps(session, [each.change for each in drawn.values() if each.status == Status.APPLIED])
+    stamped = [each.change for each in drawn.values() if each.status == Status.APPLIED and is_drawn(each.change)]
+    write_stamps(session, stamped)
     _complete(session, [each for each in outward if each.reason == Reason.ANSWERED])
     seen |= _seen_in_fiftyone(session, outward)
     recorded = [drawn.get(id(each)) or _judge(session, each, seen.get(id(each))) for each in intended]
@@ -112,6 +113,9 @@ def _complete(session: Session, owed: Sequence[Change]) -> None:
 
 def _judge(session: Session, change: Change, seen: Result | None) -> Recorded:
     """``applied`` where the effect is there, ``abandoned`` where the old state is, ``superseded`` where neither is."""
+    if seen is None and is_lone_row(change) and change.sample_id is None and not session.one_transaction:
+        # The database does not show it: it is there all the same.
+        return Recorded(change, Status.APPLIED, Result(change, present=True, after=change.new))
     if seen is None:
         return Recorded(change, Status.ABANDONED)
     if change.action is Action.DELETE:
@@ -146,15 +150,15 @@ def _refused(session: Session) -> frozenset[_Place]:
 def _judge_drawn(
     session: Session, change: Change, seen: Result | None, known: pl.DataFrame, refused: frozenset[_Place]
 ) -> Recorded:
-    """The outcome of the insert for a drawn label, given the noted id of its row.
+    """The outcome of the insert for a drawn label, or of a row by itself (the inbox's), given the noted id of its row.
 
     A row under the noted id is the label's where it holds what the label held, or what the database makes of that;
     any other row is somebody else's. Without a noted id there is no row: it was ``refused``, or the label was gone.
     """
     if change.annotation_id is None:
         return Recorded(change, Status.REFUSED if (change.sample_id, change.label_id) in refused else Status.SUPERSEDED)
-    recorded = pl.col("annotation_id").eq(change.annotation_id) & pl.col("label_id").eq(change.label_id)
-    if session.one_transaction or known.filter(recorded).height:
+    recorded = known.filter(annotation_id=pl.lit(change.annotation_id), label_id=pl.lit(change.label_id, pl.String))
+    if session.one_transaction or recorded.height:
         return Recorded(change, Status.APPLIED)
     if seen is None:
         # It is there and not shown any more: inserted once more it would be there twice.
@@ -205,7 +209,7 @@ def _seen_in_database(session: Session, intended: Sequence[Change]) -> dict[int,
         if row is not None and is_drawn(each) and _is_elsewhere(row["media"], media.get(str(each.sample_id))):
             row = None
         seen[id(each)] = _result(session, each, row)
-    tellable = [each for each in visible if each.action is Action.UPDATE or is_drawn(each)]
+    tellable = [each for each in visible if each.action is Action.UPDATE or is_drawn(each) or is_lone_row(each)]
     for change, fields in _answered(session, tellable, seen):
         seen[id(change)] = replace(seen[id(change)], answered=fields)
     return seen
