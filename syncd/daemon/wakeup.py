@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
 
 from syncd.adapters.connect import fiftyone_database, first_line, open_database
+from syncd.adapters.fiftyone.compat import DATASETS
 from syncd.adapters.sql.limits import Limits
 from syncd.adapters.sql.quote import quote
 from syncd.config import Config
@@ -102,7 +103,7 @@ _WHOLE_DATASETS = ["insert", "delete", "replace"]
 
 def pipeline(samples: str) -> list[dict[str, Any]]:
     """The events that matter: any of the samples' collection, and datasets that come and go; without their content."""
-    datasets = {"ns.coll": "datasets", "operationType": {"$in": _WHOLE_DATASETS}}
+    datasets = {"ns.coll": DATASETS, "operationType": {"$in": _WHOLE_DATASETS}}
     return [{"$match": {"$or": [{"ns.coll": samples}, datasets]}}, {"$project": {"_id": 1, "operationType": 1}}]
 
 

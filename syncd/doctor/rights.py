@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from syncd.adapters.fiftyone.compat import DATASETS
 from syncd.adapters.sql.rights import grant, lacking, may_delete, role_in_sql, sequence_lacking
 from syncd.doctor.columns import roles
 from syncd.doctor.finding import Check, Verdict, fault, in_sql, listed, ok, skipped
@@ -14,7 +15,7 @@ from syncd.doctor.subject import Subject
 from syncd.model import Direction
 
 NEEDED_IN_MONGODB = ("find", "update")
-DESCRIPTIONS = "datasets"
+DESCRIPTIONS = DATASETS
 
 
 def checks_of_table(subject: Subject) -> Iterator[Check]:

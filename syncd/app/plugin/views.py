@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import quote
 
+from syncd.adapters.fiftyone.compat import Private, private
 from syncd.app.plugin.answers import SUCCESS, WARNING, Reply
 from syncd.app.plugin.labels import path_of
 from syncd.app.plugin.operator import Act, Form, Work, plural, text_of, writing
@@ -84,9 +85,8 @@ def set_up(dataset: Any, work: Work, *, several: str | None = None) -> Reply:
 
 def link_of(dataset: str, *, view: str | None = None, workspace: str | None = None) -> str:
     """The App's address of a view, a workspace, or both, below its own."""
-    import fiftyone.core.utils as fou
-
-    parts = [f"{name}={fou.to_slug(value)}" for name, value in (("view", view), ("workspace", workspace)) if value]
+    slug = private(Private.TEXTS).to_slug
+    parts = [f"{name}={slug(value)}" for name, value in (("view", view), ("workspace", workspace)) if value]
     return f"/datasets/{quote(dataset, safe='')}?{'&'.join(parts)}"
 
 
