@@ -22,9 +22,10 @@ from syncd.actor import acting_as
 from syncd.api import actions, queries
 from syncd.api.actions import PlannedRun
 from syncd.api.calls import configuration_of
-from syncd.api.curation import Curation, chosen
+from syncd.api.curation import Curation
 from syncd.api.embedding import Embedding
 from syncd.api.inspection import Inspection
+from syncd.api.labels import chosen
 from syncd.api.loading import Loading
 from syncd.api.progress import Counting, Progress
 from syncd.api.rows import ConflictRow

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from syncd.api import actions
 from syncd.api.calls import Calls
+from syncd.api.labels import chosen
 from syncd.api.progress import Counting, Progress
 from syncd.api.wake import wake
-from syncd.config import BindingConfig
 from syncd.engine.session import Session, open_session
-from syncd.errors import Busy, ConfigError
+from syncd.errors import Busy
 from syncd.model.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -194,27 +194,3 @@ class Curation(Calls):
         with self._call():
             found = of_labels(self._config, self._settings.name, wanted) if wanted else {}
         return [found.get(each) for each in wanted]
-
-
-def chosen(
-    session: Session,
-    settings: BindingConfig,
-    annotation_ids: Collection[str] | None,
-    label_ids: Collection[str] | None,
-    view: Any,
-) -> dict[str, frozenset[str]]:
-    """Which labels are meant, given once; ``ConfigError`` where they are given twice or not at all."""
-    from syncd.api.relabel import labels_of_view
-
-    if sum(each is not None for each in (annotation_ids, label_ids, view)) != 1:
-        raise ConfigError("Say which labels, once.", remedy="Give annotation_ids=, label_ids= or view=.")
-    if view is not None:
-        label_ids = labels_of_view(view, settings, session.mapping.label_type.list_name)
-    return {"annotation_ids": as_ids(annotation_ids), "label_ids": as_ids(label_ids)}
-
-
-def as_ids(given: Collection[str] | None) -> frozenset[str]:
-    """Ids as text; one text alone is one id, and not its letters."""
-    if given is None:
-        return frozenset()
-    return frozenset([given] if isinstance(given, str) else map(str, given))
