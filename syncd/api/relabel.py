@@ -48,7 +48,7 @@ class Relabelled(Decided):
     already: int
 
     def as_json(self) -> dict[str, Json]:
-        """As a document."""
+        """The document of the App and of programs: the run, what was applied, and each label that was left."""
         result = self.result
         about: dict[str, Json] = {
             "dry_run": result.dry_run if result else False,
@@ -147,7 +147,7 @@ class _Judged:
         self.doubts = dict(_doubts(session))
 
     def take(self, label: Row) -> None:
-        """Judges one label."""
+        """Judges one label: adds its changes, or the reason why it is left alone."""
         found = list(self._changes(label))
         whys = [each for each in found if isinstance(each, str)]
         if whys:

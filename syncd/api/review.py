@@ -29,7 +29,7 @@ Progress: TypeAlias = "Callable[[str], None]"
 
 
 def silent(_phase: str) -> None:
-    """Nobody is told."""
+    """The progress callback where nobody wants to know."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Reviewed(Decided):
         return tuple(each for each in (self.result, self.carried) if each is not None)
 
     def as_json(self) -> dict[str, Json]:
-        """As a document."""
+        """The document of the App and of programs: the runs, what was applied, and each label that was left."""
         carried = self.carried.run_id if self.carried else None
         return self._document({"tag": self.tag, "labels": self.labels}, {"held": self.held, "carried": carried})
 

@@ -26,8 +26,7 @@ from syncd.cli.common import (
     progress,
     show_error,
 )
-from syncd.cli.render.conflicts import show_conflict, show_conflicts
-from syncd.cli.render.resolved import show_resolved
+from syncd.cli.render.conflicts import show_conflict, show_conflicts, show_resolved
 from syncd.cli.times import moment
 from syncd.config import Config
 from syncd.diff.resolution.answer import Take

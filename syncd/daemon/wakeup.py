@@ -25,7 +25,8 @@ from syncd.adapters.fiftyone.compat import DATASETS
 from syncd.adapters.sql.limits import Limits
 from syncd.adapters.sql.quote import quote
 from syncd.config import Config
-from syncd.daemon.pace import Tempo, due_after, next_round, pause_after
+from syncd.daemon.error_policy import pause_after
+from syncd.daemon.pace import Tempo, due_after, next_round
 from syncd.errors import SyncdError
 from syncd.model import Side
 
@@ -113,7 +114,7 @@ class Listener(ABC):
         self._thread.start()
 
     def close(self) -> None:
-        """Ends soon."""
+        """Asks the thread to end; it does so within ``LISTEN_S`` seconds, see :meth:`join`."""
         self._stop.set()
 
     def join(self, seconds: float) -> None:
@@ -184,7 +185,11 @@ def pipeline(samples: str) -> list[dict[str, Any]]:
 
 
 class MongoWaker(Listener):
-    """Listens to a change stream of FiftyOne's database. ``samples`` is the collection of the dataset's samples."""
+    """Listens to a change stream of FiftyOne's database. ``samples`` is the collection of the dataset's samples.
+
+    An event says that there is something to look at, and nothing more: what changed is found by the round, and a
+    collection that was dropped is no deletion of labels. So nothing is lost where a stream is lost.
+    """
 
     how = STREAM
     listening = "FiftyOne tells of changes by a change stream"
@@ -230,7 +235,10 @@ LIMITS = Limits(statement_s=30, lock_s=30)
 
 
 class PostgresWaker(Listener):
-    """Listens to the notices of the triggers of change capture, which come by a channel."""
+    """Listens to the notices of the triggers of change capture, which come by a channel.
+
+    Which annotations changed is read from what the triggers recorded, so that nothing is lost with a notice.
+    """
 
     how = NOTIFY
     listening = "the database tells of changes by notices"

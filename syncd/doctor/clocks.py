@@ -14,7 +14,7 @@ PRECISION = timedelta(seconds=0.1)
 
 
 def checks(servers: Servers) -> Iterator[Check]:
-    """Of both servers."""
+    """The checks of the clocks of both servers, against this host's."""
     yield Check("Database clock", lambda: _database(servers))
     yield Check("MongoDB clock", lambda: _mongodb(servers))
 

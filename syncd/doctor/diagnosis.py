@@ -10,21 +10,25 @@ from typing import Any
 from syncd.config import BindingConfig, Config
 from syncd.doctor import (
     boxes,
+    clocks,
     columns,
+    database,
     dataset,
     hidden,
     labels,
     loadable,
     media,
+    mongodb,
     read_back,
     rights,
     rows,
     same_images,
-    servers,
+    state,
     table,
     terms,
 )
 from syncd.doctor.finding import SERVERS, Check, Finding, Secrets, run
+from syncd.doctor.servers import Servers
 from syncd.doctor.subject import Subject
 
 
@@ -68,13 +72,21 @@ def diagnose(config: Config, names: Sequence[str] | None = None) -> Iterator[Fin
     """
     secrets = Secrets(config)
     with ExitStack() as stack:
-        reached = servers.Servers(config, stack)
-        yield from run(SERVERS, servers.checks(reached), secrets)
+        reached = Servers(config, stack)
+        yield from run(SERVERS, _of_servers(reached), secrets)
         for binding in config.bindings if names is None else map(config.binding, names):
             yield from _of_binding(reached, binding, secrets)
 
 
-def _of_binding(reached: servers.Servers, binding: BindingConfig, secrets: Secrets) -> Iterator[Finding]:
+def _of_servers(reached: Servers) -> Iterator[Check]:
+    """What all bindings share, in order."""
+    yield from database.checks(reached)
+    yield from mongodb.checks(reached)
+    yield from clocks.checks(reached)
+    yield from state.checks(reached)
+
+
+def _of_binding(reached: Servers, binding: BindingConfig, secrets: Secrets) -> Iterator[Finding]:
     subject = Subject(reached, binding)
     faults = 0
     for finding in run(binding.name, _checks(subject), secrets):

@@ -19,13 +19,13 @@ DESCRIPTIONS = DATASETS
 
 
 def checks_of_table(subject: Subject) -> Iterator[Check]:
-    """Of the database."""
+    """The checks of the rights in the database, on the binding's table and on syncd's own."""
     yield Check("Right to read the rows", lambda: _read(subject))
     yield Check("Right to write the table", lambda: _write(subject))
 
 
 def checks_of_dataset(subject: Subject) -> Iterator[Check]:
-    """Of MongoDB."""
+    """The checks of the rights in MongoDB, on the dataset's samples and on its description."""
     yield Check("Right to write the dataset", lambda: _dataset(subject))
 
 

@@ -14,8 +14,6 @@ from syncd.store.lock import make_sure
 
 log = Logger(__name__)
 
-"""Modes of runs that write to the log, and leave no mark."""
-
 
 @dataclass(frozen=True)
 class Standing:

@@ -14,9 +14,6 @@ from syncd.engine.session import RULES
 from syncd.model import Origin, Side, Snapshot
 from syncd.store.cursors import Cursor
 
-MOST_PERIODS = 10
-"""The number of quiet periods after which an edit is judged in any case."""
-
 
 @dataclass(frozen=True)
 class Pace:
@@ -25,11 +22,6 @@ class Pace:
     overlap: timedelta = timedelta(minutes=10)
     full_scan_interval: timedelta = timedelta(hours=1)
     quiet_period: timedelta = timedelta(0)
-
-    @property
-    def longest_quiet(self) -> timedelta:
-        """The longest time that an edit waits where something touches its sample again and again."""
-        return MOST_PERIODS * self.quiet_period
 
 
 def why_full(

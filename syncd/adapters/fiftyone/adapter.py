@@ -88,7 +88,7 @@ class FiftyOneAdapter:
             leave_mark(self.database, self.identity.partition("/")[0], self.mapping.binding, mark)
 
     def now(self) -> datetime:
-        """The server's clock."""
+        """The time by MongoDB's clock, in UTC."""
         with asking(READING):
             moment: datetime = self.database.client.admin.command("hello")["localTime"]
         return moment.replace(tzinfo=timezone.utc)

@@ -156,7 +156,11 @@ def marks_in(document: dict[str, Any]) -> dict[str, Mark]:
 
 
 def leave_mark(database: Database[dict[str, Any]], dataset_id: str, binding: str, mark: Mark) -> None:
-    """Replaces the binding's mark. An ``info["syncd"]`` that is somebody else's is left as it is."""
+    """Replaces the binding's mark, which says how far the change log had come.
+
+    It stands in the dataset's own ``info``, where a restored database cannot take it back; no sample is touched by it.
+    An ``info["syncd"]`` that is somebody else's is left as it is.
+    """
     made = {
         "binding": binding,
         "dataset": dataset_id,

@@ -30,7 +30,7 @@ def label_document(
 
 
 def bare_label(label_type: LabelType, label_id: ObjectId) -> dict[str, Any]:
-    """A label without values."""
+    """The document of a new label, with nothing in it but its id and class."""
     if label_type is LabelType.DETECTIONS:
         return {"_id": label_id, CLASS: "Detection", "tags": [], "attributes": {}}
     return {"_id": label_id, CLASS: "Classification", "tags": []}

@@ -212,7 +212,11 @@ TAGS = "tags"
 
 
 def with_users(database: Database[dict[str, Any]], dataset_id: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """Fills the ``user`` of a snapshot's rows from the newest temporal tag of their sample."""
+    """Fills the ``user`` of a snapshot's rows from the newest temporal tag of their sample.
+
+    Open-source FiftyOne knows of nobody otherwise; where a sample has a ``last_modified_by``, that is read with its
+    labels.
+    """
     if rows.is_empty() or not ObjectId.is_valid(dataset_id):
         return rows
     ours: dict[str, Any] = {DATASET_KEY: ObjectId(dataset_id), "kind": "temporal"}

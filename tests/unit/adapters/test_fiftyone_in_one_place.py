@@ -69,7 +69,7 @@ def private_names(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Attribute) or not node.attr.startswith("_") or node.attr.startswith("__"):
             continue
-        own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls", "os")
+        own = ast.unparse(node.value) in ("self", "cls", "super()", "os")
         if not own and node.attr not in NAMED_TUPLES_AND_ENUMS:
             yield ast.unparse(node)
 
