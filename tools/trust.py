@@ -22,9 +22,8 @@ PLACES = (
     "tests/unit/config/test_arbitrary_configurations.py",
     "tests/unit/diff/test_properties.py",
     "tests/unit/diff/test_review_properties.py",
-    "tests/unit/diff/test_unedited.py",
     "tests/unit/diff/test_unsafe_values.py",
-    "tests/unit/engine/test_sweep.py",
+    "tests/unit/engine/test_settled.py",
     "tests/integration/trust",
     "tests/integration/apply/test_kills.py",
     "tests/integration/engine/test_lost_sides.py",
@@ -67,8 +66,9 @@ def main(arguments: list[str]) -> int:
         tally.touch()
         environment = os.environ | {"SYNCD_TRUST": "full", "SYNCD_TRUST_TALLY": str(tally)}
         # One process a core, each of which takes a test when it has done one: the long ones come first.
+        # Each test is named when it ends: in an hour nobody waits for the last one to hear of the first that failed.
         spread = ["-n", str(min(os.cpu_count() or 1, MOST_WORKERS)), "--dist=load", "--maxschedchunk=1"]
-        command = [sys.executable, "-m", "pytest", "-q", *spread, f"--timeout={TIMEOUT_S}", *(arguments or PLACES)]
+        command = [sys.executable, "-m", "pytest", "-v", *spread, f"--timeout={TIMEOUT_S}", *(arguments or PLACES)]
         started = time.monotonic()
         status = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         total, files = added_up(tally)

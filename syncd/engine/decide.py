@@ -15,7 +15,7 @@ from syncd.diff.editor_names import SIGNED_SCHEMA, edited_rows
 from syncd.diff.history import any_refused, without_refusals
 from syncd.diff.quiet_period import young_edits
 from syncd.diff.review import TAGGED
-from syncd.diff.unsettled import Rules
+from syncd.diff.settled import Rules
 from syncd.engine.mark import Standing, standing
 from syncd.engine.mode import (
     NewRows,
@@ -247,7 +247,7 @@ def _rules(
     """The rules by which annotations are settled."""
     policy = narrowed(session.policy, options.tag)
     young = _young(as_of, options.pace, before)
-    return Rules(session.mapping, policy, session.vocabulary, remembered, young, as_of)
+    return Rules(session.mapping, policy, session.vocabulary, remembered, young, as_of, diff)
 
 
 def _remembered(session: Session, ids: set[str] | None) -> History:

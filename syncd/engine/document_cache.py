@@ -22,8 +22,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.ipc
 
-from syncd.diff.settled import digests
-from syncd.engine.partitions import Chunks
+from syncd.diff.reverts import with_stamps
+from syncd.diff.settled import Named, digests
+from syncd.engine.partitioned import Decode, PartitionedLabels
+from syncd.engine.partitions import Chunks, Parts
 from syncd.files import whole_file
 from syncd.logs import Logger
 from syncd.model import Mapping, Side
@@ -168,6 +170,52 @@ class CacheLookup:
         return self._known[pl.concat([pl.Series(dtype=pl.UInt32), *self._met])]
 
 
+class CachedLabels(PartitionedLabels):
+    """FiftyOne's labels, partitioned: decoded ones, and beside them documents that the document cache recognised.
+
+    ``save`` replaces the content of the cache (``DOCUMENT_CACHE_SCHEMA``).
+    """
+
+    def __init__(self, decoded: Parts, recognised: CacheLookup, save: Callable[[pl.DataFrame], None]) -> None:
+        super().__init__(decoded)
+        self.recogniser = self.recognised = recognised
+        self._save = save
+
+    def clear(self) -> None:
+        """Drops what was added and what was recognised."""
+        super().clear()
+        self.recognised.clear()
+
+    def compare(self, agreed: Callable[[], pl.DataFrame], decode: Decode) -> None:
+        """Decodes the recognised documents that do not hold what was agreed; the cache keeps what was learnt."""
+        if self.recognised.knows_any:
+            self.recognised.compare(agreed())
+            for documents in self.recognised.changed():
+                self.add(decode(documents))
+        known = self.recognised.known_now()
+        if known is not None:
+            self._save(known)
+
+    @property
+    def rows(self) -> int:
+        """How many labels there are."""
+        return super().rows + self.recognised.labels
+
+    def standing_for(self, baseline: pl.DataFrame) -> pl.DataFrame:
+        """The labels in recognised documents that hold what was agreed."""
+        return self.recognised.standing_for(baseline)
+
+    def named(self, named: Named, decode: Decode) -> pl.DataFrame:
+        """The named labels, as FiftyOne holds them; of recognised documents, all labels of their samples."""
+        documents = self.recognised.documents_of(named.sample_ids)
+        found = super().named(named, decode)
+        return found if documents.is_empty() else pl.concat([found, decode(documents)])
+
+    def stamped(self, stamps: pl.DataFrame) -> pl.DataFrame:
+        """The samples with one of these stamps, those of recognised documents included."""
+        return pl.concat([super().stamped(stamps), with_stamps(self.recognised.unchanged, stamps)]).unique()
+
+
 log = Logger(__name__)
 
 FORMAT = "1"
@@ -193,6 +241,16 @@ class DocumentCache:
         name = blake2b(f"{binding}\0{dataset}".encode(), digest_size=12).hexdigest()
         folder = cache_folder()
         return None if folder is None else DocumentCache(folder / "documents" / f"{name}{ENDING}", decoding)
+
+    def labels(
+        self, decoded: Parts, documents: Path | None, mapping: Mapping, spoken_of: SpokenOf, rules: str
+    ) -> CachedLabels:
+        """Receives labels, in ``decoded``, and recognised documents, in the folder ``documents`` or in memory.
+
+        ``rules`` are those by which documents are decoded.
+        """
+        recognised = CacheLookup(documents, mapping, self.load(rules), spoken_of)
+        return CachedLabels(decoded, recognised, lambda known: self.save(known, rules))
 
     def load(self, rules: str) -> pl.DataFrame:
         """The cached documents (``DOCUMENT_CACHE_SCHEMA``), if the same rules decoded them; or nothing."""

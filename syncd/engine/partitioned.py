@@ -1,4 +1,4 @@
-"""Both sides of a complete read and the baseline, partitioned; finds the unsettled annotations in them."""
+"""Both sides of a complete read and the baseline, partitioned; keeps of them what the rules call unsettled."""
 
 from __future__ import annotations
 
@@ -8,11 +8,22 @@ from pathlib import Path
 
 import polars as pl
 
+from syncd.adapters.base import Recogniser
 from syncd.diff.inputs import STAMPS_SCHEMA
 from syncd.diff.reverts import with_stamps
-from syncd.diff.settled import Named, agreed_digests, alike, is_named, places, shared_places, together
-from syncd.diff.unsettled import Rules, met_schema, remembered, without_settled
-from syncd.engine.document_cache import CacheLookup, SpokenOf
+from syncd.diff.settled import (
+    Named,
+    Rules,
+    agreed_digests,
+    is_named,
+    met_schema,
+    places,
+    remembered,
+    settled_by_sample,
+    shared_places,
+    together,
+    without_settled,
+)
 from syncd.engine.partitions import Parts
 from syncd.model import Mapping, Side
 from syncd.model.snapshot import baseline_schema, empty_samples, schema
@@ -63,65 +74,67 @@ class PartitionedBaseline:
 
 
 class PartitionedLabels:
-    """FiftyOne's labels, partitioned: decoded ones, and beside them documents that the document cache recognised."""
+    """FiftyOne's labels, partitioned; all of them decoded."""
 
-    def __init__(self, folder: Path, mapping: Mapping, count: int | None, recognised: CacheLookup) -> None:
-        self.decoded = Parts(folder, schema(Side.FIFTYONE, mapping), count)
-        self.recognised = recognised
+    recogniser: Recogniser | None = None
+    """What recognises documents, which then are not decoded."""
+
+    def __init__(self, decoded: Parts) -> None:
+        self.decoded = decoded
 
     def add(self, frame: pl.DataFrame) -> None:
         """Adds labels."""
         self.decoded.add(frame)
 
     def clear(self) -> None:
-        """Drops what was added and what was recognised: a read that failed begins anew."""
+        """Drops what was added: a read that failed begins anew."""
         self.decoded.clear()
-        self.recognised.clear()
 
-    def compare(self, baseline: PartitionedBaseline, decode: Decode) -> None:
-        """Decodes the recognised documents that do not hold what was agreed."""
-        if not self.recognised.knows_any:
-            return
-        self.recognised.compare(baseline.digests())
-        for documents in self.recognised.changed():
-            self.decoded.add(decode(documents))
+    def compare(self, agreed: Callable[[], pl.DataFrame], decode: Decode) -> None:
+        """Finds the labels for which the baseline stands, by the digests of what was ``agreed``."""
 
     @property
     def rows(self) -> int:
         """How many labels there are."""
-        return self.decoded.rows + self.recognised.labels
+        return self.decoded.rows
+
+    def standing_for(self, baseline: pl.DataFrame) -> pl.DataFrame:  # noqa: ARG002 - all are decoded
+        """The labels for which these rows of the baseline stand, as rows of a snapshot: not decoded, and agreed."""
+        return self.decoded.none
 
     def part(self, number: int, baseline: pl.DataFrame) -> pl.DataFrame:
         """All labels of one partition. ``baseline`` is all of that partition; some of it stands for labels."""
-        return pl.concat([self.decoded.part(number), self.recognised.standing_for(baseline)])
+        return pl.concat([self.decoded.part(number), self.standing_for(baseline)])
 
-    def named(self, named: Named, decode: Decode) -> pl.DataFrame:
-        """The named labels, as FiftyOne holds them; of recognised documents, all labels of their samples."""
-        documents = self.recognised.documents_of(named.sample_ids)
-        found = self.decoded.filter(is_named(named))
-        return found if documents.is_empty() else pl.concat([found, decode(documents)])
+    def named(self, named: Named, decode: Decode) -> pl.DataFrame:  # noqa: ARG002 - all are decoded
+        """The named labels, as FiftyOne holds them."""
+        return self.decoded.filter(is_named(named))
+
+    def stamped(self, stamps: pl.DataFrame) -> pl.DataFrame:
+        """The samples with one of these stamps (:data:`syncd.diff.inputs.STAMPS_SCHEMA`)."""
+        found = [with_stamps(part, stamps) for part in self.decoded]
+        return pl.concat([pl.DataFrame(schema=STAMPS_SCHEMA), *found]).unique()
 
 
 class Partitioned:
     """Both sides and the baseline, partitioned; and, in another folder, first meetings that need no look.
 
-    ``count`` is the number of partitions; ``None`` where everything stays in memory. ``known`` is the document cache.
+    ``count`` is the number of partitions; ``None`` where everything stays in memory.
     """
 
     def __init__(
-        self, folder: Path, kept: Path, mapping: Mapping, count: int | None, spoken_of: SpokenOf, known: pl.DataFrame
+        self, folder: Path, kept: Path, mapping: Mapping, count: int | None, labels: PartitionedLabels
     ) -> None:
-        documents = None if count is None else folder / "documents"
-        recognised = CacheLookup(documents, mapping, known, spoken_of)
-        self.fiftyone = PartitionedLabels(folder / "fiftyone", mapping, count, recognised)
+        self.fiftyone = labels
         self.database = Parts(folder / "database", schema(Side.DATABASE, mapping.in_database), count)
-        self.baseline = PartitionedBaseline(folder / "baseline", mapping, count, digested=recognised.knows_any)
+        digested = labels.recogniser is not None and labels.recogniser.knows_any
+        self.baseline = PartitionedBaseline(folder / "baseline", mapping, count, digested=digested)
         self.met = Parts(kept, met_schema(mapping), count)
         self.absent = Parts(folder / "absent", {"annotation_id": pl.String()}, count)
 
     def compare(self, decode: Decode) -> None:
         """Compares documents with the baseline; call it once, when everything has been added."""
-        self.fiftyone.compare(self.baseline, decode)
+        self.fiftyone.compare(self.baseline.digests, decode)
 
     def unsettled(self, rules: Rules, find_samples: Callable[[list[str]], pl.DataFrame]) -> Named:
         """Finds unsettled annotations, partition by partition; keeps first meetings and rows without a sample apart.
@@ -132,9 +145,9 @@ class Partitioned:
         numbers = []
         for part in range(self.baseline.parts.count):
             known, rows = self.baseline.parts.part(part), self.database.part(part)
-            decoded, standing = self.fiftyone.decoded.part(part), self.fiftyone.recognised.standing_for(known)
+            decoded, standing = self.fiftyone.decoded.part(part), self.fiftyone.standing_for(known)
             numbers += [places(decoded), places(standing)]
-            at_once = _settled_at_once(rules, standing, decoded, rows)
+            at_once = settled_by_sample(rules, standing, decoded, rows)
             known, rows, standing = (
                 frame.join(at_once, on="annotation_id", how="anti") for frame in (known, rows, standing)
             )
@@ -162,10 +175,7 @@ class Partitioned:
 
     def stamped(self, stamps: pl.DataFrame) -> pl.DataFrame:
         """The samples with one of these stamps, settled ones included (:data:`syncd.diff.inputs.STAMPS_SCHEMA`)."""
-        if stamps.is_empty():
-            return pl.DataFrame(schema=STAMPS_SCHEMA)
-        labels = [with_stamps(part, stamps) for part in self.fiftyone.decoded]
-        return pl.concat([*labels, with_stamps(self.fiftyone.recognised.unchanged, stamps)]).unique()
+        return pl.DataFrame(schema=STAMPS_SCHEMA) if stamps.is_empty() else self.fiftyone.stamped(stamps)
 
     def closed(self, named: Named, decode: Decode) -> Left:
         """Labels, rows and baseline of the named annotations and of all that belongs to them, which is named too."""
@@ -184,15 +194,3 @@ class Partitioned:
         # A row without an id is no annotation's, but is counted.
         rows = self.database.filter(bears | pl.col("annotation_id").is_null())
         return Left(labels, rows, known, named)
-
-
-def _settled_at_once(rules: Rules, standing: pl.DataFrame, decoded: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """``annotation_id`` of what :func:`without_settled` would find settled, by digests alone: nearly everything.
-
-    Such a label is in a document that holds what was agreed (``standing``), nobody has touched its sample lately,
-    no other label has its id, and the database holds the same.
-    """
-    if rules.young is not None:
-        young = pl.col("edited_at").is_between(rules.young.after, rules.young.until)
-        standing = standing.filter(~young.fill_null(value=False))
-    return alike(rules.mapping, standing.join(decoded, on="annotation_id", how="anti"), rows)

@@ -1,4 +1,4 @@
-"""Reads both sides and the baseline for one run. Reading judges nothing.
+"""Reads both sides and the baseline for one run. Reading judges nothing: what is settled, the rules say.
 
 A complete read takes everything. An incremental read starts from what is stamped since the cursors and closes over it:
 an annotation is judged only together with its label, its row and its baseline, wherever these now are.
@@ -19,8 +19,7 @@ from syncd.diff.gone_samples import missing_at_home, without_lost_homes
 from syncd.diff.images import rows_elsewhere
 from syncd.diff.inputs import STAMPS_SCHEMA
 from syncd.diff.reverts import edited_stamps, with_stamps
-from syncd.diff.settled import Named, asked_for, without_unedited
-from syncd.diff.unsettled import Rules
+from syncd.diff.settled import Named, Rules, asked_for, without_unedited
 from syncd.engine.document_cache import DocumentCache
 from syncd.engine.hidden import look_behind
 from syncd.engine.partitions import IN_MEMORY

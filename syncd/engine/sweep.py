@@ -20,15 +20,14 @@ import polars as pl
 
 from syncd.diff.inputs import STAMPS_SCHEMA
 from syncd.diff.reverts import edited_stamps
-from syncd.diff.settled import Named, is_named, spoken_of
-from syncd.diff.unsettled import FIRST, Rules
-from syncd.engine.document_cache import DocumentCache, SpokenOf
+from syncd.diff.settled import FIRST, Named, Rules, is_named, spoken_of
+from syncd.engine.document_cache import DocumentCache
 from syncd.engine.hidden import look_behind
-from syncd.engine.partitioned import Partitioned
+from syncd.engine.partitioned import Partitioned, PartitionedLabels
 from syncd.engine.partitions import Parts, parts_for
 from syncd.engine.session import Session
 from syncd.model import Side, Snapshot
-from syncd.model.snapshot import DOCUMENT_CACHE_SCHEMA, distinct
+from syncd.model.snapshot import distinct, schema
 from syncd.store import baseline
 
 
@@ -89,20 +88,17 @@ def sweep(
     """
     kept = Path(until_done.enter_context(tempfile.TemporaryDirectory(prefix="syncd-met-")))
     with tempfile.TemporaryDirectory(prefix="syncd-sweep-") as folder:
-        partitioned = Partitioned(
-            Path(folder), kept, session.mapping, parts_for(size), _speaks(session), _known(session, cache)
-        )
-        recogniser = None if cache is None else partitioned.fiftyone.recognised
+        count = parts_for(size)
+        in_fiftyone = _labels(session, Path(folder), count, cache)
+        partitioned = Partitioned(Path(folder), kept, session.mapping, count, in_fiftyone)
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="fiftyone") as reader:
-            labels = reader.submit(session.fiftyone.read_all_to, partitioned.fiftyone, recogniser)
+            labels = reader.submit(session.fiftyone.read_all_to, in_fiftyone, in_fiftyone.recogniser)
             rows_as_of = session.database.read_all_to(partitioned.database)
             session.rest()
             baseline.read_all_to(partitioned.baseline, session.state, session.tables, session.mapping, session.arrow)
             session.rest()
             labels_as_of = labels.result()
         partitioned.compare(session.fiftyone.decode)
-        if cache is not None and (known := partitioned.fiftyone.recognised.known_now()) is not None:
-            cache.save(known, session.fingerprint)
         rules = rules_at(labels_as_of)
         named = partitioned.unsettled(rules, session.fiftyone.find_samples)
         left = partitioned.closed(named, session.fiftyone.decode)
@@ -128,9 +124,11 @@ def sweep(
         )
 
 
-def _known(session: Session, cache: DocumentCache | None) -> pl.DataFrame:
-    return pl.DataFrame(schema=DOCUMENT_CACHE_SCHEMA) if cache is None else cache.load(session.fingerprint)
-
-
-def _speaks(session: Session) -> SpokenOf:
-    return partial(spoken_of, session.policy.review, session.vocabulary)
+def _labels(session: Session, folder: Path, count: int | None, cache: DocumentCache | None) -> PartitionedLabels:
+    """Receives FiftyOne's labels; with the document cache, also documents that it recognises."""
+    decoded = Parts(folder / "fiftyone", schema(Side.FIFTYONE, session.mapping), count)
+    if cache is None:
+        return PartitionedLabels(decoded)
+    speaking = partial(spoken_of, session.policy.review, session.vocabulary)
+    documents = None if count is None else folder / "documents"
+    return cache.labels(decoded, documents, session.mapping, speaking, session.fingerprint)

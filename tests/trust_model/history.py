@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from syncd.model import BOX, LABEL, Side
-from trust_model.sides import TERMS, SeenLabel
+from trust_model.sides import TERMS, SeenLabel, same
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,15 @@ class History:
         """A label is back as it was, on its sample under a new id."""
         self.gone.pop((Side.FIFTYONE, label.label_id), None)
         self.moved(label.label_id, old, label.sample)
+
+    def let_go(self, label: SeenLabel) -> None:
+        """A copy lost its annotation's id: with what was typed at it, and stands, it is an annotation of its own."""
+
+        def is_its_own(edit: Edit) -> bool:
+            typed = (edit.side, edit.subject) == (Side.FIFTYONE, label.label_id)
+            return typed and same(label.values[edit.field], edit.value)
+
+        self.edits = [replace(each, annotation_id=None) if is_its_own(each) else each for each in self.edits]
 
     def relabelled(self, old: str, new: str) -> None:
         """A label got another label id, and holds what it held."""

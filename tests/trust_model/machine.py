@@ -30,8 +30,8 @@ from syncd.testing import Faults
 from trust_model import quiet
 from trust_model.cuts import Cut, PowerCut, power_cut
 from trust_model.history import History
-from trust_model.quiet import Books, same
-from trust_model.sides import Return, Rules, SeenLabel, SeenRow, Sides
+from trust_model.quiet import Books
+from trust_model.sides import Return, Rules, SeenLabel, SeenRow, Sides, same
 
 PICK = st.integers(0, 9_999)
 ATTRIBUTES = ("depth", "count", "verified")
@@ -185,6 +185,8 @@ class TrustMachine(RuleBasedStateMachine):
         made = self.sides.rebuild(label, keeps_id=keeps_id, same_label=same_label)
         if same_label and keeps_id:
             self.history.lost.add(label.label_id)
+        if same_label and not keeps_id and owner is None:
+            self.history.let_go(label)
         if same_label or (keeps_id and label.annotation_id):
             for name in had:
                 self.history.forget(Side.FIFTYONE, label.label_id, name)

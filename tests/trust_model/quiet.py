@@ -16,7 +16,7 @@ from syncd.model.reasons import Reason
 from syncd.model.result import Status
 from syncd.store import changes
 from trust_model.history import Edit, History
-from trust_model.sides import Rules, SeenLabel, Sides
+from trust_model.sides import Rules, SeenLabel, Sides, same
 
 PLAIN = frozenset({"reviewed", "changed_at_home", "converged"})
 """Reasons that carry an edit over. Every other one is a decision: of a policy, a tag, an alias, or a person."""
@@ -405,23 +405,3 @@ def asked(read: Books, answer: dict[str, Any]) -> list[dict[str, Any]]:
         and each["action"] != "delete"
         and same(each["new"] if each["field"] else each["new"].get(name), value)
     ]
-
-
-def same(one: Any, two: Any) -> bool:
-    """Whether two values of one field are the same to people; a decimal is text in syncd's own tables."""
-    if isinstance(one, (list, tuple)) and isinstance(two, (list, tuple)):
-        return len(one) == len(two) and all(same(*pair) for pair in zip(one, two, strict=True))
-    if isinstance(one, float) or isinstance(two, float):
-        numbers = [_number(each) for each in (one, two)]
-        return None not in numbers and abs(numbers[0] - numbers[1]) < 1e-9
-    return bool(one == two)
-
-
-def _number(value: Any) -> Any:
-    """The number that a value is, or is the text of; ``None`` where it is none."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return None
-    return value if isinstance(value, (int, float)) else None

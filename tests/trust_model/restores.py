@@ -14,8 +14,8 @@ from syncd.model import Side
 from syncd.model.reasons import Reason
 from trust_model import quiet
 from trust_model.machine import BOTH_WAYS, PICK, WENT_BACK, TrustMachine
-from trust_model.quiet import Books, same
-from trust_model.sides import SeenLabel
+from trust_model.quiet import Books
+from trust_model.sides import SeenLabel, same
 
 _Subject = tuple[str | None, dict[str, Any]]
 """The annotation that a label or a row is, and what it holds."""

@@ -155,3 +155,23 @@ class Sides(Protocol):
 
     def close(self) -> None:
         """Lets go of everything."""
+
+
+def same(one: Any, two: Any) -> bool:
+    """Whether two values of one field are the same to people; a decimal is text in syncd's own tables."""
+    if isinstance(one, (list, tuple)) and isinstance(two, (list, tuple)):
+        return len(one) == len(two) and all(same(*pair) for pair in zip(one, two, strict=True))
+    if isinstance(one, float) or isinstance(two, float):
+        numbers = [_number(each) for each in (one, two)]
+        return None not in numbers and abs(numbers[0] - numbers[1]) < 1e-9
+    return bool(one == two)
+
+
+def _number(value: Any) -> Any:
+    """The number that a value is, or is the text of; ``None`` where it is none."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, (int, float)) else None
