@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from syncd.api.actions import MadeReport, PlannedRun
     from syncd.api.binding import Binding, open_binding
+    from syncd.api.installation import credentials_policy, diagnose, grants, issue_credentials, migrate
+    from syncd.api.progress import Counting
     from syncd.api.relabel import Relabelled
     from syncd.api.rows import ChangeLog, ChangeRow, ConflictList, ConflictRow, WaitingList, WaitingRow
     from syncd.api.wake import wake
@@ -26,6 +28,12 @@ _PLACES = {
     "open_binding": "syncd.api.binding",
     "Binding": "syncd.api.binding",
     "wake": "syncd.api.wake",
+    "Counting": "syncd.api.progress",
+    "migrate": "syncd.api.installation",
+    "diagnose": "syncd.api.installation",
+    "grants": "syncd.api.installation",
+    "credentials_policy": "syncd.api.installation",
+    "issue_credentials": "syncd.api.installation",
     "load_config": "syncd.config",
     "Config": "syncd.config",
     "PlannedRun": "syncd.api.actions",
@@ -49,6 +57,12 @@ __all__ = [
     "open_binding",
     "Binding",
     "wake",
+    "Counting",
+    "migrate",
+    "diagnose",
+    "grants",
+    "credentials_policy",
+    "issue_credentials",
     "load_config",
     "Config",
     "PlannedRun",

@@ -36,7 +36,7 @@ class Logger:
         self._log(logging.DEBUG, event, values)
 
     def info(self, event: str, **values: Any) -> None:
-        """Something that was done."""
+        """Logs something that was done, with its details as key and value."""
         self._log(logging.INFO, event, values)
 
     def warning(self, event: str, **values: Any) -> None:

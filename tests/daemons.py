@@ -31,11 +31,11 @@ def serve(path: str, log: str, names: list[str] | None, hang_s: float | None) ->
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(handle, 2)
     from syncd import logs
-    from syncd.daemon import daemon, pace, upkeep, vectors
+    from syncd.daemon import daemon, error_policy, upkeep, vectors
 
     # Beside other tests an idle process would hardly ever come to work.
     vectors.NICENESS, vectors.LOOK_S, upkeep.LOOK_S = 0, 1.0, 1.0
-    pace.LONGEST_PAUSE_S, pace.STOPPED_FIRST_S = LONGEST_PAUSE_S, STOPPED_FIRST_S
+    error_policy.LONGEST_PAUSE_S, error_policy.STOPPED_FIRST_S = LONGEST_PAUSE_S, STOPPED_FIRST_S
     if hang_s is not None:
         daemon.HANG_S = hang_s
     logs.configure(terminal=False)

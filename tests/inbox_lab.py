@@ -16,6 +16,7 @@ import children
 import servers
 from ingest_lab import IngestLab
 from syncd.config import Config, parse_config
+from syncd.engine import steps
 from syncd.errors import Busy
 from syncd.ingest.inbox.arrival import Patience
 from syncd.ingest.inbox.result import InboxResult
@@ -45,7 +46,7 @@ def die_at(document: Mapping[str, Any], step: str, times: int) -> None:
         if not left[0]:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with observed(watch):
+    with observed(watch), steps.observed(watch):
         empty_inbox(parse_config(dict(document)), "lab", InboxOptions(patience=HASTY))
 
 
@@ -81,9 +82,9 @@ class InboxLab:
         given = {"inbox": str(self.inbox)} | dict(binding.pop("ingest", {}))
         return self.lab.config(ingest=given, **binding)
 
-    def killed_at(self, step: str, times: int = 1) -> bool:
-        """Whether a call in a process of its own came to the step, where it was killed."""
-        document = self.lab.document(ingest={"inbox": str(self.inbox)})
+    def killed_at(self, step: str, times: int = 1, **sections: Any) -> bool:
+        """Whether a call in a process of its own came to the step, of the inbox or of a run, where it was killed."""
+        document = self.lab.document(ingest={"inbox": str(self.inbox)}) | sections
         child = children.context.Process(target=die_at, args=(document, step, times), daemon=True)
         child.start()
         child.join(children.PATIENCE_S)

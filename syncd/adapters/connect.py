@@ -212,13 +212,12 @@ def open_fiftyone(config: Config, *, answer_s: float | None = None) -> Database[
 
 def _of_fiftyone_itself(name: str | None) -> Database[dict[str, Any]]:
     """FiftyOne's own connection: it may start a MongoDB of its own, which only its SDK can do."""
+    from syncd.adapters.fiftyone.compat import Private, keep_datasets_at_exit, private
+
     # Its log goes to what is standard output at this moment; that belongs to the command's own document.
     imported_here = "fiftyone" not in sys.modules
     with redirect_stdout(sys.stderr):
-        from fiftyone.core import odm
-
-    from syncd.adapters.fiftyone.compat import keep_datasets_at_exit
-
+        odm = private(Private.STORAGE)
     try:
         database: Database[dict[str, Any]] = odm.get_db_conn()
     except Exception as error:  # FiftyOne raises errors of many kinds here, each meaning the same

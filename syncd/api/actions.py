@@ -48,7 +48,7 @@ Phase = Callable[[str], None]
 
 
 def quiet(_phase: str) -> None:
-    """Nobody is told."""
+    """The progress callback where nobody wants to know."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class PlannedRun:
 
     @property
     def exit_code(self) -> int:
-        """That of the command."""
+        """The exit code of ``syncd reconcile --dry-run``: 3 with open conflicts, 4 where it is held, else 0."""
         return self.result.exit_code
 
     def as_json(self) -> dict[str, Json]:

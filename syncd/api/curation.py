@@ -6,31 +6,27 @@ The methods are those of :class:`syncd.api.binding.Binding`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from syncd.api import actions
-from syncd.api.progress import Fractions, Progress
+from syncd.api.calls import Calls
+from syncd.api.labels import chosen
+from syncd.api.progress import Counting, Progress
 from syncd.api.wake import wake
-from syncd.config import BindingConfig, Config
 from syncd.engine.session import Session, open_session
-from syncd.errors import Busy, ConfigError
+from syncd.errors import Busy
 from syncd.model.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from syncd.api.proposals import ProposalList, ProposalRow
     from syncd.api.review import Reviewed
+    from syncd.api.terms import PushedVocabulary, VocabularyCheck
 
 
-class Curation:
+class Curation(Calls):
     """Methods of a binding for whoever reviews and curates it."""
-
-    _settings: BindingConfig
-    _config: Config
-
-    def _call(self, progress: Progress | None = None) -> AbstractContextManager[Fractions]:
-        raise NotImplementedError
 
     def approve(
         self,
@@ -39,7 +35,7 @@ class Curation:
         label_ids: Collection[str] | None = None,
         view: Any = None,
         note: str | None = None,
-        progress: Progress | None = None,
+        progress: Progress | Counting | None = None,
     ) -> Reviewed:
         """Approves labels, as the actor: an edit of them that waits goes through, and ``verified`` is set.
 
@@ -57,7 +53,7 @@ class Curation:
         label_ids: Collection[str] | None = None,
         view: Any = None,
         note: str | None = None,
-        progress: Progress | None = None,
+        progress: Progress | Counting | None = None,
     ) -> Reviewed:
         """Flags labels as wrong, for a person to look at, as the actor; changes no label."""
         from syncd.api.review import flag
@@ -72,7 +68,7 @@ class Curation:
         view: Any = None,
         note: str | None = None,
         force: bool = False,
-        progress: Progress | None = None,
+        progress: Progress | Counting | None = None,
     ) -> Reviewed:
         """Gives labels back what was agreed, as the actor: refuses edits that wait, and takes flags off.
 
@@ -92,7 +88,7 @@ class Curation:
         label_ids: Collection[str] | None,
         view: Any,
         note: str | None,
-        progress: Progress | None,
+        progress: Progress | Counting | None,
     ) -> Reviewed:
         with self._call(progress) as phase:
             with open_session(self._config, self._settings.name) as session:
@@ -125,6 +121,30 @@ class Curation:
 
         with self._call():
             return vocabulary_now(self._config, self._settings)
+
+    def check_vocabulary(
+        self,
+        *,
+        fix: str | Path | None = None,
+        force: bool = False,
+        progress: Progress | Counting | None = None,
+    ) -> VocabularyCheck:
+        """Which labels in use, on either side, are not in the vocabulary; changes neither side.
+
+        ``fix`` is a file: for a plan of the corrections that are certain, which ``apply`` takes. ``force`` lets that
+        plan pass the brakes. ``ConfigError`` where the binding has no vocabulary.
+        """
+        from syncd.api.terms import check
+
+        with self._call(progress) as phase:
+            return check(self._config, self.name, None if fix is None else Path(fix), force=force, phase=phase)
+
+    def push_vocabulary(self, *, progress: Progress | Counting | None = None) -> PushedVocabulary:
+        """Has FiftyOne's annotation offer these terms, and no others."""
+        from syncd.api.terms import push
+
+        with self._call(progress) as phase:
+            return push(self._config, self.name, phase=phase)
 
     def propose(self, term: str, *, parent: str | None = None, note: str | None = None) -> ProposalRow:
         """Proposes a term that the vocabulary does not have, as the actor, for a curator to answer."""
@@ -170,27 +190,3 @@ class Curation:
         with self._call():
             found = of_labels(self._config, self._settings.name, wanted) if wanted else {}
         return [found.get(each) for each in wanted]
-
-
-def chosen(
-    session: Session,
-    settings: BindingConfig,
-    annotation_ids: Collection[str] | None,
-    label_ids: Collection[str] | None,
-    view: Any,
-) -> dict[str, frozenset[str]]:
-    """Which labels are meant, given once; ``ConfigError`` where they are given twice or not at all."""
-    from syncd.api.relabel import labels_of_view
-
-    if sum(each is not None for each in (annotation_ids, label_ids, view)) != 1:
-        raise ConfigError("Say which labels, once.", remedy="Give annotation_ids=, label_ids= or view=.")
-    if view is not None:
-        label_ids = labels_of_view(view, settings, session.mapping.label_type.list_name)
-    return {"annotation_ids": as_ids(annotation_ids), "label_ids": as_ids(label_ids)}
-
-
-def as_ids(given: Collection[str] | None) -> frozenset[str]:
-    """Ids as text; one text alone is one id, and not its letters."""
-    if given is None:
-        return frozenset()
-    return frozenset([given] if isinstance(given, str) else map(str, given))

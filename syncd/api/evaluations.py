@@ -1,8 +1,7 @@
-"""FiftyOne's evaluations of a binding's predictions: which of them are stale, and making them again."""
+"""FiftyOne's evaluations of a binding's predictions: which of them are stale."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,8 +10,6 @@ from syncd.adapters.fiftyone.dataset import describe
 from syncd.adapters.fiftyone.evaluations import leave_note, stored_evaluations
 from syncd.config import Config
 from syncd.engine.state import open_state
-from syncd.ingest.evaluate import Evaluated, evaluation_keys
-from syncd.ingest.evaluate import evaluate as evaluate_predictions
 from syncd.model import Json
 from syncd.model.kinds import iso
 from syncd.store.changes import labels_changed
@@ -63,15 +60,6 @@ def evaluations(config: Config, name: str, *, mark: bool = False) -> tuple[Evalu
             if mark and each.is_stale and note != stored.note and (stored.note or OURS).startswith(OURS):
                 leave_note(mongo, dataset.dataset_id, stored.id, note)
     return states
-
-
-def evaluate(config: Config, name: str, phase: Callable[[str], None] = lambda _: None) -> Evaluated:
-    """Makes the evaluations of the binding's predictions again, under their keys of before.
-
-    ``ConfigError`` where no predictions are mapped; ``IngestError`` where FiftyOne cannot evaluate.
-    """
-    evaluation_keys(config.binding(name), None)
-    return evaluate_predictions(config, name, None, lambda text, _done, _total: phase(text))
 
 
 def _note(state: EvaluationState) -> str:

@@ -12,84 +12,51 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import polars as pl
-
 from syncd.actor import person
-from syncd.config import BindingConfig
+from syncd.api.labels import Decided, LeftLabel, targets
 from syncd.diff.findings import problems_of
 from syncd.diff.resolution.answer import HIDDEN, Question, no_term
 from syncd.diff.review import TAGGED
 from syncd.diff.unsafe_values import why_unsafe
 from syncd.diff.vocabulary import nearest_terms
-from syncd.engine.current import look, spoken
+from syncd.engine.current import spoken
 from syncd.engine.direct_plan import DirectOptions, apply_direct, direct_plan
-from syncd.engine.result import RunResult, change_json
 from syncd.engine.session import Session
 from syncd.errors import ConfigError
-from syncd.model import LABEL, Action, Change, Direction, Json, Plan, Side, TagEdit
+from syncd.model import LABEL, Action, Change, Direction, Json, Side, TagEdit
 from syncd.model.conflict_kinds import STICKY, ConflictKind
 from syncd.model.current import Present, Row
 from syncd.model.reasons import Reason
 from syncd.model.run import RunMode
-from syncd.model.snapshot import column, distinct, known_column
+from syncd.model.snapshot import column, known_column
 from syncd.model.values import same_value
-from syncd.store import baseline, conflicts
+from syncd.store import conflicts
 
 HEARD = (ConflictKind.UNKNOWN_LABEL, ConflictKind.NEW_LABEL, ConflictKind.UNSAFE_VALUE)
 """Conflicts about a label that another class may settle; any other is somebody's to resolve first."""
 
 
-@dataclass(frozen=True)
-class LeftLabel:
-    """A label that was not given the class, and why."""
+@dataclass(frozen=True, kw_only=True)
+class Relabelled(Decided):
+    """What became of labels that were given a class. ``waits``: what was written waits for review.
 
-    annotation_id: str | None
-    label_id: str | None
-    why: str
-
-
-@dataclass(frozen=True)
-class Relabelled:
-    """What became of the labels. ``waits``: what was written waits for review.
-
-    ``already`` counts those that both sides hold as that class; ``result`` is ``None`` where nothing was to be written.
+    ``already`` counts those that both sides hold as that class.
     """
 
-    binding: str
     label: str
     waits: bool
     already: int
-    left: tuple[LeftLabel, ...]
-    plan: Plan
-    result: RunResult | None
-
-    @property
-    def exit_code(self) -> int:
-        """That of the run; 1 where labels were left and nothing was written."""
-        if self.result is not None:
-            return self.result.exit_code
-        return 1 if self.left else 0
 
     def as_json(self) -> dict[str, Json]:
-        """As a document."""
+        """The document of the App and of programs: the run, what was applied, and each label that was left."""
         result = self.result
-        return {
-            "binding": self.binding,
-            "run_id": result.run_id if result else None,
+        about: dict[str, Json] = {
             "dry_run": result.dry_run if result else False,
             "label": self.label,
             "waits": self.waits,
-            "applied": {
-                "to_database": result.to_database if result else 0,
-                "to_fiftyone": result.to_fiftyone if result else 0,
-            },
-            "superseded": result.superseded if result else 0,
-            "refused": result.refused if result else 0,
-            "held": result.held if result else None,
-            "already": self.already,
-            "changes": [change_json(each) for each in self.plan.changes],
-            "left": [dict(vars(each)) for each in self.left],
         }
+        refused = result.refused if result else 0
+        return self._document(about, {"refused": refused, "held": self.held, "already": self.already})
 
 
 def relabel(
@@ -121,22 +88,15 @@ def relabel(
     if plan.changes:
         options = DirectOptions(RunMode.RELABEL, dry_run=dry_run, force=force, note=note, progress=progress)
         result = apply_direct(session, plan, options)
-    return Relabelled(session.mapping.binding, term, judged.waits, judged.already, left, plan, result)
-
-
-def labels_of_view(view: Any, binding: BindingConfig, list_name: str | None) -> list[str]:
-    """FiftyOne's ids of the binding's labels that a view shows; ``ConfigError`` for one of another dataset."""
-    dataset = getattr(view, "dataset_name", None) or getattr(view, "name", None)
-    if dataset != binding.dataset:
-        raise ConfigError(
-            f"The view is of the dataset {dataset!r}, and {binding.name!r} is about {binding.dataset!r}.",
-            remedy=f"Give a view of {binding.dataset!r}, or open the binding of the other dataset.",
-        )
-    path = binding.label_field
-    # A view of patches holds each label on its own, under the same name.
-    if list_name is not None and f"{path}.{list_name}" in view.get_field_schema(flat=True):
-        path = f"{path}.{list_name}"
-    return [str(each) for each in view.values(f"{path}.id", unwind=True) if each is not None]
+    return Relabelled(
+        binding=plan.binding,
+        left=left,
+        plan=plan,
+        result=result,
+        label=term,
+        waits=judged.waits,
+        already=judged.already,
+    )
 
 
 def _term(session: Session, label: str) -> str:
@@ -168,50 +128,6 @@ def _term(session: Session, label: str) -> str:
     return label
 
 
-def targets(
-    session: Session, annotation_ids: frozenset[str], label_ids: frozenset[str]
-) -> tuple[Present, list[Row], list[LeftLabel]]:
-    """What both sides hold of the labels that are meant, these labels, and those of which there is none."""
-    asked = _bearing(session, label_ids)
-    meant = [each for each in asked.iter_rows(named=True) if each["label_id"] in label_ids]
-    ids = annotation_ids | {each["annotation_id"] for each in meant if each["annotation_id"] is not None}
-    present = look(session, ids, {each["sample_id"] for each in meant}, known_labels=asked)
-    found: dict[tuple[str | None, str | None], Row] = {}
-    missing: list[LeftLabel] = []
-    for each in meant:
-        row = present.label_at(each["sample_id"], each["label_id"])
-        if row is None:
-            missing.append(LeftLabel(each["annotation_id"], each["label_id"], "the label is there more than once"))
-        else:
-            found[row["sample_id"], row["label_id"]] = row
-    for name in sorted(annotation_ids):
-        row = present.label(name)
-        if row is not None:
-            found[row["sample_id"], row["label_id"]] = row
-        else:
-            several = len(present.labels_of(name)) > 1
-            why = "its annotation id stands on several labels" if several else "no label in FiftyOne bears its id"
-            missing.append(LeftLabel(name, None, why))
-    absent = sorted(label_ids - {each["label_id"] for each in meant})
-    missing += [LeftLabel(None, name, "there is no such label") for name in absent]
-    return present, [found[place] for place in sorted(found, key=str)], missing
-
-
-def _bearing(session: Session, label_ids: frozenset[str]) -> pl.DataFrame:
-    """All labels of the samples on which labels of these ids stand.
-
-    Where most of them stand the baseline knows: by a label's id alone the whole dataset would be looked through.
-    """
-    known = baseline.read_some(session.state, session.tables, session.mapping, label_ids=label_ids)
-    session.rest()
-    there = session.fiftyone.read_samples(set(known["sample_id"].drop_nulls())).rows
-    rest = label_ids - distinct("label_id", there)
-    if not rest:
-        return there
-    more = session.fiftyone.read_labels(rest).rows
-    return pl.concat([there, more.join(there.select("sample_id").unique(), on="sample_id", how="anti")])
-
-
 @dataclass
 class _Judged:
     """The labels judged so far: what is written, and what is left alone."""
@@ -231,7 +147,7 @@ class _Judged:
         self.doubts = dict(_doubts(session))
 
     def take(self, label: Row) -> None:
-        """Judges one label."""
+        """Judges one label: adds its changes, or the reason why it is left alone."""
         found = list(self._changes(label))
         whys = [each for each in found if isinstance(each, str)]
         if whys:

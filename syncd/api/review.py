@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from syncd.actor import person
-from syncd.api.relabel import LeftLabel, targets
+from syncd.api.labels import Decided, LeftLabel, targets
 from syncd.diff.findings import problems_of
 from syncd.diff.tag_intents import verified_field
 from syncd.engine.direct_plan import DirectOptions, apply_direct, direct_plan
-from syncd.engine.result import RunResult, change_json
+from syncd.engine.result import RunResult
 from syncd.engine.session import Session
 from syncd.errors import ConfigError
-from syncd.model import APPROVAL, FLAG, Action, Change, Direction, Field, Json, Plan, TagEdit, Value
+from syncd.model import APPROVAL, FLAG, Action, Change, Direction, Field, Json, TagEdit, Value
 from syncd.model.current import Present, Row
 from syncd.model.reasons import Reason
 from syncd.model.run import RunMode
@@ -29,51 +29,29 @@ Progress: TypeAlias = "Callable[[str], None]"
 
 
 def silent(_phase: str) -> None:
-    """Nobody is told."""
+    """The progress callback where nobody wants to know."""
 
 
-@dataclass(frozen=True)
-class Reviewed:
-    """What became of the labels. ``tag`` is what they bear now; ``carried`` the run that heard it, if there was one.
+@dataclass(frozen=True, kw_only=True)
+class Reviewed(Decided):
+    """What became of labels that were reviewed. ``tag`` is what they bear now, ``labels`` how many of them.
 
-    ``result`` is ``None`` where nothing was to be done.
+    ``carried`` is the run that heard it, if there was one.
     """
 
-    binding: str
     tag: str | None
     labels: int
-    left: tuple[LeftLabel, ...]
-    plan: Plan
-    result: RunResult | None
     carried: RunResult | None = None
 
     @property
-    def exit_code(self) -> int:
-        """That of the runs; 1 where labels were left and nothing was done."""
-        if self.carried is not None:
-            return self.carried.exit_code
-        if self.result is not None:
-            return self.result.exit_code
-        return 1 if self.left else 0
+    def runs(self) -> tuple[RunResult, ...]:
+        """What was said, and what it led to."""
+        return tuple(each for each in (self.result, self.carried) if each is not None)
 
     def as_json(self) -> dict[str, Json]:
-        """As a document."""
-        run = self.result
-        return {
-            "binding": self.binding,
-            "run_id": run.run_id if run else None,
-            "tag": self.tag,
-            "labels": self.labels,
-            "applied": {
-                "to_database": sum(each.to_database for each in (run, self.carried) if each),
-                "to_fiftyone": sum(each.to_fiftyone for each in (run, self.carried) if each),
-            },
-            "superseded": run.superseded if run else 0,
-            "held": (run.held if run else None) or (self.carried.held if self.carried else None),
-            "carried": self.carried.run_id if self.carried else None,
-            "changes": [change_json(each) for each in self.plan.changes],
-            "left": [dict(vars(each)) for each in self.left],
-        }
+        """The document of the App and of programs: the runs, what was applied, and each label that was left."""
+        carried = self.carried.run_id if self.carried else None
+        return self._document({"tag": self.tag, "labels": self.labels}, {"held": self.held, "carried": carried})
 
 
 def approve(
@@ -144,7 +122,8 @@ def send_back(
     result = None
     if plan.changes or plan.tags:
         result = apply_direct(session, plan, DirectOptions(RunMode.REVIEW, force=force, note=note, progress=progress))
-    return Reviewed(plan.binding, None, back.labels, (*missing, *back.left), plan, result)
+    left = (*missing, *back.left)
+    return Reviewed(binding=plan.binding, left=left, plan=plan, result=result, tag=None, labels=back.labels)
 
 
 @dataclass
@@ -203,7 +182,8 @@ def _say(
     if plan.tags:
         # It changes no label, so that no brake is about it.
         result = apply_direct(session, plan, DirectOptions(RunMode.REVIEW, braked=False, note=note, progress=progress))
-    return Reviewed(plan.binding, said.tag, len(said.tags), (*missing, *said.left), plan, result)
+    left = (*missing, *said.left)
+    return Reviewed(binding=plan.binding, left=left, plan=plan, result=result, tag=said.tag, labels=len(said.tags))
 
 
 @dataclass

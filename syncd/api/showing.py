@@ -5,27 +5,18 @@ The methods are those of :class:`syncd.api.binding.Binding`.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from syncd.api.progress import Fractions, Progress
-from syncd.config import BindingConfig, Config
+from syncd.api.calls import Calls
 
 if TYPE_CHECKING:
     from syncd.api.embedding_results import StoredSuspects
     from syncd.api.evaluations import EvaluationState
     from syncd.api.views import KeptView
-    from syncd.ingest.evaluate import Evaluated
 
 
-class Showing:
+class Showing(Calls):
     """Methods of a binding about what FiftyOne shows of it."""
-
-    _settings: BindingConfig
-    _config: Config
-
-    def _call(self, progress: Progress | None = None) -> AbstractContextManager[Fractions]:
-        raise NotImplementedError
 
     def kept_views(self) -> list[KeptView]:
         """The saved views that syncd keeps, with the labels that each shows now; nothing is written."""
@@ -57,16 +48,6 @@ class Showing:
 
         with self._call():
             return evaluations(self._config, self._settings.name, mark=mark)
-
-    def evaluate(self, *, progress: Progress | None = None) -> Evaluated:
-        """Makes the evaluations of the binding's predictions again, as `syncd ingest --evaluate` does.
-
-        ``ConfigError`` where no predictions are mapped.
-        """
-        from syncd.api.evaluations import evaluate
-
-        with self._call(progress) as phase:
-            return evaluate(self._config, self._settings.name, phase)
 
     def stored_suspects(self, *, model: str | None = None, limit: int = 50, offset: int = 0) -> StoredSuspects:
         """The suspect labels as they were judged last, the most suspect first; nothing is judged anew.

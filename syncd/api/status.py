@@ -11,7 +11,7 @@ from syncd.engine.status import BindingStatus, status_of
 
 
 def status(config: Config, names: Sequence[str]) -> list[BindingStatus]:
-    """How each binding stands."""
+    """How each of these bindings stands now, in the order of ``names``; reads syncd's own tables alone."""
     now = datetime.now(timezone.utc)
     with open_state(config) as state:
         return [status_of(state.connection, state.tables, name, now) for name in names]

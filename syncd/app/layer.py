@@ -58,7 +58,7 @@ class Answer:
         self.body = bytearray()
 
     def take(self, message: Message) -> None:
-        """A part of it."""
+        """Takes the next message of a response: its status and ETag, or a part of its body."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             found = [value for key, value in message.get("headers", ()) if key.lower() == b"etag"]

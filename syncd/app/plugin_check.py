@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from syncd.adapters.fiftyone.compat import Private, private
 from syncd.app.plugin_folder import FOLDER, NAME, found_in, name_of
 from syncd.errors import SetupError
 from syncd.model.kinds import Json
@@ -100,10 +101,9 @@ def _enabled() -> Check:
 def _registered() -> list[Check]:
     """What it declares against what its Python registers; FiftyOne itself says so in one line of its log."""
     from fiftyone import plugins
-    from fiftyone.plugins.context import PluginContext
 
     definition: Any = plugins.get_plugin(NAME)
-    context = PluginContext(definition)
+    context = private(Private.PLUGIN).PluginContext(definition)
     context.register_all()
     errors = [each.strip().splitlines()[-1] for each in context.errors]
     imported = Check(

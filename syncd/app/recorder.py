@@ -19,6 +19,7 @@ from pymongo.errors import PyMongoError
 from sqlalchemy.exc import SQLAlchemyError
 
 from syncd.adapters.connect import first_line, open_database
+from syncd.adapters.fiftyone.compat import COLLECTION, DATASETS, STAMP
 from syncd.app.doors import Asked
 from syncd.app.edits import Exchange, Labels, Leaf, asked_for, leaves, meant, of_one_label
 from syncd.app.layer import Answer
@@ -78,12 +79,12 @@ class Recorder:
         except (InvalidId, ValueError, TypeError):
             return []
         try:
-            described = self._database["datasets"].find_one({"_id": dataset}, {"name": 1, "sample_collection_name": 1})
+            described = self._database[DATASETS].find_one({"_id": dataset}, {"name": 1, COLLECTION: 1})
             bindings = [each for each in self._config.bindings if described and each.dataset == described["name"]]
             if described is None or not bindings:
                 return []
-            fields = {each.label_field: 1 for each in bindings} | {"last_modified_at": 1}
-            document = self._database[described["sample_collection_name"]].find_one({"_id": sample}, fields)
+            fields = {each.label_field: 1 for each in bindings} | {STAMP: 1}
+            document = self._database[described[COLLECTION]].find_one({"_id": sample}, fields)
         except PyMongoError as error:
             log.warning("an edit stays unnamed: FiftyOne's MongoDB does not answer", error=first_line(error))
             return []

@@ -16,6 +16,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
+from syncd.adapters.fiftyone.compat import Private, private
 from syncd.adapters.fiftyone.sdk import fiftyone_for
 from syncd.app.layer import Application, Inside, Observer, layer
 from syncd.app.plugin_folder import with_plugin
@@ -134,7 +135,7 @@ def fiftyone_server(config: Config, config_file: Path | None, actor: str | None)
         settings.max_thread_pool_workers = None
         try:
             with redirect_stdout(sys.stderr):
-                from fiftyone.server.app import app
+                app = private(Private.SERVER).app
         except ImportError as error:
             raise SetupError(
                 f"FiftyOne's App server cannot be loaded: {error}.",
@@ -147,7 +148,6 @@ def serve(
     app: Application, door: Door, listener: socket.socket, started: Callable[[], None], observer: Observer | None
 ) -> None:
     """Answers until SIGINT or SIGTERM; ``started`` is called when the first request can come."""
-    from fiftyone.server.events import set_port
     from hypercorn.asyncio import serve as hypercorn
     from hypercorn.config import Config as Settings
 
@@ -156,7 +156,7 @@ def serve(
     settings.graceful_timeout = PATIENCE_S
     settings.loglevel = "WARNING"
     settings.include_server_header = False
-    set_port(_port(settings.bind[0]))
+    private(Private.SERVER_EVENTS).set_port(_port(settings.bind[0]))
     logging.getLogger("hypercorn.error").propagate = False
 
     async def until_told() -> None:

@@ -12,20 +12,20 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from types import ModuleType
 from typing import Any, cast
 
+from syncd.adapters.fiftyone.compat import Private, private
 from syncd.app.layer import Application
 
-MUTATIONS, APART = "fiftyone.server.mutation", "syncd_fiftyone_mutations_apart"
+MUTATIONS, APART = Private.SERVER_MUTATIONS.value, "syncd_fiftyone_mutations_apart"
 
 
 def apart() -> Application:
     """FiftyOne's GraphQL over a copy of its mutations that changes no state and tells no window."""
     import strawberry
-    from fiftyone.server.constants import SCALAR_OVERRIDES
-    from fiftyone.server.context import GraphQL
-    from fiftyone.server.query import Query
 
-    schema = strawberry.Schema(mutation=_copy().Mutation, query=Query, scalar_overrides=SCALAR_OVERRIDES)
-    return cast("Application", GraphQL(schema))
+    query = private(Private.SERVER_QUERIES).Query
+    scalars = private(Private.SERVER_CONSTANTS).SCALAR_OVERRIDES
+    schema = strawberry.Schema(mutation=_copy().Mutation, query=query, scalar_overrides=scalars)
+    return cast("Application", private(Private.SERVER_CONTEXT).GraphQL(schema))
 
 
 def _copy() -> ModuleType:
@@ -42,9 +42,7 @@ def _copy() -> ModuleType:
 
 
 def _state() -> Any:
-    from fiftyone.core.state import StateDescription
-
-    return StateDescription()
+    return private(Private.STATE).StateDescription()
 
 
 async def _tell_nobody(_subscription: str | None, event: Any) -> Any:

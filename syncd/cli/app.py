@@ -11,6 +11,7 @@ from urllib.parse import quote
 import typer
 
 from syncd.adapters.connect import fiftyone_database, open_database
+from syncd.adapters.fiftyone.compat import DATASETS
 from syncd.app import serve
 from syncd.app.recorder import Recorder
 from syncd.cli.common import ConfigOption, config_path, configuration, handled, out, print_note
@@ -116,9 +117,9 @@ def _check_servers(config: Config, dataset: str | None) -> None:
     with open_database(config.state_url.get_secret_value()) as connection:
         require_current(connection, config.state.schema_name)
     with fiftyone_database(config) as database:
-        if dataset is None or database["datasets"].find_one({"name": dataset}, {"_id": 1}):
+        if dataset is None or database[DATASETS].find_one({"name": dataset}, {"_id": 1}):
             return
-        names = [each["name"] for each in database["datasets"].find({}, {"name": 1}) if "name" in each]
+        names = [each["name"] for each in database[DATASETS].find({}, {"name": 1}) if "name" in each]
     binding = next(each.name for each in config.bindings if each.dataset == dataset)
     hint = did_you_mean(dataset, names) or f"syncd ingest {binding} makes it."
     raise MappingError(f"FiftyOne has no dataset {dataset!r}.", remedy=hint)

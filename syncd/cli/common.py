@@ -23,6 +23,8 @@ from syncd.errors import SyncdError, UnknownFilter
 from syncd.printable import printable_json, printable_lines
 
 if TYPE_CHECKING:
+    from syncd.api.binding import Binding
+    from syncd.api.progress import Counting
     from syncd.config import Config
     from syncd.model.kinds import Json
 
@@ -158,6 +160,8 @@ def handled(command: Callable[P, int | None]) -> Callable[P, None]:
             sys.stderr.close()
             raise typer.Exit(DONE) from None
         except Exception as error:
+            from syncd.api.faults import told
+
             expected = told(error)
             if expected is None:
                 raise
@@ -165,26 +169,6 @@ def handled(command: Callable[P, int | None]) -> Callable[P, None]:
         raise typer.Exit(code)
 
     return run
-
-
-def told(error: Exception) -> SyncdError | None:
-    """An error that a person is told in a sentence: one of ours, or a driver's, whose server failed while in use.
-
-    ``None`` for any other error: a mistake of the program.
-    """
-    if isinstance(error, SyncdError):
-        return error
-    if not (_is_one("pymongo.errors", "PyMongoError", error) or _is_one("sqlalchemy.exc", "SQLAlchemyError", error)):
-        return None
-    from syncd.adapters.connect import as_ours
-
-    return as_ours(error)
-
-
-def _is_one(module: str, name: str, error: Exception) -> bool:
-    """Whether it is an error of that class; a library that was not imported has raised nothing."""
-    loaded = sys.modules.get(module)
-    return loaded is not None and isinstance(error, getattr(loaded, name))
 
 
 def show_error(error: SyncdError) -> int:
@@ -197,6 +181,24 @@ def show_error(error: SyncdError) -> int:
         err.print("[cyan]→[/cyan]", end=" ")
         err.print(printable_lines(error.remedy, INDENT), markup=False, soft_wrap=True)
     return error.exit_code
+
+
+@contextmanager
+def opened(name: str, config: Path | None) -> Iterator[Binding]:
+    """The binding of the configuration that this call means, with what the commands do as its methods."""
+    from syncd.api.binding import open_binding
+
+    with open_binding(name, configuration(config)) as binding:
+        yield binding
+
+
+@contextmanager
+def phases(name: str, *, quiet: bool) -> Iterator[Counting]:
+    """:func:`progress`, for a method of a binding."""
+    from syncd.api.progress import Counting
+
+    with progress(name, quiet=quiet) as phase:
+        yield Counting(lambda begun, _done, _total: phase(begun))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from syncd.api import actions, queries
+from syncd.api.faults import told
 from syncd.api.rows import ConflictRow
 from syncd.cli.common import (
     CONFLICTS,
@@ -24,10 +25,8 @@ from syncd.cli.common import (
     print_note,
     progress,
     show_error,
-    told,
 )
-from syncd.cli.render.conflicts import show_conflict, show_conflicts
-from syncd.cli.render.resolved import show_resolved
+from syncd.cli.render.conflicts import show_conflict, show_conflicts, show_resolved
 from syncd.cli.times import moment
 from syncd.config import Config
 from syncd.diff.resolution.answer import Take

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
+from syncd.api.installation import credentials_policy, issue_credentials, policy_of_bucket
 from syncd.cli.common import ConfigOption, JsonOption, configuration, err, handled, out, print_json
-from syncd.cli.media import s3_place
 from syncd.cli.render.values import escape, when
 from syncd.config import Config, format_duration, parse_duration
+from syncd.config.kinds import s3_place
 from syncd.config.load import NoConfig
-from syncd.credentials.policy import Scope, partition_of, policy_document
-from syncd.credentials.renew import Renewal, renew, scope_of
+from syncd.credentials.renew import Renewal
 from syncd.errors import ConfigError
 
 app = typer.Typer(
@@ -47,14 +47,11 @@ def policy(
     """Print the least IAM policy that ingest and viewing need, as JSON."""
     del json  # a policy is JSON
     place = None if bucket is None else s3_place(bucket, "--bucket")
-    settings = _configuration_if_there(config) if place else configuration(config)
-    if settings is not None:
-        scope = scope_of(settings, place, write)
-        partition = partition_of(settings.credentials.role_arn, settings.s3.region)
+    settings = configuration(config) if place is None else _configuration_if_there(config)
+    if place is not None and settings is None:
+        print_json(policy_of_bucket(place, write=bool(write)))
     else:
-        assert place is not None, "without a configuration there is --bucket"
-        scope, partition = Scope((place,), bool(write)), "aws"
-    print_json(policy_document(scope, partition))
+        print_json(credentials_policy(settings, bucket=place, write=write))
 
 
 @app.command(epilog="Example: syncd credentials issue --if-expiring 2h")
@@ -81,7 +78,7 @@ def issue(
             f"{escape(str(if_expiring))}: every call makes new ones.[/yellow]",
             soft_wrap=True,
         )
-    done = renew(settings, margin)
+    done = issue_credentials(settings, if_expiring=margin)
     if json:
         print_json(done.as_json())
     else:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from syncd.api.installation import diagnose
 from syncd.cli.common import (
-    FAILED,
     BindingsArgument,
     ConfigOption,
     JsonOption,
@@ -15,7 +15,7 @@ from syncd.cli.common import (
 )
 from syncd.cli.render.values import escape, escape_lines, plural
 from syncd.config import Config
-from syncd.doctor import Finding, diagnose
+from syncd.doctor import Finding
 
 SIGNS = {
     "ok": "[green]✓[/green]",
@@ -34,19 +34,20 @@ def doctor(bindings: BindingsArgument = None, config: ConfigOption = None, json:
 
 def examine(settings: Config, names: list[str], *, json: bool = False) -> int:
     """Runs the diagnosis and shows each finding as it comes; the command's exit code."""
-    found: list[Finding] = []
-    for finding in diagnose(settings, names):
+    scopes: list[str] = []
+
+    def tell(finding: Finding) -> None:
         if not json:
-            _show(finding, first=not found or found[-1].scope != finding.scope)
-        found.append(finding)
-    faults = sum(each.status == "fault" for each in found)
-    warnings = sum(each.status == "warning" for each in found)
+            _show(finding, first=scopes[-1:] != [finding.scope])
+        scopes.append(finding.scope)
+
+    found = diagnose(settings, names, tell=tell)
     if json:
-        print_json({"healthy": not faults, "findings": [dict(vars(each)) for each in found]})
+        print_json(found.as_json())
     else:
-        verdict = "[bold red]not healthy[/bold red]" if faults else "[bold green]healthy[/bold green]"
-        out.print(f"\n{verdict}: {plural(faults, 'fault')}, {plural(warnings, 'warning')}.")
-    return FAILED if faults else 0
+        verdict = "[bold green]healthy[/bold green]" if found.healthy else "[bold red]not healthy[/bold red]"
+        out.print(f"\n{verdict}: {plural(found.faults, 'fault')}, {plural(found.warnings, 'warning')}.")
+    return found.exit_code
 
 
 def _show(finding: Finding, *, first: bool) -> None:

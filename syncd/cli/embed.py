@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from syncd.cli.common import BindingArgument, ConfigOption, JsonOption, configuration, handled, out, print_json
+from syncd.cli.common import BindingArgument, ConfigOption, JsonOption, handled, opened, out, print_json
 from syncd.cli.progress_bar import counting
 from syncd.cli.progress_lines import duration
 from syncd.cli.render.values import escape, plural
@@ -84,26 +84,23 @@ def embed_command(
 
     Repeat it as often as you like: what is up to date costs nothing, and a call that was killed goes on where it was.
     """
-    from syncd.api.embed import EmbedOptions, embed
-
-    settings = configuration(config)
-    options = EmbedOptions(
-        model=model,
-        of=_of(of),
-        view=view,
-        tag=tag,
-        only_new=only_new,
-        layout=layout,
-        similarity=similarity,
-        suspects=suspects,
-        clusters=clusters,
-        refit=refit,
-        device=device,
-        ray=ray,
-        dry_run=dry_run,
-    )
-    with counting(quiet=json) as report:
-        done = embed(settings, binding, options, report=report)
+    with opened(binding, config) as b, counting(quiet=json) as bar:
+        done = b.embed(
+            model=model,
+            of=_of(of),
+            view=view,
+            tag=tag,
+            only_new=only_new,
+            layout=layout,
+            similarity=similarity,
+            suspects=suspects,
+            clusters=clusters,
+            refit=refit,
+            device=device,
+            ray=ray,
+            dry_run=dry_run,
+            progress=bar,
+        )
     if json:
         print_json(done.as_json())
     else:

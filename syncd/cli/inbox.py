@@ -10,14 +10,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from syncd.api.binding import Binding
 from syncd.cli.common import (
     DONE,
     BindingArgument,
     ConfigOption,
     JsonOption,
-    configuration,
     err,
     handled,
+    opened,
     out,
     print_json,
     print_json_lines,
@@ -26,10 +27,7 @@ from syncd.cli.common import (
 from syncd.cli.ingest import show_ingest
 from syncd.cli.progress_bar import counting
 from syncd.cli.render.values import escape
-from syncd.config import Config
 from syncd.ingest.inbox.result import Became, InboxResult, Outcome
-from syncd.ingest.inbox.run import InboxOptions, empty_inbox, inbox_of
-from syncd.ingest.inbox.watch import InboxWatcher
 
 
 @handled
@@ -41,12 +39,11 @@ def inbox_command(
     json: JsonOption = False,
 ) -> int:
     """Load the manifests that were dropped into the inbox, with their images; bad ones are moved to rejected/."""
-    settings = configuration(config)
-    name = settings.binding(binding).name
-    if watch:
-        return _watch(settings, name, dry_run=dry_run, json=json)
-    with counting(quiet=json) as report:
-        result = empty_inbox(settings, name, InboxOptions(dry_run=dry_run, progress=report))
+    with opened(binding, config) as b:
+        if watch:
+            return _watch(b, dry_run=dry_run, json=json)
+        with counting(quiet=json) as bar:
+            result = b.empty_inbox(dry_run=dry_run, progress=bar)
     if json:
         print_json(result.as_json())
     else:
@@ -54,12 +51,12 @@ def inbox_command(
     return result.exit_code
 
 
-def _watch(config: Config, name: str, *, dry_run: bool, json: bool) -> int:
+def _watch(binding: Binding, *, dry_run: bool, json: bool) -> int:
     """Until Ctrl-C, which is how it is meant to end; with ``--json`` one document per line."""
     if dry_run:
         raise typer.BadParameter("--dry-run does not go with --watch.")
     if not json:
-        show_watching(err, inbox_of(config, name))
+        show_watching(err, binding.inbox)
 
     def tell(result: InboxResult) -> None:
         if json:
@@ -67,9 +64,8 @@ def _watch(config: Config, name: str, *, dry_run: bool, json: bool) -> int:
         else:
             show_inbox(out, result)
 
-    watcher = InboxWatcher(config, name, on_result=tell, on_error=show_error)
     try:
-        watcher.run(Event())
+        binding.watch_inbox(Event(), on_result=tell, on_error=show_error)
     except KeyboardInterrupt:
         err.print("[yellow]Stopped.[/yellow] What was under way is gone on with by the next call.")
     return DONE

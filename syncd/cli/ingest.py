@@ -9,16 +9,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from syncd.api.binding import Binding
 from syncd.api.html import shown
-from syncd.cli.common import BindingArgument, ConfigOption, JsonOption, configuration, handled, out, print_json
+from syncd.cli.common import BindingArgument, ConfigOption, JsonOption, handled, opened, out, print_json
 from syncd.cli.progress_bar import counting
 from syncd.cli.render.values import escape, plural
-from syncd.config import BindingConfig
 from syncd.errors import ConfigError
-from syncd.ingest.evaluate import Evaluated, evaluate, evaluation_keys
+from syncd.ingest.evaluate import Evaluated
 from syncd.ingest.evaluation import Evaluation, Scores
-from syncd.ingest.result import SHOWN, IngestResult, write_rejected
-from syncd.ingest.run import IngestOptions, ingest
+from syncd.ingest.result import SHOWN, IngestResult
 
 
 @handled
@@ -60,31 +59,34 @@ def ingest_command(
     json: JsonOption = False,
 ) -> int:
     """Load media and labels into the dataset, with metadata and baseline. Repeat it to add what is new."""
-    settings = configuration(config)
-    name = settings.binding(binding).name
-    _check_evaluation(settings.binding(binding), evaluated=evaluated, key=eval_key, dry_run=dry_run)
-    with counting(quiet=json) as report:
-        options = IngestOptions(dry_run=dry_run, limit=limit, crops=crops, anew=anew, progress=report)
-        result = ingest(settings, name, options)
-    safe = settings.binding(name).ingest.safe_for_spreadsheets
-    result = write_rejected(result, rejected or Path(f"{name}-rejected.csv"), safe_for_spreadsheets=safe)
-    if not json:
-        show_ingest(out, result)
-    evaluations = Evaluated()
-    try:
-        if evaluated:
-            with counting(quiet=json) as report:
-                evaluations = evaluate(settings, name, eval_key, report)
-    finally:
-        # What was ingested is said even where the evaluation fails.
-        if json:
-            print_json(result.as_json() | evaluations.as_json())
+    with opened(binding, config) as b:
+        _check_evaluation(b, evaluated=evaluated, key=eval_key, dry_run=dry_run)
+        with counting(quiet=json) as bar:
+            result = b.ingest(
+                dry_run=dry_run,
+                limit=limit,
+                crops=crops,
+                anew=anew,
+                rejected=rejected or Path(f"{b.name}-rejected.csv"),
+                progress=bar,
+            )
+        if not json:
+            show_ingest(out, result)
+        evaluations = Evaluated()
+        try:
+            if evaluated:
+                with counting(quiet=json) as bar:
+                    evaluations = b.evaluate(key=eval_key, progress=bar)
+        finally:
+            # What was ingested is said even where the evaluation fails.
+            if json:
+                print_json(result.as_json() | evaluations.as_json())
     if not json:
         show_evaluations(out, evaluations)
     return result.exit_code
 
 
-def _check_evaluation(binding: BindingConfig, *, evaluated: bool, key: str | None, dry_run: bool) -> None:
+def _check_evaluation(binding: Binding, *, evaluated: bool, key: str | None, dry_run: bool) -> None:
     """Faults of the options, before anything is read."""
     if key is not None and not evaluated:
         raise ConfigError("--eval-key names the key of an evaluation.", remedy="Add --evaluate, or leave it out.")
@@ -94,7 +96,7 @@ def _check_evaluation(binding: BindingConfig, *, evaluated: bool, key: str | Non
             remedy="Leave out one of the two.",
         )
     if evaluated:
-        evaluation_keys(binding, key)
+        binding.evaluation_keys(key)
 
 
 FEW = 5

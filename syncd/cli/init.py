@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,9 +83,7 @@ def _propose(path: Path, table: str, dataset: str | None, from_url: str | None, 
 
 def _with_dataset(facts: Facts, dataset: str | None, path: Path, url: str, told: Callable[[str], None]) -> Facts:
     """The facts, with those of the dataset where it is there already."""
-    from syncd.adapters.connect import fiftyone_database
-    from syncd.propose import propose, render
-    from syncd.propose.dataset import read_dataset
+    from syncd.propose import propose, render, with_dataset
 
     proposal = propose(facts, dataset)
     if proposal.missing:
@@ -95,8 +92,7 @@ def _with_dataset(facts: Facts, dataset: str | None, path: Path, url: str, told:
     config = load_config_text(render(proposal, facts.dialect, path.parent), {**os.environ, URL_VARIABLE: url})
     told("looking at FiftyOne")
     try:
-        with fiftyone_database(config) as database:
-            return replace(facts, dataset=read_dataset(database, config.bindings[0].dataset, facts))
+        return with_dataset(facts, config)
     except FiftyOneUnavailable as error:
         # The table has told its part; doctor says what is to be done about this.
         print_note(f"the dataset was not looked at: {error.message}")

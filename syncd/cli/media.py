@@ -6,16 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from syncd.cli.common import BindingArgument, ConfigOption, JsonOption, configuration, handled, out, print_json
+from syncd.cli.common import BindingArgument, ConfigOption, JsonOption, handled, opened, out, print_json
 from syncd.cli.progress_bar import counting
 from syncd.cli.render.values import escape, plural
-from syncd.config.kinds import S3Address, S3Prefix
-from syncd.errors import ConfigError
+from syncd.config.kinds import s3_place
 from syncd.ingest.media.transfer import UploadResult
-from syncd.ingest.media.upload import UploadOptions, upload_media
 
 app = typer.Typer(help="Media: where the samples' files are.", no_args_is_help=True, rich_markup_mode="rich")
 
@@ -53,27 +50,15 @@ def upload(
     Each object's size and checksum are compared with the file's before a path is changed. An object that is there
     with other content is never replaced.
     """
-    settings = configuration(config)
-    place = s3_place(to, "--to")
-    with counting(quiet=json) as report:
-        options = UploadOptions(place, dry_run=dry_run, rewrite=rewrite, root=root, progress=report)
-        result = upload_media(settings, binding, options)
+    with opened(binding, config) as b:
+        place = s3_place(to, "--to")
+        with counting(quiet=json) as bar:
+            result = b.upload_media(place, dry_run=dry_run, rewrite=rewrite, root=root, progress=bar)
     if json:
         print_json(result.as_json())
     else:
         show_upload(out, result)
     return result.exit_code
-
-
-_ADDRESS: TypeAdapter[S3Prefix] = TypeAdapter(S3Address)
-
-
-def s3_place(text: str, option: str) -> S3Prefix:
-    """``s3://bucket/prefix``, or the bare name of a bucket; ConfigError names the option."""
-    try:
-        return _ADDRESS.validate_python(text if "://" in text else f"s3://{text}")
-    except ValidationError:
-        raise ConfigError(f"{option} {text!r} is no place in S3.", remedy="Expected s3://bucket/prefix.") from None
 
 
 LISTED = 20

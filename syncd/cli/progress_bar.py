@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -16,22 +16,20 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from syncd.api.progress import Counting
 from syncd.cli.common import err
 from syncd.cli.progress_lines import pulse
 from syncd.cli.render.values import escape
 
-Report = Callable[[str, int, int], None]
-"""Called with the phase, how much of it is done, and how much there is (0: nobody knows)."""
-
 
 @contextmanager
-def counting(*, quiet: bool) -> Iterator[Report]:
+def counting(*, quiet: bool) -> Iterator[Counting]:
     """A bar with rate and time left on a terminal, lines on standard error elsewhere.
 
     ``quiet`` is for programs: only what takes long is told, and none of it on a terminal.
     """
     if quiet and err.is_terminal:
-        yield lambda *_: None
+        yield Counting(lambda *_: None)
     elif err.is_terminal:
         columns = (
             SpinnerColumn(),
@@ -53,11 +51,11 @@ def counting(*, quiet: bool) -> Iterator[Report]:
                 rate = f"{done / spent:,.0f}/s" if done and spent > 0.5 else ""
                 bar.update(task, description=escape(phase), completed=done, total=total or None, rate=rate)
 
-            yield report
+            yield Counting(report)
     else:
         with pulse(lambda line: err.print(escape(line), soft_wrap=True), late=quiet) as told:
 
             def report_lines(phase: str, done: int, total: int) -> None:
                 told(phase, f"{done:,} of {total:,}" if total else f"{done:,}" if done else "")
 
-            yield report_lines
+            yield Counting(report_lines)

@@ -15,24 +15,19 @@ from syncd.cli.common import (
     BindingArgument,
     ConfigOption,
     JsonOption,
-    configuration,
     handled,
+    opened,
     out,
+    phases,
     print_json,
     print_note,
-    progress,
 )
 from syncd.cli.proposals import app as proposals_app
 from syncd.cli.render.values import escape, plural
-from syncd.config import Config
-from syncd.engine import plan_file
-from syncd.engine.session import open_session
-from syncd.engine.vocabulary_fix import Fix, fix_plan
+from syncd.engine.vocabulary_fix import Fix
 from syncd.errors import ConfigError
-from syncd.model.run import RunMode
-from syncd.vocabulary.check import Checked, Stray, check_vocabulary, required
-from syncd.vocabulary.load import loaded_now
-from syncd.vocabulary.push import Pushed, push_vocabulary
+from syncd.vocabulary.check import Checked, Stray
+from syncd.vocabulary.push import Pushed
 from syncd.vocabulary.schema import LeftOut
 
 app = typer.Typer(help="The terms that a label may be.", no_args_is_help=True, rich_markup_mode="rich")
@@ -68,54 +63,32 @@ def check(
     """Which labels in use, on either side, are not in the vocabulary. Changes nothing."""
     if (output is not None or force) and not fix:
         raise ConfigError("-o and --force are about the plan that --fix makes.", remedy="Add --fix, or leave them out.")
-    settings = configuration(config)
-    with progress(binding, quiet=json) as phase:
-        phase("counting labels")
-        found = check_vocabulary(settings, binding)
-        made = None
-        if fix:
-            phase("looking up what can be corrected")
-            made = _fix(settings, found)
-    path = output or Path(f"{found.binding}-vocabulary.json")
-    saved = made is not None and not made.plan.is_empty
-    if made is not None and saved:
-        plan_file.save(path, [made.plan], forced=force, command=RunMode.MADE)
+    with opened(binding, config) as b:
+        path = output or Path(f"{b.name}-vocabulary.json")
+        with phases(binding, quiet=json) as told:
+            done = b.check_vocabulary(fix=path if fix else None, force=force, progress=told)
     if json:
-        document = found.as_json()
-        if made is not None:
-            changes = len(made.plan.changes)
-            document["fix"] = {"plan": str(path) if saved else None, "changes": changes, "left": {**made.left}}
-        print_json(document)
+        print_json(done.as_json())
     else:
-        show_checked(out, found)
-        if made is not None:
-            show_fix(out, made, path)
-    return found.exit_code
+        show_checked(out, done.found)
+        if done.fix is not None:
+            show_fix(out, done.fix, path)
+    return done.exit_code
 
 
 @app.command(epilog="Example: syncd vocabulary push planktivore")
 @handled
 def push(binding: BindingArgument, config: ConfigOption = None, json: JsonOption = False) -> int:
     """Offer these terms, and no others, in FiftyOne's annotation."""
-    settings = configuration(config)
-    chosen = settings.binding(binding)
-    with progress(binding, quiet=json) as phase:
-        phase("reading the vocabulary")
-        loaded = required(chosen, loaded_now(settings, chosen))
-        phase("writing the label schema")
-        pushed = push_vocabulary(settings, chosen, loaded.vocabulary)
+    with opened(binding, config) as b, phases(binding, quiet=json) as told:
+        done = b.push_vocabulary(progress=told)
     if json:
-        print_json({"binding": chosen.name, **pushed.as_json(), "notes": list(loaded.notes)})
+        print_json(done.as_json())
     else:
-        show_pushed(out, chosen.name, pushed, len(loaded.vocabulary.names))
-        for note in loaded.notes:
+        show_pushed(out, done.binding, done.pushed, done.labels)
+        for note in done.notes:
             print_note(note)
     return 0
-
-
-def _fix(settings: Config, found: Checked) -> Fix:
-    with open_session(settings, found.binding, migrated=False) as session:
-        return fix_plan(session, found.meant)
 
 
 MOST_ROWS = 50

@@ -19,6 +19,8 @@ from pydantic import (
     ConfigDict,
     GetCoreSchemaHandler,
     SecretStr,
+    TypeAdapter,
+    ValidationError,
     ValidationInfo,
     model_validator,
 )
@@ -27,6 +29,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from syncd.config.durations import parse_duration
 from syncd.config.names import is_binding_name, is_field_name, is_select, parse_table_name, without_quoted
 from syncd.config.redact import HINT, has_login, is_clear_database_url, is_clear_mongodb_uri, is_clear_web_address
+from syncd.errors import ConfigError
 
 EXPECTED = "expected"
 """The pydantic error type of every fault of ours; its context holds `what` and perhaps `hint`."""
@@ -389,6 +392,16 @@ FilePath = Annotated[Path, Expect("the path of a file", _path)]
 FolderPath = Annotated[Path, Expect("the path of a folder", _path)]
 MediaRoot = Annotated[Path | S3Prefix, Expect("a folder, or s3://bucket/prefix", _media_root)]
 S3Address = Annotated[S3Prefix, Expect("s3://bucket/prefix", _s3)]
+
+
+def s3_place(text: str, option: str) -> S3Prefix:
+    """``s3://bucket/prefix``, or the bare name of a bucket; ``ConfigError`` names the option."""
+    try:
+        return TypeAdapter(S3Address).validate_python(text if "://" in text else f"s3://{text}")
+    except ValidationError:
+        raise ConfigError(f"{option} {text!r} is no place in S3.", remedy="Expected s3://bucket/prefix.") from None
+
+
 ByteSize = Annotated[int, Expect("a size such as 500MB or 50GB", _bytes)]
 RoleArn = Annotated[
     str,

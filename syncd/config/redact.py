@@ -155,7 +155,11 @@ _LOGIN_IN_PATH = re.compile(r"@.*/|:.*@", re.DOTALL)
 
 
 def is_clear_database_url(url: str) -> bool:
-    """Whether user and password end where SQLAlchemy thinks that they end."""
+    """Whether user and password end where SQLAlchemy thinks that they end.
+
+    A password with an ``@``, ``:`` or ``/`` that is not percent-encoded ends early for a driver, and its rest is taken
+    for a host, a port or a database, and shown as one.
+    """
     scheme, _, rest = url.partition("://")
     if scheme.partition("+")[0] in _WITHOUT_HOST:
         return True

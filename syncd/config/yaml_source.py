@@ -216,7 +216,11 @@ _RULES: tuple[tuple[str, str, str], ...] = (
 
 
 class Loader(yaml.SafeLoader):
-    """Reads YAML into nodes; resolves plain words by the rules above. Constructs no objects."""
+    """Reads YAML into nodes; resolves plain words by the core schema of YAML 1.2. Constructs no objects.
+
+    PyYAML follows YAML 1.1, in which ``no`` is false, ``1:30`` is ninety and ``2024-01-01`` is a date. A vocabulary may
+    well hold a class `no`; here it stays what was typed.
+    """
 
 
 def _resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:

@@ -28,7 +28,7 @@ class Teller(Protocol):
     """What tells others of an event; :class:`syncd.daemon.notify.Notifier`."""
 
     def tell(self, event: Event, binding: str, document: Mapping[str, Json]) -> None:
-        """Never blocks."""
+        """Keeps what is told, for whoever reads the status; never blocks."""
         ...
 
 

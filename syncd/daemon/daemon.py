@@ -19,8 +19,9 @@ from syncd.daemon.http import SILENT_AFTER, serve_http
 from syncd.daemon.notify import NoticeCounts, Notifier
 from syncd.daemon.reload import Reloader
 from syncd.daemon.reports import Reports
+from syncd.daemon.signals import Signals, listening
 from syncd.daemon.status_board import StatusBoard
-from syncd.daemon.systemd import Signals, Supervisor, listening, supervisor
+from syncd.daemon.systemd import Supervisor, supervisor
 from syncd.daemon.upkeep import Upkeep
 from syncd.daemon.vectors import Vectors
 from syncd.daemon.worker import Worker

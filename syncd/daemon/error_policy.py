@@ -1,7 +1,8 @@
-"""The error policy: whether a binding waits for a server, waits for a person, or reads everything anew."""
+"""The error policy: whether a binding waits for a server, waits for a person, or reads everything anew; how long."""
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from enum import Enum
 
@@ -22,6 +23,12 @@ from syncd.errors import (
     SyncdError,
 )
 from syncd.model import Side
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 300.0
+"""Between two tries while a server fails."""
+
+STOPPED_FIRST_S, STOPPED_LONGEST_S = 30.0, 300.0
+"""The same while something waits for a person."""
 
 STATE = "state"
 """The side that is neither: syncd's own tables, where they are in a database of their own."""
@@ -82,3 +89,13 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, SyncdError):
         return " ".join(error.message.split())[:500]
     return first_line(getattr(error, "orig", None) or error)
+
+
+def pause_after(
+    last: float | None, rng: random.Random, *, first: float = FIRST_PAUSE_S, longest: float = LONGEST_PAUSE_S
+) -> float:
+    """How long to wait before the next try: grows from ``first`` to ``longest``, and two daemons never keep in step.
+
+    Decorrelated jitter: drawn between the shortest pause and three times the last one.
+    """
+    return min(longest, first if last is None else rng.uniform(first, last * 3))

@@ -19,7 +19,7 @@ from syncd.adapters.connect import first_line, open_database
 from syncd.adapters.sql.clock import clock
 from syncd.adapters.sql.limits import Limits
 from syncd.config import Config
-from syncd.daemon.pace import pause_after
+from syncd.daemon.error_policy import pause_after
 from syncd.daemon.status_board import StatusBoard
 from syncd.errors import SyncdError
 from syncd.model.kinds import Json
@@ -51,7 +51,7 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begins."""
+        """Starts the thread that keeps this daemon's row in the registry fresh."""
         self._thread.start()
 
     def close(self) -> None:

@@ -286,7 +286,7 @@ class Sender:
 
 
 def judged(status: int, retry_after: str | None, now: datetime) -> Attempt:
-    """What an answer means."""
+    """What the receiver's answer means for the message: delivered, to be tried again, or refused for good."""
     if 200 <= status < 300:
         return Attempt(delivered=True)
     again = status >= 500 or status in SHOULD_TRY_AGAIN

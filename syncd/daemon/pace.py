@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,12 +18,6 @@ SHORTEST_S = 1.0
 
 MARGIN_S = 0.1
 """Later than the quiet period ends, so that an edit is no longer young when it is looked at."""
-
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 300.0
-"""Between two tries while a server fails."""
-
-STOPPED_FIRST_S, STOPPED_LONGEST_S = 30.0, 300.0
-"""The same while something waits for a person."""
 
 COUNT_EVERY = timedelta(minutes=5)
 """How often the rows of the table are counted, which takes longer the more there are: a number that is too small tells
@@ -46,7 +39,7 @@ class Tempo:
 
     @staticmethod
     def of(config: DaemonConfig) -> Tempo:
-        """As configured."""
+        """The tempo that the configuration asks for, in seconds."""
         return Tempo(config.poll_interval.total_seconds(), config.quiet_period.total_seconds())
 
 
@@ -60,13 +53,3 @@ def next_round(tempo: Tempo, last_began: float, called_for: Iterable[float]) -> 
     """When the next round is to begin: after the interval, or when one is called for, whichever comes first."""
     called = min(called_for, default=math.inf)
     return min(last_began + tempo.poll_s, max(called, last_began + SHORTEST_S))
-
-
-def pause_after(
-    last: float | None, rng: random.Random, *, first: float = FIRST_PAUSE_S, longest: float = LONGEST_PAUSE_S
-) -> float:
-    """How long to wait before the next try: grows from ``first`` to ``longest``, and two daemons never keep in step.
-
-    Decorrelated jitter: drawn between the shortest pause and three times the last one.
-    """
-    return min(longest, first if last is None else rng.uniform(first, last * 3))

@@ -46,7 +46,7 @@ class Reports:
         self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
 
     def start(self) -> None:
-        """Begins."""
+        """Starts the thread that writes each report when it is due."""
         self._thread.start()
 
     def close(self) -> None:

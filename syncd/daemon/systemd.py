@@ -6,14 +6,10 @@ The protocol is sd_notify(3): lines of ``NAME=value``. A supervisor that cannot 
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import FrameType
 
 import structlog
 
@@ -37,7 +33,7 @@ class Supervisor:
     watchdog_seconds: float | None = None
 
     def ready(self, status: str) -> bool:
-        """The service is up."""
+        """Tells systemd that the service is up, with a line of status."""
         return self._tell("READY=1", _status(status))
 
     def alive(self) -> bool:
@@ -94,34 +90,3 @@ def _watchdog(environ: Mapping[str, str]) -> float | None:
 def _status(text: str) -> str:
     """The status line: a line break would begin a statement of its own."""
     return f"STATUS={' '.join(text.split())[:LONGEST_STATUS]}"
-
-
-class Signals:
-    """What the signals asked for so far."""
-
-    def __init__(self) -> None:
-        self.stop = threading.Event()
-        self.reload = threading.Event()
-
-    def take(self, number: int, _frame: FrameType | None = None) -> None:
-        """A signal has come."""
-        if number == signal.SIGHUP:
-            self.reload.set()
-        elif self.stop.is_set():
-            # Whatever is under way is settled by the next start, as after a crash.
-            os._exit(128 + number)
-        else:
-            self.stop.set()
-
-
-@contextmanager
-def listening() -> Iterator[Signals]:
-    """Takes the process's signals for the length of a block; only the main thread can."""
-    signals = Signals()
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    before = {number: signal.signal(number, signals.take) for number in numbers}
-    try:
-        yield signals
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

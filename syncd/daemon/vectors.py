@@ -57,7 +57,7 @@ class Vectors:
         self._thread = threading.Thread(target=self._run, name="vectors", daemon=True)
 
     def start(self) -> None:
-        """Begins."""
+        """Starts the thread that keeps vectors fresh."""
         self._thread.start()
 
     def close(self) -> None:

@@ -8,24 +8,25 @@ import select
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
-import psycopg2
 import structlog
 from psycopg2 import Error
-from pymongo.database import Database
 from pymongo.errors import OperationFailure, PyMongoError
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bind_contextvars
 
 from syncd.adapters.connect import fiftyone_database, first_line, open_database
+from syncd.adapters.fiftyone.compat import DATASETS
 from syncd.adapters.sql.limits import Limits
 from syncd.adapters.sql.quote import quote
 from syncd.config import Config
-from syncd.daemon.pace import Tempo, due_after, next_round, pause_after
+from syncd.daemon.error_policy import pause_after
+from syncd.daemon.pace import Tempo, due_after, next_round
 from syncd.errors import SyncdError
 from syncd.model import Side
 
@@ -80,8 +81,86 @@ class WakeUp:
 
 log = structlog.get_logger(__name__)
 
-LISTEN_MS = 500
-"""How long the server waits for an event before it answers that there was none; within it a stop is seen."""
+LISTEN_S = 0.5
+"""How long a server is listened to at a time; within it a stop is seen."""
+
+LONGEST_S = 60.0
+"""Between two tries to listen, at most, while something keeps failing."""
+
+POLL = "poll"
+"""How a side is watched that tells of nothing."""
+
+
+class Listener(ABC):
+    """Listens to a server in a thread of its own until ``close``, and connects again whenever that is lost.
+
+    ``ring`` is called for what the server tells, and whenever something may have happened while nobody listened;
+    ``tell`` with how it listens now (``how``, or ``poll``).
+    """
+
+    how: ClassVar[str]
+    listening: ClassVar[str]
+    """The line of the log that says that it listens."""
+    lost: ClassVar[str]
+    """The line that says that it does not any more."""
+    expected: ClassVar[tuple[type[Exception], ...]]
+    """What a server that is away raises. Any other error is logged with its traceback, and tried again likewise."""
+
+    def __init__(self, binding: str, ring: Callable[[], None], tell: Callable[[str], None]) -> None:
+        self._binding, self._ring, self._tell = binding, ring, tell
+        self._stop = threading.Event()
+        self._said: str | None = None
+        self._thread = threading.Thread(target=self._run, name=f"{self.how} {binding}", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Asks the thread to end; it does so within ``LISTEN_S`` seconds, see :meth:`join`."""
+        self._stop.set()
+
+    def join(self, seconds: float) -> None:
+        """Waits for the thread's end."""
+        self._thread.join(seconds)
+
+    @abstractmethod
+    def _listen(self) -> None:
+        """Connects, calls ``_hears``, and rings for what it hears until the stop is set."""
+
+    def _hears(self) -> None:
+        """It listens from now on; what happened while nobody did is looked at now."""
+        self._says(self.how, self.listening)
+        self._ring()
+
+    def _run(self) -> None:
+        bind_contextvars(binding=self._binding)
+        rng = random.Random()  # noqa: S311 - spreads out retries, hides nothing
+        pause: float | None = None
+        while not self._stop.is_set():
+            try:
+                self._listen()
+                pause = None
+            except Exception as error:
+                if not isinstance(error, self.expected):
+                    log.exception(self.lost)
+                pause = self._after(error, None if self._said == self.how else pause, rng)
+            self._stop.wait(pause or 0.0)
+
+    def _after(self, error: Exception, pause: float | None, rng: random.Random) -> float:
+        """Seconds until the next try; ``pause`` is the one before this, where nothing was heard since."""
+        self._says(POLL, self.lost, why=first_line(error))
+        return pause_after(pause, rng, longest=LONGEST_S)
+
+    def _says(self, how: str, event: str, **details: str) -> None:
+        """One line whenever it changes how it listens."""
+        if how == self._said:
+            return
+        self._said = how
+        self._tell(how)
+        if how == self.how:
+            log.info(event, **details)
+        else:
+            log.warning(event, **details)
+            self._ring()
+
 
 ANSWER_S = 60.0
 
@@ -94,7 +173,6 @@ ASK_AGAIN_S = 600.0
 """Until a server that has no change streams is asked again."""
 
 STREAM = "stream"
-POLL = "poll"
 
 _WHOLE_DATASETS = ["insert", "delete", "replace"]
 """What happens to a dataset's own document when it is made or deleted; mere use updates it."""
@@ -102,143 +180,92 @@ _WHOLE_DATASETS = ["insert", "delete", "replace"]
 
 def pipeline(samples: str) -> list[dict[str, Any]]:
     """The events that matter: any of the samples' collection, and datasets that come and go; without their content."""
-    datasets = {"ns.coll": "datasets", "operationType": {"$in": _WHOLE_DATASETS}}
+    datasets = {"ns.coll": DATASETS, "operationType": {"$in": _WHOLE_DATASETS}}
     return [{"$match": {"$or": [{"ns.coll": samples}, datasets]}}, {"$project": {"_id": 1, "operationType": 1}}]
 
 
-class MongoWaker:
-    """Listens in a thread of its own until ``close``. ``ring`` is called for events, ``tell`` with how it listens."""
+class MongoWaker(Listener):
+    """Listens to a change stream of FiftyOne's database. ``samples`` is the collection of the dataset's samples.
+
+    An event says that there is something to look at, and nothing more: what changed is found by the round, and a
+    collection that was dropped is no deletion of labels. So nothing is lost where a stream is lost.
+    """
+
+    how = STREAM
+    listening = "FiftyOne tells of changes by a change stream"
+    lost = "the change stream is lost; polling until it is back"
+    expected = (PyMongoError, SyncdError)
 
     def __init__(
         self, config: Config, binding: str, samples: str, ring: Callable[[], None], tell: Callable[[str], None]
-    ):
+    ) -> None:
         self.samples = samples
-        self._config, self._binding, self._ring, self._tell = config, binding, ring, tell
-        self._stop = threading.Event()
-        self._said: str | None = None
-        self._thread = threading.Thread(target=self._run, name=f"stream {binding}", daemon=True)
-        self._thread.start()
+        self._config = config
+        super().__init__(binding, ring, tell)
 
-    def close(self) -> None:
-        """Ends soon."""
-        self._stop.set()
-
-    def join(self, seconds: float) -> None:
-        """Waits for the thread's end."""
-        self._thread.join(seconds)
-
-    def _run(self) -> None:
-        bind_contextvars(binding=self._binding)
-        rng = random.Random()  # noqa: S311 - spreads out retries, hides nothing
-        pause: float | None = None
-        while not self._stop.is_set():
-            try:
-                with fiftyone_database(self._config, answer_s=ANSWER_S) as mongo:
-                    pause = None if self._listen(mongo) else pause
-            except (PyMongoError, SyncdError) as error:
-                pause = self._lost(error, pause, rng)
-            except Exception as error:
-                log.exception("the change stream failed")
-                pause = self._lost(error, pause, rng)
-            self._stop.wait(pause or 0.0)
-
-    def _listen(self, mongo: Database[dict[str, Any]]) -> bool:
-        with mongo.watch(pipeline(self.samples), max_await_time_ms=LISTEN_MS) as stream:
-            self._says(STREAM)
-            # What happened while nobody listened is looked at now.
-            self._ring()
+    def _listen(self) -> None:
+        with (
+            fiftyone_database(self._config, answer_s=ANSWER_S) as mongo,
+            mongo.watch(pipeline(self.samples), max_await_time_ms=int(LISTEN_S * 1000)) as stream,
+        ):
+            self._hears()
             while not self._stop.is_set() and stream.alive:
                 if stream.try_next() is not None:
                     self._ring()
-        return True
 
-    def _lost(self, error: Exception, pause: float | None, rng: random.Random) -> float:
-        if isinstance(error, OperationFailure) and error.code in (*NO_STREAMS, DENIED):
-            reason = "this MongoDB is standalone" if error.code != DENIED else "syncd's user may not listen to it"
-            remedy = (
-                "Start mongod with --replSet rs0, then rs.initiate(); one member is enough."
-                if error.code != DENIED
-                else "Grant it the action changeStream on FiftyOne's database."
-            )
-            self._says(POLL, f"no change stream: {reason}; edits in FiftyOne wait for the next poll", remedy=remedy)
-            return ASK_AGAIN_S
-        self._says(POLL, "the change stream is lost; polling until it is back", why=first_line(error))
-        return pause_after(pause, rng, longest=60.0)
+    def _after(self, error: Exception, pause: float | None, rng: random.Random) -> float:
+        if not isinstance(error, OperationFailure) or error.code not in (*NO_STREAMS, DENIED):
+            return super()._after(error, pause, rng)
+        reason = "this MongoDB is standalone" if error.code != DENIED else "syncd's user may not listen to it"
+        remedy = (
+            "Start mongod with --replSet rs0, then rs.initiate(); one member is enough."
+            if error.code != DENIED
+            else "Grant it the action changeStream on FiftyOne's database."
+        )
+        self._says(POLL, f"no change stream: {reason}; edits in FiftyOne wait for the next poll", remedy=remedy)
+        return ASK_AGAIN_S
 
-    def _says(self, how: str, event: str = "FiftyOne tells of changes by a change stream", **details: str) -> None:
-        """One line whenever that changes."""
-        if how == self._said:
-            return
-        self._said = how
-        self._tell(how)
-        if how == STREAM:
-            log.info(event, **details)
-        else:
-            log.warning(event, **details)
-            self._ring()
-
-
-LISTEN_S = 0.5
-"""Within this a stop is seen."""
 
 ALIVE_S = 30.0
 """Between two questions whether the server is still there."""
 
 NOTIFY = "notify"
 
-
 LIMITS = Limits(statement_s=30, lock_s=30)
 
 
-class PostgresWaker:
-    """Listens in a thread of its own until ``close``. ``ring`` is called for notices, ``tell`` with how it listens."""
+class PostgresWaker(Listener):
+    """Listens to the notices of the triggers of change capture, which come by a channel.
+
+    Which annotations changed is read from what the triggers recorded, so that nothing is lost with a notice.
+    """
+
+    how = NOTIFY
+    listening = "the database tells of changes by notices"
+    lost = "notices of the database are lost; polling until they are back"
+    expected = (SyncdError, SQLAlchemyError, Error, OSError)
 
     def __init__(
         self, url: str, binding: str, channel: str, ring: Callable[[], None], tell: Callable[[str], None]
     ) -> None:
         self.channel = channel
-        self._url, self._binding, self._ring, self._tell = url, binding, ring, tell
-        self._stop = threading.Event()
-        self._said: str | None = None
-        self._thread = threading.Thread(target=self._run, name=f"listen {binding}", daemon=True)
-        self._thread.start()
+        self._url = url
+        super().__init__(binding, ring, tell)
 
-    def close(self) -> None:
-        """Ends soon."""
-        self._stop.set()
+    def _listen(self) -> None:
+        connection = open_database(self._url, LIMITS)
+        try:
+            self._listen_on(connection)
+        finally:
+            connection.close()
+            connection.engine.dispose()
 
-    def join(self, seconds: float) -> None:
-        """Waits for the thread's end."""
-        self._thread.join(seconds)
-
-    def _run(self) -> None:
-        bind_contextvars(binding=self._binding)
-        rng = random.Random()  # noqa: S311 - spreads out retries, hides nothing
-        pause: float | None = None
-        while not self._stop.is_set():
-            try:
-                connection = open_database(self._url, LIMITS)
-                try:
-                    self._listen(connection)
-                finally:
-                    connection.close()
-                    connection.engine.dispose()
-                pause = None
-            except (SyncdError, SQLAlchemyError, psycopg2.Error, OSError) as error:
-                if self._said == NOTIFY:
-                    pause = None
-                pause = pause_after(pause, rng, longest=60.0)
-                self._says(POLL, "notices of the database are lost; polling until they are back", why=first_line(error))
-            self._stop.wait(pause or 0.0)
-
-    def _listen(self, connection: Connection) -> None:
+    def _listen_on(self, connection: Connection) -> None:
         raw: Any = connection.connection.driver_connection
         raw.autocommit = True
         with raw.cursor() as cursor:
             cursor.execute(f"LISTEN {quote(connection.dialect, self.channel)}")
-        self._says(NOTIFY)
-        # What happened while nobody listened is looked at now.
-        self._ring()
+        self._hears()
         asked = time.monotonic()
         while not self._stop.is_set():
             if select.select([raw], [], [], LISTEN_S)[0]:
@@ -250,18 +277,6 @@ class PostgresWaker:
                 with raw.cursor() as cursor:
                     cursor.execute("SELECT 1")
                 asked = time.monotonic()
-
-    def _says(self, how: str, event: str = "the database tells of changes by notices", **details: str) -> None:
-        """One line whenever that changes."""
-        if how == self._said:
-            return
-        self._said = how
-        self._tell(how)
-        if how == NOTIFY:
-            log.info(event, **details)
-        else:
-            log.warning(event, **details)
-            self._ring()
 
 
 def end_socket(connection: Connection) -> None:

@@ -17,11 +17,11 @@ from syncd.adapters.fiftyone.dataset import DatasetChanged, DatasetMissing
 from syncd.adapters.sql.clock import clock
 from syncd.adapters.sql.limits import Limits
 from syncd.config import Config
-from syncd.daemon import pace
+from syncd.daemon import error_policy, pace
 from syncd.daemon.binding_status import Standing, Teller
-from syncd.daemon.error_policy import Cure, trouble_of
+from syncd.daemon.error_policy import Cure, pause_after, trouble_of
 from syncd.daemon.helpers import Helpers
-from syncd.daemon.pace import Tempo, pause_after
+from syncd.daemon.pace import Tempo
 from syncd.daemon.status_board import Phases, StatusBoard
 from syncd.daemon.wakeup import WakeUp, end_socket
 from syncd.engine.mode import Pace
@@ -90,7 +90,7 @@ class Worker:
         return self._standing.failing
 
     def start(self) -> None:
-        """Begins."""
+        """Starts the thread that reconciles the binding until it is stopped."""
         self._thread.start()
 
     def wake(self) -> bool:
@@ -332,9 +332,9 @@ class Worker:
         trouble = trouble_of(error, self.config)
         if trouble.cure is Cure.UNKNOWN and not isinstance(error, SyncdError):
             log.error("an error that nobody expected", exc_info=error)
-        first, longest = pace.FIRST_PAUSE_S, pace.LONGEST_PAUSE_S
+        first, longest = error_policy.FIRST_PAUSE_S, error_policy.LONGEST_PAUSE_S
         if trouble.cure is Cure.PERSON:
-            first, longest = pace.STOPPED_FIRST_S, pace.STOPPED_LONGEST_S
+            first, longest = error_policy.STOPPED_FIRST_S, error_policy.STOPPED_LONGEST_S
         self._pause = pause_after(self._pause, self._rng, first=first, longest=longest)
         self._standing.troubled(trouble, datetime.now(timezone.utc) + timedelta(seconds=self._pause))
         self._board.failed(self.name)

@@ -12,7 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from syncd.adapters.fiftyone.compat import disconnect_from, keep_datasets_at_exit
+from syncd.adapters.fiftyone.compat import Private, disconnect_from, keep_datasets_at_exit
 from syncd.demo.data import DemoData, DemoRow
 from syncd.demo.lab import ID_ATTRIBUTE, LABEL_FIELD
 from syncd.errors import SetupError
@@ -101,7 +101,7 @@ def disconnect() -> None:
 
     Without this FiftyOne's own clean-up at exit waits half a minute for a server that is gone.
     """
-    database = sys.modules.get("fiftyone.core.odm.database")
+    database = sys.modules.get(Private.CONNECTION.value)
     if database is None:
         return
     keep_datasets_at_exit(database)

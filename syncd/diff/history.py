@@ -24,8 +24,6 @@ from syncd.model.reasons import Reason
 from syncd.model.snapshot import column, distinct
 from syncd.model.values import same
 
-"""Reason of changes that write again what FiftyOne went back from."""
-
 
 def with_memory(mapping: Mapping, history: History, returned: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Adds the history of each field, in columns that :func:`about_column` names.

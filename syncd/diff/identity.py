@@ -297,7 +297,11 @@ def _conflicts(mapping: Mapping, doubts: _Doubts, baseline: pl.DataFrame) -> lis
 def without_orphans(
     rows: pl.DataFrame, baseline: pl.DataFrame, minted: frozenset[tuple[str, str]]
 ) -> tuple[pl.DataFrame, list[Change]]:
-    """FiftyOne's rows with the ids taken off labels for which they were only meant, and the changes that do so."""
+    """FiftyOne's rows with the ids taken off labels for which they were only meant, and the changes that do so.
+
+    An id belongs to a label only once its own row is there. Earlier versions put it on the label before the row was
+    committed, so that a refused row left its number on the label; it is taken back, whatever row has it by now.
+    """
     if not minted:
         return rows, []
     names = ["annotation_id", "label_id"]

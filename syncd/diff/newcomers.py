@@ -51,8 +51,6 @@ from syncd.model.plan import Action, Change, Conflict, Waiting
 from syncd.model.reasons import Reason
 from syncd.model.snapshot import column
 
-"""Kind of the conflict about a row whose label has no place."""
-
 
 def judge_newcomers(
     inputs: Inputs,

@@ -158,7 +158,8 @@ def next_baseline(mapping: Mapping, planned: pl.DataFrame, recorded: Sequence[Re
     """The baseline rows to store: those that the plan moves, with every applied change as it was read back.
 
     Invariant: a field's baseline moves only where both sides were seen to hold the same value. A change that was to be
-    made on both sides at once therefore counts only if both were written, and alike.
+    made on both sides at once therefore counts only if both were written, and alike; and a row that was inserted
+    without a label (by the inbox) is not agreed on before FiftyOne has one.
     """
     applied = _wholly_applied(recorded)
     frame = planned
@@ -167,9 +168,16 @@ def next_baseline(mapping: Mapping, planned: pl.DataFrame, recorded: Sequence[Re
         if agreed:
             frame = _patched(frame, field.name, dtype(field.kind), agreed)
     frame = _with_places(frame, applied)
-    rows = [_inserted(mapping, each) for each in applied if each.change.action is Action.INSERT]
+    inserts = [each for each in applied if each.change.action is Action.INSERT]
+    labelled = {each.change.annotation_id for each in inserts if not is_lone_row(each.change)}
+    rows = [_inserted(mapping, each) for each in inserts if each.change.annotation_id in labelled]
     inserted = _one_per_annotation(mapping, pl.DataFrame(rows, schema=baseline_schema(mapping), orient="row"))
     return pl.concat([frame.select(list(baseline_schema(mapping))), inserted])
+
+
+def is_lone_row(change: Change) -> bool:
+    """Whether a change inserts a row for which FiftyOne has no label, unless another change puts one there."""
+    return change.action is Action.INSERT and change.direction is Direction.TO_DATABASE and change.label_id is None
 
 
 def _wholly_applied(recorded: Sequence[Recorded]) -> list[Recorded]:

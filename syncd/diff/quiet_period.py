@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from syncd.diff.inputs import Young
 from syncd.diff.settled import Named, is_named
 from syncd.model.snapshot import distinct
+
+MOST_PERIODS = 10
+"""Quiet periods after which an edit is judged in any case, where something touches its sample again and again."""
+
+
+def young_edits(as_of: datetime, quiet_period: timedelta, put_off: Mapping[str, datetime]) -> Young | None:
+    """Which edits are left alone in a read of that time; ``None`` where none is.
+
+    ``put_off`` are samples that were left alone before, each with the time since when.
+    """
+    if not quiet_period:
+        return None
+    overdue = frozenset(each for each, since in put_off.items() if as_of - since >= MOST_PERIODS * quiet_period)
+    return Young(after=as_of - quiet_period, until=as_of + quiet_period, overdue=overdue)
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,12 @@ def _edit(review: Review, sample_id: str, label_id: str | None, tags: list[str])
 
 
 def flagged(review: Review, tags: pl.DataFrame, rows: pl.DataFrame) -> list[Waiting]:
-    """The annotations that bear an error tag. ``rows`` are FiftyOne's."""
+    """The annotations that bear an error tag. ``rows`` are FiftyOne's.
+
+    An error tag flags an annotation for a person and changes no label. It is logged once, when it is first seen; where
+    ``review.error_column`` is mapped, that entry is the change of the column. The annotation stays flagged until a
+    person removes the tag.
+    """
     errors = tags.filter(pl.col("role") == ERROR)
     if errors.is_empty():
         return []
@@ -204,7 +209,11 @@ TAGGED = "tagged"
 
 
 def gated(mapping: Mapping, review: Review, rows: pl.DataFrame) -> pl.DataFrame:
-    """Holds back edits on their way to the database, in judged rows, that nobody has approved."""
+    """Holds back edits on their way to the database, in judged rows, that nobody has approved.
+
+    An edit goes through as soon as the tag is set. If the database changes the same field meanwhile, that is a
+    disagreement as ever. A deleted label can carry no tag: deletions follow their own policy.
+    """
     if review.mode != TAGGED or rows.is_empty():
         return rows
     return rows.with_columns(

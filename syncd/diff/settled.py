@@ -55,7 +55,7 @@ class Named:
     label_ids: frozenset[str] = frozenset()
 
     def with_(self, other: Named) -> Named:
-        """The union of both."""
+        """What either of the two names."""
         return Named(
             self.annotation_ids | other.annotation_ids,
             self.sample_ids | other.sample_ids,

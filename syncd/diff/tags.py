@@ -257,6 +257,8 @@ def conflict_marks(
 ) -> list[TagEdit]:
     """What to add and remove so that the labels read bear the marks of their conflicts, and no others.
 
+    Reviewers filter by a mark in the App for what needs a person. It is nobody's edit, is not logged, and goes when its
+    reason goes.
     ``tags`` are those that mean something (:func:`syncd.diff.tags.said`); ``unjudged`` annotations have conflicts
     that were not looked for, and keep their marks.
     """

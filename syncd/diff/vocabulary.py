@@ -16,8 +16,6 @@ from syncd.model.conflict_kinds import ConflictKind
 from syncd.model.plan import Conflict
 from syncd.model.vocabulary import Vocabulary
 
-"""The conflict about a label that somebody gave in FiftyOne and that is neither a term nor an alias."""
-
 
 def with_meaning(vocabulary: Vocabulary, rows: pl.DataFrame, labels: str, meaning: str) -> pl.DataFrame:
     """Adds the column ``meaning``: the term that each label in the column ``labels`` is or stands for, else null."""

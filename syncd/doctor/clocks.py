@@ -14,7 +14,7 @@ PRECISION = timedelta(seconds=0.1)
 
 
 def checks(servers: Servers) -> Iterator[Check]:
-    """Of both servers."""
+    """The checks of the clocks of the servers that there are, against this host's."""
     if servers.config.lab is not None:
         yield Check("Database clock", lambda: _database(servers))
     yield Check("MongoDB clock", lambda: _mongodb(servers))

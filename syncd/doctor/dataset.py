@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from syncd.adapters.fiftyone.compat import STAMP
+from syncd.adapters.fiftyone.compat import COLLECTION, DATASETS, SAMPLE_FIELDS, STAMP
 from syncd.adapters.fiftyone.dataset import DatasetMissing, describe
 from syncd.config.nearest import nearest
 from syncd.doctor.finding import Check, Verdict, count, fault, listed, ok, sdk, sdk_code, sdk_name, warning
@@ -27,12 +27,12 @@ def checks(subject: Subject) -> Iterator[Check]:
 
 def _dataset(subject: Subject) -> Verdict:
     database, name = subject.servers.mongodb.get(), subject.binding.dataset
-    document = database["datasets"].find_one({"name": name})
+    document = database[DATASETS].find_one({"name": name})
     if document is None:
         try:
             describe(database, name, subject.binding.label_field)
         except DatasetMissing as error:
-            names = [str(each["name"]) for each in database["datasets"].find({}, {"name": 1})]
+            names = [str(each["name"]) for each in database[DATASETS].find({}, {"name": 1})]
             meant = nearest(name, names)
             mend = f"Write {subject.place}.dataset: {meant}" if meant else f"Mend {subject.place}.dataset"
             # Where the media are known, it can be filled in the same step.
@@ -46,7 +46,7 @@ def _dataset(subject: Subject) -> Verdict:
             f"{name!r} is there, but is not persistent: FiftyOne deletes it when its last user is gone",
             sdk(name, "persistent = True"),
         )
-    return ok(f"{name!r}, in the collection {document['sample_collection_name']}")
+    return ok(f"{name!r}, in the collection {document[COLLECTION]}")
 
 
 def _samples(subject: Subject) -> Verdict:
@@ -68,7 +68,7 @@ def _label_field(subject: Subject) -> Verdict:
 
 def _fields(subject: Subject) -> list[str]:
     """The dataset's own fields, without those of FiftyOne's inner workings."""
-    fields = [str(each["name"]) for each in subject.document.get().get("sample_fields") or []]
+    fields = [str(each["name"]) for each in subject.document.get().get(SAMPLE_FIELDS) or []]
     return [each for each in fields if not each.startswith("_")]
 
 

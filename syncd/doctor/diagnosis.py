@@ -4,27 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
 
 from syncd.config import BindingConfig, Config
 from syncd.doctor import (
     boxes,
+    clocks,
     columns,
+    database,
     dataset,
     hidden,
     labels,
     loadable,
     media,
+    mongodb,
     read_back,
     rights,
     rows,
     same_images,
-    servers,
+    state,
     stores,
     table,
     terms,
 )
 from syncd.doctor.finding import SERVERS, Check, Finding, Secrets, run
+from syncd.doctor.servers import Servers
 from syncd.doctor.subject import Subject
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All findings, in the order of the checks."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def faults(self) -> int:
+        """How many checks found a fault."""
+        return sum(each.status == "fault" for each in self.findings)
+
+    @property
+    def warnings(self) -> int:
+        """How many checks found what may be meant so."""
+        return sum(each.status == "warning" for each in self.findings)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether there is no fault."""
+        return not self.faults
+
+    @property
+    def exit_code(self) -> int:
+        """1 where there is a fault."""
+        return int(not self.healthy)
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of ``syncd doctor --json``."""
+        return {"healthy": self.healthy, "findings": [dict(vars(each)) for each in self.findings]}
 
 
 def diagnose(config: Config, names: Sequence[str] | None = None) -> Iterator[Finding]:
@@ -36,13 +73,22 @@ def diagnose(config: Config, names: Sequence[str] | None = None) -> Iterator[Fin
     """
     secrets = Secrets(config)
     with ExitStack() as stack:
-        reached = servers.Servers(config, stack)
-        yield from run(SERVERS, servers.checks(reached), secrets)
+        reached = Servers(config, stack)
+        yield from run(SERVERS, _of_servers(reached), secrets)
         for binding in config.bindings if names is None else map(config.binding, names):
             yield from _of_binding(reached, binding, secrets)
 
 
-def _of_binding(reached: servers.Servers, binding: BindingConfig, secrets: Secrets) -> Iterator[Finding]:
+def _of_servers(reached: Servers) -> Iterator[Check]:
+    """What all bindings share, in order."""
+    if reached.config.lab is not None:
+        yield from database.checks(reached)
+    yield from mongodb.checks(reached)
+    yield from clocks.checks(reached)
+    yield from state.checks(reached)
+
+
+def _of_binding(reached: Servers, binding: BindingConfig, secrets: Secrets) -> Iterator[Finding]:
     subject = Subject(reached, binding)
     if binding.store is not None:
         yield from run(binding.name, _checks_with_store(subject), secrets)

@@ -67,7 +67,7 @@ class Verdict:
 
 
 def ok(detail: str) -> Verdict:
-    """All is well."""
+    """The verdict of a check that found nothing wrong; ``detail`` is what it saw."""
     return Verdict("ok", detail)
 
 
@@ -77,7 +77,7 @@ def warning(detail: str, remedy: str) -> Verdict:
 
 
 def fault(detail: str, remedy: str) -> Verdict:
-    """Does not work."""
+    """The verdict that something does not work; ``remedy`` is a command or an exact edit."""
     return Verdict("fault", detail, remedy)
 
 

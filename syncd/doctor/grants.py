@@ -48,7 +48,7 @@ class Grant:
     by_hand: bool = False
 
     def as_json(self) -> dict[str, Json]:
-        """As JSON."""
+        """The form of one grant in the document of ``syncd database grants --json``."""
         return {"database": self.url, "for": self.what, "sql": self.sql, "by_hand": self.by_hand}
 
 

@@ -1,4 +1,9 @@
-"""Finds values that FiftyOne cannot load any more, in the labels of a binding and in their samples."""
+"""Finds values that FiftyOne cannot load any more, in the labels of a binding and in their samples.
+
+One of them keeps the whole dataset from being opened. What loads and what does not was found by trying each type in
+each kind of field (FiftyOne 1.22.1): numbers go into each other and may be text that reads as a number; everything else
+must be of its own type; null and missing are fine except inside a list.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from typing import Any
 
 from bson import ObjectId
 
+from syncd.adapters.fiftyone.compat import CLASS, FIELD_CLASS, INNER_CLASS, SAMPLE_FIELDS, STORED_AS
 from syncd.adapters.fiftyone.document_hashes import ID_AT, ID_BYTES, documents
 from syncd.adapters.fiftyone.invalid_text import first_unreadable, split_by_text
 from syncd.adapters.fiftyone.mapping import LabelMapping
@@ -52,7 +58,7 @@ def label_checks(subject: Subject) -> dict[str, Expression]:
     prefix = f"${mapping.path}"
     found = wrong_paths(f"{prefix}.", _label_fields(subject, mapping), strict=True)
     own = mapping.label_type.value.removesuffix("s") if mapping.is_list else mapping.label_type.value
-    found["_cls"] = not_of_class(f"{prefix}._cls", own)
+    found[CLASS] = not_of_class(f"{prefix}.{CLASS}", own)
     return {ELEMENT: {"$ne": [{"$type": prefix}, "object"]}, **found}
 
 
@@ -66,7 +72,7 @@ def _label_fields(subject: Subject, mapping: LabelMapping) -> list[Declared]:
 
 
 def _described(subject: Subject) -> dict[str, Any]:
-    fields: list[dict[str, Any]] = subject.document.get().get("sample_fields") or []
+    fields: list[dict[str, Any]] = subject.document.get().get(SAMPLE_FIELDS) or []
     return next(each for each in fields if each["name"] == subject.binding.label_field)
 
 
@@ -134,12 +140,14 @@ def _update(subject: Subject, sample_id: object, change: str, options: str = "")
 
 def _sample_checks(subject: Subject) -> dict[str, Expression]:
     """{field: whether it keeps the sample from being loaded}; the binding's own field only as a whole."""
-    fields = declared(subject.document.get().get("sample_fields") or [])
+    fields = declared(subject.document.get().get(SAMPLE_FIELDS) or [])
     found = wrong_paths("$", fields, strict=False)
     mapping = subject.label_mapping
     if mapping.is_list:
         found[mapping.path] = {"$not": [{"$in": [{"$type": f"${mapping.path}"}, ["array", *NOTHING]]}]}
-        found[f"{mapping.label_field}._cls"] = not_of_class(f"${mapping.label_field}._cls", mapping.label_type.value)
+        found[f"{mapping.label_field}.{CLASS}"] = not_of_class(
+            f"${mapping.label_field}.{CLASS}", mapping.label_type.value
+        )
     return found
 
 
@@ -182,7 +190,7 @@ def _texts(subject: Subject) -> Verdict:
 
 def _undeclared(subject: Subject) -> Verdict:
     """A field that no description of the dataset has, such as a script's raw write leaves behind."""
-    known = [each.key for each in declared(subject.document.get().get("sample_fields") or [])]
+    known = [each.key for each in declared(subject.document.get().get(SAMPLE_FIELDS) or [])]
     stages: list[dict[str, Any]] = [
         {"$project": {"unknown": undeclared(known), "types": {"$objectToArray": "$$ROOT"}}},
         {"$match": {"unknown": {"$ne": []}}},
@@ -233,7 +241,9 @@ def declared(fields: Iterable[Mapping[str, Any]]) -> list[Declared]:
     """The fields of a dataset or of an embedded document, from FiftyOne's own description."""
     return [
         Declared(
-            str(each.get("db_field") or each["name"]), _short(each.get("ftype")), _short(each.get("subfield")) or None
+            str(each.get(STORED_AS) or each["name"]),
+            _short(each.get(FIELD_CLASS)),
+            _short(each.get(INNER_CLASS)) or None,
         )
         for each in fields
     ]

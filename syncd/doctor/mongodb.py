@@ -10,7 +10,7 @@ from typing import Any
 from pymongo.database import Database
 
 from syncd.adapters.connect import overruled
-from syncd.adapters.fiftyone.compat import installed_version, numbers, stored_version
+from syncd.adapters.fiftyone.compat import DATASETS, installed_version, numbers, stored_version
 from syncd.config.redact import HINT, is_clear_mongodb_uri
 from syncd.doctor.finding import Check, Verdict, count, fault, ok, warning
 from syncd.doctor.servers import MONGODB_ANSWERS, Servers
@@ -41,7 +41,7 @@ def _answers(servers: Servers) -> Verdict:
         database = servers.mongodb.set(servers.connect_mongodb())
     except FiftyOneUnavailable as error:
         raise FiftyOneUnavailable(error.message, remedy=_remedy(error.message, place)) from error
-    datasets = database["datasets"].estimated_document_count()
+    datasets = database[DATASETS].estimated_document_count()
     detail = f'database "{database.name}" with {count(datasets, "dataset")}'
     if told := overruled(uri):
         detail += (

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from syncd.adapters.fiftyone.compat import DATASETS
 from syncd.adapters.sql.rights import grant, lacking, may_delete, role_in_sql, sequence_lacking
 from syncd.doctor.columns import roles
 from syncd.doctor.finding import Check, Verdict, fault, in_sql, listed, ok, skipped
@@ -14,17 +15,17 @@ from syncd.doctor.subject import Subject
 from syncd.model import Direction
 
 NEEDED_IN_MONGODB = ("find", "update")
-DESCRIPTIONS = "datasets"
+DESCRIPTIONS = DATASETS
 
 
 def checks_of_table(subject: Subject) -> Iterator[Check]:
-    """Of the database."""
+    """The checks of the rights in the database, on the binding's table and on syncd's own."""
     yield Check("Right to read the rows", lambda: _read(subject))
     yield Check("Right to write the table", lambda: _write(subject))
 
 
 def checks_of_dataset(subject: Subject) -> Iterator[Check]:
-    """Of MongoDB."""
+    """The checks of the rights in MongoDB, on the dataset's samples and on its description."""
     yield Check("Right to write the dataset", lambda: _dataset(subject))
 
 

@@ -1,9 +1,8 @@
-"""The servers that a diagnosis has reached, and the checks that all bindings share."""
+"""The servers that a diagnosis has reached."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -12,7 +11,7 @@ from sqlalchemy import Connection
 
 from syncd.adapters.connect import open_database, open_fiftyone
 from syncd.config import Config
-from syncd.doctor.finding import Check, Fact
+from syncd.doctor.finding import Fact
 
 DATABASE_ANSWERS = "Database answers"
 STATE_ANSWERS = "Database of syncd's tables answers"
@@ -47,13 +46,3 @@ class Servers:
             # Otherwise the client is FiftyOne's own, which others in this process may be using.
             self.stack.callback(database.client.close)
         return database
-
-
-def checks(servers: Servers) -> Iterator[Check]:
-    """The checks that all bindings share, in order."""
-    from syncd.doctor import clocks, database, mongodb, state
-
-    yield from database.checks(servers)
-    yield from mongodb.checks(servers)
-    yield from clocks.checks(servers)
-    yield from state.checks(servers)

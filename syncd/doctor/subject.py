@@ -8,6 +8,7 @@ from typing import Any
 from pymongo.collection import Collection
 from sqlalchemy import Connection, make_url
 
+from syncd.adapters.fiftyone.compat import COLLECTION
 from syncd.adapters.fiftyone.dataset import DatasetInfo
 from syncd.adapters.fiftyone.mapping import LabelMapping
 from syncd.adapters.sql.describe import shown
@@ -76,7 +77,7 @@ class Subject:
     @property
     def samples(self) -> Documents:
         """The collection of the dataset's samples."""
-        return self.servers.mongodb.get()[str(self.document.get()["sample_collection_name"])]
+        return self.servers.mongodb.get()[str(self.document.get()[COLLECTION])]
 
     @property
     def label_mapping(self) -> LabelMapping:

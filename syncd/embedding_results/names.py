@@ -35,7 +35,7 @@ class Names:
 
     @property
     def suspect(self) -> str:
-        """The field of scores."""
+        """The name of the field of suspects' scores (0 to 1)."""
         return f"suspect_{self._stem}"
 
     @property
@@ -45,7 +45,7 @@ class Names:
 
     @property
     def cluster(self) -> str:
-        """The field of clusters."""
+        """The name of the field of cluster numbers."""
         return f"cluster_{self._stem}"
 
     @property

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from syncd.adapters.fiftyone.compat import Private, has_run_results, private
 from syncd.errors import ConfigError
 
 OWNER = "syncd"
@@ -49,11 +50,7 @@ def require_free(dataset: Any, key: str, binding: str) -> None:
 
 def has_results(dataset: Any, key: str) -> bool:
     """Whether the run is there with its results: one of a process that was killed while it wrote is not."""
-    from fiftyone.core.brain import BrainMethod
-
-    if not dataset.has_brain_run(key):
-        return False
-    return bool(BrainMethod._get_run_doc(dataset, key).results)
+    return dataset.has_brain_run(key) and has_run_results(dataset, key)
 
 
 def write_layout(
@@ -73,13 +70,13 @@ def write_layout(
     The run's time moves, by which browsers notice that the points are others. The field of points is left alone.
     """
     import numpy as np
-    from fiftyone.brain.visualization import ManualVisualizationConfig, VisualizationResults
 
-    config = ManualVisualizationConfig(
+    layouts = private(Private.LAYOUTS)
+    config = layouts.ManualVisualizationConfig(
         patches_field=patches_field, num_dims=2, points_field=points_field, **{OWNER: mark}
     )
     method = config.build()
-    results = VisualizationResults(
+    results = layouts.VisualizationResults(
         samples,
         config,
         key,
@@ -123,7 +120,5 @@ def _complete(dataset: Any, key: str) -> Iterator[None]:
         yield
     except BaseException:
         if dataset.has_brain_run(key) and not has_results(dataset, key):
-            from fiftyone.core.brain import BrainMethod
-
-            BrainMethod.delete_run(dataset, key, cleanup=False)
+            private(Private.RUNS).BrainMethod.delete_run(dataset, key, cleanup=False)
         raise

@@ -35,7 +35,7 @@ class Target:
 
     @property
     def folder(self) -> Path:
-        """Where they are kept."""
+        """The folder in which the vectors of this binding and model are kept."""
         return self.config.embedding.place / self.binding.name / self.model / self.of.value
 
     @property

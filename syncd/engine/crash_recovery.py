@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from syncd.diff.images import is_other
-from syncd.diff.outcomes import Recorded, answers, forgotten, held, judge_result, next_baseline
+from syncd.diff.outcomes import Recorded, answers, forgotten, held, is_lone_row, judge_result, next_baseline
 from syncd.diff.overtaken import overtaken
 from syncd.engine.apply import bring, intend_answers, write_stamps
 from syncd.engine.owed import Owed, is_drawn, is_nameless
@@ -64,12 +64,13 @@ def settle(session: Session, *, keep: bool = False) -> Settled:
     drawn = {
         id(each): _judge_drawn(session, each, seen.get(id(each)), known, refused)
         for seq, _, each in left
-        if seq in noted and is_drawn(each) and id(each) not in told
+        if seq in noted and id(each) not in told
     }
     given = {id(each) for seq, _, each in left if is_drawn(each) and (seq in noted or is_nameless(each))}
     drawn |= {key: each for key, each in told.items() if key in given}
     session.rest()
-    write_stamps(session, [each.change for each in drawn.values() if each.status == Status.APPLIED])
+    stamped = [each.change for each in drawn.values() if each.status == Status.APPLIED and is_drawn(each.change)]
+    write_stamps(session, stamped)
     _complete(session, [each for each in outward if each.reason == Reason.ANSWERED])
     seen |= _seen_in_fiftyone(session, outward)
     known_now = told | drawn
@@ -147,6 +148,9 @@ def _complete(session: Session, owed: Sequence[Change]) -> None:
 
 def _judge(session: Session, change: Change, seen: Result | None) -> Recorded:
     """``applied`` where the effect is there, ``abandoned`` where the old state is, ``superseded`` where neither is."""
+    if seen is None and is_lone_row(change) and change.sample_id is None and not session.one_transaction:
+        # The database does not show it: it is there all the same.
+        return Recorded(change, Status.APPLIED, Result(change, present=True, after=change.new))
     if seen is None:
         return Recorded(change, Status.ABANDONED)
     if change.action is Action.DELETE:
@@ -181,15 +185,15 @@ def _refused(session: Session) -> frozenset[_Place]:
 def _judge_drawn(
     session: Session, change: Change, seen: Result | None, known: pl.DataFrame, refused: frozenset[_Place]
 ) -> Recorded:
-    """The outcome of the insert for a drawn label, given the noted id of its row.
+    """The outcome of the insert for a drawn label, or of a row by itself (the inbox's), given the noted id of its row.
 
     A row under the noted id is the label's where it holds what the label held, or what the database makes of that;
     any other row is somebody else's. Without a noted id there is no row: it was ``refused``, or the label was gone.
     """
     if change.annotation_id is None:
         return Recorded(change, Status.REFUSED if (change.sample_id, change.label_id) in refused else Status.SUPERSEDED)
-    recorded = pl.col("annotation_id").eq(change.annotation_id) & pl.col("label_id").eq(change.label_id)
-    if session.one_transaction or known.filter(recorded).height:
+    recorded = known.filter(annotation_id=pl.lit(change.annotation_id), label_id=pl.lit(change.label_id, pl.String))
+    if session.one_transaction or recorded.height:
         return Recorded(change, Status.APPLIED)
     if seen is None:
         # It is there and not shown any more: inserted once more it would be there twice.
@@ -240,7 +244,7 @@ def _seen_in_database(session: Session, intended: Sequence[Change]) -> dict[int,
         if row is not None and is_drawn(each) and _is_elsewhere(row["media"], media.get(str(each.sample_id))):
             row = None
         seen[id(each)] = _result(session, each, row)
-    tellable = [each for each in visible if each.action is Action.UPDATE or is_drawn(each)]
+    tellable = [each for each in visible if each.action is Action.UPDATE or is_drawn(each) or is_lone_row(each)]
     # A store without transactions cannot be asked by a trial.
     for change, fields in () if session.in_slices else _answered(session, tellable, seen):
         seen[id(change)] = replace(seen[id(change)], answered=fields)

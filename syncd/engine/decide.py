@@ -13,6 +13,7 @@ from syncd.adapters.sql.clock import UNLIKE
 from syncd.diff import History, Inputs, Young, diff, rewind
 from syncd.diff.editor_names import SIGNED_SCHEMA, edited_rows
 from syncd.diff.history import any_refused, without_refusals
+from syncd.diff.quiet_period import young_edits
 from syncd.diff.review import TAGGED
 from syncd.diff.settled import Rules
 from syncd.engine.mark import Standing, standing
@@ -296,13 +297,8 @@ def _with_earlier(session: Session, reading: Reading, remembered: History) -> Hi
 
 
 def _young(as_of: datetime, pace: Pace, before: dict[Side, Cursor]) -> Young | None:
-    quiet = pace.quiet_period
-    if not quiet:
-        return None
     cursor = before.get(Side.FIFTYONE)
-    put_off = cursor.put_off if cursor is not None else {}
-    overdue = frozenset(each for each, since in put_off.items() if as_of - since >= pace.longest_quiet)
-    return Young(after=as_of - quiet, until=as_of + quiet, overdue=overdue)
+    return young_edits(as_of, pace.quiet_period, cursor.put_off if cursor is not None else {})
 
 
 def _moved(
@@ -340,7 +336,11 @@ def _moved(
 
 
 def narrowed(policy: Policy, tag: str | None) -> Policy:
-    """The policy of a run that takes only edits with this tag."""
+    """The policy of a run that takes only edits with this tag.
+
+    The tag stands in for an approving one, and is then removed, kept or replaced as configured (``review.after``).
+    Changes from the database are not affected, and the next run sees again what this one left out.
+    """
     if tag is None:
         return policy
     return replace(policy, review=replace(policy.review, mode=TAGGED, approve=(tag,), verified=None))

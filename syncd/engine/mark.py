@@ -13,8 +13,6 @@ from syncd.store import changes, runs
 
 log = Logger(__name__)
 
-"""Modes of runs that write to the log, and leave no mark."""
-
 
 @dataclass(frozen=True)
 class Standing:

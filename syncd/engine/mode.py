@@ -17,9 +17,6 @@ from syncd.store.cursors import Cursor
 OTHER_TERMS = "the vocabulary, the rules of review or the rows that keys refer to changed"
 """Why everything is judged anew, the mapping being the same."""
 
-MOST_PERIODS = 10
-"""The number of quiet periods after which an edit is judged in any case."""
-
 
 @dataclass(frozen=True)
 class Pace:
@@ -28,11 +25,6 @@ class Pace:
     overlap: timedelta = timedelta(minutes=10)
     full_scan_interval: timedelta = timedelta(hours=1)
     quiet_period: timedelta = timedelta(0)
-
-    @property
-    def longest_quiet(self) -> timedelta:
-        """The longest time that an edit waits where something touches its sample again and again."""
-        return MOST_PERIODS * self.quiet_period
 
 
 def why_full(

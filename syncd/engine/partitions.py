@@ -31,7 +31,7 @@ class Chunks:
         self._held: list[pl.DataFrame | Path] = []
 
     def add(self, frame: pl.DataFrame) -> None:
-        """Appends rows."""
+        """Appends rows, on disk where there is a folder for them."""
         if self._folder is None:
             self._held.append(frame)
             return
@@ -41,14 +41,14 @@ class Chunks:
         self._held.append(file)
 
     def clear(self) -> None:
-        """Drops what was added."""
+        """Drops what was added, and its files."""
         for each in self._held:
             if isinstance(each, Path):
                 each.unlink()
         self._held.clear()
 
     def whole(self) -> pl.DataFrame:
-        """All rows."""
+        """All rows that were added, as one frame."""
         frames: list[pl.DataFrame] = [pl.DataFrame(schema=self._schema), *self]
         return pl.concat(frames)
 
@@ -89,7 +89,7 @@ class Parts:
 
     @property
     def none(self) -> pl.DataFrame:
-        """No rows."""
+        """An empty frame with the columns of the partitions."""
         return pl.DataFrame(schema=self._schema)
 
     @property

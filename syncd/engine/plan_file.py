@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from syncd.engine.result import change_json
-from syncd.errors import ConfigError
+from syncd.errors import ConfigError, StalePlan
 from syncd.files import private_file
 from syncd.model import Change, Kind, Mapping, Plan
 from syncd.model.kinds import Json, dumps, from_json, iso, to_json
@@ -119,6 +119,15 @@ def _altered(saved: SavedPlan) -> ConfigError:
         f"The saved plan for {saved.binding!r} was altered, or was made under another mapping.",
         remedy="Make it again with the command that made it.",
     )
+
+
+def require_unmoved(plan: Plan, expected: str) -> None:
+    """``StalePlan`` unless the plan of now is the saved one (its digest): one of the sides has moved since."""
+    if plan.digest != expected:
+        raise StalePlan(
+            f"The plan for {plan.binding!r} is stale: one of the two sides has moved since it was made.",
+            remedy=f"Make a new one: `syncd reconcile {plan.binding} --dry-run -o PLAN`.",
+        )
 
 
 def check(saved: SavedPlan, plan: Plan) -> None:

@@ -304,6 +304,8 @@ def too_much(
 ) -> str | None:
     """Why everything is to be read instead; ``None`` where an incremental reading will do.
 
+    More may be stamped since the last run than should be held in memory: for some minutes after everything was loaded,
+    or touched by a script. A complete read then takes less memory, because it partitions both sides.
     ``samples`` and ``rows`` are the sizes of the sides, as far as known. Nothing is asked where they are small.
     """
     labels_each = max(1, (A_SAMPLE if rows is None else rows / max(1, samples or 0)))

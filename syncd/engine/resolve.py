@@ -78,7 +78,7 @@ class Resolved:
         return 3 if self.left else 0
 
     def as_json(self) -> dict[str, Json]:
-        """The documented form."""
+        """The document of ``syncd conflicts resolve --json``: the run, and what became of each conflict."""
         return {
             "binding": self.binding,
             "run_id": self.result.run_id if self.result else None,

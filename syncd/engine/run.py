@@ -21,13 +21,13 @@ from syncd.engine.failures import clear_errors, locked_errors
 from syncd.engine.mark import leave_mark
 from syncd.engine.mode import Pace, recounted
 from syncd.engine.options import Options
-from syncd.engine.plan_file import plan_json
+from syncd.engine.plan_file import plan_json, require_unmoved
 from syncd.engine.result import RunResult
 from syncd.engine.run_record import RunRecord, recorded
 from syncd.engine.samples import refresh_samples
 from syncd.engine.session import Session, open_session, open_sql
 from syncd.engine.steps import Step, reached
-from syncd.errors import Busy, LockLost, StalePlan
+from syncd.errors import Busy, LockLost
 from syncd.logs import Logger
 from syncd.model import Action, Direction, Plan
 from syncd.model.result import Status
@@ -112,7 +112,6 @@ def _plan_only(session: Session, options: Options) -> RunResult:
 
 
 def _run(session: Session, options: Options) -> RunResult:
-    binding = session.mapping.binding
     settled = settle(session, keep=True)
     reached(Step.SETTLED)
     mode = RunMode.FULL if options.full else RunMode.INCREMENTAL
@@ -121,11 +120,8 @@ def _run(session: Session, options: Options) -> RunResult:
         until_done.enter_context(bound_contextvars(run=run.id))
         decision = decide(session, options, until_done)
         reached(Step.PLANNED)
-        if options.expected is not None and decision.plan.digest != options.expected:
-            raise StalePlan(
-                f"The plan for {binding!r} is stale: one of the two sides has moved since it was made.",
-                remedy=f"Make a new one: `syncd reconcile {binding} --dry-run -o PLAN`.",
-            )
+        if options.expected is not None:
+            require_unmoved(decision.plan, options.expected)
         if decision.plan.held is not None:
             return _hold(session, options, run, decision, settled)
         silent = options.quiet and _finds_nothing(session, decision.plan, settled)

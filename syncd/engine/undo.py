@@ -44,7 +44,7 @@ class Undone:
         return self.result.exit_code if self.result else 1
 
     def as_json(self) -> dict[str, Json]:
-        """The documented form."""
+        """The document of ``syncd undo --json``: the run, its changes, and each entry that was left alone."""
         result = self.result
         return {
             "binding": self.plan.binding,

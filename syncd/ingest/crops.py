@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from pymongo import UpdateOne
 
 from syncd.adapters.fiftyone.adapter import READING, WRITING
-from syncd.adapters.fiftyone.compat import BUMP
+from syncd.adapters.fiftyone.compat import BUMP, CLASS, IMAGE_METADATA
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.samples import METADATA
 from syncd.config import Config
@@ -246,7 +246,7 @@ def _moved(work: Work) -> pl.DataFrame:
 
 def _operation(row: dict[str, Any]) -> UpdateOne:
     """Another crop for the sample, if it is still the one that was looked at."""
-    metadata = {"_cls": "ImageMetadata"} | {name: row[name] for name in METADATA if row[name] is not None}
+    metadata = {CLASS: IMAGE_METADATA} | {name: row[name] for name in METADATA if row[name] is not None}
     seen = {"_id": ObjectId(row["sample_id"]), FRAME_BOX: row["old"], FRAME: row["old_frame"]}
     sets = {"filepath": row["path"], "metadata": metadata, FRAME: row[FRAME], FRAME_BOX: row[FRAME_BOX]}
     return UpdateOne(seen, {"$set": sets} | BUMP)

@@ -43,7 +43,7 @@ class Evaluated:
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Json]:
-        """The documented form."""
+        """The part of the document of ``syncd ingest --evaluate --json`` that is about evaluations."""
         return {
             "evaluations": [each.as_json() for each in self.evaluations],
             "evaluation_notes": list(self.notes),

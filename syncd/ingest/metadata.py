@@ -9,7 +9,7 @@ import polars as pl
 from pymongo import UpdateOne
 
 from syncd.adapters.fiftyone.adapter import READING, WRITING
-from syncd.adapters.fiftyone.compat import BUMP
+from syncd.adapters.fiftyone.compat import BUMP, CLASS, IMAGE_METADATA
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.samples import METADATA
 from syncd.ingest.context import Work
@@ -49,4 +49,4 @@ def fill_metadata(work: Work, located: pl.DataFrame, progress: Callable[[int, in
 
 
 def _document(row: dict[str, Any]) -> dict[str, Any]:
-    return {"_cls": "ImageMetadata"} | {name: row[name] for name in METADATA if row[name] is not None}
+    return {CLASS: IMAGE_METADATA} | {name: row[name] for name in METADATA if row[name] is not None}

@@ -106,7 +106,7 @@ class _Tally:
     notes: list[pl.DataFrame] = field(default_factory=list)
 
     def add(self, prepared: Prepared, written: Written) -> None:
-        """Counts one more batch."""
+        """Adds a batch's numbers, faults and notes to the totals."""
         self.samples += written.samples
         self.recorded += written.labels + written.added_to_samples
         self.left.update(written.left)

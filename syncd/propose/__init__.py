@@ -4,6 +4,16 @@ from syncd.propose.facts import Facts
 from syncd.propose.judge import propose
 from syncd.propose.proposal import MOST_QUESTIONS, Answers, Proposal, Question
 from syncd.propose.render import render
-from syncd.propose.run import facts_at
+from syncd.propose.run import facts_at, with_dataset
 
-__all__ = ["MOST_QUESTIONS", "Answers", "Facts", "Proposal", "Question", "facts_at", "propose", "render"]
+__all__ = [
+    "MOST_QUESTIONS",
+    "Answers",
+    "Facts",
+    "Proposal",
+    "Question",
+    "facts_at",
+    "propose",
+    "render",
+    "with_dataset",
+]

@@ -7,7 +7,7 @@ from typing import Any
 
 from pymongo.database import Database
 
-from syncd.adapters.fiftyone.compat import FIELDS
+from syncd.adapters.fiftyone.compat import COLLECTION, DATASETS, FIELD_CLASS, FIELDS, SAMPLE_FIELDS
 from syncd.adapters.fiftyone.dataset import label_fields
 from syncd.adapters.fiftyone.errors import asking
 from syncd.model import Kind
@@ -26,12 +26,12 @@ _TEXT = f"{FIELDS}StringField"
 def read_dataset(database: Database[dict[str, Any]], name: str, facts: Facts) -> Dataset | None:
     """The dataset's facts; ``None`` where there is none of that name. Nothing is written."""
     with asking("Reading from"):
-        document = database["datasets"].find_one({"name": name})
+        document = database[DATASETS].find_one({"name": name})
         if document is None:
             return None
-        fields = document.get("sample_fields") or []
-        samples = database[document["sample_collection_name"]]
-        texts = [each["name"] for each in fields if each.get("ftype") == _TEXT]
+        fields = document.get(SAMPLE_FIELDS) or []
+        samples = database[document[COLLECTION]]
+        texts = [each["name"] for each in fields if each.get(FIELD_CLASS) == _TEXT]
         matches = []
         for table, column, values in _media_columns(facts):
             for field in texts:

@@ -1,10 +1,13 @@
-"""From a database's address to the facts of a table: the one door of this room to a server."""
+"""From addresses to the facts of a table and of the dataset: the one door of this room to servers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from syncd.adapters.connect import open_database
+from syncd.adapters.connect import fiftyone_database, open_database
+from syncd.config import Config
+from syncd.propose.dataset import read_dataset
 from syncd.propose.facts import Facts
 from syncd.propose.read import read_facts
 
@@ -23,3 +26,12 @@ def facts_at(url: str, table: str, progress: Callable[[str], None] = lambda _: N
     finally:
         connection.close()
         connection.engine.dispose()
+
+
+def with_dataset(facts: Facts, config: Config) -> Facts:
+    """The facts, with those of the dataset of the configuration's first binding, where it is there already.
+
+    Nothing is written. ``FiftyOneUnavailable`` where FiftyOne's MongoDB does not answer.
+    """
+    with fiftyone_database(config) as database:
+        return replace(facts, dataset=read_dataset(database, config.bindings[0].dataset, facts))

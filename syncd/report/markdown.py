@@ -35,12 +35,12 @@ Cell: TypeAlias = "str | int | None"
 
 
 def write_markdown(report: Report, file: TextIO, *, app_url: str | None = None) -> None:
-    """Writes the report."""
+    """Writes the report as Markdown, in UTF-8, to an open file."""
     file.write(markdown(report, app_url=app_url))
 
 
 def markdown(report: Report, *, app_url: str | None = None) -> str:
-    """The report as text."""
+    """The report as Markdown."""
     sections = [_head(report)]
     if not report.is_empty:
         sections += _sections(report, app_url)

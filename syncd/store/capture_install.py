@@ -1,4 +1,9 @@
-"""Installs and removes change capture; doing either twice changes nothing."""
+"""Installs and removes change capture; doing either twice changes nothing.
+
+Capture is optional, and for PostgreSQL only: triggers on the laboratory's table record which annotations changed, and
+wake syncd. An incremental read then takes what was recorded instead of what is stamped. What no trigger sees (a write
+to one partition, a table that a view joins) is found by the complete sweep, as without it.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +49,7 @@ class Script:
         return as_text(self.statements) if self.statements else ""
 
     def as_json(self) -> dict[str, Json]:
-        """As JSON."""
+        """The table, its channel and the statements, for ``--json``."""
         return {
             "table": self.target.identity,
             "channel": self.target.channel,
@@ -79,7 +84,7 @@ def plan_install(connection: Connection, tables: Tables, target: Target) -> Scri
 
 
 def plan_remove(connection: Connection, target: Target) -> Script:
-    """What removing takes."""
+    """The script that removes change capture from the table; empty where there is none."""
     drop = _drop(connection, target, _there(connection, target))
     return Script(target, (*drop, *capture_referred.remove(connection, target)))
 

@@ -59,7 +59,7 @@ class Target:
         return f"capture_{_hash(self.state_schema, self.identity, self.id_column, str(VERSION))}"
 
     def trigger(self, event: str) -> str:
-        """A trigger's name."""
+        """The name of the trigger for one kind of event on the table."""
         return f"syncd_{self.name}_{event}"
 
 

@@ -33,12 +33,12 @@ CARRIED = (
 
 
 def nobody() -> pl.DataFrame:
-    """Nobody changed anything."""
+    """The frame of editors where nobody changed anything by hand: its columns and no row."""
     return pl.DataFrame(schema=BY_HAND_SCHEMA)
 
 
 def nothing() -> pl.DataFrame:
-    """Nothing waits."""
+    """The frame of edits from the App where none waits: its columns and no row."""
     return pl.DataFrame(schema=WAITED_SCHEMA)
 
 

@@ -270,7 +270,11 @@ def _busy(binding: str, holder: str | None) -> Busy:
 
 @contextmanager
 def one_daemon(connection: Connection, schema: str, binding: str) -> Iterator[None]:
-    """Holds the daemon's lock on this connection; ``Busy`` where another daemon has it."""
+    """Holds the daemon's lock on this connection; ``Busy`` where another daemon has it.
+
+    It is taken on the connection that writes, for as long as that lives, beside the lock of each run. A daemon that
+    lost its connection has lost this lock, every run's lock, and the means to write, at the same moment.
+    """
     with one_run(connection, schema, _subject(binding), busy=lambda _, holder: _stand_by(binding, holder)):
         yield
 

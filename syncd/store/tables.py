@@ -6,6 +6,7 @@ JSON columns are of type JSON and not JSONB: the hash chain covers their text, w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 
 import sqlalchemy as sa
@@ -106,6 +107,16 @@ def _run(metadata: MetaData, prefix: str) -> Table:
     )
 
 
+def _what() -> tuple[Column[str], ...]:
+    """The annotation, the sample and the label that a row is about, as far as it is about each."""
+    return Column("annotation_id", TEXT), Column("sample_id", TEXT), Column("label_id", TEXT)
+
+
+def _who_and_when(who: str, when: str) -> tuple[Column[str], Column[datetime]]:
+    """Who did something and when, each as far as that is known."""
+    return Column(who, TEXT), Column(when, MOMENT)
+
+
 BASELINE_FILL = 80
 """How full PostgreSQL fills a page, in percent: a row that is replaced finds room there, and no index need be told."""
 
@@ -133,17 +144,14 @@ def _change(metadata: MetaData, prefix: str) -> Table:
         Column("seq", BIG, primary_key=True, autoincrement=True),
         Column("run_id", TEXT, nullable=False),
         Column("binding", TEXT, nullable=False),
-        Column("annotation_id", TEXT),
-        Column("sample_id", TEXT),
-        Column("label_id", TEXT),
+        *_what(),
         Column("direction", TEXT),
         Column("action", TEXT, nullable=False),
         Column("field", TEXT),
         Column("old", sa.JSON(none_as_null=True)),
         Column("new", sa.JSON(none_as_null=True)),
         Column("reason", TEXT, nullable=False),
-        Column("actor", TEXT),
-        Column("edited_at", MOMENT),
+        *_who_and_when("actor", "edited_at"),
         Column("applied_at", MOMENT),
         Column("status", TEXT, nullable=False),
         Column("undo_of", BIG),
@@ -176,18 +184,14 @@ def _conflict(metadata: MetaData, prefix: str) -> Table:
         Column("id", BIG, primary_key=True, autoincrement=True),
         Column("binding", TEXT, nullable=False),
         Column("subject", TEXT, nullable=False),
-        Column("annotation_id", TEXT),
-        Column("sample_id", TEXT),
-        Column("label_id", TEXT),
+        *_what(),
         Column("kind", TEXT, nullable=False),
         Column("field", TEXT),
         Column("base", sa.JSON(none_as_null=True)),
         Column("fiftyone", sa.JSON(none_as_null=True)),
         Column("database", sa.JSON(none_as_null=True)),
-        Column("fiftyone_by", TEXT),
-        Column("fiftyone_at", MOMENT),
-        Column("database_by", TEXT),
-        Column("database_at", MOMENT),
+        *_who_and_when("fiftyone_by", "fiftyone_at"),
+        *_who_and_when("database_by", "database_at"),
         Column("suggestions", sa.JSON, nullable=False),
         Column("status", TEXT, nullable=False),
         Column("resolution", TEXT),
@@ -248,14 +252,11 @@ def _waiting(metadata: MetaData, prefix: str) -> Table:
         Column("binding", TEXT, nullable=False),
         Column("subject", TEXT, nullable=False),
         Column("kind", TEXT, nullable=False),
-        Column("annotation_id", TEXT),
-        Column("sample_id", TEXT),
-        Column("label_id", TEXT),
+        *_what(),
         Column("field", TEXT),
         Column("old", sa.JSON(none_as_null=True)),
         Column("new", sa.JSON(none_as_null=True)),
-        Column("actor", TEXT),
-        Column("edited_at", MOMENT),
+        *_who_and_when("actor", "edited_at"),
         Column("since", MOMENT, nullable=False),
         Index(None, "binding", "subject", unique=True),
     )
@@ -311,8 +312,7 @@ def _proposal(metadata: MetaData, prefix: str) -> Table:
         Column("actor", TEXT, nullable=False),
         Column("status", TEXT, nullable=False),
         Column("proposed_at", MOMENT, nullable=False),
-        Column("decided_by", TEXT),
-        Column("decided_at", MOMENT),
+        *_who_and_when("decided_by", "decided_at"),
         Column("answer", TEXT),
         Index(
             f"uq_{prefix}proposal_open",

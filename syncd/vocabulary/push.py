@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pymongo.database import Database
 
 from syncd.adapters.connect import fiftyone_database, first_line
-from syncd.adapters.fiftyone.compat import require_taxonomies
+from syncd.adapters.fiftyone.compat import DATASETS, Private, private, require_taxonomies
 from syncd.adapters.fiftyone.dataset import DatasetInfo, describe
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.mapping import stored_kind
@@ -166,9 +166,6 @@ def _write_schema(dataset: Any, field: str, wanted: Schema) -> bool:
 
 def _write_taxonomy(dataset: Any, info: DatasetInfo, name: str, vocabulary: Vocabulary) -> tuple[bool, tuple[str, ...]]:
     """Whether a new version was written, and the terms that are deprecated in it."""
-    from fiftyone.core.annotation.nodes import Node as FiftyOneNode
-    from fiftyone.core.ontology import Taxonomy
-
     there = _root_of(name)
     dropped = selectable(there) - vocabulary.names if there else frozenset()
     used = _used(dataset, info) if dropped else frozenset()
@@ -177,22 +174,22 @@ def _write_taxonomy(dataset: Any, info: DatasetInfo, name: str, vocabulary: Voca
     if root == there:
         return False, deprecated
     told = f"Written by syncd for {info.name}.{info.label_field}; what is changed here is overwritten."
-    Taxonomy(name, root=FiftyOneNode.from_dict(root), description=told).save(overwrite=True)
+    tree = private(Private.TREES).Node.from_dict(root)
+    private(Private.TAXONOMIES).Taxonomy(name, root=tree, description=told).save(overwrite=True)
     return True, deprecated
 
 
 def _write_ontology(name: str, taxonomy: str, id_schema: Schema) -> bool:
-    from fiftyone.core.annotation.attributes import AttributeSpec
-    from fiftyone.core.ontology import AnnotationOntology, load_ontology, ontology_exists
-
-    if ontology_exists(name):
-        there = load_ontology(name)
+    ontologies = private(Private.TAXONOMIES)
+    if ontologies.ontology_exists(name):
+        there = ontologies.load_ontology(name)
         if there.is_annotation_ontology and there.to_dict()["root"] == {
             "taxonomy": taxonomy,
             "attributes": [id_schema],
         }:
             return False
-    made = AnnotationOntology(name, attributes=[AttributeSpec.from_dict(id_schema)])
+    spec = private(Private.ATTRIBUTES).AttributeSpec.from_dict(id_schema)
+    made = ontologies.AnnotationOntology(name, attributes=[spec])
     made.taxonomy = taxonomy
     made.save(overwrite=True)
     return True
@@ -200,11 +197,10 @@ def _write_ontology(name: str, taxonomy: str, id_schema: Schema) -> bool:
 
 def _root_of(name: str) -> Node | None:
     """The latest version of a taxonomy's tree; ``None`` where there is none."""
-    from fiftyone.core.ontology import load_ontology, ontology_exists
-
-    if not ontology_exists(name):
+    ontologies = private(Private.TAXONOMIES)
+    if not ontologies.ontology_exists(name):
         return None
-    root: Node = load_ontology(name).to_dict()["root"]
+    root: Node = ontologies.load_ontology(name).to_dict()["root"]
     return root
 
 
@@ -228,7 +224,7 @@ def push_if_changed(config: Config, binding: BindingConfig, vocabulary: Vocabula
         pushed = push_vocabulary(config, binding, vocabulary)
         with asking("Writing to"):
             place = f"info.syncd.vocabulary.{binding.label_field}"
-            mongo["datasets"].update_one({"name": binding.dataset}, {"$set": {place: print_now}})
+            mongo[DATASETS].update_one({"name": binding.dataset}, {"$set": {place: print_now}})
     return pushed
 
 
@@ -236,7 +232,7 @@ def _noted(mongo: Database[dict[str, Any]], binding: BindingConfig) -> str | Non
     """What was pushed last, if the field still has a schema."""
     with asking("Reading from"):
         wanted = {"info.syncd.vocabulary": 1, f"label_schemas.{binding.label_field}": 1}
-        found = mongo["datasets"].find_one({"name": binding.dataset}, wanted) or {}
+        found = mongo[DATASETS].find_one({"name": binding.dataset}, wanted) or {}
     if not (found.get("label_schemas") or {}).get(binding.label_field):
         return None
     noted = ((found.get("info") or {}).get("syncd") or {}).get("vocabulary") or {}

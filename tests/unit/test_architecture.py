@@ -132,6 +132,24 @@ def test_a_room_imports_only_what_the_table_allows() -> None:
     assert sorted(set(wrong)) == []
 
 
+CALLED = ("adapters", "store", "vocabulary", "engine", "ingest", "credentials", "doctor")
+"""Rooms that commands work with by way of `api`."""
+
+OWN_DOORS = {"syncd.cli.app", "syncd.cli.demo"}
+"""Commands that open what is no part of the API: the App's server, the servers of the demo."""
+
+
+def test_a_command_calls_the_api_and_takes_only_types_and_constants_of_the_rooms_below() -> None:
+    wrong = [
+        f"{module} imports {name}"
+        for module, path in MODULES.items()
+        if room_of(module) == "cli" and module not in OWN_DOORS
+        for name in imported(path)
+        if is_ours(name) and room_of(as_module(name)) in CALLED and not name.rpartition(".")[2][0].isupper()
+    ]
+    assert wrong == []
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     needs = {
         module: {as_module(name) for name in imported(path, when_loaded=True) if is_ours(name)} - {module, "syncd"}

@@ -14,7 +14,7 @@ from pymongo.database import Database
 
 from syncd.adapters.base import Meanwhile, Recogniser, Sink
 from syncd.adapters.fiftyone.bulk_write import send
-from syncd.adapters.fiftyone.compat import STAMP
+from syncd.adapters.fiftyone.compat import CLASS, STAMP
 from syncd.adapters.fiftyone.dataset import DatasetChanged, describe, leave_mark
 from syncd.adapters.fiftyone.document_hashes import documents
 from syncd.adapters.fiftyone.errors import asking
@@ -88,7 +88,7 @@ class FiftyOneAdapter:
             leave_mark(self.database, self.identity.partition("/")[0], self.mapping.binding, mark)
 
     def now(self) -> datetime:
-        """The server's clock."""
+        """The time by MongoDB's clock, in UTC."""
         with asking(READING):
             moment: datetime = self.database.client.admin.command("hello")["localTime"]
         return moment.replace(tzinfo=timezone.utc)
@@ -177,7 +177,7 @@ class FiftyOneAdapter:
     def _samples(self, matches: Iterable[dict[str, Any]]) -> pl.DataFrame:
         path = self.labels.media_path
         rows = []
-        projection = {path: 1, f"{self.labels.label_field}._cls": 1, STAMP: 1}
+        projection = {path: 1, f"{self.labels.label_field}.{CLASS}": 1, STAMP: 1}
         for match in matches:
             with asking(READING):
                 found = list(exact(self.samples).find(match, projection))

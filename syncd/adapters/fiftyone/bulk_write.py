@@ -12,7 +12,7 @@ from pymongo import UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 
-from syncd.adapters.fiftyone.compat import BUMP
+from syncd.adapters.fiftyone.compat import BUMP, CLASS
 from syncd.adapters.fiftyone.errors import said
 from syncd.adapters.fiftyone.mapping import LabelMapping
 
@@ -105,7 +105,7 @@ def _without_too_large(samples: Collection[dict[str, Any]], batch: Sequence[Oper
 def empty_lists(labels: LabelMapping, sample_ids: Iterable[str]) -> Iterator[Operation]:
     """Gives the samples that hold no list yet an empty one to append to; what else the field holds stays."""
     field, path = labels.label_field, labels.path
-    container: dict[str, Any] = {"_cls": labels.label_type.value, str(labels.label_type.list_name): []}
+    container: dict[str, Any] = {CLASS: labels.label_type.value, str(labels.label_type.list_name): []}
     for sample in sorted(set(sample_ids)):
         chosen = {"_id": ObjectId(sample)}
         yield Operation(sample, UpdateOne(chosen | {field: None}, {"$set": {field: container}} | BUMP))

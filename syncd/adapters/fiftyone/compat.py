@@ -8,12 +8,14 @@ version of FiftyOne promises to keep. A new version of FiftyOne is supported by 
 from __future__ import annotations
 
 import atexit
+import importlib
 import importlib.metadata
 import importlib.util
 import logging
 import re
 import shlex
 from collections.abc import Mapping
+from enum import Enum
 from functools import cache
 from typing import Any
 
@@ -27,6 +29,24 @@ LABELS = "fiftyone.core.labels."
 
 FIELDS = "fiftyone.core.fields."
 """Before the name of a field's class, there."""
+
+DATASETS = "datasets"
+"""The collection with a document for each dataset."""
+
+COLLECTION, SAMPLE_FIELDS = "sample_collection_name", "sample_fields"
+"""Keys of such a document: the collection of its samples, and the declarations of their fields."""
+
+CLASS = "_cls"
+"""The key of every embedded document, and of every stage of a view, that names its class."""
+
+DATASET_KEY, MEDIA_TYPE, RANDOM, CREATED = "_dataset_id", "_media_type", "_rand", "created_at"
+"""Keys of every sample's document, besides its fields."""
+
+FIELD_CLASS, INNER_CLASS, EMBEDDED_CLASS, STORED_AS = "ftype", "subfield", "embedded_doc_type", "db_field"
+"""Keys of a field's declaration: its class, that of what a list holds, of an embedded document, and where it stands."""
+
+IMAGE_METADATA = "ImageMetadata"
+"""The class of a sample's metadata."""
 
 STAMP = "last_modified_at"
 """The field of every sample that says when it was changed last; since FiftyOne 1.0."""
@@ -49,8 +69,55 @@ CLEAN_UP = "_delete_non_persistent_datasets_if_allowed"
 DISCONNECT = "_disconnect"
 """The function of the same module that closes its connections."""
 
-TAXONOMIES = "fiftyone.core.ontology"
-"""The module of taxonomies, which older versions lack (1.12 does, 1.20 has it)."""
+STAGES = "fiftyone.core.stages."
+"""Before the name of a stage's class, where a view is written down."""
+
+
+class Private(str, Enum):
+    """Modules of FiftyOne that are no part of its documented SDK."""
+
+    TAXONOMIES = "fiftyone.core.ontology"
+    """Of taxonomies and ontologies; older versions lack it (1.12 does, 1.20 has it)."""
+    TREES = "fiftyone.core.annotation.nodes"
+    ATTRIBUTES = "fiftyone.core.annotation.attributes"
+    STORAGE = "fiftyone.core.odm"
+    CONNECTION = "fiftyone.core.odm.database"
+    RUNS = "fiftyone.core.brain"
+    LAYOUTS = "fiftyone.brain.visualization"
+    TEXTS = "fiftyone.core.utils"
+    STATE = "fiftyone.core.state"
+    PLUGIN = "fiftyone.plugins.context"
+    SERVER = "fiftyone.server.app"
+    SERVER_EVENTS = "fiftyone.server.events"
+    SERVER_VIEWS = "fiftyone.server.view"
+    SERVER_MUTATIONS = "fiftyone.server.mutation"
+    SERVER_QUERIES = "fiftyone.server.query"
+    SERVER_CONTEXT = "fiftyone.server.context"
+    SERVER_CONSTANTS = "fiftyone.server.constants"
+
+
+TAXONOMIES = Private.TAXONOMIES.value
+
+
+def private(module: Private) -> Any:
+    """Imports one of them, which may import FiftyOne; ``ImportError`` where this version has none of that name."""
+    return importlib.import_module(module.value)
+
+
+def root_dataset_of(view: Any) -> Any:
+    """The dataset that a view is of, also where the view shows patches or frames."""
+    return view._root_dataset
+
+
+def shows_patches(view: Any) -> bool:
+    """Whether what a view shows are labels, each as a sample of its own."""
+    return bool(view._is_patches)
+
+
+def has_run_results(dataset: Any, key: str) -> bool:
+    """Whether a brain run that the dataset names has its results too."""
+    return bool(private(Private.RUNS).BrainMethod._get_run_doc(dataset, key).results)
+
 
 _log = logging.getLogger(__name__)
 
@@ -96,11 +163,11 @@ def require_known_storage(document: Mapping[str, Any]) -> None:
 
 
 def _why_unknown(document: Mapping[str, Any]) -> str | None:
-    if not isinstance(document.get("sample_collection_name"), str):
-        return "it names no collection of samples (sample_collection_name)"
-    fields = {each.get("name"): each for each in document.get("sample_fields") or []}
+    if not isinstance(document.get(COLLECTION), str):
+        return f"it names no collection of samples ({COLLECTION})"
+    fields = {each.get("name"): each for each in document.get(SAMPLE_FIELDS) or []}
     for name, wanted in STORED_FIELDS.items():
-        declared = str(fields.get(name, {}).get("ftype"))
+        declared = str(fields.get(name, {}).get(FIELD_CLASS))
         if declared != FIELDS + wanted:
             found = "absent" if name not in fields else f"declared as {declared}"
             return f"the field {name!r} of its samples is {found}, expected {wanted}"

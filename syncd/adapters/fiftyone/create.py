@@ -84,10 +84,10 @@ FIELD_TYPES = {kind: name for name, kind in KINDS.items()}
 """By kind, the name of FiftyOne's type for an attribute or sample field."""
 
 CROPS = "crops"
+"""Key of ``dataset.info["syncd"]``: each sample is one annotation, cut from its box."""
 
 CROP_FRAME = "frame"
 """Sample field of a crop: the media of the frame that it was cut from."""
-"""Key of ``dataset.info["syncd"]``: each sample is one annotation, cut from its box."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,17 @@ from typing import Any
 from bson import ObjectId
 from pymongo.database import Database
 
-from syncd.adapters.fiftyone.compat import FIELDS, LABELS, require_known_storage, warn_of_untested
+from syncd.adapters.fiftyone.compat import (
+    COLLECTION,
+    DATASETS,
+    EMBEDDED_CLASS,
+    FIELD_CLASS,
+    FIELDS,
+    LABELS,
+    SAMPLE_FIELDS,
+    require_known_storage,
+    warn_of_untested,
+)
 from syncd.adapters.fiftyone.errors import asking
 from syncd.errors import MappingError, SyncdError
 from syncd.model import Kind, LabelType, Mark
@@ -81,10 +91,10 @@ class DatasetInfo:
 def describe(database: Database[dict[str, Any]], name: str, label_field: str) -> DatasetInfo:
     """Looks the dataset up; ``MappingError`` names what is missing and what there is instead."""
     with asking("Reading from"):
-        document = database["datasets"].find_one({"name": name})
+        document = database[DATASETS].find_one({"name": name})
     if document is None:
         with asking("Reading from"):
-            names = sorted(each["name"] for each in database["datasets"].find({}, {"name": 1}).limit(20))
+            names = sorted(each["name"] for each in database[DATASETS].find({}, {"name": 1}).limit(20))
         there = f"it has {', '.join(map(repr, names))}" if names else "it has none"
         raise DatasetMissing(
             f"FiftyOne ({database.name}) has no dataset {name!r}; {there}.",
@@ -92,7 +102,7 @@ def describe(database: Database[dict[str, Any]], name: str, label_field: str) ->
         )
     require_known_storage(document)
     warn_of_untested(document.get("version"))
-    fields = {each["name"]: each for each in document.get("sample_fields") or []}
+    fields = {each["name"]: each for each in document.get(SAMPLE_FIELDS) or []}
     found = fields.get(label_field)
     usable = {key: _label_type(each) for key, each in fields.items() if _label_type(each) is not None}
     if found is None:
@@ -103,7 +113,7 @@ def describe(database: Database[dict[str, Any]], name: str, label_field: str) ->
         )
     label_type = usable.get(label_field)
     if label_type is None:
-        declared = str(found.get("embedded_doc_type") or found.get("ftype")).rpartition(".")[2]
+        declared = str(found.get(EMBEDDED_CLASS) or found.get(FIELD_CLASS)).rpartition(".")[2]
         raise MappingError(
             f"The field {label_field!r} of {name!r} holds {declared}, expected Classification, Classifications or "
             "Detections.",
@@ -113,7 +123,7 @@ def describe(database: Database[dict[str, Any]], name: str, label_field: str) ->
     return DatasetInfo(
         name=name,
         dataset_id=str(document["_id"]),
-        collection=str(document["sample_collection_name"]),
+        collection=str(document[COLLECTION]),
         label_field=label_field,
         label_type=label_type,
         attributes=_attributes(found, label_type),
@@ -126,13 +136,13 @@ def describe(database: Database[dict[str, Any]], name: str, label_field: str) ->
 
 def label_fields(document: dict[str, Any]) -> dict[str, tuple[LabelType, dict[str, str]]]:
     """The fields of a dataset's document that syncd can bind, each with the types of its declared attributes."""
-    fields = {str(each["name"]): each for each in document.get("sample_fields") or []}
+    fields = {str(each["name"]): each for each in document.get(SAMPLE_FIELDS) or []}
     types = {name: _label_type(each) for name, each in fields.items()}
     return {name: (type_, _attributes(fields[name], type_)) for name, type_ in types.items() if type_ is not None}
 
 
 def _label_type(found: dict[str, Any]) -> LabelType | None:
-    declared = str(found.get("embedded_doc_type") or "")
+    declared = str(found.get(EMBEDDED_CLASS) or "")
     name = declared.removeprefix(LABELS)
     return LabelType(name) if declared.startswith(LABELS) and name in set(LabelType) else None
 
@@ -142,7 +152,7 @@ def _attributes(found: dict[str, Any], label_type: LabelType) -> dict[str, str]:
     if label_type.list_name is not None:
         listed: dict[str, Any] = next((each for each in fields if each["name"] == label_type.list_name), {})
         fields = listed.get("fields") or []
-    return {each["name"]: str(each.get("ftype")).removeprefix(FIELDS) for each in fields}
+    return {each["name"]: str(each.get(FIELD_CLASS)).removeprefix(FIELDS) for each in fields}
 
 
 def marks_in(document: dict[str, Any]) -> dict[str, Mark]:
@@ -153,7 +163,11 @@ def marks_in(document: dict[str, Any]) -> dict[str, Mark]:
 
 
 def leave_mark(database: Database[dict[str, Any]], dataset_id: str, binding: str, mark: Mark) -> None:
-    """Replaces the binding's mark. An ``info["syncd"]`` that is somebody else's is left as it is."""
+    """Replaces the binding's mark, which says how far the change log had come.
+
+    It stands in the dataset's own ``info``, where a restored database cannot take it back; no sample is touched by it.
+    An ``info["syncd"]`` that is somebody else's is left as it is.
+    """
     made = {
         "binding": binding,
         "dataset": dataset_id,
@@ -171,7 +185,7 @@ def leave_mark(database: Database[dict[str, Any]], dataset_id: str, binding: str
     marks = {"marks": {"$concatArrays": [others, [{"$literal": made}]]}}
     ours = {"syncd": {"$mergeObjects": ["$info.syncd", marks]}}
     usable = {"$or": [{"info.syncd": None}, {"info.syncd": {"$type": "object"}}]}
-    database["datasets"].update_one(
+    database[DATASETS].update_one(
         {"_id": ObjectId(dataset_id), **usable}, [{"$set": {"info": {"$mergeObjects": ["$info", ours]}}}]
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from syncd.adapters.fiftyone.compat import STAMP
+from syncd.adapters.fiftyone.compat import CLASS, DATASET_KEY, MEDIA_TYPE, RANDOM, STAMP
 from syncd.adapters.fiftyone.mapping import LabelMapping, key
 from syncd.adapters.fiftyone.values import encode, encode_id
 from syncd.model import LabelType, Mapping
@@ -30,27 +30,27 @@ def label_document(
 
 
 def bare_label(label_type: LabelType, label_id: ObjectId) -> dict[str, Any]:
-    """A label without values."""
+    """The document of a new label, with nothing in it but its id and class."""
     if label_type is LabelType.DETECTIONS:
-        return {"_id": label_id, "_cls": "Detection", "tags": [], "attributes": {}}
-    return {"_id": label_id, "_cls": "Classification", "tags": []}
+        return {"_id": label_id, CLASS: "Detection", "tags": [], "attributes": {}}
+    return {"_id": label_id, CLASS: "Classification", "tags": []}
 
 
 def label_field(label_type: LabelType, labels: list[dict[str, Any]]) -> dict[str, Any] | None:
     """What a sample holds in a label field: a list in its container, or the one label."""
     if label_type.list_name is None:
         return labels[0] if labels else None
-    return {"_cls": label_type.value, label_type.list_name: labels}
+    return {CLASS: label_type.value, label_type.list_name: labels}
 
 
 def sample_document(sample_id: ObjectId, dataset_id: ObjectId, path: str, at: datetime) -> dict[str, Any]:
     """A sample without labels; ``at`` is UTC without a zone."""
     return {
         "_id": sample_id,
-        "_dataset_id": dataset_id,
-        "_media_type": "image",
+        DATASET_KEY: dataset_id,
+        MEDIA_TYPE: "image",
         # The key by which FiftyOne shuffles; it draws new samples from this range.
-        "_rand": random() * 0.001 + 0.999,  # noqa: S311 - nothing depends on its being secret
+        RANDOM: random() * 0.001 + 0.999,  # noqa: S311 - nothing depends on its being secret
         "filepath": path,
         "tags": [],
         "created_at": at,

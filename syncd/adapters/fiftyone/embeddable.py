@@ -9,6 +9,7 @@ import pyarrow as pa
 from bson import ObjectId
 from pymongo.collection import Collection
 
+from syncd.adapters.fiftyone.compat import root_dataset_of, shows_patches
 from syncd.adapters.fiftyone.computed_fields import Bearers, Of
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.invalid_text import as_frame
@@ -90,14 +91,14 @@ def chosen_by(view: Any, dataset: Any, bearers: Bearers) -> tuple[list[str] | No
                 remedy=f"It has {', '.join(map(repr, there))}." if there else "Save one in the App first.",
             )
         view = dataset.load_saved_view(view)
-    if view._root_dataset.name != dataset.name:
+    if root_dataset_of(view).name != dataset.name:
         raise MappingError(
-            f"The view is of {view._root_dataset.name!r}, and the binding of {dataset.name!r}.",
+            f"The view is of {root_dataset_of(view).name!r}, and the binding of {dataset.name!r}.",
             remedy="Give a view of the binding's dataset.",
         )
     if bearers.of is Of.SAMPLES:
         # Of patches or frames, a view's own ids are not those of samples.
-        ids = view.values("sample_id" if view._is_patches else "id")
+        ids = view.values("sample_id" if shows_patches(view) else "id")
         return list(dict.fromkeys(ids)), None
     labels = view.values(f"{bearers.labels}.id", unwind=True)
     return None, [each for each in labels if each is not None]

@@ -10,7 +10,7 @@ from typing import Any
 from bson import ObjectId
 from pymongo.database import Database
 
-from syncd.adapters.fiftyone.compat import EVALUATION_NOTES
+from syncd.adapters.fiftyone.compat import DATASET_KEY, EVALUATION_NOTES
 from syncd.adapters.fiftyone.errors import asking
 
 Mongo = Database[dict[str, Any]]
@@ -29,7 +29,7 @@ class StoredEvaluation:
 
 def stored_evaluations(database: Mongo, dataset_id: str, label_field: str) -> list[StoredEvaluation]:
     """The evaluations against a label field of a dataset, by key."""
-    wanted = {"_dataset_id": ObjectId(dataset_id), "config.gt_field": label_field}
+    wanted = {DATASET_KEY: ObjectId(dataset_id), "config.gt_field": label_field}
     with asking("Reading from"):
         found = list(database["runs"].find(wanted, {"key": 1, "timestamp": 1, "config.pred_field": 1}))
         kept = database["execution_store"].find_one(_notes(dataset_id)) if found else None

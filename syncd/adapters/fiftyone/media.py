@@ -14,7 +14,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from syncd.adapters.fiftyone.bulk_write import BATCH
-from syncd.adapters.fiftyone.compat import BUMP
+from syncd.adapters.fiftyone.compat import BUMP, COLLECTION, DATASETS
 from syncd.adapters.fiftyone.dataset import DatasetInfo
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.invalid_text import as_frame
@@ -34,7 +34,7 @@ def paths_under(database: Database[dict[str, Any]], folder: Path) -> frozenset[s
     below = {FILEPATH: {"$gte": base + "/", "$lt": base + "0"}}
     found: set[str] = set()
     with asking("Reading from"):
-        for collection in database["datasets"].distinct("sample_collection_name"):
+        for collection in database[DATASETS].distinct(COLLECTION):
             table = find_arrow_all(database[collection], below, schema=Schema({FILEPATH: pa.string()}))
             found.update(as_frame(table)[0][FILEPATH].drop_nulls())
     return frozenset(found)

@@ -17,7 +17,7 @@ from pymongo import UpdateOne
 from syncd.adapters.fiftyone import pipeline
 from syncd.adapters.fiftyone.adapter import READING, WRITING, FiftyOneAdapter
 from syncd.adapters.fiftyone.bulk_write import BATCH
-from syncd.adapters.fiftyone.compat import BUMP
+from syncd.adapters.fiftyone.compat import BUMP, CLASS
 from syncd.adapters.fiftyone.documents import bare_label, steady_id
 from syncd.adapters.fiftyone.errors import asking
 from syncd.adapters.fiftyone.invalid_text import as_frame
@@ -112,7 +112,7 @@ class PredictionField:
         """Gives the samples that hold no list yet an empty one to append to; what else the field holds stays."""
         field = self.layout.field
         container: dict[str, Any] = {
-            "_cls": self.layout.label_type.value,
+            CLASS: self.layout.label_type.value,
             str(self.layout.label_type.list_name): [],
         }
         for sample in rows["sample_id"].unique().sort():

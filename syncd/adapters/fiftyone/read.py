@@ -14,7 +14,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from syncd.adapters.fiftyone import pipeline
-from syncd.adapters.fiftyone.compat import STAMP
+from syncd.adapters.fiftyone.compat import DATASET_KEY, STAMP
 from syncd.adapters.fiftyone.fast_decode import Plain, can_be_plain, read_plain
 from syncd.adapters.fiftyone.invalid_text import as_frame
 from syncd.adapters.fiftyone.mapping import LabelMapping
@@ -212,10 +212,14 @@ TAGS = "tags"
 
 
 def with_users(database: Database[dict[str, Any]], dataset_id: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """Fills the ``user`` of a snapshot's rows from the newest temporal tag of their sample."""
+    """Fills the ``user`` of a snapshot's rows from the newest temporal tag of their sample.
+
+    Open-source FiftyOne knows of nobody otherwise; where a sample has a ``last_modified_by``, that is read with its
+    labels.
+    """
     if rows.is_empty() or not ObjectId.is_valid(dataset_id):
         return rows
-    ours: dict[str, Any] = {"_dataset_id": ObjectId(dataset_id), "kind": "temporal"}
+    ours: dict[str, Any] = {DATASET_KEY: ObjectId(dataset_id), "kind": "temporal"}
     if database[TAGS].find_one(ours, {"_id": 1}) is None:
         return rows
     by = {"$ifNull": ["$last_modified_by", "$created_by"]}

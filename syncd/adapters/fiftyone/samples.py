@@ -17,6 +17,7 @@ from bson import ObjectId
 from pymongo.errors import BulkWriteError
 
 from syncd.adapters.fiftyone.adapter import READING, WRITING, FiftyOneAdapter
+from syncd.adapters.fiftyone.compat import CLASS, IMAGE_METADATA
 from syncd.adapters.fiftyone.create import LabelLayout
 from syncd.adapters.fiftyone.documents import bare_label, label_field, sample_document, steady_id
 from syncd.adapters.fiftyone.errors import asking
@@ -71,7 +72,7 @@ def sample_documents(
         name_of = medium["key"]
         document = sample_document(steady_id(dataset_id, name_of), dataset_id, medium["path"], at)
         known = {name: medium[name] for name in METADATA if medium[name] is not None}
-        document["metadata"] = {"_cls": "ImageMetadata"} | known
+        document["metadata"] = {CLASS: IMAGE_METADATA} | known
         document |= {name: medium[name] for name in fields if medium[name] is not None}
         if bound.sample_key != "filepath":
             document[bound.sample_key] = name_of

@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Any
 
 from syncd.adapters.connect import durable_address, first_line, without_password
-from syncd.adapters.fiftyone.compat import keep_datasets_at_exit
+from syncd.adapters.fiftyone.compat import Private, keep_datasets_at_exit, private
 from syncd.config import Config, redact_url
 from syncd.errors import FiftyOneUnavailable, SetupError
 from syncd.own_process import is_own
@@ -99,8 +99,7 @@ def _connect(*, take_back: bool) -> None:
     """
     try:
         with _quietly():
-            from fiftyone.core.odm import database
-
+            database = private(Private.CONNECTION)
             database.get_db_conn()
     except Exception as error:
         raise _unavailable(error) from error

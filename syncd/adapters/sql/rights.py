@@ -53,7 +53,7 @@ def grant(connection: Connection, right: str, table: str, columns: Iterable[str]
 
 
 def role_in_sql(connection: Connection) -> str:
-    """This role."""
+    """The role that this session acts as, quoted as SQL."""
     return name_in_sql(connection.dialect, str(connection.execute(sa.text("SELECT current_user")).scalar_one()))
 
 

@@ -52,10 +52,10 @@ class Writer:
             self.id = sa.literal_column(_in_text(self.shown.id_of(self.row)))
 
     def prepare(self) -> None:
-        """Nothing to prepare."""
+        """Does nothing: there is nothing to be set up before a write."""
 
     def ask_what_waits(self) -> None:
-        """Nothing waits."""
+        """Does nothing: no constraint is checked later than its statement."""
 
     def on_no_row(self, change: Change) -> Callable[[], object]:
         """A statement like the one that carries out this change, for no row at all."""

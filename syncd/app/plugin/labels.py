@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from syncd.adapters.fiftyone.compat import Private, private
 from syncd.app.plugin.selection import Selection, Source, Unselected
 
 MOST = 100_000
@@ -66,8 +67,7 @@ def path_of(view: Any, label_field: str) -> str:
 
 def _base(request: Mapping[str, Any], dataset: Any, *, filtered: bool) -> Any:
     """The view that the App shows, without the lasso: that one shows whole samples."""
-    import fiftyone.server.view as fosv
-
+    fosv = private(Private.SERVER_VIEWS)
     name = request.get("view_name")
     stages = request.get("view")
     view = fosv.get_view(dataset, stages=stages) if name is None else dataset.load_saved_view(name)

@@ -8,6 +8,7 @@ from typing import Any
 
 from fiftyone.operators import types
 
+from syncd.adapters.fiftyone.compat import CLASS
 from syncd.api.binding import Binding
 from syncd.app.plugin import background
 from syncd.app.plugin.answers import INFO, SUCCESS, WARNING, Reply
@@ -188,7 +189,7 @@ def ids_shown(ctx: Any, work: Work) -> dict[str, str]:
     if picked:
         view = view.select_labels(ids=picked, fields=[binding.label_field])
     else:
-        patch = any(str(each.get("_cls")).endswith("ToPatches") for each in ctx.request_params.get("view") or ())
+        patch = any(str(each.get(CLASS)).endswith("ToPatches") for each in ctx.request_params.get("view") or ())
         view = view.select_labels(ids=[sample], fields=[binding.label_field]) if patch else view.select([sample])
     from syncd.app.plugin.labels import path_of
 

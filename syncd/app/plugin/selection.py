@@ -19,14 +19,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from syncd.adapters.fiftyone.compat import CLASS, STAGES
 from syncd.errors import ConfigError
 from syncd.model.text_enum import TextEnum
 
-MATCH_LABELS = "fiftyone.core.stages.MatchLabels"
-SELECT = "fiftyone.core.stages.Select"
-TO_PATCHES = "fiftyone.core.stages.ToPatches"
-OTHER_PATCHES = ("fiftyone.core.stages.ToEvaluationPatches",)
-NOT_SAMPLES = ("fiftyone.core.stages.ToClips", "fiftyone.core.stages.ToTrajectories", "fiftyone.core.stages.ToFrames")
+MATCH_LABELS = f"{STAGES}MatchLabels"
+SELECT = f"{STAGES}Select"
+TO_PATCHES = f"{STAGES}ToPatches"
+OTHER_PATCHES = (f"{STAGES}ToEvaluationPatches",)
+NOT_SAMPLES = (f"{STAGES}ToClips", f"{STAGES}ToTrajectories", f"{STAGES}ToFrames")
 """Stages after which a sample of the view is none of the dataset's."""
 
 
@@ -179,12 +180,12 @@ def _check_samples(stages: Sequence[str]) -> None:
 
 
 def _stages(request: Mapping[str, Any]) -> list[str]:
-    return [str(each.get("_cls")) for each in request.get("view") or () if isinstance(each, Mapping)]
+    return [str(each.get(CLASS)) for each in request.get("view") or () if isinstance(each, Mapping)]
 
 
 def _patches_field(request: Mapping[str, Any]) -> str | None:
     for stage in request.get("view") or ():
-        if isinstance(stage, Mapping) and stage.get("_cls") == TO_PATCHES:
+        if isinstance(stage, Mapping) and stage.get(CLASS) == TO_PATCHES:
             return next((str(value) for name, value in stage.get("kwargs") or () if name == "field" and value), None)
     return None
 

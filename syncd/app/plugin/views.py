@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from syncd.adapters.fiftyone.compat import Private, private
 from syncd.api.views import MADE_BY, KeptView
 from syncd.app.plugin.answers import SUCCESS, WARNING, Reply
 from syncd.app.plugin.labels import path_of
@@ -60,9 +61,8 @@ def set_up(dataset: Any, work: Work) -> Reply:
 
 def link_of(dataset: str, *, view: str | None = None, workspace: str | None = None) -> str:
     """The App's address of a view (its name), a workspace (its address), or both, below its own."""
-    import fiftyone.core.utils as fou
-
-    parts = [f"{name}={fou.to_slug(value)}" for name, value in (("view", view), ("workspace", workspace)) if value]
+    slug = private(Private.TEXTS).to_slug
+    parts = [f"{name}={slug(value)}" for name, value in (("view", view), ("workspace", workspace)) if value]
     return f"/datasets/{quote(dataset, safe='')}?{'&'.join(parts)}"
 
 

@@ -1,4 +1,4 @@
-"""Conflicts: a list to choose from, and one in full."""
+"""Conflicts: a list to choose from, one in full, and what became of those that were answered."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from syncd.model.conflict_kinds import ConflictKind, words_of
 if TYPE_CHECKING:
     from syncd.api.rows import ChangeRow, ConflictList, ConflictRow
     from syncd.diff.resolution.decide import Ways
+    from syncd.engine.resolve import Resolved
 
 SAYING: dict[str, str] = {ConflictKind.UNKNOWN_LABEL: "suggested", ConflictKind.AMBIGUOUS_TAGS: "tagged"}
 """What the words that a conflict bears are; of other kinds a side's own message."""
@@ -143,3 +144,29 @@ def summary(conflicts: dict[str, int]) -> str:
         return "none"
     kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(conflicts.items(), key=lambda each: -each[1]))
     return f"{plural(total, 'conflict')} ({kinds})"
+
+
+LEFT_OPEN = 20
+"""Conflicts printed of those that stay open; all of them are in ``--json``."""
+
+
+def show_resolved(console: Console, done: Sequence[Resolved]) -> None:
+    """Prints, for each binding, how many were resolved, and which were not and why."""
+    from syncd.cli.render.plan import show_plan
+    from syncd.engine.resolve import Fate
+
+    if not done:
+        console.print("No open conflict matches.")
+    for resolved in done:
+        if resolved.result is not None and resolved.result.dry_run and resolved.result.plan is not None:
+            show_plan(console, resolved.result.plan)
+        counts = Counter(each.status for each in resolved.outcomes)
+        said = ", ".join(f"{count:,} {words(status)}" for status, count in counts.most_common())
+        console.print(
+            f"[bold]{escape(resolved.binding)}[/bold]: {said} of {plural(len(resolved.outcomes), 'conflict')}."
+        )
+        left = [each for each in resolved.outcomes if each.status in (Fate.REFUSED, Fate.OVERTAKEN)]
+        for each in left[:LEFT_OPEN]:
+            console.print(f"  [yellow]{each.conflict['id']}[/yellow] {escape(str(each.why))}.", soft_wrap=True)
+        if len(left) > LEFT_OPEN:
+            console.print(f"  [dim]… and {len(left) - LEFT_OPEN:,} more (all of them with --json)[/dim]")

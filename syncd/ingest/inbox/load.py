@@ -1,16 +1,19 @@
-"""Loads one manifest: checks it, puts its images in place, writes its rows in one transaction; or rejects it."""
+"""Loads one manifest: checks it, puts its images in place, writes its rows by a plan of their own; or rejects it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
-from syncd.engine.crash_recovery import settle
+from syncd.engine.apply import apply
+from syncd.engine.crash_recovery import abandon, settle
+from syncd.engine.direct_plan import direct_plan
 from syncd.engine.failures import locked_errors
-from syncd.engine.run_record import RunRecord, recorded
+from syncd.engine.run_record import recorded
+from syncd.engine.session import Session
 from syncd.ingest.context import Work
 from syncd.ingest.inbox.arrival import signature_of
 from syncd.ingest.inbox.check import Checked, check
@@ -19,11 +22,10 @@ from syncd.ingest.inbox.place import Place, put_all
 from syncd.ingest.inbox.resolve import Resolved, look_up, place_images, with_ids
 from syncd.ingest.inbox.result import Became, Outcome
 from syncd.ingest.inbox.stages import Claimed, Step, claim, name_of, reached
-from syncd.ingest.inbox.table import Table, changes_of, insert
+from syncd.ingest.inbox.table import ManifestTable, RowsRefused, Table, changes_of, refused
 from syncd.ingest.inbox.values import IMAGE
 from syncd.ingest.run import Report
-from syncd.model import Change
-from syncd.model.result import Status
+from syncd.model.result import Result
 from syncd.model.run import RunMode
 from syncd.store import changes
 from syncd.store.lock import one_run
@@ -87,8 +89,7 @@ def _against_the_table(bench: Bench, checked: Checked, name: str) -> tuple[pl.Da
         if resolved.faults.height:
             return resolved.faults, resolved, placed
         new = resolved.rows.filter(~pl.col("there"))
-        faults, _ = insert(table, new, changes_of(table, new, name))
-        return faults, resolved, placed
+        return refused(new, table.adapter.write(changes_of(table, new, name))), resolved, placed
     finally:
         work.session.writing.rollback()
 
@@ -105,7 +106,7 @@ def _elsewhere(bench: Bench, resolved: Resolved, placed: pl.DataFrame, name: str
 
 
 def _write(bench: Bench, checked: Checked, resolved: Resolved, placed: pl.DataFrame, manifest: str) -> pl.DataFrame:
-    """Writes the rows that are not there yet, all or none, with their entries in the log; faults where none."""
+    """Writes the rows that are not there yet, all or none, as a plan of their own; faults where none was taken."""
     work, table = bench.work, bench.table
     session = work.session
     rows = resolved.rows.drop("media", "there")
@@ -116,36 +117,51 @@ def _write(bench: Bench, checked: Checked, resolved: Resolved, placed: pl.DataFr
         settle(session)
         again = look_up(work, table, checked.values, rows, placed)
         new = again.rows.filter(~pl.col("there"))
+        session.rest()
         if again.faults.height or new.is_empty():
-            session.rest()
             return again.faults
-        wanted = changes_of(table, new, manifest)
         with recorded(session, RunMode.INBOX) as run:
-            refused, written = insert(table, new, wanted)
-            reached(Step.ROWS_INSERTED)
-            if refused.height:
-                session.writing.rollback()
-            _log(bench, run, [] if refused.height else written, manifest)
-        return refused
+            try:
+                done = _apply(session, table, new, manifest, run.id)
+            except RowsRefused as refusal:
+                session.rest()
+                abandon(session, changes.pending(session.state, session.tables, session.mapping))
+                done, faults = 0, refusal.faults
+            else:
+                faults = no_faults()
+            counts = {"manifest": manifest, "applied": {"to_database": done, "to_fiftyone": 0}}
+            run.done(session.now(), counts)
+            session.state.commit()
+        return faults
 
 
-def _log(bench: Bench, run: RunRecord, written: list[Change], manifest: str) -> None:
-    """Commits the rows with their entries in the change log, in one transaction.
+def _apply(session: Session, table: Table, new: pl.DataFrame, manifest: str, run_id: str) -> int:
+    """Carries out a plan of these rows, as every plan is: intents, rows, outcomes. How many rows; ``RowsRefused``.
 
-    Where the state is kept apart there are two, the rows' first. A pending intent before them would be settled as an
-    agreement of both sides, of which FiftyOne knows nothing yet; so a process that dies in between leaves the rows
-    without entries.
+    The caller commits. FiftyOne has no label for them yet: that nothing is agreed of them is what the ingest goes by.
     """
-    session, binding = bench.work.session, bench.work.binding.name
-    if not session.one_transaction:
-        session.writing.commit()
-    at = session.now()
-    seqs = changes.record_intents(session.state, session.tables, binding, run.id, written)
-    outcomes = [changes.Outcome(seq, each, Status.APPLIED) for seq, each in zip(seqs, written, strict=True)]
-    changes.finish(session.state, session.tables, binding, outcomes, at)
-    counts = {"manifest": manifest, "applied": {"to_database": len(written), "to_fiftyone": 0}}
-    run.done(at, counts)
-    session.state.commit()
+    wanted = changes_of(table, new, manifest)
+    order = sorted(range(len(wanted)), key=lambda each: wanted[each].sort_key)
+    plan = direct_plan(session.mapping, [wanted[each] for each in order])
+    whole = ManifestTable(table, new[order], lambda results: _written(session, run_id, results))
+    try:
+        return len(apply(replace(session, database=whole), plan, run_id).recorded)
+    finally:
+        whole.close()
+
+
+def _written(session: Session, run_id: str, results: Sequence[Result]) -> None:
+    """The rows are written and not committed."""
+    reached(Step.ROWS_INSERTED)
+    if session.one_transaction:
+        return
+    # Two databases have no common transaction: which ids the rows got is noted before they are committed, so that they
+    # are known as ours where the process dies before it records what became of them.
+    left = [each for each in changes.pending(session.state, session.tables, session.mapping) if each.run_id == run_id]
+    nameless = [each.seq for each in left if each.change.annotation_id is None]
+    given = [each.annotation_id for each in results if each.change.annotation_id is None]
+    ids = dict(zip(nameless, given, strict=False))
+    changes.note_ids(session.state, session.tables, ids, session.now())
 
 
 def _reject(bench: Bench, manifest: Path, outcome: Outcome, found: pl.DataFrame) -> Outcome | None:

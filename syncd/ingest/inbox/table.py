@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -15,9 +15,11 @@ from syncd.ingest.context import Work
 from syncd.ingest.inbox.faults import FAULTS, InboxError
 from syncd.ingest.inbox.values import Expected, expected_of
 from syncd.model import Action, Change, Direction, Kind, LabelType
+from syncd.model.result import Judge, Result
 from syncd.model.snapshot import column
 
 REASON = "inbox"
+"""What the reason of an entry of the log begins with; the manifest's name follows."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ def open_table(work: Work) -> Iterator[Table]:
             remedy="Map `columns.box` of the binding, or set `ingest.label_type`.",
         )
     expected = expected_of(binding, info, session.mapping, single=work.single, crops=work.crops)
-    adapter = SqlAdapter(session.writing, info, expected.fields)
+    transactions = session.database.capabilities.transactions
+    adapter = SqlAdapter(session.writing, info, expected.fields, transactions=transactions)
     session.rest()
     try:
         yield Table(adapter, expected)
@@ -88,12 +91,46 @@ def changes_of(table: Table, rows: pl.DataFrame, manifest: str) -> list[Change]:
     ]
 
 
-def insert(table: Table, rows: pl.DataFrame, changes: Sequence[Change]) -> tuple[pl.DataFrame, list[Change]]:
-    """Inserts the rows in the caller's transaction.
+class RowsRefused(Exception):
+    """The table would not take every row of a manifest; ``faults`` says which, and why."""
 
-    Returns faults for those that the database did not take, and the changes under the ids that their rows have.
+    def __init__(self, faults: pl.DataFrame) -> None:
+        super().__init__(f"{faults.height} rows were refused")
+        self.faults = faults
+
+
+class ManifestTable(SqlAdapter):
+    """The table as a run writes a manifest's rows to it: all of them or, with ``RowsRefused``, none.
+
+    ``rows`` are those of the manifest in the order of the plan. ``written`` is told of the results as they come.
     """
-    results = table.adapter.write(changes)
+
+    def __init__(self, table: Table, rows: pl.DataFrame, written: Callable[[Sequence[Result]], None]) -> None:
+        adapter = table.adapter
+        super().__init__(
+            adapter.connection,
+            adapter.info,
+            table.expected.fields,
+            transactions=adapter.capabilities.transactions,
+            arrow=adapter.arrow,
+        )
+        self._rows = rows
+        self._tell = written
+
+    def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
+        """Inserts the next rows. What the table makes of a value for good is left to the ingest that follows."""
+        del judge
+        rows, self._rows = self._rows.head(len(changes)), self._rows.slice(len(changes))
+        results = super().write(changes)
+        faults = refused(rows, results)
+        if faults.height:
+            raise RowsRefused(faults)
+        self._tell(results)
+        return results
+
+
+def refused(rows: pl.DataFrame, results: Sequence[Result]) -> pl.DataFrame:
+    """Faults for the rows that the database did not take; the results are in their order."""
     bad = []
     for row, result in zip(rows.select("row", "line", "annotation_id").iter_rows(named=True), results, strict=True):
         if result.refused is not None:
@@ -103,5 +140,4 @@ def insert(table: Table, rows: pl.DataFrame, changes: Sequence[Change]) -> tuple
         else:
             continue
         bad.append((row["row"], row["line"], None, row["annotation_id"], why, "a row that the table takes"))
-    under = [replace(each.change, annotation_id=each.annotation_id or each.change.annotation_id) for each in results]
-    return pl.DataFrame(bad, schema=FAULTS, orient="row"), under
+    return pl.DataFrame(bad, schema=FAULTS, orient="row")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from syncd.adapters.connect import open_database
+from syncd.diff.quiet_period import MOST_PERIODS
 from syncd.engine.mode import Pace
 from syncd.engine.status import status_of
 from syncd.errors import SyncdError
@@ -274,7 +275,7 @@ def test_an_edit_of_a_sample_that_is_touched_all_the_time_arrives_all_the_same(w
         connection.engine.dispose()
     assert status.as_json()["put_off"] == {"samples": 1, "since": put_off[sample]}
     # As if it had been so for ten quiet periods.
-    since = datetime.fromisoformat(put_off[sample]) - QUIET.longest_quiet
+    since = datetime.fromisoformat(put_off[sample]) - MOST_PERIODS * QUIET.quiet_period
     put_back = json.dumps({sample: since.isoformat()})
     world.sql("UPDATE syncd.cursor SET put_off = cast(:left AS json) WHERE side = 'fiftyone'", left=put_back)
     _touch(world, edited)

@@ -206,8 +206,8 @@ def test_neither_do_errors_notes_findings_and_progress(monkeypatch: pytest.Monke
     show_finding(Finding(EVIL, EVIL, "fault", EVIL, f"{EVIL}\nsecond line"), first=True)
     with common.progress(EVIL, quiet=False) as phase:
         phase(EVIL)
-    with progress_bar.counting(quiet=False) as report:
-        report(EVIL, 1, 2)
+    with progress_bar.counting(quiet=False) as bar:
+        bar.report(EVIL, 1, 2)
     told = file.getvalue()
     assert told == printable_lines(told)
     assert not any(line.startswith("  9") for line in told.splitlines())
@@ -218,8 +218,8 @@ def test_neither_does_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
     file = on_standard_error(monkeypatch, force_terminal=True, color_system=None)
     with common.progress(EVIL, quiet=False) as phase:
         phase(EVIL)
-    with progress_bar.counting(quiet=False) as report:
-        report(EVIL, 1, 2)
+    with progress_bar.counting(quiet=False) as bar:
+        bar.report(EVIL, 1, 2)
     own = re.compile(r"\x1b\[(\?25[lh]|[12]?[AK]|0?m)|\r")
     told = own.sub("", file.getvalue())
     assert "pwned" in told

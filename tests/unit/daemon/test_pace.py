@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from syncd.daemon.pace import MARGIN_S, SHORTEST_S, SLOT_S, Tempo, due_after, next_round, pause_after
+from syncd.daemon.error_policy import pause_after
+from syncd.daemon.pace import MARGIN_S, SHORTEST_S, SLOT_S, Tempo, due_after, next_round
 from syncd.model import Side
 
 TEMPO = Tempo(poll_s=30.0, quiet_s=5.0)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
+import pytest
+
+from syncd.daemon import wakeup
 from syncd.daemon.pace import Tempo
-from syncd.daemon.wakeup import WakeUp
+from syncd.daemon.wakeup import POLL, Listener, WakeUp
 from syncd.model import Side
 
 
@@ -44,3 +48,40 @@ def test_a_stir_before_a_wait_is_not_lost() -> None:
     begun = time.monotonic()
     wake_up.wait(begun + 30)
     assert time.monotonic() - begun < 10
+
+
+class Flaky(Listener):
+    """Is lost twice, hears something, breaks in a way that nobody expects, and listens on until it is closed."""
+
+    how = "heard"
+    listening = "it listens"
+    lost = "it is lost"
+    expected = (OSError,)
+
+    def __init__(self, ring: Callable[[], None], tell: Callable[[str], None]) -> None:
+        self.tries = 0
+        super().__init__("b", ring, tell)
+
+    def _listen(self) -> None:
+        self.tries += 1
+        if self.tries <= 2:
+            raise OSError("away")
+        self._hears()
+        if self.tries == 3:
+            raise ValueError("a mistake")
+        self._stop.wait()
+
+
+def test_what_ends_the_listening_is_told_once_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wakeup, "LONGEST_S", 0.01)
+    rung, told = list[None](), list[str]()
+    listener = Flaky(lambda: rung.append(None), told.append)
+    until = time.monotonic() + 30
+    while len(told) < 4 and time.monotonic() < until:
+        time.sleep(0.01)
+    listener.close()
+    listener.join(30)
+    assert told == [POLL, "heard", POLL, "heard"]
+    # Whenever how it listens changes, something may have happened unheard.
+    assert len(rung) == 4
+    assert listener.tries == 4
