@@ -18,7 +18,6 @@ from syncd.config import Config, InvalidConfig, parse_config
 from syncd.doctor.grants import grants
 from syncd.engine.steps import Step, observed
 from syncd.errors import NotForStore
-from syncd.ingest.run import IngestOptions, ingest
 from syncd.store.migrate import migrate
 from worlds import BINDING, NO_BRAKES, World
 
@@ -159,8 +158,11 @@ def test_a_crash_between_two_slices_leaves_one_slice_in_doubt(kept: Lab, monkeyp
 
 def test_commands_about_tables_say_that_there_is_none(kept: Lab) -> None:
     config = kept.config
-    with pytest.raises(NotForStore, match="syncd ingest works on a table"):
-        ingest(config, BINDING, IngestOptions())
+    with open_binding(BINDING, config) as b:
+        with pytest.raises(NotForStore, match="Change capture works on a table"):
+            b.install_capture()
+        with pytest.raises(NotForStore, match="Change capture works on a table"):
+            b.remove_capture(dry_run=True)
     with pytest.raises(NotForStore, match="grants"):
         grants(config, [BINDING])
 
