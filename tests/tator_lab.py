@@ -42,7 +42,8 @@ def config(server: Tator, **more: Any) -> TatorConfig:
 def binding_of(attributes: dict[str, str] = ATTRIBUTES) -> Any:
     """As much of a binding as the adapter asks for."""
     others = {name: SimpleNamespace(column=each) for name, each in attributes.items() if name != "label"}
-    columns, review = SimpleNamespace(label=attributes["label"]), SimpleNamespace(error_column=None)
+    label = SimpleNamespace(name=attributes["label"])
+    columns, review = SimpleNamespace(label=label), SimpleNamespace(error_column=None)
     return SimpleNamespace(columns=columns, attributes=others, review=review)
 
 

@@ -46,7 +46,7 @@ class Upkeep:
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
 
     def start(self) -> None:
-        """Begins."""
+        """Starts the thread that looks whether anything has moved."""
         self._thread.start()
 
     def close(self) -> None:

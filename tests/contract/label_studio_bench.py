@@ -35,7 +35,8 @@ class LabelStudioBench(Bench):
         self.mapping = mapping_of({name: kind for name, kind in KINDS.items() if name in NAMES})
         self.client = connect(self.server.url, self.server.token, rate=0, transport=self.server.transport())
         section = {"kind": "label-studio", "url": self.server.url, "token": self.server.token, "project": 3}
-        columns, review = SimpleNamespace(label="label"), SimpleNamespace(error_column=None)
+        columns = SimpleNamespace(label=SimpleNamespace(name="label"))
+        review = SimpleNamespace(error_column=None)
         attributes = {name: SimpleNamespace(column=name) for name in ("note", "depth")}
         binding: Any = SimpleNamespace(columns=columns, attributes=attributes, review=review)
         config = LabelStudioConfig.model_validate(section)

@@ -129,7 +129,8 @@ class TatorBench(Bench):
         place = find_place(self.client, config)
         media = Media(self.client, place.project, "name")
         attributes = {name: SimpleNamespace(column=name) for name in TYPES if name != "label"}
-        columns, review = SimpleNamespace(label="label"), SimpleNamespace(error_column=None)
+        columns = SimpleNamespace(label=SimpleNamespace(name="label"))
+        review = SimpleNamespace(error_column=None)
         binding: Any = SimpleNamespace(columns=columns, attributes=attributes, review=review)
         names = names_of(binding, config, crops=False)
         self.named = _Named(TatorAdapter(self.client, place, self.mapping, names, media, enforced=False))

@@ -114,7 +114,7 @@ def test_a_region_goes_where_people_draw_already(bench: LabelStudioBench) -> Non
 def opened(bench: LabelStudioBench, label: str = "label", **section: Any) -> LabelStudioStore:
     given = {"kind": "label-studio", "url": bench.server.url, "token": bench.server.token, "project": 3} | section
     binding: Any = bench.store._binding
-    binding.columns.label = label
+    binding.columns.label.name = label
     return LabelStudioStore(bench.client, LabelStudioConfig.model_validate(given), binding)
 
 

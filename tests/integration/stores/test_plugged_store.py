@@ -159,6 +159,11 @@ def test_a_crash_between_two_slices_leaves_one_slice_in_doubt(kept: Lab, monkeyp
 
 def test_commands_about_tables_say_that_there_is_none(kept: Lab) -> None:
     config = kept.config
+    with open_binding(BINDING, config) as b:
+        with pytest.raises(NotForStore, match="Change capture works on a table"):
+            b.install_capture()
+        with pytest.raises(NotForStore, match="Change capture works on a table"):
+            b.remove_capture(dry_run=True)
     with pytest.raises(NotForStore, match="grants"):
         grants(config, [BINDING])
 
