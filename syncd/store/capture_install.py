@@ -79,7 +79,7 @@ def plan_install(connection: Connection, tables: Tables, target: Target) -> Scri
         main = [*_drop(connection, target, there), *install_script(connection.dialect, target, tables.captured.name)]
     if not capture_referred.is_installed(connection, target):
         main += capture_referred.remove(connection, target)
-        main += capture_referred.install(connection.dialect, target, tables.captured.name)
+        main += capture_referred.install(connection, target, tables.captured.name)
     return Script(target, tuple(main))
 
 

@@ -1,7 +1,8 @@
 """Change capture of what keys refer to: a renamed taxon names every annotation of it, in the same transaction.
 
 Each such table gets a trigger of its own, whose function asks the table of annotations which ids have the keys that
-changed. Pure but for :func:`functions_there`: the statements are part of a capture's script.
+changed. The statements are part of a script of capture. The functions have the rights of their owner: every table in
+them is named with its schema, so that no other table of that name can take its place.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.engine import Dialect
 
 from syncd.adapters.sql.errors import READING, asking
 from syncd.adapters.sql.expressions import id_in_sql
@@ -25,7 +25,7 @@ EVENTS = ("update", "delete")
 
 _FUNCTION = """\
 CREATE FUNCTION {function}() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = {path}, pg_temp AS $referred$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $referred$
 BEGIN
   IF TG_OP = 'UPDATE' THEN
     INSERT INTO {captured} (binding_table, annotation_id, op, at, txid)
@@ -50,6 +50,11 @@ _TRANSITIONS = {
     "delete": "REFERENCING OLD TABLE AS old_rows",
 }
 
+_NAMED = """
+SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(:table)
+"""
+
 _THERE = """
 SELECT t.tgname AS trigger, p.proname AS function, t.tgrelid::regclass::text AS table
 FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -61,6 +66,7 @@ WHERE n.nspname = :schema AND p.proname LIKE :prefix AND t.tgenabled IN ('O', 'A
 class Referred:
     """One table that keys refer to: its ``key`` and what is shown of it; and how annotations are found by a key.
 
+    ``table`` is its name in SQL, with its schema.
     ``annotations`` is what stands behind FROM, with the annotation as ``a``, and ``by`` what of it is the key.
     """
 
@@ -71,10 +77,11 @@ class Referred:
     by: str
 
 
-def referred_of(dialect: Dialect, mapping: TableMapping) -> Iterator[Referred]:
+def referred_of(connection: Connection, mapping: TableMapping) -> Iterator[Referred]:
     """The tables whose changes are to be captured: those that a field, or the image, is looked up in."""
+    dialect = connection.dialect
     names = [mapping.image_column, *(name for names in mapping.fields.values() for name in names)]
-    table = relation(dialect, mapping.table)
+    table = _named(connection, mapping.table)
     found = {}
     for name in names:
         stored = mapping.stored.get(name)
@@ -84,23 +91,29 @@ def referred_of(dialect: Dialect, mapping: TableMapping) -> Iterator[Referred]:
         for number, level in enumerate(stored.lookup.levels):
             sizes = mapping.box.size if mapping.box and mapping.box.of_media and name == mapping.image_column else ()
             values = (level.value, *(sizes if number == 0 else ()))
-            found[level.table, level.key, values, by] = Referred(level.table, level.key, values, annotations, by)
+            looked_up = _named(connection, level.table)
+            found[looked_up, level.key, values, by] = Referred(looked_up, level.key, values, annotations, by)
             alias = f"l{number}"
-            annotations += (
-                f" JOIN {relation(dialect, level.table)} AS {alias} ON {alias}.{quote(dialect, level.key)} = {by}"
-            )
+            annotations += f" JOIN {looked_up} AS {alias} ON {alias}.{quote(dialect, level.key)} = {by}"
             by = f"{alias}.{quote(dialect, level.value)}"
     return iter(found.values())
 
 
-def install(dialect: Dialect, target: Target, captured: str) -> list[str]:
+def _named(connection: Connection, table: str) -> str:
+    """A table's name in SQL, with the schema in which whoever installs finds it."""
+    written = relation(connection.dialect, table)
+    return str(connection.execute(sa.text(_NAMED), {"table": written}).scalar() or written)
+
+
+def install(connection: Connection, target: Target, captured: str) -> list[str]:
     """The statements that make the functions and triggers of what the target's keys refer to."""
     if target.mapping is None:
         return []
+    dialect = connection.dialect
     state, statements = quote(dialect, target.state_schema), []
-    for each in referred_of(dialect, target.mapping):
+    for each in referred_of(connection, target.mapping):
         name = _name(target, each)
-        function, table = f"{state}.{quote(dialect, name)}", relation(dialect, each.table)
+        function = f"{state}.{quote(dialect, name)}"
         composite = target.mapping.composite_id
         own = (
             f"a.{quote(dialect, target.id_column)}::text" if composite is None else id_in_sql(dialect, composite, "a.")
@@ -108,8 +121,6 @@ def install(dialect: Dialect, target: Target, captured: str) -> list[str]:
         values = [quote(dialect, value) for value in each.values]
         body = _FUNCTION.format(
             function=function,
-            # Names without a schema mean here what they mean to whoever installs.
-            path=f"pg_catalog, {quote(dialect, target.table.schema or 'public')}, public",
             captured=f"{state}.{quote(dialect, captured)}",
             identity="'" + target.identity.replace("'", "''") + "'",
             id=own,
@@ -123,7 +134,7 @@ def install(dialect: Dialect, target: Target, captured: str) -> list[str]:
         )
         statements += [body, f"REVOKE ALL ON FUNCTION {function}() FROM PUBLIC"]
         statements += [
-            f"CREATE TRIGGER {quote(dialect, f'syncd_{name}_{event}')} AFTER {event.upper()} ON {table} "
+            f"CREATE TRIGGER {quote(dialect, f'syncd_{name}_{event}')} AFTER {event.upper()} ON {each.table} "
             f"{_TRANSITIONS[event]} FOR EACH STATEMENT EXECUTE FUNCTION {function}()"
             for event in EVENTS
         ]
@@ -143,7 +154,7 @@ def is_installed(connection: Connection, target: Target) -> bool:
     """Whether exactly what the mapping needs is there."""
     if target.mapping is None:
         return True
-    wanted = {_name(target, each) for each in referred_of(connection.dialect, target.mapping)}
+    wanted = {_name(target, each) for each in referred_of(connection, target.mapping)}
     there = _there(connection, target)
     return {function for _, function, _ in there} == wanted and len(there) == len(wanted) * len(EVENTS)
 

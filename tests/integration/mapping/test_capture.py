@@ -26,6 +26,14 @@ def run(lab: MappingLab, *, remove: bool = False) -> Script:
     return script
 
 
+def test_what_runs_with_the_rights_of_its_owner_reads_the_tables_that_were_meant(lab: MappingLab) -> None:
+    functions = [each for each in run(lab).statements if "SECURITY DEFINER" in each]
+    assert functions
+    for each in functions:
+        assert "SET search_path = pg_catalog, pg_temp AS" in each
+        assert ' FROM "' not in each, "a table without its schema"
+
+
 def test_a_renamed_taxon_names_its_annotations(lab: MappingLab) -> None:
     assert run(lab).statements
     assert not run(lab).statements, "twice changes nothing"
