@@ -86,8 +86,7 @@ def canonical_value(kind: Kind, value: Any) -> Value:
         return None if math.isnan(number) else number
     if kind is Kind.TIMESTAMP and isinstance(value, datetime):
         aware = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-        utc = aware.astimezone(timezone.utc)
-        return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+        return milliseconds(aware.astimezone(timezone.utc))
     if kind is Kind.DATE and isinstance(value, datetime):
         return value.date()
     if kind is Kind.DATE and not isinstance(value, date):
@@ -97,6 +96,11 @@ def canonical_value(kind: Kind, value: Any) -> Value:
     if kind is Kind.INTEGER:
         return int(value)
     return value  # type: ignore[no-any-return]
+
+
+def milliseconds(moment: datetime) -> datetime:
+    """A moment to the millisecond, which is all that stamps are read to."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def plain_decimal(number: Decimal) -> str | None:

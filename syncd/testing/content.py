@@ -20,11 +20,6 @@ def utc_now() -> datetime:
     return datetime.now(timezone.utc)
 
 
-def truncated(moment: datetime) -> datetime:
-    """A moment to the millisecond, which is all that stamps are read to."""
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-
 def canonical_values(mapping: Mapping, values: Content, problems: dict[str, str]) -> Content:
     """All mapped values in canonical form; what is absent, and what cannot be read, is null."""
     return {

@@ -17,7 +17,8 @@ from syncd.model import ID_FIELD, SAMPLE_FIELD, Action, Change, Mapping, Mark, O
 from syncd.model.canonical import respelt
 from syncd.model.result import Result
 from syncd.model.snapshot import SAMPLES_SCHEMA, column, schema
-from syncd.testing.content import Content, Documents, canonical_values, problems_json, truncated, utc_now
+from syncd.model.values import milliseconds
+from syncd.testing.content import Content, Documents, canonical_values, problems_json, utc_now
 from syncd.testing.faults import Faults
 
 
@@ -78,7 +79,7 @@ class MemoryLabels:
 
     def add_sample(self, media: str | None, labels: Iterable[Label] = ()) -> Sample:
         """Adds a sample."""
-        sample = Sample(media, truncated(self.clock()), list(labels))
+        sample = Sample(media, milliseconds(self.clock()), list(labels))
         self.samples[sample.sample_id] = sample
         return sample
 
@@ -101,7 +102,7 @@ class MemoryLabels:
     def remove_sample(self, sample_id: str) -> None:
         """Deletes a sample; as in FiftyOne, only the dataset's own stamp tells."""
         del self.samples[sample_id]
-        self.deleted_at = truncated(self.clock())
+        self.deleted_at = milliseconds(self.clock())
 
     def drop(self) -> None:
         """Deletes the dataset."""
@@ -179,7 +180,7 @@ class MemoryLabels:
     def read_since(self, since: datetime, meanwhile: Meanwhile | None = None) -> Snapshot:
         """All labels of samples stamped at or after ``since``."""
         self.faults.called("read_since")
-        stamped = [each for each in self.samples.values() if each.edited_at >= truncated(since)]
+        stamped = [each for each in self.samples.values() if each.edited_at >= milliseconds(since)]
         if meanwhile is not None:
             meanwhile(frozenset(each.sample_id for each in stamped))
         return self._snapshot(stamped, complete=False, touched=True)
@@ -187,7 +188,7 @@ class MemoryLabels:
     def count_since(self, since: datetime, at_most: int) -> int:
         """The number of samples stamped at or after ``since``."""
         self.faults.called("count_since")
-        return min(at_most, sum(each.edited_at >= truncated(since) for each in self.samples.values()))
+        return min(at_most, sum(each.edited_at >= milliseconds(since) for each in self.samples.values()))
 
     def read_ids(self, ids: Collection[str]) -> Snapshot:
         """All labels of the samples in which these annotation ids stand."""
@@ -265,7 +266,7 @@ class MemoryLabels:
                 if tags != owner.tags:
                     owner.tags = tags
                     if each.after_changes:
-                        sample.edited_at = truncated(self.clock())
+                        sample.edited_at = milliseconds(self.clock())
 
     @property
     def _single(self) -> bool:
@@ -286,7 +287,7 @@ class MemoryLabels:
             refused = self.faults.refusal(change)
             if refused is not None or self.faults.loses_change(change):
                 return refused
-            sample.edited_at = truncated(self.clock())
+            sample.edited_at = milliseconds(self.clock())
             if change.action is Action.DELETE:
                 sample.labels.remove(label)
             elif change.field == ID_FIELD:
@@ -305,7 +306,7 @@ class MemoryLabels:
             return refused
         present: Content = {name: value for name, value in change.new.items() if value is not None}
         sample.labels.append(Label(change.annotation_id, present))
-        sample.edited_at = truncated(self.clock())
+        sample.edited_at = milliseconds(self.clock())
         return None
 
     def _move(self, sample: Sample, change: Change) -> str | None:
@@ -325,10 +326,10 @@ class MemoryLabels:
             return refused
         if not there:
             target.labels.append(copy.deepcopy(label))
-            target.edited_at = truncated(self.clock())
+            target.edited_at = milliseconds(self.clock())
         self.faults.called("half_moved")
         sample.labels.remove(label)
-        sample.edited_at = truncated(self.clock())
+        sample.edited_at = milliseconds(self.clock())
         return None
 
     def _expected(self, label: Label, change: Change) -> bool:
@@ -364,7 +365,7 @@ class MemoryLabels:
 
     def _touched(self, sample_id: str) -> Sample:
         sample = self.samples[sample_id]
-        sample.edited_at = truncated(self.clock())
+        sample.edited_at = milliseconds(self.clock())
         return sample
 
     def _place(self, label_id: str) -> tuple[Sample, Label]:

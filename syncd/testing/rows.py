@@ -17,9 +17,9 @@ from syncd.model.capabilities import Capabilities, Guard, Stamps, Transactions
 from syncd.model.plan import Edited
 from syncd.model.result import Displaced, Judge, Readback, Result, Written
 from syncd.model.snapshot import column, schema
-from syncd.model.values import same_content
+from syncd.model.values import milliseconds, same_content
 from syncd.testing.capabilities import TABLE
-from syncd.testing.content import Content, canonical_values, problems_json, truncated, utc_now
+from syncd.testing.content import Content, canonical_values, problems_json, utc_now
 from syncd.testing.faults import Faults
 from syncd.testing.past import Moment, Past, Version, held
 
@@ -93,13 +93,13 @@ class MemoryRows:
         problems: dict[str, str] | None = None,
     ) -> None:
         """Adds a row, whatever is there already: a view can show an id twice."""
-        row = Row(annotation_id, media, dict(values), truncated(self.clock()), actor, problems or {})
+        row = Row(annotation_id, media, dict(values), milliseconds(self.clock()), actor, problems or {})
         with self._remembered(str(annotation_id), actor):
             self.rows.append(row)
 
     def edit(self, annotation_id: str, actor: str | None = None, /, **values: Value) -> None:
         """Changes fields of the rows with that id."""
-        self._edit(annotation_id, actor, values, truncated(self.clock()))
+        self._edit(annotation_id, actor, values, milliseconds(self.clock()))
 
     def edit_unstamped(self, annotation_id: str, actor: str | None = None, /, **values: Value) -> None:
         """The same, by a way that leaves no stamp, as some servers have (:attr:`Stamps.NOMINATE`)."""
@@ -120,7 +120,7 @@ class MemoryRows:
     def _retie(self, annotation_id: str, media: str | None, actor: str | None, *, ours: bool = False) -> None:
         with self._remembered(annotation_id, actor, ours=ours):
             for index, row in self._found(annotation_id):
-                self.rows[index] = replace(row, media=media, edited_at=truncated(self.clock()), actor=actor)
+                self.rows[index] = replace(row, media=media, edited_at=milliseconds(self.clock()), actor=actor)
 
     def remove(self, annotation_id: str, actor: str | None = None) -> None:
         """Deletes the rows with that id."""
@@ -135,7 +135,7 @@ class MemoryRows:
         after = self._version(annotation_id)
         kept = self.capabilities.history or self.capabilities.deletion_feed
         if kept and before != after:
-            self.past.add(Moment(annotation_id, truncated(self.clock()), by, before, after, ours))
+            self.past.add(Moment(annotation_id, milliseconds(self.clock()), by, before, after, ours))
 
     def _version(self, annotation_id: str) -> Version | None:
         found = self._found(annotation_id)
@@ -174,15 +174,15 @@ class MemoryRows:
     def read_since(self, since: datetime) -> Snapshot:
         """Rows stamped at or after ``since``."""
         self.faults.called("read_since")
-        read = self._snapshot([each for each in self.rows if each.edited_at >= truncated(since)], complete=False)
-        gone = self.past.deleted_since(truncated(since)) if self.capabilities.deletion_feed else {}
+        read = self._snapshot([each for each in self.rows if each.edited_at >= milliseconds(since)], complete=False)
+        gone = self.past.deleted_since(milliseconds(since)) if self.capabilities.deletion_feed else {}
         return replace(read, deleted=gone)
 
     def count_since(self, since: datetime, at_most: int) -> int:
         """The number of rows stamped at or after ``since``."""
         self.faults.called("count_since")
         shown = [each for each in self.rows if each.annotation_id not in self.hidden]
-        return min(at_most, sum(each.edited_at >= truncated(since) for each in shown))
+        return min(at_most, sum(each.edited_at >= milliseconds(since) for each in shown))
 
     def read_ids(self, ids: Collection[str]) -> Snapshot:
         """The rows with these ids."""
@@ -230,7 +230,7 @@ class MemoryRows:
     def find_writes(self, changes: Sequence[Change], since: datetime) -> list[Result | None]:
         """What the history says, where one is kept."""
         self.faults.called("find_writes")
-        return [self._told(each, truncated(since)) for each in changes]
+        return [self._told(each, milliseconds(since)) for each in changes]
 
     def _told(self, change: Change, since: datetime) -> Result | None:
         if not self.capabilities.history:
@@ -290,7 +290,7 @@ class MemoryRows:
         if not hits:
             return _Outcome()
         displaced = self._displaced(change)
-        stamp, by = truncated(self.clock()), self.signature(change.actor)
+        stamp, by = milliseconds(self.clock()), self.signature(change.actor)
         with self._remembered(str(change.annotation_id), by, ours=True):
             for index, row in reversed(hits):
                 if change.action is Action.DELETE:
@@ -341,7 +341,9 @@ class MemoryRows:
         displaced = None
         if not self.faults.loses_change(change):
             displaced = self._displaced(change) if self._is_overtaken(change) else None
-            row = Row(change.annotation_id, change.media, made, truncated(self.clock()), self.signature(change.actor))
+            row = Row(
+                change.annotation_id, change.media, made, milliseconds(self.clock()), self.signature(change.actor)
+            )
             with self._remembered(str(change.annotation_id), row.actor, ours=True):
                 self.rows = [each for each in self.rows if each.annotation_id != change.annotation_id]
                 self.rows.append(row)

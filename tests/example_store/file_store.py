@@ -31,7 +31,7 @@ from syncd.model.kinds import from_json
 from syncd.model.result import Judge, Result
 from syncd.model.snapshot import column, schema
 from syncd.model.store import FieldFacts, StoreDescription
-from syncd.model.values import same_content
+from syncd.model.values import milliseconds, same_content
 
 ACCOUNT, SLICE = "syncd", 500
 
@@ -91,7 +91,7 @@ class FileRows(StoreDefaults):
         return self._snapshot(self._held(), as_of, complete=True)
 
     def read_since(self, since: datetime) -> Snapshot:
-        as_of, since = self.now(), _milliseconds(since)
+        as_of, since = self.now(), milliseconds(since)
         return self._snapshot({name: each for name, each in self._held().items() if _at(each) >= since}, as_of)
 
     def read_ids(self, ids: Collection[str]) -> Snapshot:
@@ -156,11 +156,7 @@ class FileRows(StoreDefaults):
 
 
 def _at(row: dict[str, Any]) -> datetime:
-    return _milliseconds(datetime.fromisoformat(row["edited_at"]))
-
-
-def _milliseconds(moment: datetime) -> datetime:
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    return milliseconds(datetime.fromisoformat(row["edited_at"]))
 
 
 class FileStore(OpenStoreDefaults):
