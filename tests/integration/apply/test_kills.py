@@ -20,8 +20,13 @@ PARTS = 5
 IN_TWO = [Step.IDS_NOTED, Step.DATABASE_COMMITTED]
 """Reached where syncd's own tables are in another database."""
 
-IN_ONE_TRANSACTION = [each for each in Step if each not in (*IN_TWO, Step.ANSWERS_COMMITTED, Step.ANSWERS_WRITTEN)]
-"""The database holds everything as it is written here."""
+IN_SLICES = [Step.SLICE_WRITTEN, Step.SLICE_RECORDED, Step.PUT_BACK]
+"""Reached where a store has no transactions."""
+
+ANSWERED = [Step.ANSWERS_COMMITTED, Step.ANSWERS_WRITTEN]
+"""The database holds everything as it is written here, and answers nothing."""
+
+IN_ONE_TRANSACTION = [each for each in Step if each not in (*IN_TWO, *IN_SLICES, *ANSWERED)]
 
 
 @pytest.mark.parametrize("step", IN_ONE_TRANSACTION)
