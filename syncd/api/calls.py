@@ -42,7 +42,9 @@ class Calls:
         self._closed = True
 
     def __repr__(self) -> str:
-        return f"<syncd binding {self.name!r}: {self.dataset}.{self._settings.label_field} = {self._settings.table}>"
+        store = self._settings.store
+        authority = self._settings.table if store is None else store.kind
+        return f"<syncd binding {self.name!r}: {self.dataset}.{self._settings.label_field} = {authority}>"
 
     @contextmanager
     def _call(self, progress: Progress | Counting | None = None) -> Iterator[Fractions]:
