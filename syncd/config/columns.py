@@ -209,7 +209,7 @@ class BoxConfig(Section):
 
     `format`: left, top, width, height (``xywh``); left, top, right, bottom (``xyxy``); centre x, centre y, width,
     height (``cxcywh``). `size` names the columns of the image's width and height in pixels, in the table or in that of
-    the media's lookup; None: FiftyOne's metadata of the image.
+    the media's lookup; pixels need it.
     """
 
     IN_WORDS: ClassVar[str] = "a list of 4 column names, or a mapping with columns"
