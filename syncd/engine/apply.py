@@ -40,7 +40,7 @@ HOME_SLICE = 10_000
 """Changes to the database between two reports of progress; all of them are one transaction."""
 
 SLICE = 1_000
-"""Writes to FiftyOne, and edits of tags, between two checks of the lock: a slice under way when the lock is lost is finished."""
+"""Writes to FiftyOne, or edits of tags, between two checks of the lock: a slice that is under way is finished."""
 
 
 @dataclass(frozen=True)
