@@ -149,7 +149,7 @@ def test_a_table_that_is_not_there_is_named(database: Connection) -> None:
 def test_parents_that_are_ids_are_refused_with_what_to_do(database: Connection) -> None:
     with pytest.raises(MappingError, match="expected text: the names of terms") as caught:
         load_vocabulary(binding(vocabulary=TABLE | {"parent": "id"}), database)
-    assert "a view that has their names" in str(caught.value.remedy)
+    assert "where parents are keys: parent: {column: parent_id, key: id}" in str(caught.value.remedy)
 
 
 def test_classes_of_the_configuration_keep_their_order(database: Connection) -> None:
