@@ -25,7 +25,8 @@ def test_a_place_survives_the_way_from_process_to_process(place: Place) -> None:
 
 def test_its_configuration_is_a_right_one_and_nobody_elses_to_read(place: Place) -> None:
     binding = place.config().binding(BINDING)
-    assert binding.columns.box == ("x", "y", "w", "h")
+    assert binding.columns.box is not None
+    assert binding.columns.box.columns == ("x", "y", "w", "h")
     assert stat.S_IMODE((Path(place.folder) / "syncd.yaml").stat().st_mode) == 0o600
 
 
