@@ -258,7 +258,8 @@ class RowStore(Adapter, Protocol):
         Asked after a crash, of changes that were meant to be written at ``since`` (by the clock of syncd's own tables:
         allow for the difference of clocks) or later. A :class:`Result` as :meth:`write` would have returned it, had its
         answer arrived (also what it displaced): the history has a write of ours since then with the new value, even if
-        somebody has edited it again. ``None``: no such write is known; the value that is there then decides.
+        somebody has edited it again. ``answered`` names only fields that still hold what the store made of the value.
+        ``None``: no such write is known; the value that is there then decides.
 
         A store without ``history`` returns ``None`` for each, except for what it can tell in another way.
         """

@@ -81,8 +81,13 @@ def _quietly_refused(mapping: Mapping, result: Result) -> Result:
 
 
 def _as_inserted(mapping: Mapping, result: Result) -> Result:
-    """The result; as inserted, where our label holds something else already: the diff judges such an edit."""
+    """The result; as inserted, where our label holds something else already: the diff judges such an edit.
+
+    So it does where a row was inserted for good and somebody has deleted it before it could be read back.
+    """
     change = result.change
+    if change.action is Action.INSERT and result.matched and not isinstance(result.after, dict):
+        return replace(result, present=True, after=change.new, answered=frozenset())
     ours = change.action is Action.INSERT and change.direction is Direction.TO_FIFTYONE and result.present
     if not ours or change.label_id is None or result.label_id != change.label_id:
         return result

@@ -58,7 +58,10 @@ def settle(session: Session, *, keep: bool = False) -> Settled:
     ids = {each.annotation_id for each in intended if each.annotation_id is not None}
     known = baseline.read_some(state, tables, mapping, annotation_ids=ids)
     noted = changes.noted(state, tables, mapping.binding)
-    told = _told(session, left, homeward)
+    # A row that was recorded before the run died has been agreed on: its history would tell of it a second time.
+    agreed_on = set(known.select("annotation_id", "label_id").iter_rows())
+    unknown = [each for each in homeward if not is_drawn(each) or (each.annotation_id, each.label_id) not in agreed_on]
+    told = _told(session, left, unknown)
     seen = _seen_in_database(session, [each for each in homeward if id(each) not in told])
     refused = _refused(session) if noted else frozenset()
     drawn = {

@@ -237,7 +237,13 @@ class MemoryRows:
             return None
         given = self._given(change)
         made, _, _ = self._made(change, given, None)
-        altered = frozenset(name for name in given if not same_content(self.mapping, name, made[name], given[name]))
+        now = self.values(str(change.annotation_id)) or {}
+        altered = frozenset(
+            name
+            for name in given
+            if not same_content(self.mapping, name, made[name], given[name])
+            and same_content(self.mapping, name, made[name], now.get(name))
+        )
         meant = replace(change, new=made[str(change.field)]) if change.field in made else change
         found = next(
             (each for each in self.past.of(str(change.annotation_id)) if each.ours and each.is_of(meant)), None

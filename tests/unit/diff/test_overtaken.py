@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import polars as pl
 
-from syncd.diff.outcomes import Recorded, answers, forgotten, next_baseline
+from syncd.diff.outcomes import Recorded, answers, forgotten, judge_result, next_baseline
 from syncd.diff.overtaken import overtaken
 from syncd.model import Action, Change, Direction, Kind, Mapping
 from syncd.model.conflict_kinds import ConflictKind
@@ -91,3 +91,12 @@ def test_a_value_that_is_displaced_by_putting_another_back_goes_back_too() -> No
 def test_a_write_that_found_what_it_expected_is_nobodys_affair() -> None:
     found = overtaken(_mapping(), _known(), [_recorded(CHANGE, None)])
     assert (found.changes, found.conflicts) == ((), ())
+
+
+def test_a_row_that_was_deleted_right_after_its_insert_was_inserted_all_the_same() -> None:
+    new = {"label": "ours", "depth": 1.0}
+    change = Change("b", "l", "s", Direction.TO_DATABASE, Action.INSERT, None, None, new, "drawn_in_fiftyone")
+    recorded = judge_result(_mapping(), Result(change, present=False, matched=True, annotation_id="b"))
+    assert recorded.status == Status.APPLIED
+    agreed = next_baseline(_mapping(), _known().clear(), [recorded])
+    assert agreed["annotation_id"].to_list() == ["b"], "the next run sees that it was deleted"
