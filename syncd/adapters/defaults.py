@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from syncd.adapters.base import Probe, Sink
-from syncd.model import Change, Snapshot
+from syncd.model import Action, Change, Snapshot
 from syncd.model.result import Result, Written
 from syncd.model.vocabulary import Term
 
 
-class StoreDefaults:
+class StoreDefaults(ABC):
     """To be inherited by a :class:`~syncd.adapters.base.RowStore`, which overrides what is otherwise with it.
 
     Nothing is hidden, ids are UUIDs that syncd makes, every value may be tried, and no history is kept.
     """
 
+    @abstractmethod
     def read_all(self) -> Snapshot:
         """To be written by the adapter."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_ids(self, ids: Collection[str]) -> Snapshot:
         """To be written by the adapter."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_since(self, since: datetime) -> Snapshot:
         """To be written by the adapter."""
-        raise NotImplementedError
 
     def count_since(self, since: datetime, at_most: int) -> int:
         """Counts what is read."""
@@ -67,6 +69,18 @@ class StoreDefaults:
     def new_ids(self, count: int) -> list[str] | None:
         """UUIDs."""
         return [str(uuid.uuid4()) for _ in range(count)]
+
+    def named(self, changes: Sequence[Change], write: Callable[[Sequence[Change]], list[Result]]) -> list[Result]:
+        """Writes changes of which each insert has an id; the results are of the changes as they are given."""
+        missing = [each for each in changes if each.action is Action.INSERT and each.annotation_id is None]
+        ids = iter(self.new_ids(len(missing)) or ())
+        whole = [
+            replace(each, annotation_id=next(ids, None))
+            if each.action is Action.INSERT and each.annotation_id is None
+            else each
+            for each in changes
+        ]
+        return [replace(result, change=change) for result, change in zip(write(whole), changes, strict=True)]
 
     def find_writes(self, changes: Sequence[Change], since: datetime) -> list[Result | None]:  # noqa: ARG002
         """Nothing is known of any."""

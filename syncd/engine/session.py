@@ -242,13 +242,14 @@ def renewed(session: Session, binding: BindingConfig, *, migrated: bool = True) 
     own = None if session.store is None else session.store.terms()
     vocabulary = load_vocabulary(binding, writing, own)
     mapping = session.mapping.taking(session.database.values_taken())
-    keys = referred(writing, table_mapping(binding)) if session.kind == SQL else None
+    table = table_mapping(binding) if session.kind == SQL else None
     capture = None
-    if migrated and session.one_transaction and writing.dialect.name == "postgresql":
-        capture = find_capture(writing, binding.table, binding.columns.id.name, session.schema, table_mapping(binding))
-        if capture is not None and is_installed(writing, capture):
-            # What keys refer to names its annotations by itself.
-            keys = None
+    if table is not None and migrated and session.one_transaction and writing.dialect.name == "postgresql":
+        capture = find_capture(writing, binding.table, binding.columns.id.name, session.schema, table)
+    keys = None
+    # Where triggers name the annotations of what keys refer to, a poll need not look at that itself.
+    if table is not None and table.looks_up and not (capture is not None and is_installed(writing, capture)):
+        keys = referred(writing, table)
     # Looking up types opened a transaction; the run begins its own.
     writing.rollback()
     session.state.rollback()

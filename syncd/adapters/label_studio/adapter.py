@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import polars as pl
 
-from syncd.adapters.base import Sink
+from syncd.adapters.defaults import StoreDefaults
 from syncd.adapters.label_studio.read import Tasks
 from syncd.adapters.label_studio.regions import Controls, Region, value_of
 from syncd.adapters.label_studio.write import Writer
 from syncd.adapters.rest.client import Client
-from syncd.model import Action, Change, Mapping, Origin, Side, Snapshot
+from syncd.model import Change, Mapping, Origin, Side, Snapshot
 from syncd.model.capabilities import BulkValues, Capabilities, Guard, Stamps, Transactions
 from syncd.model.kinds import dtype
-from syncd.model.result import Judge, Result, Written
+from syncd.model.result import Judge, Result
 from syncd.model.snapshot import TIMESTAMP_DTYPE, column, empty, schema
 
 CAPABILITIES = Capabilities(
@@ -38,7 +37,7 @@ FEW = 20
 """So many annotations are looked up one by one; for more of them everything is read."""
 
 
-class LabelStudioAdapter:
+class LabelStudioAdapter(StoreDefaults):
     """Annotations as regions (or choices) of one control; an annotation's id is its region's."""
 
     side = Side.DATABASE
@@ -66,12 +65,6 @@ class LabelStudioAdapter:
         as_of = self.now()
         return Snapshot(self.side, self._frame(self._everything()), complete=True, as_of=as_of)
 
-    def read_all_to(self, sink: Sink) -> datetime:
-        """Every region, as one part."""
-        whole = self.read_all()
-        sink.add(whole.rows)
-        return whole.as_of
-
     def read_since(self, since: datetime) -> Snapshot:
         """Regions whose annotation was saved since; what was deleted is told by nobody."""
         as_of = self.now()
@@ -79,10 +72,6 @@ class LabelStudioAdapter:
         self._remember(found)
         rows = self._frame(found).filter(pl.col("edited_at") >= pl.lit(since).cast(TIMESTAMP_DTYPE))
         return Snapshot(self.side, rows, complete=False, as_of=as_of)
-
-    def count_since(self, since: datetime, at_most: int) -> int:
-        """Their number."""
-        return min(at_most, self.read_since(since).size)
 
     def read_ids(self, ids: Collection[str]) -> Snapshot:
         """The regions with these ids: few of them by the annotations in which they stood, else by reading all."""
@@ -94,29 +83,9 @@ class LabelStudioAdapter:
             found = [each for each in self._everything() if each.id in wanted]
         return Snapshot(self.side, self._frame(found), complete=False, as_of=as_of)
 
-    def read_committed(self, ids: Collection[str]) -> Snapshot:
-        """As :meth:`read_ids`: nothing here is ever uncommitted."""
-        return self.read_ids(ids)
-
-    def written_ids(self, ids: Collection[str]) -> Written:  # noqa: ARG002
-        """None: nothing hides regions from this account."""
-        return Written(frozenset())
-
-    def not_given_yet(self, ids: Collection[str]) -> frozenset[str]:  # noqa: ARG002
-        """None: ids are random."""
-        return frozenset()
-
-    def rules(self) -> str | None:
-        """Nothing decides about values: the API takes any."""
-        return None
-
     def writable(self, field: str) -> bool:
         """Whether the field is mapped."""
         return field in self.mapping.names
-
-    def values_taken(self) -> dict[str, tuple[frozenset[str], str]]:
-        """None: the labels of the setup are enforced by its pages alone."""
-        return {}
 
     def signature(self, actor: str | None) -> str | None:  # noqa: ARG002
         """The owner of the token, whoever asked."""
@@ -129,24 +98,7 @@ class LabelStudioAdapter:
 
     def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
         """Reads, compares, writes whole annotations, and reads back. What others write in between is lost."""
-        numbered = [
-            replace(each, annotation_id=uuid.uuid4().hex)
-            if each.action is Action.INSERT and each.annotation_id is None
-            else each
-            for each in changes
-        ]
-        results = self._writer.write(numbered, judge)
-        return [replace(result, change=change) for result, change in zip(results, changes, strict=True)]
-
-    def find_writes(self, changes: Sequence[Change], since: datetime) -> list[Result | None]:  # noqa: ARG002
-        """Nothing: Label Studio keeps no history. What is there now decides."""
-        return [None] * len(changes)
-
-    def commit(self) -> None:
-        """Nothing: what is written is there at once."""
-
-    def roll_back(self) -> None:
-        """Nothing: what is written stays."""
+        return self.named(changes, lambda named: self._writer.write(named, judge))
 
     # How
 

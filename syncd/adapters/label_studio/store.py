@@ -48,9 +48,7 @@ class LabelStudioStore:
         declared: dict[str, Kind | None] | None = None,  # noqa: ARG002 - each attribute has a type of its own
     ) -> StoreDescription:
         """The store's part of the mapping."""
-        wanted = {LABEL: self._label} | {name: each.column for name, each in self._binding.attributes.items()}
-        if self._binding.review.error_column is not None:
-            wanted[FLAG] = self._binding.review.error_column
+        wanted = self._names
         found: dict[str, FieldFacts] = {}
         faults: list[Fault] = []
         for field, name in wanted.items():
@@ -91,11 +89,16 @@ class LabelStudioStore:
         """The adapter for this mapping."""
         return LabelStudioAdapter(self.client, self._config.project, self._controls(), mapping)
 
-    def _controls(self) -> Controls:
+    @property
+    def _names(self) -> dict[str, str]:
+        """The control of each field, by the configuration."""
         names = {LABEL: self._label} | {name: each.column for name, each in self._binding.attributes.items()}
         if self._binding.review.error_column is not None:
             names[FLAG] = self._binding.review.error_column
-        controls = {field: self._control(name) for field, name in names.items() if name in self._setup}
+        return names
+
+    def _controls(self) -> Controls:
+        controls = {field: self._control(name) for field, name in self._names.items() if name in self._setup}
         return Controls(controls, self._media)
 
     def _control(self, name: str) -> Control:

@@ -68,6 +68,11 @@ class TableMapping:
         return not stored and self.box is None and self.composite_id is None and not self.rows.narrow
 
     @property
+    def looks_up(self) -> bool:
+        """Whether any column holds a key that is shown as what it refers to."""
+        return any(each.lookup is not None for each in self.stored.values())
+
+    @property
     def id_columns(self) -> tuple[str, ...]:
         """The columns of the table that make up the id."""
         return self.composite_id.columns if self.composite_id is not None else (self.id_column,)

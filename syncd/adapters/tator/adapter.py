@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import polars as pl
 
 from syncd.adapters.base import Sink
+from syncd.adapters.defaults import StoreDefaults
 from syncd.adapters.rest.client import Client
 from syncd.adapters.tator.frames import Framer, Names, Raw, stamps, with_attributes
 from syncd.adapters.tator.media import Media
@@ -18,10 +17,10 @@ from syncd.adapters.tator.project import Place, members_of, name_of
 from syncd.adapters.tator.read import Rows, latest
 from syncd.adapters.tator.work import Hands
 from syncd.adapters.tator.write import Writer
-from syncd.model import Action, Change, Mapping, Origin, Side, Snapshot
+from syncd.model import Change, Mapping, Origin, Side, Snapshot
 from syncd.model.capabilities import BulkValues, Capabilities, Guard, Stamps, Transactions
 from syncd.model.plan import Edited
-from syncd.model.result import Judge, Result, Written
+from syncd.model.result import Judge, Result
 from syncd.model.snapshot import empty
 
 SLICE = 1_000
@@ -45,7 +44,7 @@ def capabilities(*, enforced: bool) -> Capabilities:
     )
 
 
-class TatorAdapter:
+class TatorAdapter(StoreDefaults):
     """Annotations as boxes of one type in one version of a project; an annotation's id is its elemental id."""
 
     side = Side.DATABASE
@@ -109,18 +108,6 @@ class TatorAdapter:
         rows = self._rows.with_ids(ids, fields=self._framer.slim)
         return Snapshot(self.side, self._framer.frame(rows), complete=False, as_of=as_of)
 
-    def read_committed(self, ids: Collection[str]) -> Snapshot:
-        """As :meth:`read_ids`: nothing here is ever uncommitted."""
-        return self.read_ids(ids)
-
-    def written_ids(self, ids: Collection[str]) -> Written:  # noqa: ARG002
-        """None: nothing hides annotations from this account."""
-        return Written(frozenset())
-
-    def not_given_yet(self, ids: Collection[str]) -> frozenset[str]:  # noqa: ARG002
-        """None: ids are random."""
-        return frozenset()
-
     def rules(self) -> str | None:
         """The type with its attributes, which decide what values are accepted."""
         return repr(self._type())
@@ -143,31 +130,14 @@ class TatorAdapter:
         """The owner of the token, whoever asked; the person's own name where an attribute takes it."""
         return actor if actor is not None and self._names.person is not None else self._place.me.name
 
-    def new_ids(self, count: int) -> list[str] | None:
-        """Random UUIDs: an insert whose answer is lost is found by its id."""
-        return [str(uuid.uuid4()) for _ in range(count)]
-
     def write(self, changes: Sequence[Change], judge: Judge | None = None) -> list[Result]:
         """Compare-and-sets that the history proves afterwards."""
-        numbered = [
-            replace(each, annotation_id=str(uuid.uuid4()))
-            if each.action is Action.INSERT and each.annotation_id is None
-            else each
-            for each in changes
-        ]
-        results = self._writer.write(numbered, judge)
-        return [replace(result, change=change) for result, change in zip(results, changes, strict=True)]
+        return self.named(changes, lambda named: self._writer.write(named, judge))
 
     def find_writes(self, changes: Sequence[Change], since: datetime) -> list[Result | None]:
         """What the history of marks says of writes whose answer was lost."""
         aware = since if since.tzinfo is not None else since.replace(tzinfo=timezone.utc)
         return self._writer.find(changes, aware - CLOCKS)
-
-    def commit(self) -> None:
-        """Nothing: what is written is there at once."""
-
-    def roll_back(self) -> None:
-        """Nothing: what is written stays."""
 
     def _type(self) -> dict[str, Any]:
         found = self._client.get(f"LocalizationTypes/{self._place.project}")

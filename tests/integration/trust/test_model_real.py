@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from typing import ClassVar
 
 import pytest
-import structlog
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
 
-from trust import many, tried
+from trust import many
 from trust_model.machine import TrustMachine
 from trust_model.real import RealSides
 from trust_model.sides import Sides
+from trust_model.stories import tell
 from worlds import Template
 
 EXAMPLES, STEPS = many(1, 60), many(10, 60)
@@ -53,20 +50,4 @@ def copied(worlds: Template) -> None:
 @pytest.mark.usefixtures("fiftyone")
 @pytest.mark.parametrize("machine", [OneDatabase, TwoDatabases])
 def test_on_real_servers_no_edit_is_lost_and_the_sides_agree_when_it_is_quiet(machine: type[TrustMachine]) -> None:
-    machine.totals.clear()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    profile = settings(
-        max_examples=EXAMPLES,
-        stateful_step_count=STEPS,
-        derandomize=True,
-        database=None,
-        deadline=None,
-        report_multiple_bugs=False,
-        print_blob=False,
-        suppress_health_check=list(HealthCheck),
-    )
-    try:
-        run_state_machine_as_test(machine, settings=profile)
-    finally:
-        for kind in ("cases", "crashes", "edits", "lost"):
-            tried(kind, machine.totals[kind])
+    tell(machine, EXAMPLES, STEPS)

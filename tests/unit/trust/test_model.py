@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar
 
 import pytest
-import structlog
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 from syncd.engine import read
 from syncd.testing import SERVER
-from trust import many, tried
+from trust import many
 from trust_model.machine import TrustMachine
 from trust_model.memory import MemorySides, Servers
 from trust_model.restores import RestoringMachine
 from trust_model.sides import Sides
+from trust_model.stories import tell
 
 EXAMPLES, STEPS = many(4, 1_000), many(30, 40)
 
@@ -77,20 +74,4 @@ def documents_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.timeout(7_200)
 @pytest.mark.parametrize("machine", MACHINES)
 def test_whatever_happens_no_edit_is_lost_and_the_sides_agree_when_it_is_quiet(machine: type[TrustMachine]) -> None:
-    machine.totals.clear()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    profile = settings(
-        max_examples=EXAMPLES,
-        stateful_step_count=STEPS,
-        derandomize=True,
-        database=None,
-        report_multiple_bugs=False,
-        print_blob=False,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    try:
-        run_state_machine_as_test(machine, settings=profile)
-    finally:
-        for kind in ("cases", "crashes", "edits", "lost"):
-            tried(kind, machine.totals[kind])
+    tell(machine, EXAMPLES, STEPS)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
-import structlog
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 from syncd.engine import read
-from trust import many, tried
+from trust import many
 from trust_model.machine import TrustMachine
 from trust_model.memory import Servers
 from trust_model.sides import Sides
+from trust_model.stories import tell
 from trust_model.tator import TatorSides, named
 
 EXAMPLES, STEPS = many(4, 1_000), many(30, 40)
@@ -49,20 +46,4 @@ def documents_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.timeout(7_200)
 def test_whatever_happens_no_edit_is_lost_and_tator_agrees_with_fiftyone_when_it_is_quiet() -> None:
-    OverTator.totals.clear()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    profile = settings(
-        max_examples=EXAMPLES,
-        stateful_step_count=STEPS,
-        derandomize=True,
-        database=None,
-        report_multiple_bugs=False,
-        print_blob=False,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    try:
-        run_state_machine_as_test(OverTator, settings=profile)
-    finally:
-        for kind in ("cases", "crashes", "edits", "lost"):
-            tried(kind, OverTator.totals[kind])
+    tell(OverTator, EXAMPLES, STEPS)
