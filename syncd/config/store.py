@@ -5,13 +5,14 @@ Adapters are found by the entry points of installed packages. One is loaded only
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from typing import Any
 
-from pydantic import BaseModel, ValidationInfo
+from pydantic import BaseModel, SecretStr, ValidationInfo
 
-from syncd.config.kinds import Section, unfit
+from syncd.config.kinds import Section, Unfit, plain_text, unfit
 from syncd.config.nearest import did_you_mean
 
 GROUP = "syncd.adapters"
@@ -59,6 +60,21 @@ class StoreConfig(Section):
     """What every kind of store has; an adapter's own section adds its keys."""
 
     kind: str
+
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,}")
+
+
+def token_of(whose: str) -> Callable[[object], SecretStr]:
+    """Reads the token of an annotation server's account; ``whose`` says where it is found, to who gave another."""
+
+    def read(value: object) -> SecretStr:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else plain_text(value).strip()
+        if not _TOKEN.fullmatch(text):
+            raise Unfit(whose)
+        return SecretStr(text)
+
+    return read
 
 
 def checked_section(value: object, info: ValidationInfo) -> StoreConfig | None:

@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine
 
+from syncd.adapters.base import RowStore
 from syncd.adapters.connect import engine_for
 from syncd.engine.document_cache import DocumentCache
 from syncd.engine.session import Session
@@ -252,8 +253,6 @@ class MemorySides:
     @contextmanager
     def session(self, rules: Rules, faults: Faults) -> Iterator[Session]:
         self.clock.now += timedelta(seconds=20)
-        mode = "tagged" if rules.tagged else "immediate"
-        review = Review(mode=mode, approve=("reviewed",), error=("bad",), verified="verified")
         with ExitStack() as stack:
             # A connection that was lost takes its transaction with it.
             writing = state = stack.enter_context(self.writing.connect())
@@ -265,19 +264,25 @@ class MemorySides:
             for side in (self.dataset, self.table):
                 side.faults = faults
                 stack.callback(setattr, side, "faults", Faults())
-            yield TimedSession(
-                clock=lambda: self.clock.of(Side.DATABASE),
-                mapping=self.mapping,
-                policy=replace(Policy(), brakes=NO_BRAKES, review=review, **rules.policy),
-                fiftyone=self.dataset,
-                database=self.table,
-                writing=writing,
-                state=state,
-                tables=tables_for(state, SCHEMA),
-                schema=SCHEMA,
-                vocabulary=NARROW_WORDS if rules.narrow else WORDS,
-                document_cache=self.document_cache,
-            )
+            yield self.session_over(rules, self.table, writing, state)
+
+    def session_over(self, rules: Rules, database: RowStore, writing: Connection, state: Connection) -> TimedSession:
+        """A session by these rules, with the clock of the story."""
+        mode = "tagged" if rules.tagged else "immediate"
+        review = Review(mode=mode, approve=("reviewed",), error=("bad",), verified="verified")
+        return TimedSession(
+            clock=lambda: self.clock.of(Side.DATABASE),
+            mapping=self.mapping,
+            policy=replace(Policy(), brakes=NO_BRAKES, review=review, **rules.policy),
+            fiftyone=self.dataset,
+            database=database,
+            writing=writing,
+            state=state,
+            tables=tables_for(state, SCHEMA),
+            schema=SCHEMA,
+            vocabulary=NARROW_WORDS if rules.narrow else WORDS,
+            document_cache=self.document_cache,
+        )
 
     def samples(self) -> Sequence[str]:
         return list(self.dataset.samples)

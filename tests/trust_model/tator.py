@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +17,7 @@ from syncd.adapters.tator.media import Media
 from syncd.adapters.tator.project import find_place
 from syncd.adapters.tator.values import GEOMETRY
 from syncd.engine.session import Session
-from syncd.model import BOX, LABEL, Change, Policy, Review, Side, Snapshot, Value
+from syncd.model import BOX, LABEL, Change, Side, Snapshot, Value
 from syncd.model.result import Judge, Result
 from syncd.store.tables import tables_for
 from syncd.testing import Faults, Label, MemoryLabels
@@ -27,15 +26,11 @@ from tator_lab import binding_of, config
 from trust_model.memory import (
     FIRST,
     MOST_RACES,
-    NARROW_WORDS,
-    NO_BRAKES,
     SAMPLES,
     SCHEMA,
-    WORDS,
     Clock,
     MemorySides,
     Servers,
-    TimedSession,
     mapping,
 )
 from trust_model.sides import TERMS, Rules, SeenRow
@@ -159,27 +154,13 @@ class TatorSides(MemorySides):
     @contextmanager
     def session(self, rules: Rules, faults: Faults) -> Iterator[Session]:
         self.clock.now += timedelta(seconds=20)
-        mode = "tagged" if rules.tagged else "immediate"
-        review = Review(mode=mode, approve=("reviewed",), error=("bad",), verified="verified")
         self.dataset.faults = self.adapter.faults = faults
         # A process may die, or its server go away, before each call and after it.
         self.server.before_call = lambda method, _: faults.called(f"http {method}")
         self.server.after_call = lambda method, _: faults.called(f"answered {method}")
         try:
             with self.state.connect() as state:
-                yield TimedSession(
-                    clock=lambda: self.clock.of(Side.DATABASE),
-                    mapping=self.mapping,
-                    policy=replace(Policy(), brakes=NO_BRAKES, review=review, **rules.policy),
-                    fiftyone=self.dataset,
-                    database=self.adapter,
-                    writing=state,
-                    state=state,
-                    tables=tables_for(state, SCHEMA),
-                    schema=SCHEMA,
-                    vocabulary=NARROW_WORDS if rules.narrow else WORDS,
-                    document_cache=self.document_cache,
-                )
+                yield self.session_over(rules, self.adapter, state, state)
         finally:
             self.server.before_call = self.server.after_call = None
             self.server._points.clear()

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import SecretStr
 
 from syncd.config.kinds import EndpointUrl, Expect, Text, Tolerance, Unfit, plain_text
-from syncd.config.store import StoreConfig
+from syncd.config.store import StoreConfig, token_of
 
-_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,}")
-
-
-def _token(value: object) -> SecretStr:
-    text = value.get_secret_value() if isinstance(value, SecretStr) else plain_text(value).strip()
-    if not _TOKEN.fullmatch(text):
-        raise Unfit("the API token of an account, as its profile page in Tator shows it")
-    return SecretStr(text)
+_token = token_of("the API token of an account, as its profile page in Tator shows it")
 
 
 def _name_or_id(value: object) -> str | int:
